@@ -1,0 +1,1 @@
+"""Validates CSV against JSON Schema, and quarantines the rows that fail."""

@@ -1,0 +1,1 @@
+//! The checks of a single value, one file a rule.

@@ -1,0 +1,1 @@
+//! Row schemas: a JSON Schema document compiled to one check per column.
