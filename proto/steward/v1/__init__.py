@@ -1,0 +1,1 @@
+"""steward's contract, generated from the .proto files beside it."""
