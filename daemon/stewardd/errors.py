@@ -138,6 +138,13 @@ class OperationNotFound(NotFound):
     reason = "OPERATION_NOT_FOUND"
 
 
+class SchemaNotFound(NotFound):
+    """There is no schema, or no version, of that name."""
+
+    reason = "SCHEMA_NOT_FOUND"
+    hint = "list the schemas with `steward schema list`"
+
+
 class ObjectNotFound(NotFound):
     """The repository holds no object under that key."""
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/quarantine.proto\x12\nsteward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x1aListQuarantinedRowsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x1bListQuarantinedRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.steward.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa2\x03\n\x0eQuarantinedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x13\n\x0b\x62yte_offset\x18\x04 \x01(\x03\x12.\n\x05\x63\x65lls\x18\x05 \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x38\n\nviolations\x18\x06 \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12\x0f\n\x07raw_row\x18\x07 \x01(\x0c\x12\x11\n\trecovered\x18\x08 \x01(\x08\x12\x33\n\x0fquarantine_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a%\n\x04\x43\x65ll\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x1aZ\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_value2{\n\x11QuarantineService\x12\x66\n\x13ListQuarantinedRows\x12&.steward.v1.ListQuarantinedRowsRequest\x1a\'.steward.v1.ListQuarantinedRowsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/quarantine.proto\x12\nsteward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x1aListQuarantinedRowsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x1bListQuarantinedRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.steward.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb5\x03\n\x0eQuarantinedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x13\n\x0b\x62yte_offset\x18\x04 \x01(\x03\x12.\n\x05\x63\x65lls\x18\x05 \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x38\n\nviolations\x18\x06 \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12\x0f\n\x07raw_row\x18\x07 \x01(\x0c\x12\x11\n\trecovered\x18\x08 \x01(\x08\x12\x33\n\x0fquarantine_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttruncated\x18\n \x01(\x08\x1a%\n\x04\x43\x65ll\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x1aZ\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_value2{\n\x11QuarantineService\x12\x66\n\x13ListQuarantinedRows\x12&.steward.v1.ListQuarantinedRowsRequest\x1a\'.steward.v1.ListQuarantinedRowsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_start=161
   _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_end=257
   _globals['_QUARANTINEDROW']._serialized_start=260
-  _globals['_QUARANTINEDROW']._serialized_end=678
-  _globals['_QUARANTINEDROW_CELL']._serialized_start=549
-  _globals['_QUARANTINEDROW_CELL']._serialized_end=586
-  _globals['_QUARANTINEDROW_VIOLATION']._serialized_start=588
-  _globals['_QUARANTINEDROW_VIOLATION']._serialized_end=678
-  _globals['_QUARANTINESERVICE']._serialized_start=680
-  _globals['_QUARANTINESERVICE']._serialized_end=803
+  _globals['_QUARANTINEDROW']._serialized_end=697
+  _globals['_QUARANTINEDROW_CELL']._serialized_start=568
+  _globals['_QUARANTINEDROW_CELL']._serialized_end=605
+  _globals['_QUARANTINEDROW_VIOLATION']._serialized_start=607
+  _globals['_QUARANTINEDROW_VIOLATION']._serialized_end=697
+  _globals['_QUARANTINESERVICE']._serialized_start=699
+  _globals['_QUARANTINESERVICE']._serialized_end=822
 # @@protoc_insertion_point(module_scope)

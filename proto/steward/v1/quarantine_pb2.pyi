@@ -134,6 +134,7 @@ class QuarantinedRow(google.protobuf.message.Message):
     RAW_ROW_FIELD_NUMBER: builtins.int
     RECOVERED_FIELD_NUMBER: builtins.int
     QUARANTINE_TIME_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`batches/{batch}/rows/{row_number}`."""
     row_number: builtins.int
@@ -146,6 +147,8 @@ class QuarantinedRow(google.protobuf.message.Message):
     """The record's bytes as they came, the first 64 KiB of an overlong one."""
     recovered: builtins.bool
     """A broken quote had swallowed it."""
+    truncated: builtins.bool
+    """The row is too large for a page: cells, values and raw_row are cut. DownloadBatchFile has the whole."""
     @property
     def cells(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___QuarantinedRow.Cell]:
         """The cells under their column names, in the order of the header; those that the row has."""
@@ -170,8 +173,9 @@ class QuarantinedRow(google.protobuf.message.Message):
         raw_row: builtins.bytes = ...,
         recovered: builtins.bool = ...,
         quarantine_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        truncated: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["quarantine_time", b"quarantine_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["byte_offset", b"byte_offset", "cells", b"cells", "line_number", b"line_number", "name", b"name", "quarantine_time", b"quarantine_time", "raw_row", b"raw_row", "recovered", b"recovered", "row_number", b"row_number", "violations", b"violations"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["byte_offset", b"byte_offset", "cells", b"cells", "line_number", b"line_number", "name", b"name", "quarantine_time", b"quarantine_time", "raw_row", b"raw_row", "recovered", b"recovered", "row_number", b"row_number", "truncated", b"truncated", "violations", b"violations"]) -> None: ...
 
 Global___QuarantinedRow: typing_extensions.TypeAlias = QuarantinedRow

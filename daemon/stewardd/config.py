@@ -1,0 +1,270 @@
+"""Every setting: its type, its default, and one line of meaning beside it.
+
+Settings come from a TOML file, then the environment (`STEWARDD_<SECTION>__<KEY>`), then the command line; the last one
+wins. Unknown keys are fatal, wherever they stand. Secrets print as `***` and may stand in a file of their own:
+`url = { file = "/run/secrets/url" }`. This is the only file that reads the environment. docs/configuration.md is
+generated from it (`make docs`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from stewardd.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "STEWARDD_"
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+def _read_secret(value: object) -> object:
+    """Takes `{ file = PATH }` for the text of that file, without its last line end."""
+    if isinstance(value, Mapping) and set(value) == {"file"}:
+        try:
+            return Path(str(value["file"])).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise ValueError(f"the secret's file cannot be read: {error.strerror}") from None
+    return value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """What all sections have in common: frozen, and no key that is not named here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Server(Section):
+    """Where the daemon listens, and how much it takes on at once."""
+
+    listen: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one"),
+    ] = ("127.0.0.1:50551",)
+    max_message_bytes: Annotated[Count, Field(description="the largest message that is taken")] = 4 * MIB + 64 * KIB
+    max_concurrent_calls: Annotated[
+        Count, Field(description="calls served at once; more are refused, health is exempt")
+    ] = 256
+    max_concurrent_batches: Annotated[
+        Count, Field(description="batches validated at once; more are refused")
+    ] = 32
+    engine_threads: Annotated[Count, Field(description="threads that run the validation engine")] = max(
+        2, os.cpu_count() or 2
+    )
+    drain_timeout_s: Annotated[
+        Seconds, Field(description="how long SIGTERM waits for running calls before it cancels them")
+    ] = 30.0
+
+
+class Repository(Section):
+    """Where quarantine, backups, operations and idempotency records are kept."""
+
+    url: Annotated[
+        str,
+        Field(description="a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"),
+    ] = ""
+    lease_s: Annotated[
+        Seconds, Field(description="a daemon that did not renew its lease for so long is given up for dead")
+    ] = 60.0
+    heartbeat_s: Annotated[Seconds, Field(description="how often the lease is renewed")] = 15.0
+    sweep_interval_s: Annotated[
+        Seconds, Field(description="how often it is looked for what dead daemons left unfinished")
+    ] = 300.0
+
+    @model_validator(mode="after")
+    def _renew_in_time(self) -> Repository:
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("heartbeat_s must be at most half of lease_s")
+        return self
+
+
+class Database(Section):
+    """One target database."""
+
+    url: Annotated[Secret, Field(description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo")]
+
+
+class Postgres(Section):
+    """The target databases and the connections to them."""
+
+    databases: Annotated[
+        dict[str, Database],
+        Field(description="by the name that callers use; none: the daemon runs an embedded PostgreSQL"),
+    ] = {}
+    embedded_user: Annotated[
+        str,
+        Field(description="who runs the embedded PostgreSQL when the daemon is root; empty: postgres, else nobody"),
+    ] = ""
+    tools_dir: Annotated[
+        Path | None, Field(description="the folder of pg_dump and pg_restore; empty: the nearest that fits is found")
+    ] = None
+    pool_min_size: Annotated[int, Field(ge=0, description="connections kept open")] = 5
+    pool_max_size: Annotated[Count, Field(description="connections opened at most")] = 20
+    pool_acquire_timeout_s: Annotated[Seconds, Field(description="how long a caller waits for a connection")] = 5.0
+    pool_idle_timeout_s: Annotated[Seconds, Field(description="an idle connection over the minimum is closed")] = 30.0
+    probe_interval_s: Annotated[Seconds, Field(description="how often each database is probed for Health")] = 2.0
+    probe_timeout_s: Annotated[Seconds, Field(description="a probe that takes longer finds the database down")] = 2.0
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> Postgres:
+        if self.pool_min_size > self.pool_max_size:
+            raise ValueError("pool_min_size must not exceed pool_max_size")
+        return self
+
+
+class Validation(Section):
+    """What files may be, and how much of them is held at once."""
+
+    schema_dirs: Annotated[
+        tuple[Path, ...],
+        Field(description="folders with <kind>/<name>/<version>.json, beside the schemas that come with steward"),
+    ] = ()
+    uri_roots: Annotated[
+        tuple[Path, ...], Field(description="folders below which ValidateBatch may read a uri; none: no uri is read")
+    ] = ()
+    max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
+    max_decompressed_bytes: Annotated[Count, Field(description="the largest file, once decompressed")] = 256 * GIB
+    max_record_bytes: Annotated[Count, Field(description="a longer record is quarantined by its beginning")] = MIB
+    max_record_lines: Annotated[Count, Field(description="a quote that spans more lines never closed")] = 10_000
+    max_fields: Annotated[Count, Field(description="the most columns of a header or cells of a record")] = 4096
+    idle_timeout_s: Annotated[Seconds, Field(description="an upload that sends nothing for so long is ended")] = 120.0
+
+
+class Backup(Section):
+    """How backups are made."""
+
+    segment_bytes: Annotated[int, Field(ge=MIB, description="stored size of a segment")] = 32 * MIB
+    compression_level: Annotated[int, Field(ge=1, le=19, description="zstd level")] = 3
+    max_duration_s: Annotated[
+        Seconds, Field(description="a dump that takes longer is cancelled; it holds locks that DDL waits for")
+    ] = 6 * 3600.0
+
+
+class Operations(Section):
+    """What outlasts a call."""
+
+    max_running: Annotated[Count, Field(description="operations that run at once; more wait for their turn")] = 2
+
+
+class Log(Section):
+    """What is logged, and how."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="the least severe that is logged")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "human", "json"], Field(description="auto: human on a terminal, JSON otherwise")
+    ] = "auto"
+
+
+class Settings(Section):
+    """All settings of a daemon."""
+
+    data_dir: Annotated[
+        Path,
+        Field(
+            description="the daemon's own folder, for one daemon at a time; default: /var/lib/steward as root, "
+            "else $XDG_STATE_HOME/steward or ~/.local/state/steward"
+        ),
+    ]
+    server: Server = Server()
+    repository: Repository = Repository()
+    postgres: Postgres = Postgres()
+    validation: Validation = Validation()
+    backup: Backup = Backup()
+    operations: Operations = Operations()
+    log: Log = Log()
+
+    @property
+    def repository_url(self) -> str:
+        """The repository's URL, the default one filled in."""
+        return self.repository.url or str(self.data_dir / "repository")
+
+
+def default_data_dir(environment: Mapping[str, str], *, is_root: bool) -> Path:
+    """Returns the data folder of a daemon that was told of none (XDG Base Directory Specification for users)."""
+    if is_root:
+        return Path("/var/lib/steward")
+    state = environment.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "steward"
+
+
+def load(
+    file: Path | None,
+    overrides: Mapping[str, object],
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Builds the settings from file, environment and the command line's overrides (dotted keys).
+
+    Raises ConfigurationError, naming every key that is wrong and never its value.
+    """
+    variables = os.environ if environment is None else environment
+    tree: dict[str, Any] = {}
+    if file is not None:
+        tree = _read_file(file)
+    for name, text in sorted(variables.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _put(tree, path, _from_text(path, text), name)
+    for dotted, value in overrides.items():
+        _put(tree, dotted.split("."), value, dotted)
+    tree.setdefault("data_dir", default_data_dir(variables, is_root=os.geteuid() == 0))
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(error))) from None
+    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: not TOML: {error}") from error
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object, name: str) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{name}: {key} is a setting, not a section")
+    tree[path[-1]] = value
+
+
+def _from_text(path: list[str], text: str) -> object:
+    """Reads a variable's text: lists are separated by commas, all else pydantic converts."""
+    field = Settings.model_fields.get(path[0])
+    section = field.annotation if field is not None else None
+    if len(path) == 2 and isinstance(section, type) and issubclass(section, Section):
+        leaf = section.model_fields.get(path[1])
+        if leaf is not None and "tuple" in str(leaf.annotation):
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _explain(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+        for item in error.errors(include_input=False, include_url=False)
+    ]

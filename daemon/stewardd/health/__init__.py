@@ -1,0 +1,1 @@
+"""How the daemon and what it needs are: probed in the background, told at once."""

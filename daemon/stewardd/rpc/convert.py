@@ -1,0 +1,77 @@
+"""The domain's objects as messages of the contract."""
+
+from __future__ import annotations
+
+import fastcsv
+from steward.v1 import quarantine_pb2, validation_pb2
+
+from stewardd.quarantine.rows import QuarantinedRow
+from stewardd.rpc import names
+from stewardd.rpc.times import duration, timestamp
+from stewardd.validation.manifest import BatchManifest
+
+
+def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
+    """Returns a published batch as the contract has it."""
+    return validation_pb2.Batch(
+        name=names.batch(manifest.batch_id),
+        schema=names.schema(manifest.schema, manifest.schema_version),
+        source_file=manifest.source_file,
+        create_time=timestamp(manifest.create_time),
+        total_rows=manifest.total_rows,
+        valid_rows=manifest.valid_rows,
+        quarantined_rows=manifest.quarantined_rows,
+        recovered_rows=manifest.recovered_rows,
+        errors_by_field=manifest.errors_by_field,
+        errors_by_keyword=manifest.errors_by_keyword,
+        unknown_columns=manifest.unknown_columns,
+        size_bytes=manifest.size_bytes,
+        crc32c=manifest.crc32c,
+        delimiter=manifest.delimiter,
+        encoding=manifest.encoding,
+        compression=manifest.compression,
+        files=[
+            validation_pb2.BatchFile(
+                name=names.batch_file(manifest.batch_id, file.name), size_bytes=file.size_bytes, crc32c=file.crc32c
+            )
+            for file in manifest.files
+        ],
+        elapsed=duration(manifest.elapsed_s),
+        request_id=manifest.request_id,
+        uri=manifest.uri,
+    )
+
+
+def schema_message(schema: fastcsv.Schema, document: str = "") -> validation_pb2.Schema:
+    """Returns a schema as the contract has it."""
+    return validation_pb2.Schema(
+        name=names.schema(schema.name, schema.version),
+        document=document,
+        columns=[
+            validation_pb2.Schema.Column(name=column.name, required=column.required, pii=column.pii)
+            for column in schema.columns
+        ],
+        effective_date=schema.effective_date or "",
+        deprecated=schema.deprecated,
+    )
+
+
+def row_message(batch_id: str, row: QuarantinedRow) -> quarantine_pb2.QuarantinedRow:
+    """Returns a quarantined row as the contract has it."""
+    message = quarantine_pb2.QuarantinedRow(
+        name=names.row(batch_id, row.row_number),
+        row_number=row.row_number,
+        line_number=row.line_number,
+        byte_offset=row.byte_offset,
+        raw_row=row.raw_row,
+        recovered=row.recovered,
+        truncated=row.truncated,
+        quarantine_time=timestamp(row.quarantine_time),
+    )
+    for column, value in row.cells:
+        message.cells.add(column=column, value=value)
+    for violation in row.violations:
+        message.violations.add(
+            field=violation.field, keyword=violation.keyword, message=violation.message, value=violation.value
+        )
+    return message

@@ -1,0 +1,127 @@
+"""The outermost interceptor: counts calls, refuses those over the bound, and maps every error.
+
+An exception that leaves a handler would reach the client with its text; here nothing does but what the table in
+status.py says. Health is exempt from the bound, so that a full daemon can still say that it is full. A cancelled call
+is let through as what it is: swallowing CancelledError leaks the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from grpc_status import rpc_status
+
+from stewardd.errors import MessageTooLarge, StewardError, TooManyRequests
+from stewardd.rpc.status import UNEXPECTED, code_of, to_status
+from stewardd.telemetry import logger
+
+log = logger("rpc")
+
+EXEMPT = ("/grpc.health.v1.Health/", "/steward.v1.SystemService/Health")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Wraps every handler. `running` is how many calls are being served, those that are exempt left out."""
+
+    def __init__(self, max_concurrent_calls: int, max_message_bytes: int) -> None:
+        self._max_concurrent_calls = max_concurrent_calls
+        self._max_message_bytes = max_message_bytes
+        self.running = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Returns the handler, guarded; None, as grpc wants it, for a method that nobody serves."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        return self._guarded(handler, handler_call_details.method)
+
+    def _guarded(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+        coders = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), **coders)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), **coders)
+        if handler.stream_stream:
+            return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method), **coders)
+        raise TypeError(f"{method}: no handler of a kind that the contract has")
+
+    def _unary(self, behaviour: Any, method: str) -> Any:
+        async def guarded(request: Any, context: Context) -> Any:
+            async with _Call(self, method, context):
+                self._check_size(request)
+                return await behaviour(request, context)
+
+        return guarded
+
+    def _stream(self, behaviour: Any, method: str) -> Any:
+        async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with _Call(self, method, context):
+                self._check_size(request)
+                async for response in behaviour(request, context):
+                    yield response
+
+        return guarded
+
+    def _check_size(self, request: Any) -> None:
+        size_bytes = request.ByteSize() if hasattr(request, "ByteSize") else 0
+        if size_bytes > self._max_message_bytes:
+            raise MessageTooLarge(f"a message of {size_bytes} bytes is over the limit of {self._max_message_bytes}")
+
+    def enter(self, method: str) -> bool:
+        """Counts a call in. Raises TooManyRequests; False for a call that is not counted."""
+        if method.startswith(EXEMPT):
+            return False
+        if self.running >= self._max_concurrent_calls:
+            raise TooManyRequests(f"{self.running} calls are being served", retry_after_s=1.0)
+        self.running += 1
+        return True
+
+
+class _Call:
+    """One call, from its first moment to its last: counted, timed, logged, its error mapped."""
+
+    def __init__(self, guard: Guard, method: str, context: Context) -> None:
+        self._guard = guard
+        self._method = method
+        self._context = context
+        self._counted = False
+        self._began_s = time.monotonic()
+
+    async def __aenter__(self) -> None:
+        try:
+            self._counted = self._guard.enter(self._method)
+        except TooManyRequests as error:
+            await self._abort(error)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._counted:
+            self._guard.running -= 1
+        elapsed_ms = round((time.monotonic() - self._began_s) * 1000, 1)
+        if error is None:
+            log.debug("call done", method=self._method, elapsed_ms=elapsed_ms)
+        elif isinstance(error, StewardError):
+            log.info("call refused", method=self._method, reason=error.reason, elapsed_ms=elapsed_ms)
+            await self._abort(error)
+        elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+            # The edge: what nobody foresaw is logged whole, and the client learns no more than that it happened.
+            log.error("call failed", method=self._method, elapsed_ms=elapsed_ms, exc_info=error)
+            await self._abort(UNEXPECTED)
+        elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            log.info("call cancelled", method=self._method, elapsed_ms=elapsed_ms)
+
+    async def _abort(self, error: StewardError) -> NoReturn:
+        assert code_of(error) is not grpc.StatusCode.OK
+        await self._context.abort_with_status(rpc_status.to_status(to_status(error)))
+        raise AssertionError("abort returned")

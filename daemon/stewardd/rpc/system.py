@@ -1,0 +1,66 @@
+"""SystemService: the daemon about itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from steward.v1 import system_pb2, system_pb2_grpc
+
+from stewardd.health.facts import BackupFacts, DatabaseFacts, RepositoryFacts
+from stewardd.health.monitor import Monitor
+from stewardd.health.state import Component, overall
+from stewardd.rpc.times import duration, timestamp
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Health = system_pb2.HealthResponse
+
+
+class SystemServicer(system_pb2_grpc.SystemServiceServicer):
+    """Serves Health from the monitor."""
+
+    def __init__(self, monitor: Monitor, version: str) -> None:
+        self._monitor = monitor
+        self._version = version
+        self._began_s = time.monotonic()
+
+    async def Health(self, request: system_pb2.HealthRequest, context: Context) -> system_pb2.HealthResponse:
+        """Returns how the daemon is."""
+        components = self._monitor.components()
+        return system_pb2.HealthResponse(
+            state=overall(components).value,  # type: ignore[arg-type]  # State has the contract's numbers; a test holds them equal
+            version=self._version,
+            uptime=duration(time.monotonic() - self._began_s),
+            components=[_component(component) for component in components],
+        )
+
+
+def _component(component: Component) -> system_pb2.HealthResponse.Component:
+    message = Health.Component(
+        name=component.name,
+        state=component.state.value,  # type: ignore[arg-type]  # as above
+        detail=component.detail,
+        observe_time=timestamp(component.observe_time),
+    )
+    match component.facts:
+        case DatabaseFacts(server_version, latency_s, pool, embedded):
+            message.database.server_version = server_version
+            message.database.latency.CopyFrom(duration(latency_s))
+            message.database.embedded = embedded
+            message.database.pool.CopyFrom(
+                Health.Pool(
+                    size=pool.size,
+                    idle=pool.idle,
+                    waiting=pool.waiting,
+                    min_size=pool.min_size,
+                    max_size=pool.max_size,
+                )
+            )
+        case RepositoryFacts(url, writable, free_bytes):
+            message.repository.CopyFrom(Health.Repository(url=url, writable=writable, free_bytes=free_bytes))
+        case BackupFacts(last_backup, age_s, running):
+            age: Duration | None = None if age_s is None else duration(age_s)
+            message.backup.CopyFrom(Health.BackupFacts(last_backup=last_backup, last_backup_age=age, running=running))
+    return message

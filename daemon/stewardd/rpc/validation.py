@@ -1,0 +1,222 @@
+"""ValidationService: the stream of ValidateBatch, and what can be read of batches and schemas."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import fastcsv
+import grpc
+from steward.v1 import validation_pb2, validation_pb2_grpc
+
+from stewardd.errors import InvalidRequest, UploadIncomplete
+from stewardd.rpc import names
+from stewardd.rpc.convert import batch_message, schema_message
+from stewardd.rpc.pages import page_size_of
+from stewardd.schemas.registry import Registry
+from stewardd.validation.batches import Batches, BatchRequest, Work
+from stewardd.validation.catalog import BatchCatalog
+from stewardd.validation.draft import ReadOptions
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Request = validation_pb2.ValidateBatchRequest
+Response = validation_pb2.ValidateBatchResponse
+
+PROGRESS_INTERVAL_S = 0.5
+MAX_REQUEST_ID = 128
+MAX_SOURCE_FILE = 1024
+
+
+class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
+    """Translates; what a batch is and when it exists is said in validation/."""
+
+    def __init__(self, batches: Batches, catalog: BatchCatalog, registry: Registry, idle_timeout_s: float) -> None:
+        self._batches = batches
+        self._catalog = catalog
+        self._registry = registry
+        self._idle_timeout_s = idle_timeout_s
+
+    async def ValidateBatch(self, request_iterator: AsyncIterator[Request], context: Context) -> AsyncIterator[Response]:
+        """Serves one upload, or one file that the daemon reads itself."""
+        messages = _Messages(request_iterator, self._idle_timeout_s)
+        work = await self._batches.begin(_batch_request(await messages.open()))
+        voice = _Voice(work)
+        try:
+            while (data := await messages.chunk(upload=work.is_upload)) is not None:
+                await work.feed(data)
+                for response in voice.responses():
+                    yield response
+            commit = messages.commit
+            async for _ in work.read_uri():
+                for response in voice.responses():
+                    yield response
+            manifest = await work.commit(commit.size_bytes, commit.crc32c)
+            for response in voice.last_responses():
+                yield response
+            yield Response(summary=Response.Summary(batch=batch_message(manifest)))
+        finally:
+            # Also when the client is gone: nothing of an unpublished batch may stay.
+            await asyncio.shield(work.close())
+
+    async def GetBatch(self, request: validation_pb2.GetBatchRequest, context: Context) -> validation_pb2.Batch:
+        """Returns one batch."""
+        return batch_message(await self._catalog.get(names.parse_uuid("batches", request.name)))
+
+    async def ListBatches(
+        self, request: validation_pb2.ListBatchesRequest, context: Context
+    ) -> validation_pb2.ListBatchesResponse:
+        """Returns a page of batches, newest first."""
+        page = await self._catalog.list(page_size_of(request.page_size), request.page_token)
+        return validation_pb2.ListBatchesResponse(
+            batches=[batch_message(manifest) for manifest in page.items], next_page_token=page.next_page_token
+        )
+
+    async def DownloadBatchFile(
+        self, request: validation_pb2.DownloadBatchFileRequest, context: Context
+    ) -> AsyncIterator[validation_pb2.DownloadBatchFileResponse]:
+        """Streams one file of a batch."""
+        batch_id, file = names.parse_batch_file(request.name)
+        if request.offset_bytes < 0:
+            raise InvalidRequest("offset_bytes must not be negative", field="offset_bytes")
+        async for data in self._catalog.read_file(batch_id, file, request.offset_bytes):
+            yield validation_pb2.DownloadBatchFileResponse(data=data)
+
+    async def GetSchema(self, request: validation_pb2.GetSchemaRequest, context: Context) -> validation_pb2.Schema:
+        """Returns one version of a schema, with its document."""
+        schema = self._registry.get(*names.parse_schema(request.name))
+        return schema_message(schema, self._registry.document(schema.name, schema.version))
+
+    async def ListSchemas(
+        self, request: validation_pb2.ListSchemasRequest, context: Context
+    ) -> validation_pb2.ListSchemasResponse:
+        """Returns a page of schemas; the token is how many came before."""
+        size = page_size_of(request.page_size)
+        if request.page_token and not request.page_token.isdecimal():
+            raise InvalidRequest("page_token is none of this method's", field="page_token")
+        first = int(request.page_token or 0)
+        schemas = self._registry.all()
+        following = str(first + size) if first + size < len(schemas) else ""
+        return validation_pb2.ListSchemasResponse(
+            schemas=[schema_message(schema) for schema in schemas[first : first + size]], next_page_token=following
+        )
+
+    async def DetectSchema(
+        self, request: validation_pb2.DetectSchemaRequest, context: Context
+    ) -> validation_pb2.DetectSchemaResponse:
+        """Says which schema a header detects."""
+        schema = self._registry.detect(request.columns)
+        known = {column.name for column in schema.columns}
+        return validation_pb2.DetectSchemaResponse(
+            schema=names.schema(schema.name, schema.version),
+            unknown_columns=[column for column in request.columns if column.strip() not in known],
+        )
+
+
+class _Messages:
+    """The client's side of the stream, held to its order: Open, Chunk*, Commit, end."""
+
+    def __init__(self, iterator: AsyncIterator[Request], idle_timeout_s: float) -> None:
+        self._iterator = iterator
+        self._idle_timeout_s = idle_timeout_s
+        self.commit = Request.Commit()
+
+    async def open(self) -> Request.Open:
+        """Returns the first message."""
+        message = await self._next()
+        if message.WhichOneof("message") != "open":
+            raise InvalidRequest("the first message is not Open", field="open")
+        return message.open
+
+    async def chunk(self, *, upload: bool) -> bytes | None:
+        """Returns the bytes of the next Chunk, or None when Commit came; `commit` holds it then."""
+        message = await self._next()
+        kind = message.WhichOneof("message")
+        if kind == "chunk" and upload:
+            return message.chunk.data
+        if kind == "commit":
+            self.commit = message.commit
+            return None
+        raise InvalidRequest(f"{kind or 'an empty message'} does not belong here", field=kind or "message")
+
+    async def _next(self) -> Request:
+        try:
+            return await asyncio.wait_for(anext(self._iterator), self._idle_timeout_s)
+        except StopAsyncIteration:
+            raise UploadIncomplete("the stream ended without Commit") from None
+        except TimeoutError:
+            raise UploadIncomplete(f"nothing came for {self._idle_timeout_s:g} s") from None
+
+
+class _Voice:
+    """Says what there is to say, when it is time: Accepted once, Progress at most twice a second."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._accepted = False
+        self._spoke_s = time.monotonic()
+
+    def responses(self) -> list[Response]:
+        """Returns what is to be sent now."""
+        found: list[Response] = []
+        schema = self._work.schema
+        if not self._accepted and schema is not None:
+            self._accepted = True
+            found.append(Response(accepted=_accepted(self._work, schema)))
+        if self._accepted and time.monotonic() - self._spoke_s >= PROGRESS_INTERVAL_S:
+            self._spoke_s = time.monotonic()
+            found.append(Response(progress=_progress(self._work)))
+        return found
+
+    def last_responses(self) -> list[Response]:
+        """Returns Accepted if it was not sent yet: a small file is judged before anybody could ask."""
+        schema = self._work.schema
+        if self._accepted or schema is None:
+            return []
+        self._accepted = True
+        return [Response(accepted=_accepted(self._work, schema))]
+
+
+def _accepted(work: Work, schema: fastcsv.Schema) -> Response.Accepted:
+    return Response.Accepted(
+        batch=names.batch(work.batch_id),
+        schema=names.schema(schema.name, schema.version),
+        unknown_columns=work.unknown_columns,
+    )
+
+
+def _progress(work: Work) -> Response.Progress:
+    progress = work.progress
+    return Response.Progress(
+        size_bytes=progress.size_bytes,
+        total_rows=progress.total_rows,
+        valid_rows=progress.valid_rows,
+        quarantined_rows=progress.quarantined_rows,
+    )
+
+
+def _batch_request(message: Request.Open) -> BatchRequest:
+    if len(message.request_id) > MAX_REQUEST_ID:
+        raise InvalidRequest(f"request_id is longer than {MAX_REQUEST_ID} characters", field="open.request_id")
+    if len(message.source_file) > MAX_SOURCE_FILE:
+        raise InvalidRequest(f"source_file is longer than {MAX_SOURCE_FILE} characters", field="open.source_file")
+    source = message.WhichOneof("source")
+    if source is None:
+        raise InvalidRequest("neither upload nor uri is given", field="open.source")
+    options = message.options
+    if options.delimiter not in ("", ",", ";", "\t", "|"):
+        raise InvalidRequest("delimiter is not one of , ; tab |", field="open.options.delimiter")
+    return BatchRequest(
+        schema=names.parse_schema_id(message.schema, field="open.schema") if message.schema else None,
+        schema_version=message.schema_version or None,
+        request_id=message.request_id,
+        source_file=message.source_file,
+        uri=message.uri if source == "uri" else None,
+        options=ReadOptions(
+            delimiter=options.delimiter or None,
+            strict=options.strict,
+            accept_recovered=options.accept_recovered,
+            keep_valid_rows=options.keep_valid_rows,
+        ),
+    )

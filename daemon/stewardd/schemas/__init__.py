@@ -1,0 +1,1 @@
+"""The schemas that rows and payloads are held to: JSON Schema documents, found in folders, compiled by fastcsv."""

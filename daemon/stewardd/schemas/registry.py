@@ -1,0 +1,96 @@
+"""The registry: every version of every row schema, compiled once at start.
+
+A schema is the file `<folder>/csv/<name>/<version>.json`; the path alone says what it is called. The folder that comes
+with steward is read first, then those of the configuration; two files for one version are refused, since a version
+means one thing. A document that does not compile stops the start: a daemon must not come up judging less than it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import fastcsv
+
+from stewardd.errors import ConfigurationError, HeaderRefused, SchemaNotFound, UnknownSchema
+from stewardd.schemas.names import NAME, VERSION, SchemaKey
+
+BUILTIN = Path(__file__).parent
+ROW_KIND = "csv"
+
+
+class Registry:
+    """Compiled row schemas by name and version. Immutable."""
+
+    def __init__(self, schemas: Iterable[tuple[fastcsv.Schema, str]]) -> None:
+        by_key = {SchemaKey(schema.name, schema.version): (schema, text) for schema, text in schemas}
+        self._by_key = {key: by_key[key] for key in sorted(by_key, key=lambda key: key.order)}
+
+    @classmethod
+    def load(cls, folders: Sequence[Path] = ()) -> Registry:
+        """Compiles what stands in the folders. Raises ConfigurationError, naming the file."""
+        found: dict[SchemaKey, Path] = {}
+        for folder in (BUILTIN, *folders):
+            if not folder.is_dir():
+                raise ConfigurationError(f"schema folder {folder} is not there")
+            for path in sorted((folder / ROW_KIND).glob("*/*.json")):
+                key = SchemaKey(path.parent.name, path.stem)
+                if not NAME.fullmatch(key.name) or not VERSION.fullmatch(key.version):
+                    raise ConfigurationError(f"{path}: a schema stands in <name>/<major>.<minor>.json")
+                if key in found:
+                    raise ConfigurationError(f"{path}: {key} stands in {found[key]} already")
+                found[key] = path
+        return cls(_compile(key, path) for key, path in found.items())
+
+    def get(self, name: str, version: str | None = None) -> fastcsv.Schema:
+        """Returns one version, or the newest. Raises SchemaNotFound."""
+        return self._find(name, version)[0]
+
+    def document(self, name: str, version: str) -> str:
+        """Returns the JSON text of one version. Raises SchemaNotFound."""
+        return self._find(name, version)[1]
+
+    def all(self) -> list[fastcsv.Schema]:
+        """Returns every version, by name and then from old to new."""
+        return [schema for schema, _ in self._by_key.values()]
+
+    def candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
+        """Returns the schemas that a caller's pins leave for a header to fit. Raises UnknownSchema where none is left."""
+        fitting = [
+            schema for schema in self.all() if name in (None, schema.name) and version in (None, schema.version)
+        ]
+        if not fitting:
+            wanted = "/".join(part for part in (name, version) if part)
+            known = ", ".join(str(key) for key in self._by_key)
+            raise UnknownSchema(f"no schema {wanted}", hint=f"this daemon knows {known}", field="open.schema")
+        return fitting
+
+    def detect(self, header: Sequence[str]) -> fastcsv.Schema:
+        """Returns the schema that fits a header best (domain rules of detection). Raises HeaderRefused."""
+        try:
+            return fastcsv.detect(self.all(), list(header))
+        except fastcsv.HeaderError as error:
+            raise HeaderRefused(str(error), hint=error.hint, metadata=header_facts(error)) from error
+
+    def _find(self, name: str, version: str | None) -> tuple[fastcsv.Schema, str]:
+        keys = [key for key in self._by_key if key.name == name and version in (None, key.version)]
+        if not keys:
+            wanted = "/".join(part for part in (name, version) if part)
+            raise SchemaNotFound(f"no schema {wanted}")
+        return self._by_key[keys[-1]]
+
+
+def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
+    """Returns what a client can act on: the missing columns and the nearest schema."""
+    facts = {"missing_columns": ",".join(error.missing), "nearest_schema": error.nearest or ""}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _compile(key: SchemaKey, path: Path) -> tuple[fastcsv.Schema, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return fastcsv.Schema(text, name=key.name, version=key.version), text
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    except fastcsv.SchemaError as error:
+        raise ConfigurationError(f"{path}: {error}", hint=error.hint) from error

@@ -1,0 +1,79 @@
+"""The manifest of a batch: the one object that makes it exist.
+
+Written last, create-once, never changed. It holds what GetBatch answers and the checksum of every file beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from stewardd.errors import Corrupt
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A file of a batch; `crc32c` is CRC-32C (RFC 3720)."""
+
+    name: str
+    size_bytes: int
+    crc32c: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchManifest:
+    """One published batch. total_rows = valid_rows + quarantined_rows, always."""
+
+    batch_id: str
+    schema: str
+    schema_version: str
+    source_file: str
+    uri: str
+    request_id: str
+    create_time: datetime
+    elapsed_s: float
+    total_rows: int
+    valid_rows: int
+    quarantined_rows: int
+    recovered_rows: int
+    errors_by_field: dict[str, int]
+    errors_by_keyword: dict[str, int]
+    unknown_columns: tuple[str, ...]
+    size_bytes: int
+    crc32c: int
+    delimiter: str
+    encoding: str
+    compression: str
+    files: tuple[BatchFile, ...]
+
+    def file(self, name: str) -> BatchFile | None:
+        """Returns the file of that name, None where the batch has none."""
+        return next((file for file in self.files if file.name == name), None)
+
+    def to_json(self) -> bytes:
+        """Returns the manifest as UTF-8 JSON."""
+        document = {"format": FORMAT, **dataclasses.asdict(self)}
+        document["create_time"] = self.create_time.isoformat()
+        return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Reads a manifest. Raises Corrupt where it is not one that this version can read."""
+        try:
+            document: dict[str, Any] = json.loads(body)
+            if document.pop("format") != FORMAT:
+                raise Corrupt("a batch manifest of an unknown format")
+            document["create_time"] = datetime.fromisoformat(document["create_time"])
+            document["unknown_columns"] = tuple(document["unknown_columns"])
+            document["files"] = tuple(BatchFile(**file) for file in document["files"])
+            manifest = cls(**document)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Corrupt("a batch manifest cannot be read") from error
+        if manifest.total_rows != manifest.valid_rows + manifest.quarantined_rows:
+            raise Corrupt(f"the rows of batch {manifest.batch_id} do not add up")
+        return manifest

@@ -1,0 +1,75 @@
+"""Reading a file that a caller names by URI, without ever leaving the configured roots.
+
+The path is walked from its root one component at a time with O_NOFOLLOW relative to the folder opened before, so that
+neither `..`, nor a symbolic link, nor a folder swapped during the walk leads outside. Links are refused even where
+they would stay inside: telling the two apart is the race that the walk avoids.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from stewardd.errors import UriRefused
+
+FIELD = "open.uri"
+
+
+def open_uri(uri: str, roots: Sequence[Path]) -> int:
+    """Returns a descriptor of the regular file that `uri` names, open for reading; the caller closes it.
+
+    Raises UriRefused: not a `file:///…` URI (RFC 8089), outside the roots, through a link, missing, or no regular file.
+    """
+    path = _path_of(uri)
+    for root in roots:
+        real_root = root.resolve()
+        for base in (root, real_root):
+            if path.is_relative_to(base):
+                return _walk(real_root, path.relative_to(base).parts)
+    raise UriRefused("the uri is outside the daemon's roots", field=FIELD)
+
+
+def _path_of(uri: str) -> Path:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise UriRefused("the uri cannot be parsed", field=FIELD) from None
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise UriRefused("the uri is not of the form file:///path", field=FIELD)
+    text = unquote(parts.path, errors="surrogateescape")
+    path = Path(text)
+    if "\0" in text or not path.is_absolute() or ".." in path.parts:
+        raise UriRefused("the uri's path is not absolute and plain", field=FIELD)
+    return path
+
+
+def _walk(root: Path, parts: Sequence[str]) -> int:
+    if not parts:
+        raise UriRefused("the uri names a root, not a file below it", field=FIELD)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        folder = os.open(root, os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in parts[:-1]:
+            below = _open_below(folder, part, flags | os.O_DIRECTORY)
+            os.close(folder)
+            folder = below
+        # O_NONBLOCK: a named pipe must be refused, not waited for.
+        file = _open_below(folder, parts[-1], flags | os.O_NONBLOCK)
+    except OSError as error:
+        raise UriRefused(f"the uri's file cannot be opened: {os.strerror(error.errno or 0).lower()}", field=FIELD) from None
+    os.close(folder)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise UriRefused("the uri names no regular file", field=FIELD)
+    return file
+
+
+def _open_below(folder: int, name: str, flags: int) -> int:
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    except OSError:
+        os.close(folder)
+        raise
