@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import fastcsv
 
@@ -21,6 +21,7 @@ from stewardd.errors import InputRefused
 from stewardd.validation.refusals import refusals
 
 T = TypeVar("T")
+P = TypeVarTuple("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Draft:
     async def finish(self) -> fastcsv.Report:
         """Judges what is left and makes every file durable; the folder then holds the finished batch."""
         await self.settle()
-        return await self._run(self._validator.finish)
+        return await self.on_thread(self._validator.finish)
 
     async def discard(self) -> None:
         """Ends the work and removes its folder. May be called at any time, and twice."""
@@ -152,6 +153,7 @@ class Draft:
 
         await asyncio.get_running_loop().run_in_executor(self._executor, remove)
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def on_thread(self, work: Callable[[*P], T], *arguments: *P) -> T:
+        """Runs blocking work beside the event loop."""
         with refusals():
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

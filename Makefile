@@ -1,0 +1,82 @@
+# The whole interface of the project. Each target installs what it needs into .venv; nothing but Python 3.11+, Rust and
+# make has to be there. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+CARGO := cargo --quiet
+CRATE := --manifest-path fastcsv/Cargo.toml
+SOURCES := daemon/stewardd clients/python/src scripts tests proto/generate.py
+
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-full check bench proto docs format sync clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: sync  ## see it work: validate, quarantine, back up, ask for its health; leaves nothing running
+	@$(BIN)/python scripts/demo.py
+
+run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its address is printed
+	@$(BIN)/stewardd --data-dir "$${STEWARD_DATA_DIR:-.steward}"
+
+test: sync  ## every test, fault campaigns as a seeded sample
+	@$(BIN)/python scripts/test_needs.py
+	$(CARGO) test $(CRATE) --no-default-features
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-full: sync  ## every test, fault campaigns in full
+	@$(BIN)/python scripts/test_needs.py
+	$(CARGO) test $(CRATE) --no-default-features
+	STEWARD_TEST_CAMPAIGNS=full $(BIN)/pytest $(PYTEST_ARGS)
+
+check: sync  ## lint, types, formatting, the contract, the layers
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest fastcsv
+	$(BIN)/lint-imports
+	cargo fmt $(CRATE) --check
+	cargo clippy $(CRATE) --quiet --all-targets -- -D warnings
+	@$(call proto_tool,--image build/steward.binpb build)
+	$(BIN)/buf lint build/steward.binpb --config proto/buf.yaml
+
+bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+proto: sync  ## generate the modules of the contract
+	@$(call proto_tool,proto)
+
+docs: sync  ## generate the reference pages
+	$(BIN)/python scripts/reference.py
+
+format: sync  ## put the formatting right
+	$(BIN)/ruff check --fix-only $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+	cargo fmt $(CRATE)
+
+clean:  ## remove what was built, the environment included
+	rm -rf $(VENV) build fastcsv/target uv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The generator has an environment of its own: its grpcio-tools is older than what the daemon runs on (see proto/generate.py).
+define proto_tool
+mkdir -p build && $(UV) run --quiet --no-project --isolated \
+  --with grpcio-tools==1.76.0 --with mypy-protobuf==3.7.0 --with googleapis-common-protos==1.76.0 \
+  python proto/generate.py $(1) 2>&1 | sed '/^Writing mypy/d'
+endef
+
+sync: $(UV)
+	@$(UV) sync --quiet --all-packages --inexact
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than 3.11; try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "make: cargo is not there; install Rust first" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
