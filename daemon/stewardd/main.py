@@ -1,0 +1,115 @@
+"""The command `stewardd`: reads the settings, runs the daemon until a signal, names what went wrong.
+
+The first SIGTERM or SIGINT drains: no new calls, running ones end, or are cancelled when the grace is over. The second
+one stops at once. Exit codes: 0 stopped when told to, 2 usage, 3 could not start or failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from stewardd import __version__, config, telemetry
+from stewardd.app import App
+from stewardd.errors import StewardError
+from stewardd.memory import tune_allocator
+
+EXIT_FAILED = 3
+DEFAULT_DATABASE = "default"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the daemon; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        settings = config.load(parsed.config, _overrides(parsed))
+    except StewardError as error:
+        return _explain(error)
+    telemetry.configure(settings.log.level, settings.log.format)
+    tune_allocator()
+    try:
+        uvloop.run(_serve(settings))
+    except StewardError as error:
+        return _explain(error)
+    return 0
+
+
+async def _serve(settings: config.Settings) -> None:
+    app = App(settings)
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    await _until(stop, app.start())
+    if not stop.is_set():
+        await stop.wait()
+    await app.stop(hurry)
+
+
+async def _until(stop: asyncio.Event, starting: object) -> None:
+    """Awaits the start, and cancels it when a signal comes first."""
+    start = asyncio.ensure_future(starting)  # type: ignore[call-overload]
+    told = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({start, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done():
+            start.cancel()
+        try:
+            await start
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+    finally:
+        told.cancel()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stewardd",
+        description="Validates what goes into PostgreSQL, keeps the rest in quarantine, and backs the database up.",
+        epilog="Every setting: docs/configuration.md. The command that talks to it is `steward`.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the daemon's own folder")
+    parser.add_argument(
+        "--listen", action="append", metavar="ADDR", help="HOST:PORT or unix:PATH; may be given more than once"
+    )
+    parser.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="the target database (a password in it shows in the process list: prefer the configuration)",
+    )
+    parser.add_argument("--version", action="version", version=f"stewardd {__version__}")
+    return parser
+
+
+def _overrides(parsed: argparse.Namespace) -> dict[str, object]:
+    overrides: dict[str, object] = {}
+    if parsed.data_dir is not None:
+        overrides["data_dir"] = parsed.data_dir
+    if parsed.listen:
+        overrides["server.listen"] = tuple(parsed.listen)
+    if parsed.database_url is not None:
+        overrides[f"postgres.databases.{DEFAULT_DATABASE}"] = {"url": parsed.database_url}
+    return overrides
+
+
+def _explain(error: StewardError) -> int:
+    print(f"stewardd: {error.message}", file=sys.stderr)  # noqa: T201  # a person started it
+    if error.hint:
+        print(f"stewardd: {error.hint}", file=sys.stderr)  # noqa: T201
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

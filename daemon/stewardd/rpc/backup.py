@@ -1,0 +1,52 @@
+"""BackupService: starts backups as operations, and reads those that exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2
+from steward.v1 import backup_pb2, backup_pb2_grpc
+
+from stewardd.backup.backups import Backups
+from stewardd.errors import InvalidRequest
+from stewardd.operations.starter import Starter
+from stewardd.rpc import names
+from stewardd.rpc.operation_messages import backup_message, operation_message
+from stewardd.rpc.pages import page_size_of
+
+Context = grpc.aio.ServicerContext[Any, Any]
+MAX_REQUEST_ID = 128
+MAX_DESCRIPTION = 256
+
+
+class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
+    """Translates; what a backup is and when it exists is said in backup/."""
+
+    def __init__(self, backups: Backups, starter: Starter) -> None:
+        self._backups = backups
+        self._starter = starter
+
+    async def CreateBackup(
+        self, request: backup_pb2.CreateBackupRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a backup."""
+        if len(request.request_id) > MAX_REQUEST_ID:
+            raise InvalidRequest(f"request_id is longer than {MAX_REQUEST_ID} characters", field="request_id")
+        if len(request.description) > MAX_DESCRIPTION:
+            raise InvalidRequest(f"description is longer than {MAX_DESCRIPTION} characters", field="description")
+        state = await self._starter.create_backup(request.database, request.description, request.request_id)
+        return operation_message(state)
+
+    async def GetBackup(self, request: backup_pb2.GetBackupRequest, context: Context) -> backup_pb2.Backup:
+        """Returns one backup."""
+        return backup_message(await self._backups.get(names.parse_uuid("backups", request.name)))
+
+    async def ListBackups(
+        self, request: backup_pb2.ListBackupsRequest, context: Context
+    ) -> backup_pb2.ListBackupsResponse:
+        """Returns a page of backups, newest first."""
+        page = await self._backups.list(page_size_of(request.page_size), request.page_token)
+        return backup_pb2.ListBackupsResponse(
+            backups=[backup_message(manifest) for manifest in page.items], next_page_token=page.next_page_token
+        )

@@ -1,0 +1,129 @@
+"""The gRPC server: its options, its services, its addresses.
+
+Every option has its reason beside it. What listens beyond loopback does so because the configuration names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from steward.v1 import (
+    backup_pb2,
+    backup_pb2_grpc,
+    operation_pb2,
+    operation_pb2_grpc,
+    quarantine_pb2,
+    quarantine_pb2_grpc,
+    system_pb2,
+    system_pb2_grpc,
+    validation_pb2,
+    validation_pb2_grpc,
+)
+
+from stewardd.errors import ConfigurationError
+from stewardd.rpc.backup import BackupServicer
+from stewardd.rpc.health import HealthServicer
+from stewardd.rpc.interceptor import Guard
+from stewardd.rpc.operations import OperationServicer, OperationsServicer
+from stewardd.rpc.quarantine import QuarantineServicer
+from stewardd.rpc.reflection import add_reflection
+from stewardd.rpc.system import SystemServicer
+from stewardd.rpc.validation import ValidationServicer
+
+# What grpc itself takes, before a handler can say with reason and hint that a message is too large.
+HARD_LIMIT_FACTOR = 4
+SERVICES = (
+    validation_pb2.DESCRIPTOR.services_by_name["ValidationService"].full_name,
+    quarantine_pb2.DESCRIPTOR.services_by_name["QuarantineService"].full_name,
+    backup_pb2.DESCRIPTOR.services_by_name["BackupService"].full_name,
+    operation_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name,
+    system_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
+    operations_pb2.DESCRIPTOR.services_by_name["Operations"].full_name,
+    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+)
+
+Adder = Callable[[Any, grpc.aio.Server], None]
+
+
+class Server:
+    """A grpc.aio server with everything on it. Made inside a running event loop."""
+
+    def __init__(self, guard: Guard, max_message_bytes: int) -> None:
+        self._server = grpc.aio.server(
+            interceptors=[guard],
+            compression=grpc.Compression.NoCompression,
+            options=_options(max_message_bytes),
+        )
+
+    def add(
+        self,
+        validation: ValidationServicer,
+        quarantine: QuarantineServicer,
+        backup: BackupServicer,
+        operations: OperationsServicer,
+        operation: OperationServicer,
+        system: SystemServicer,
+        health: HealthServicer,
+    ) -> None:
+        """Registers every service, and reflection for all of them."""
+        validation_pb2_grpc.add_ValidationServiceServicer_to_server(validation, self._server)
+        quarantine_pb2_grpc.add_QuarantineServiceServicer_to_server(quarantine, self._server)
+        backup_pb2_grpc.add_BackupServiceServicer_to_server(backup, self._server)
+        operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
+        operation_pb2_grpc.add_OperationServiceServicer_to_server(operation, self._server)
+        system_pb2_grpc.add_SystemServiceServicer_to_server(system, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, self._server)
+        add_reflection(self._server, SERVICES)
+
+    async def start(self, addresses: Sequence[str]) -> list[str]:
+        """Listens, and returns the addresses as they are: a port of 0 has become one. Raises ConfigurationError."""
+        bound = [self._bind(address) for address in addresses]
+        await self._server.start()
+        return bound
+
+    async def stop(self, grace_s: float) -> None:
+        """Takes no more calls, and cancels those that run once the grace is over."""
+        await self._server.stop(grace_s)
+
+    def _bind(self, address: str) -> str:
+        if address.startswith("unix:"):
+            _clear_socket(Path(address.removeprefix("unix:").removeprefix("//")))
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"cannot listen on {address}",
+                hint="another daemon may be listening there; `server.listen` takes another address",
+            ) from error
+        if address.startswith("unix:"):
+            return address
+        host, _, _ = address.rpartition(":")
+        return f"{host}:{port}"
+
+
+def _clear_socket(path: Path) -> None:
+    """Removes the socket that a killed daemon left; anything else in its place stays, and binding fails."""
+    if path.is_socket():
+        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _options(max_message_bytes: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", HARD_LIMIT_FACTOR * max_message_bytes),
+        ("grpc.max_send_message_length", HARD_LIMIT_FACTOR * max_message_bytes),
+        # Two daemons must not share a port by accident: the second is told.
+        ("grpc.so_reuseport", 0),
+        # A burst waits in the server instead of being dropped before the interceptor can refuse it by name.
+        ("grpc.server.max_pending_requests", 10_000),
+        # Clients may look every ten seconds whether the daemon is still there, also between calls.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]
