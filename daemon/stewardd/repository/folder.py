@@ -1,0 +1,118 @@
+"""What the local backend does with one folder, given its descriptor: walk it, sync it, empty it.
+
+Everything goes by descriptor and name, never by path, so that a folder swapped for a symbolic link meanwhile leads
+nowhere. What bears a name that no key can have, and what is neither file nor folder, is not part of the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from stewardd.repository.store import ObjectMeta, is_segment
+
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def opened(name: str, parent: int | None) -> int:
+    """Opens a folder, by its name in its parent, without following a symbolic link."""
+    return os.open(name, _FLAGS, dir_fd=parent)
+
+
+def sync(chain: Sequence[int]) -> None:
+    """Syncs a chain of folders, the deepest first.
+
+    All of them, every time: that a folder is there does not say that its entry is on the disk; whoever made it may
+    not have come to its sync. Where nothing is new a sync costs microseconds.
+    """
+    for descriptor in reversed(chain):
+        os.fsync(descriptor)
+
+
+def names(folder: int) -> list[str]:
+    """The names of the folders in a folder, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if is_segment(entry.name) and entry.is_dir(follow_symlinks=False)
+        )
+
+
+def walk(folder: int, prefix: str, start_after: str) -> Iterator[ObjectMeta]:
+    """The files below a folder whose keys begin with `prefix`, sorted by key, from after `start_after`.
+
+    Holds the names of the folders on the way, not those of the tree. A folder sorts as its name with the slash that
+    follows it in a key: `a.csv` comes before `a/b`, because "." comes before "/".
+    """
+    with os.scandir(folder) as entries:
+        found = sorted(
+            entry.name + "/" * entry.is_dir(follow_symlinks=False)
+            for entry in entries
+            if is_segment(entry.name)
+        )
+    for name in found:
+        key = prefix + name
+        if key <= start_after and not (name.endswith("/") and start_after.startswith(key)):
+            continue
+        with suppress(FileNotFoundError):  # deleted since its folder was read
+            if name.endswith("/"):
+                yield from _walk_below(folder, name[:-1], key, start_after)
+            else:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    yield meta(key, status)
+
+
+def _walk_below(parent: int, name: str, prefix: str, start_after: str) -> Iterator[ObjectMeta]:
+    descriptor = opened(name, parent)
+    try:
+        yield from walk(descriptor, prefix, start_after)
+    finally:
+        os.close(descriptor)
+
+
+def meta(key: str, status: os.stat_result) -> ObjectMeta:
+    """What a listing says of a file."""
+    return ObjectMeta(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def unlink(parent: int, name: str) -> int:
+    """Removes a file; says 1."""
+    os.unlink(name, dir_fd=parent)
+    return 1
+
+
+def empty(parent: int, name: str) -> int:
+    """Removes all that is in a folder, symbolic links as links; says how many files that were."""
+    descriptor = opened(name, parent)
+    removed = 0
+    try:
+        with os.scandir(descriptor) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for child, is_folder in found:
+            with suppress(FileNotFoundError):
+                if is_folder:
+                    removed += empty(descriptor, child)
+                    os.rmdir(child, dir_fd=descriptor)
+                else:
+                    removed += unlink(descriptor, child)
+    finally:
+        os.close(descriptor)
+    return removed
+
+
+def prune(chain: Sequence[int], segments: Sequence[str]) -> int:
+    """Removes the deepest folders of a chain as long as they are empty; returns the deepest that stays.
+
+    `chain` begins with the root, which stays; `segments` are the names of those after it.
+    """
+    for depth in range(len(chain) - 1, 0, -1):
+        try:
+            os.rmdir(segments[depth - 1], dir_fd=chain[depth - 1])
+        except OSError:
+            return chain[depth]  # not empty, or gone and made anew by somebody else: theirs now
+    return chain[0]

@@ -1,0 +1,117 @@
+"""The local backend: objects as files in a folder tree, written durably, listed in order.
+
+This is the asynchronous shell; `tree.py` is the blocking core. Every call runs in one of the store's own threads, so
+that a slow disk holds up neither the event loop nor the threads that validate; a listing crosses over by pages. It
+serves one file system with hard links, several daemons at once included, and nothing that is reached by a symbolic
+link below its root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from stewardd.repository import store
+from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
+from stewardd.repository.tree import Tree
+
+_PAGE_OBJECTS = 500
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+
+
+class LocalStore:
+    """A Store below one local folder; see Store for what each method promises."""
+
+    def __init__(self, root: Path, *, threads: int = 8) -> None:
+        self._tree = Tree(root)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="repository")
+
+    @property
+    def url(self) -> str:
+        """Where it is, as a file URL."""
+        return self._tree.root.as_uri()
+
+    @property
+    def root(self) -> Path:
+        """The folder, all symbolic links on the way to it resolved."""
+        return self._tree.root
+
+    async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
+        """See Store.put."""
+        await self._run(self._tree.put, key_segments(key), body, overwrite)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """See Store.put_file; links the file where it lies on the same file system and is ours."""
+        await self._run(self._tree.put_file, key_segments(key), path)
+
+    async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
+        """See Store.get."""
+        return await self._run(self._tree.get, key_segments(key), max_bytes)
+
+    async def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See Store.get_range."""
+        file = await self._run(self._tree.open, key_segments(key))
+        return await self._run(file.read, start, length)
+
+    async def read(
+        self, key: str, *, offset: int = 0, chunk_bytes: int = store.CHUNK_BYTES
+    ) -> AsyncIterator[bytes]:
+        """See Store.read."""
+        file = await self._run(self._tree.open, key_segments(key))
+        while chunk := await self._run(file.read, offset, chunk_bytes):
+            yield chunk
+            offset += len(chunk)
+
+    async def head(self, key: str) -> ObjectMeta:
+        """See Store.head."""
+        return await self._run(self._tree.head, key_segments(key))
+
+    async def list(
+        self, prefix: str, *, start_after: str | None = None
+    ) -> AsyncIterator[ObjectMeta]:
+        """See Store.list."""
+        objects = self._tree.walk(prefix_segments(prefix), start_after)
+        while page := await self._run(lambda: list(islice(objects, _PAGE_OBJECTS))):
+            for each in page:
+                yield each
+
+    async def folders(self, prefix: str) -> Names:
+        """See Store.folders."""
+        return await self._run(self._tree.folders, prefix_segments(prefix))
+
+    async def delete(self, key: str) -> None:
+        """See Store.delete."""
+        await self._run(self._tree.delete, key_segments(key))
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """See Store.delete_prefix."""
+        segments = prefix_segments(prefix)
+        if not segments:
+            raise ValueError("the whole repository is never deleted")
+        return await self._run(self._tree.delete_prefix, segments)
+
+    async def free_bytes(self) -> int | None:
+        """See Store.free_bytes."""
+        return await self._run(self._tree.free_bytes)
+
+    async def probe(self) -> None:
+        """See Store.probe."""
+        await store.probe(self)
+
+    async def sweep_leftovers(self, older_than_s: float) -> int:
+        """See Store.sweep_leftovers."""
+        return await self._run(self._tree.sweep_leftovers, older_than_s)
+
+    async def _run(
+        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        # A cancelled call leaves its thread at work. What the thread holds open (a file, a listing) is closed when the
+        # last reference to it goes, here or there, and by nobody under the other's feet.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, function, *arguments)

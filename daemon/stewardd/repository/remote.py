@@ -1,0 +1,251 @@
+"""The remote backend: objects in a bucket of S3, Azure Blob or Google Cloud Storage, through obstore.
+
+Create-once is a conditional put, which the bucket decides; it holds its body in memory, so it is for small objects. A
+large file goes up in parts and is under a key that nobody else writes, which needs no deciding. The client repeats
+what failed, so a put may have happened although it raised, or lose to itself: whoever cares reads back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import obstore
+from obstore import exceptions
+from obstore.store import from_url
+
+from stewardd.errors import (
+    ConfigurationError,
+    Exhausted,
+    ObjectExists,
+    ObjectNotFound,
+    RepositoryDown,
+)
+from stewardd.repository import store
+from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
+
+_LISTING_OBJECTS = 1000
+_PART_BYTES = 8 << 20
+_PARTS_AT_ONCE = 4
+_MOST_PARTS = 10_000  # of S3; a file that has more takes larger parts
+_CREATE_ATTEMPTS = 4
+
+# These go to the HTTP client and not to the store, though users think of them together.
+_CLIENT_OPTIONS = frozenset({"allow_http", "connect_timeout", "timeout", "proxy_url"})
+_QUERY = re.compile(r"\?\S*")
+
+
+class RemoteStore:
+    """A Store in a bucket, or below a prefix of one; see Store for what each method promises."""
+
+    def __init__(self, bucket: Any, url: str) -> None:
+        self._bucket = bucket
+        self._url = url
+
+    @classmethod
+    def open(cls, url: str, options: Mapping[str, str]) -> RemoteStore:
+        """Opens the bucket of a URL. ConfigurationError for a URL or an option that obstore does not know."""
+        # Typed as anything: obstore's types list the options of each store, and ours come from the configuration.
+        config: Any = {
+            name: value for name, value in options.items() if name not in _CLIENT_OPTIONS
+        }
+        client: Any = {"timeout": "60s", "connect_timeout": "5s"}
+        client.update({name: value for name, value in options.items() if name in _CLIENT_OPTIONS})
+        retries: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+        try:
+            bucket = from_url(url, config=config, client_options=client, retry_config=retries)
+        except (exceptions.BaseError, ValueError) as error:
+            raise ConfigurationError(
+                f"the repository cannot be opened at {_public(url)}: {_first_line(error)}"
+            ) from None
+        return cls(bucket, _public(url))
+
+    @property
+    def url(self) -> str:
+        """Where it is: no credentials, no query."""
+        return self._url
+
+    async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
+        """See Store.put."""
+        key_segments(key)
+        for _ in range(_CREATE_ATTEMPTS):
+            try:
+                with self._named(key):
+                    await obstore.put_async(
+                        self._bucket,
+                        key,
+                        body,
+                        mode="overwrite" if overwrite else "create",
+                        use_multipart=False,
+                    )
+                return
+            except ObjectExists:
+                # S3 also says so (409) to all of those that race, or while the key is being deleted; then nobody won.
+                if await self._is_there(key):
+                    raise
+        raise RepositoryDown(f"{self._url} neither takes {key} nor has it", retry_after_s=1)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """See Store.put_file; a small file goes up create-once, a large one in parts."""
+        key_segments(key)
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        if size_bytes <= _PART_BYTES:
+            await self.put(key, await asyncio.to_thread(path.read_bytes))
+            return
+        if await self._is_there(key):
+            raise ObjectExists(f"there is an object already: {key}")
+        with self._named(key):
+            await obstore.put_async(
+                self._bucket,
+                key,
+                path,
+                use_multipart=True,
+                chunk_size=max(_PART_BYTES, -(-size_bytes // _MOST_PARTS)),
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+    async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
+        """See Store.get."""
+        key_segments(key)
+        with self._named(key):
+            found = await obstore.get_async(self._bucket, key)
+            size_bytes = found.meta["size"]
+            if size_bytes > max_bytes:
+                raise Exhausted(f"{key} has {size_bytes} bytes, over the {max_bytes} read at once")
+            return bytes(await found.bytes_async())
+
+    async def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See Store.get_range."""
+        meta = await self.head(key)  # a range past the end is an error to a bucket
+        return await self._range(key, start, min(start + length, meta.size_bytes))
+
+    async def read(
+        self, key: str, *, offset: int = 0, chunk_bytes: int = store.CHUNK_BYTES
+    ) -> AsyncIterator[bytes]:
+        """See Store.read; each request is for a part, so that one that breaks off is repeated and not all."""
+        size_bytes = (await self.head(key)).size_bytes
+        step = max(chunk_bytes, _PART_BYTES)
+        for start in range(offset, size_bytes, step):
+            part = memoryview(await self._range(key, start, min(start + step, size_bytes)))
+            for begin in range(0, len(part), chunk_bytes):
+                yield bytes(part[begin : begin + chunk_bytes])
+
+    async def head(self, key: str) -> ObjectMeta:
+        """See Store.head."""
+        key_segments(key)
+        with self._named(key):
+            return _meta(await obstore.head_async(self._bucket, key))
+
+    async def list(
+        self, prefix: str, *, start_after: str | None = None
+    ) -> AsyncIterator[ObjectMeta]:
+        """See Store.list."""
+        folder = "/".join(prefix_segments(prefix))
+        with self._named(folder or "the root"):
+            pages = obstore.list(
+                self._bucket, folder or None, offset=start_after, chunk_size=_LISTING_OBJECTS
+            )
+            async for page in pages:
+                for found in page:
+                    yield _meta(found)
+
+    async def folders(self, prefix: str) -> Names:
+        """See Store.folders."""
+        folder = "/".join(prefix_segments(prefix))
+        with self._named(folder or "the root"):
+            found = await obstore.list_with_delimiter_async(self._bucket, folder or None)
+            return sorted(path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"])
+
+    async def delete(self, key: str) -> None:
+        """See Store.delete."""
+        key_segments(key)
+        await self._delete([key])
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """See Store.delete_prefix."""
+        if not prefix_segments(prefix):
+            raise ValueError("the whole repository is never deleted")
+        removed = 0
+        keys: Names = []
+        async for each in self.list(prefix):
+            keys.append(each.key)
+            if len(keys) == _LISTING_OBJECTS:
+                removed += await self._delete(keys)
+                keys = []
+        return removed + await self._delete(keys)
+
+    async def free_bytes(self) -> int | None:
+        """See Store.free_bytes; a bucket has no end."""
+        return None
+
+    async def probe(self) -> None:
+        """See Store.probe."""
+        await store.probe(self)
+
+    async def sweep_leftovers(self, older_than_s: float) -> int:
+        """See Store.sweep_leftovers; parts of an upload that died are for the bucket's lifecycle rule."""
+        return 0
+
+    async def _range(self, key: str, start: int, end: int) -> bytes:
+        if start >= end:
+            return b""
+        with self._named(key):
+            return bytes(await obstore.get_range_async(self._bucket, key, start=start, end=end))
+
+    async def _delete(self, keys: Names) -> int:
+        if keys:
+            try:
+                with self._named(keys[0]):
+                    await obstore.delete_async(self._bucket, keys)
+            except ObjectNotFound:
+                # Azure and Google say so of one that is gone, and it is not said of which: one by one, then.
+                for key in keys if len(keys) > 1 else ():
+                    await self._delete([key])
+        return len(keys)
+
+    async def _is_there(self, key: str) -> bool:
+        try:
+            await self.head(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    @contextmanager
+    def _named(self, key: str) -> Iterator[None]:
+        """Turns obstore's errors into the repository's, with the key and without what a URL may hide."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise ObjectNotFound(f"there is no object {key}") from None
+        except exceptions.AlreadyExistsError:
+            raise ObjectExists(f"there is an object already: {key}") from None
+        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+            raise RepositoryDown(
+                f"{self._url} refuses {key}: {_first_line(error)}",
+                hint="check the repository's credentials and what they may do",
+            ) from None
+        except exceptions.BaseError as error:
+            raise RepositoryDown(f"{self._url} fails at {key}: {_first_line(error)}") from None
+
+
+def _meta(found: Any) -> ObjectMeta:
+    return ObjectMeta(found["path"], found["size"], found["last_modified"])
+
+
+def _public(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(
+        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says first, without the queries of URLs: a signature may stand in one."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return _QUERY.sub("?…", lines[0])[:300]
