@@ -14,7 +14,9 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-full check bench proto docs format sync clean
+OUT ?= build/proto
+
+.PHONY: proto-into help demo run test test-full check bench proto docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -51,6 +53,10 @@ bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.m
 
 proto: sync  ## generate the modules of the contract
 	@$(call proto_tool,proto)
+
+# Where a test asks for it: into a folder of its own.
+proto-into:
+	@$(call proto_tool,$(OUT))
 
 docs: sync  ## generate the reference pages
 	$(BIN)/python scripts/reference.py

@@ -1,0 +1,39 @@
+"""What is generated is fresh, and what is documented is all there is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_reference_pages_are_fresh(tmp_path):
+    subprocess.run([sys.executable, "scripts/reference.py", tmp_path], cwd=ROOT, check=True)
+    for page in tmp_path.iterdir():
+        assert page.read_text() == (ROOT / "docs" / page.name).read_text(), f"run `make docs`: {page.name}"
+
+
+def test_the_sample_files_are_what_their_generator_writes(tmp_path):
+    subprocess.run([sys.executable, "examples/generate.py", tmp_path], cwd=ROOT, check=True)
+    made = sorted(tmp_path.iterdir())
+    assert len(made) == 3
+    for sample in made:
+        assert sample.read_bytes() == (ROOT / "examples" / sample.name).read_bytes(), sample.name
+
+
+def test_the_generated_modules_are_fresh(tmp_path):
+    uv = Path(sys.executable).parent / "uv"
+    subprocess.run(["make", "proto-into", f"OUT={tmp_path}"], cwd=ROOT, check=True)
+    assert uv.exists()
+    made = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(made) >= 20
+    for path in made:
+        there = ROOT / "proto" / path.relative_to(tmp_path)
+        assert path.read_bytes() == there.read_bytes(), f"run `make proto`: {there.name}"
+
+
+@pytest.mark.parametrize("page", ["configuration.md", "errors.md", "cli.md", "sdk.md", "schemas.md"])
+def test_the_readme_leads_to_every_page(page):
+    assert f"docs/{page}" in (ROOT / "README.md").read_text()

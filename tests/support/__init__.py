@@ -1,0 +1,1 @@
+"""What tests share: a real daemon process, folders that its PostgreSQL can reach."""

@@ -1,0 +1,57 @@
+"""Settings: where they come from, which one wins, and that none is taken silently."""
+
+import pytest
+from stewardd import config
+from stewardd.errors import ConfigurationError
+
+
+def load(tmp_path, text="", environment=None, **overrides):
+    file = tmp_path / "steward.toml"
+    file.write_text(text)
+    return config.load(file, {"data_dir": tmp_path, **overrides}, environment or {})
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path):
+    text = '[server]\nmax_concurrent_calls = 1\ndrain_timeout_s = 1.0\nlisten = ["unix:/a"]\n'
+    environment = {"STEWARDD_SERVER__DRAIN_TIMEOUT_S": "2", "STEWARDD_SERVER__LISTEN": "unix:/b, unix:/c"}
+    settings = load(tmp_path, text, environment, **{"server.listen": ("unix:/d",)})
+    assert settings.server.max_concurrent_calls == 1
+    assert settings.server.drain_timeout_s == 2.0
+    assert settings.server.listen == ("unix:/d",)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "named"),
+    [
+        ("[server]\nlissten = []\n", {}, "server.lissten"),
+        ("sever = 1\n", {}, "sever"),
+        ("", {"STEWARDD_SERVER__PORT": "1"}, "server.port"),
+        ("[server]\nmax_concurrent_calls = 0\n", {}, "server.max_concurrent_calls"),
+        ("[repository]\nlease_s = 10.0\nheartbeat_s = 6.0\n", {}, "heartbeat_s"),
+    ],
+)
+def test_a_key_that_is_unknown_or_wrong_is_fatal_and_named(tmp_path, text, environment, named):
+    with pytest.raises(ConfigurationError, match=named):
+        load(tmp_path, text, environment)
+
+
+def test_a_secret_may_stand_in_a_file_and_prints_as_stars(tmp_path):
+    (tmp_path / "secret").write_text("postgresql://ana:hunter2@db/x\n")
+    settings = load(tmp_path, f'[postgres.databases.main]\nurl = {{ file = "{tmp_path}/secret" }}\n')
+    url = settings.postgres.databases["main"].url
+    assert url.get_secret_value() == "postgresql://ana:hunter2@db/x"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_wrong_value_is_never_repeated_in_the_error(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, '[postgres.databases.main]\nurl = ["hunter2"]\n')
+    assert "hunter2" not in str(caught.value)
+    assert "postgres.databases.main.url" in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="not TOML"):
+        load(tmp_path, "[server")
+    with pytest.raises(ConfigurationError, match="nothere"):
+        config.load(tmp_path / "nothere", {}, {})
