@@ -1,0 +1,84 @@
+"""How each component is looked at, and what is made of what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from stewardd.backup.backups import Backups
+from stewardd.errors import DatabaseDown, DatabaseRefused
+from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
+from stewardd.health.monitor import Finding
+from stewardd.health.state import State
+from stewardd.postgres.pool import Pool
+from stewardd.postgres.probe import Sight, probe
+from stewardd.repository.identifiers import created_at
+from stewardd.repository.store import Store
+
+LITTLE_ROOM_BYTES = 1024**3
+Look = Callable[[], Awaitable[Finding]]
+
+
+def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
+    """Looks at a database with a connection of its own, never through the pool's queue."""
+    last: list[Sight] = []
+
+    async def look() -> Finding:
+        state, detail = State.HEALTHY, ""
+        try:
+            sight = await probe(pool.target, timeout_s)
+            last[:] = [sight]
+            detail = f"PostgreSQL {sight.server_version}, {sight.latency_s * 1000:.1f} ms"
+        except (DatabaseDown, DatabaseRefused) as error:
+            state, detail = State.DOWN, error.message
+        stats = pool.stats()
+        if state is State.HEALTHY and stats.waiting > 0 and stats.idle == 0 and stats.size >= stats.max_size:
+            state, detail = State.DEGRADED, f"all {stats.max_size} connections are lent, {stats.waiting} callers wait"
+        facts = DatabaseFacts(
+            server_version=last[0].server_version if last else "",
+            latency_s=last[0].latency_s if last else 0.0,
+            pool=PoolFacts(stats.size, stats.idle, stats.waiting, stats.min_size, stats.max_size),
+            embedded=embedded,
+        )
+        return Finding(state, detail, facts)
+
+    return look
+
+
+def repository(store: Store) -> Look:
+    """Writes a probe object, reads it back, and asks for the room that is left."""
+
+    async def look() -> Finding:
+        await store.probe()
+        free_bytes = await store.free_bytes()
+        facts = RepositoryFacts(url=store.url, writable=True, free_bytes=free_bytes)
+        if free_bytes is not None and free_bytes < LITTLE_ROOM_BYTES:
+            return Finding(State.DEGRADED, f"only {free_bytes // 1024**2} MiB are free", facts)
+        return Finding(State.HEALTHY, "writable", facts)
+
+    return look
+
+
+def backup(backups: Backups) -> Look:
+    """Looks at the newest backup. None at all degrades: a database without a backup is not how it should be."""
+
+    async def look() -> Finding:
+        page = await backups.list(page_size=1, page_token="")
+        if not page.items:
+            return Finding(State.DEGRADED, "there is no backup yet", BackupFacts("", None, backups.running))
+        newest = page.items[0]
+        age_s = max(0.0, (datetime.now(UTC) - created_at(newest.backup_id)).total_seconds())
+        detail = f"the newest is {age(age_s)} old"
+        return Finding(State.HEALTHY, detail, BackupFacts(newest.backup_id, age_s, backups.running))
+
+    return look
+
+
+def age(seconds: float) -> str:
+    """Returns a duration as people say it."""
+    for unit, size_s in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
