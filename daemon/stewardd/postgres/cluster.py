@@ -1,0 +1,215 @@
+"""The embedded server's folder: made once, whole or not at all, and left alone from then on.
+
+    <root>/            0710, the daemon's; the server's account may pass through
+      password         0600, the superuser's, made here
+      data/            0700, the server's: PGDATA; initdb works in data.new/ and the finished cluster is renamed
+      log/             0700, the server's
+      socket/          0700, the server's; elsewhere when the path is too long for a socket
+      programs/        0750, a copy of the binaries where the server's account can't reach the installed ones
+
+A killed initdb leaves data.new/, which is made again. A data/ that isn't a cluster is never touched: it may be one that
+somebody damaged, and it may be the only copy.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stewardd.errors import ConfigurationError, StorageFull, ToolFailed
+from stewardd.postgres.accounts import Account
+from stewardd.postgres.binaries import Binaries
+
+SUPERUSER = "postgres"
+_INITDB_TIMEOUT_S = 600.0  # it writes 40 MB and syncs them; a slow disk takes minutes
+_SETTINGS_FILE = "steward.conf"
+_INCLUDE = f"include_if_exists = '{_SETTINGS_FILE}'  # the daemon writes it anew at each start"
+_SHELL_SPECIAL = frozenset("\"'`$\\\n\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The folder of one embedded server, and the account that the server runs under."""
+
+    root: Path
+    account: Account
+
+    @property
+    def data(self) -> Path:
+        """PGDATA."""
+        return self.root / "data"
+
+    @property
+    def log(self) -> Path:
+        """Where the server writes its log."""
+        return self.root / "log"
+
+    @property
+    def programs(self) -> Path:
+        """Where a copy of the binaries goes, if one is needed."""
+        return self.root / "programs"
+
+    def prepare(self) -> None:
+        """Makes the folders and opens the daemon's own to the server's account, for passing through only.
+
+        Raises ConfigurationError for a parent that the account can't pass: its mode is its owner's to change.
+        """
+        if _SHELL_SPECIAL & set(str(self.root)):
+            raise ConfigurationError(
+                f"the folder {str(self.root)!r} cannot hold the embedded server: pg_ctl hands its path to a shell",
+                hint="choose a data folder without quotes, dollar signs, backslashes and line breaks in its path",
+            )
+        if self.account.lent:
+            self._check_passable(self.root.parent.parent)  # before anything is made or changed
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        if self.account.lent:
+            for folder in (self.root.parent, self.root):
+                _open_to_pass(folder, self.account)
+            self._check_passable(self.root)
+        self.make_private(self.log)
+        if self.data.exists():
+            self._check_data()
+
+    def make_private(self, folder: Path) -> None:
+        """Makes a 0700 folder that belongs to the server's account; one that is there must be just that."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self.account.lent and folder.lstat().st_uid != self.account.uid:
+            os.chown(folder, self.account.uid, self.account.gid, follow_symlinks=False)
+        folder.chmod(0o700)
+
+    def password(self) -> str:
+        """The superuser's password, made and stored at the first call.
+
+        Raises ConfigurationError when the cluster is there and its password isn't.
+        """
+        path = self.root / "password"
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            if self.data.exists():
+                raise ConfigurationError(
+                    f"the embedded server in {self.data} has lost its password file {path}",
+                    hint="bring the file back; the cluster is of no use without it",
+                ) from None
+        made = secrets.token_urlsafe(32)
+        _write_durably(path, f"{made}\n", mode=0o600)
+        return made
+
+    def initialise(self, binaries: Binaries) -> None:
+        """Makes the cluster, unless it is there. Blocks for seconds. Raises ToolFailed, StorageFull."""
+        if self.data.exists():
+            return
+        new = self.root / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        self.make_private(new)
+        password_file = self.root / "initdb-password"
+        _write_durably(password_file, self.password(), mode=0o600, owner=self.account)
+        try:
+            self._initdb(binaries, new, password_file)
+        finally:
+            password_file.unlink(missing_ok=True)
+        _append_durably(new / "postgresql.conf", f"\n{_INCLUDE}\n")
+        new.rename(self.data)
+        _sync_folder(self.root)
+
+    def write_settings(self, settings: Mapping[str, str]) -> None:
+        """Writes what the server reads at its next start."""
+        lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
+        _write_durably(self.data / _SETTINGS_FILE, "".join(lines), mode=0o600, owner=self.account)
+
+    def major_version(self) -> int:
+        """The major version that the cluster was made with."""
+        return int((self.data / "PG_VERSION").read_text())
+
+    def _initdb(self, binaries: Binaries, new: Path, password_file: Path) -> None:
+        argv = [
+            binaries.program("initdb"),
+            f"--pgdata={new}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--data-checksums",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-instructions",
+        ]
+        try:
+            status, output = self.account.run(argv, timeout_s=_INITDB_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise ToolFailed(f"initdb did not end within {_INITDB_TIMEOUT_S:.0f} seconds") from None
+        if status == 0:
+            return
+        if "No space left on device" in output:
+            raise StorageFull(f"no room for the embedded server in {self.root}")
+        raise ToolFailed(f"initdb ended with status {status}: {output.strip()[-1000:]}")
+
+    def _check_passable(self, folder: Path) -> None:
+        closed = self.account.first_closed(list(reversed([folder, *folder.parents])))
+        if closed is not None:
+            raise ConfigurationError(
+                f"the embedded server's account {self.account.name!r} cannot pass through the folder {closed}",
+                hint=f"choose another data folder, or let that account through (chmod o+x {closed})",
+            )
+
+    def _check_data(self) -> None:
+        if not (self.data / "PG_VERSION").is_file():
+            raise ConfigurationError(
+                f"{self.data} is there, and is no PostgreSQL cluster",
+                hint="move it out of the way to have a new one made; nothing in it was touched",
+            )
+        owner = self.data.stat().st_uid
+        if owner != self.account.uid:
+            raise ConfigurationError(
+                f"{self.data} belongs to account number {owner}, and the server would run as {self.account.name!r}",
+                hint="name the account that made it in `postgres.embedded_user`, or run the daemon as that account",
+            )
+
+
+def _open_to_pass(folder: Path, account: Account) -> None:
+    """Adds "may pass" for the account's group, unless everybody may already; only to folders of the daemon's own."""
+    status = folder.stat()
+    if status.st_mode & 0o001:
+        return
+    if status.st_uid != os.geteuid():
+        return  # not ours: left as it is, and judged by _check_passable
+    os.chown(folder, -1, account.gid)
+    folder.chmod((status.st_mode & 0o700) | 0o010)
+
+
+def _write_durably(path: Path, text: str, *, mode: int, owner: Account | None = None) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        if owner is not None and owner.lent:
+            os.fchown(file.fileno(), owner.uid, owner.gid)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync_folder(path.parent)
+
+
+def _append_durably(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

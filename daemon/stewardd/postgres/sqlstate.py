@@ -1,0 +1,66 @@
+"""What a database's error says about the database: that it is away, or that it has answered.
+
+Sorted by SQLSTATE, never by exception class: psycopg hangs 88 SQLSTATE classes below OperationalError. Away is what
+waiting mends and what another statement would meet as well: connections lost or refused (08), a shutdown or a start
+under way (57P01 to 57P03), no slot left (53300), an I/O error below the server (58030). A unique violation, a
+deadlock, a cancelled statement, a wrong password is an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+import psycopg
+from psycopg import pq
+
+_AWAY_CLASS = "08"
+_AWAY_CODES = frozenset({"57P01", "57P02", "57P03", "53300", "58030"})
+
+# The server sends a SQLSTATE with a refusal to connect, and libpq doesn't pass it on. These are the English texts of
+# every refusal with 53300; a server that speaks another language (lc_messages) is found to have answered.
+_NO_SLOT = re.compile(
+    r"too many clients already|remaining connection slots are reserved|too many connections for (role|database)"
+)
+_PING_TIMEOUT_S = 2
+
+
+class Verdict(Enum):
+    """What an error says about the database."""
+
+    AWAY = "away"
+    ANSWERED = "answered"
+
+
+def judge_sqlstate(sqlstate: str) -> Verdict:
+    """Sorts the error of a statement, or of a connection that a server ended."""
+    away = sqlstate.startswith(_AWAY_CLASS) or sqlstate in _AWAY_CODES
+    return Verdict.AWAY if away else Verdict.ANSWERED
+
+
+def judge_connected(error: psycopg.Error, *, broken: bool) -> Verdict:
+    """Sorts an error on a connection that had been made; without a SQLSTATE, a broken connection tells."""
+    if error.sqlstate is not None:
+        return judge_sqlstate(error.sqlstate)
+    return Verdict.AWAY if broken else Verdict.ANSWERED
+
+
+def judge_connecting(error: psycopg.Error, ping: pq.Ping) -> Verdict:
+    """Sorts a failure to connect, by what PQping saw right after it.
+
+    A server that takes connections and didn't take this one has answered, unless it had no slot left. `NO_ATTEMPT`:
+    libpq didn't even try, for the parameters are wrong.
+    """
+    if error.sqlstate is not None:
+        return judge_sqlstate(error.sqlstate)
+    if isinstance(error, psycopg.errors.ConnectionTimeout):
+        return Verdict.AWAY
+    if ping in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT):
+        return Verdict.AWAY
+    return Verdict.AWAY if _NO_SLOT.search(str(error)) else Verdict.ANSWERED
+
+
+def ping(conninfo: str) -> pq.Ping:
+    """Asks whether a server takes connections, without logging in. Blocks, for two seconds at most per host."""
+    bounded = psycopg.conninfo.make_conninfo(conninfo, connect_timeout=_PING_TIMEOUT_S)
+    return pq.Ping(pq.PGconn.ping(bounded.encode()))

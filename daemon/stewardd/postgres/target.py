@@ -1,0 +1,91 @@
+"""Where a database is, and how to get in: a name and a libpq connection string.
+
+The password travels inside, and must come out nowhere: `repr` and `str` show the string without it, and child processes
+get it by their environment, never in argv. libpq itself knows which of its parameters are secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg import ProgrammingError, pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from stewardd.errors import ConfigurationError
+
+_HIDDEN = b"*"  # libpq's own mark (dispchar) of "password field, hide the value"
+_KEYS = {
+    "scram_client_key",
+    "scram_server_key",
+}  # as good as a password, and only marked as "for debugging"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTarget:
+    """One database: `name` is the configured name, `conninfo` a postgresql:// URL or a keyword=value string."""
+
+    name: str
+    conninfo: str
+
+    def __post_init__(self) -> None:
+        """Refuses a string that libpq can't parse; its complaint is withheld, since it quotes the string."""
+        try:
+            conninfo_to_dict(self.conninfo)
+        except ProgrammingError:
+            raise ConfigurationError(
+                f"the connection string of database {self.name!r} cannot be parsed",
+                hint="write postgresql://user@host:port/database, with special characters percent-encoded",
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"DatabaseTarget(name={self.name!r}, conninfo={self.redacted!r})"
+
+    @property
+    def redacted(self) -> str:
+        """The connection string with every secret masked; fit to be shown."""
+        secrets = dict.fromkeys(_secret_parameters(self.conninfo), "***")
+        return make_conninfo(self.conninfo, **secrets)
+
+    def with_parameters(self, **parameters: str | int) -> DatabaseTarget:
+        """The same database with some parameters of libpq set or replaced."""
+        return DatabaseTarget(self.name, make_conninfo(self.conninfo, **parameters))
+
+    def with_options(self, settings: Mapping[str, str]) -> DatabaseTarget:
+        """The same database with server settings added to those that the string's `options` already makes."""
+        given = str(conninfo_to_dict(self.conninfo).get("options") or "")
+        added = " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
+        return self.with_parameters(options=f"{given} {added}".strip())
+
+    def for_child(self) -> tuple[str, dict[str, str]]:
+        """What a libpq program is started with: a connection string for its argv, and the secrets as environment.
+
+        Raises ConfigurationError for a secret that libpq reads from no environment variable.
+        """
+        secrets = _secret_parameters(self.conninfo)
+        environment: dict[str, str] = {}
+        for keyword, (variable, value) in secrets.items():
+            if variable is None:
+                raise ConfigurationError(
+                    f"database {self.name!r}: the secret {keyword!r} cannot be handed to a client tool unseen",
+                    hint="use a password, a passfile, or an unencrypted key file that only the daemon can read",
+                )
+            environment[variable] = value
+        shown = {k: v for k, v in conninfo_to_dict(self.conninfo).items() if k not in secrets}
+        return make_conninfo("", **shown), environment
+
+
+def _secret_parameters(conninfo: str) -> dict[str, tuple[str | None, str]]:
+    """The secrets that a connection string holds: keyword -> (environment variable, value)."""
+    found = {}
+    for option in pq.Conninfo.parse(conninfo.encode()):
+        keyword = option.keyword.decode()
+        if option.val is not None and (option.dispchar == _HIDDEN or keyword in _KEYS):
+            variable = option.envvar.decode() if option.envvar else None
+            found[keyword] = (variable, option.val.decode())
+    return found
+
+
+def _escape(value: str) -> str:
+    """A value as the server splits `options`: at blanks, with a backslash before what is meant literally."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
