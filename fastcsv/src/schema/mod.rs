@@ -1,1 +1,29 @@
-//! Row schemas: a JSON Schema document compiled to one check per column.
+//! Row schemas: a JSON Schema 2020-12 document compiled to one list of checks per column.
+//!
+//! `RowSchema::compile` reads the document, `bind` lays it over a header, `BoundSchema::check_row`
+//! judges the cells of one row. What a column says in the keywords of `compile` runs as checks on the
+//! cell's text; whatever else the document says goes through the `jsonschema` crate (`residue`), with
+//! the same rules registered there. Both paths give the same verdict on every input, and the table
+//! by which a cell becomes a JSON value (`scalar`) is the same for both.
+
+mod annotation;
+mod check;
+mod compile;
+mod document;
+mod error;
+mod exact;
+mod general;
+mod header;
+mod limits;
+mod literal;
+mod message;
+mod pattern;
+mod reading;
+mod residue;
+mod row;
+mod scalar;
+
+pub use error::{HeaderMismatch, HeaderReason, SchemaError, SchemaReason};
+pub use header::{clean, detect};
+pub use limits::SchemaLimits;
+pub use row::{BoundSchema, Column, RowSchema, Violation};

@@ -1,0 +1,124 @@
+//! `format: date`: `full-date` of RFC 3339 section 5.6, a day of the proleptic Gregorian calendar.
+//!
+//! Years run from 0001: RFC 3339 would take 0000, PostgreSQL and Python would not.
+
+/// Whether `text` is a calendar day, `YYYY-MM-DD`.
+#[must_use]
+pub fn is_date(text: &str) -> bool {
+    match text.as_bytes().first_chunk::<10>() {
+        Some(date) if text.len() == 10 => day_of(date).is_some(),
+        _ => false,
+    }
+}
+
+/// A calendar day.
+#[derive(Clone, Copy)]
+pub(super) struct Day {
+    pub year: u32,
+    pub month: u32,
+    pub of_month: u32,
+}
+
+/// The day that ten bytes spell, if there is such a day.
+#[inline]
+pub(super) fn day_of(date: &[u8; 10]) -> Option<Day> {
+    let [y1, y2, y3, y4, dash_1, m1, m2, dash_2, d1, d2] = *date;
+    let (century, of_century) = (two_digits(y1, y2), two_digits(y3, y4));
+    let (month, day) = (two_digits(m1, m2), two_digits(d1, d2));
+    let year = century * 100 + of_century;
+    // A bad digit makes its pair at least NOT_DIGITS, so every range below catches it.
+    let shaped = dash_1 == b'-' && dash_2 == b'-' && century < 100 && of_century < 100;
+    let real = shaped
+        && year >= 1
+        && month.wrapping_sub(1) < 12
+        && day >= 1
+        && (day <= 28 || day <= days_in(year, month));
+    real.then_some(Day {
+        year,
+        month,
+        of_month: day,
+    })
+}
+
+/// The number of days of a month from 1 to 12.
+pub(super) fn days_in(year: u32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+/// No pair of digits reaches this, and a pair with another byte in it always does.
+const NOT_DIGITS: u32 = 1000;
+
+/// The number that two digits spell, or at least `NOT_DIGITS`.
+#[inline]
+pub(super) fn two_digits(tens: u8, ones: u8) -> u32 {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    let penalty = if tens > 9 || ones > 9 { NOT_DIGITS } else { 0 };
+    u32::from(tens) * 10 + u32::from(ones) + penalty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_date;
+
+    #[test]
+    fn takes_real_days() {
+        for date in [
+            "2025-01-31",
+            "0001-01-01",
+            "9999-12-31",
+            "2024-02-29",
+            "2000-02-29",
+        ] {
+            assert!(is_date(date), "{date}");
+        }
+    }
+
+    #[test]
+    fn refuses_days_that_never_were() {
+        for date in [
+            "",
+            "2025-02-29",
+            "1900-02-29",
+            "2025-04-31",
+            "2025-13-01",
+            "2025-00-10",
+            "2025-01-00",
+            "2025-01-32",
+            "0000-01-01",
+            "2025-1-1",
+            "20250101",
+            "2025/01/01",
+            "2025-01-01T",
+            "2025-01-0१",
+            "-025-01-01",
+            "+2025-01-01",
+            "2025-01-1 ",
+            " 2025-01-01",
+        ] {
+            assert!(!is_date(date), "{date:?}");
+        }
+    }
+
+    #[test]
+    fn every_byte_in_every_place_but_the_right_ones_is_refused() {
+        for place in 0..10 {
+            for byte in 0..=127u8 {
+                let mut date = *b"2025-06-15";
+                if byte.is_ascii_digit() || byte == date[place] {
+                    continue;
+                }
+                date[place] = byte;
+                assert!(!is_date(std::str::from_utf8(&date).unwrap()));
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! `contentMediaType: application/json`: text that is one JSON value, strictly by RFC 8259.
+//!
+//! Checked where it stands, nothing is built. Refused beyond the grammar: `\u0000` and lone surrogates
+//! (no PostgreSQL text can hold them) and nesting past a bound. The open brackets are one bit each in
+//! a `u128`, which is what bounds the depth at 128 and needs no stack.
+
+/// The deepest nesting that the check can follow.
+pub const DEPTH_MAX: u32 = 128;
+
+/// Whether `text` is a JSON value nested at most `depth_max` deep (`DEPTH_MAX` at the most).
+#[must_use]
+pub fn is_json(text: &str, depth_max: u32) -> bool {
+    let mut reader = Reader {
+        bytes: text.as_bytes(),
+        at: 0,
+        objects: 0,
+        depth: 0,
+    };
+    reader.document(depth_max.min(DEPTH_MAX)).is_some()
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// One bit per open bracket, innermost last: set for an object.
+    objects: u128,
+    depth: u32,
+}
+
+impl Reader<'_> {
+    /// Reads one value and the blanks around it to the very end. `None` is "not JSON", here and below.
+    fn document(&mut self, depth_max: u32) -> Option<()> {
+        loop {
+            let opened = self.value(depth_max)?;
+            if opened {
+                continue;
+            }
+            while self.depth > 0 && self.close_or_next()? {}
+            if self.depth == 0 {
+                self.blanks();
+                return (self.at == self.bytes.len()).then_some(());
+            }
+        }
+    }
+
+    /// Reads a scalar, an empty container, or an opening up to where its first value starts.
+    /// True where a value has to follow.
+    fn value(&mut self, depth_max: u32) -> Option<bool> {
+        self.blanks();
+        match self.peek()? {
+            open @ (b'{' | b'[') => return self.open(open == b'{', depth_max),
+            b'"' => self.string()?,
+            b't' => self.word(b"true")?,
+            b'f' => self.word(b"false")?,
+            b'n' => self.word(b"null")?,
+            _ => self.number()?,
+        }
+        Some(false)
+    }
+
+    fn open(&mut self, object: bool, depth_max: u32) -> Option<bool> {
+        self.at += 1;
+        self.blanks();
+        let empty = self.peek()? == if object { b'}' } else { b']' };
+        if self.depth == depth_max {
+            return None;
+        }
+        if empty {
+            self.at += 1;
+            return Some(false);
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(object);
+        if object {
+            self.key()?;
+        }
+        Some(true)
+    }
+
+    /// After a value inside a container: true where a bracket closed, false where a value follows.
+    fn close_or_next(&mut self) -> Option<bool> {
+        self.blanks();
+        let object = self.objects & 1 == 1;
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b',' if object => {
+                self.blanks();
+                self.key()?;
+                Some(false)
+            }
+            b',' => Some(false),
+            b'}' if object => Some(self.pop()),
+            b']' if !object => Some(self.pop()),
+            _ => None,
+        }
+    }
+
+    fn pop(&mut self) -> bool {
+        self.depth -= 1;
+        self.objects >>= 1;
+        true
+    }
+
+    fn key(&mut self) -> Option<()> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.string()?;
+        self.blanks();
+        self.word(b":")
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            let plain = self.bytes[self.at..]
+                .iter()
+                .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
+            self.at += plain + 1;
+            match self.bytes[self.at - 1] {
+                b'"' => return Some(()),
+                b'\\' => self.escape()?,
+                _ => return None,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => match self.code_unit()? {
+                0 | 0xDC00..=0xDFFF => None,
+                0xD800..=0xDBFF => {
+                    self.word(b"\\u")?;
+                    matches!(self.code_unit()?, 0xDC00..=0xDFFF).then_some(())
+                }
+                _ => Some(()),
+            },
+            _ => None,
+        }
+    }
+
+    fn code_unit(&mut self) -> Option<u32> {
+        let digits = self.bytes[self.at..].first_chunk::<4>()?;
+        self.at += 4;
+        digits.iter().try_fold(0, |unit, &digit| {
+            Some(unit << 4 | char::from(digit).to_digit(16)?)
+        })
+    }
+
+    fn number(&mut self) -> Option<()> {
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        if self.peek()? == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let found = self.bytes[self.at..].starts_with(word);
+        self.at += word.len();
+        found.then_some(())
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_json() {
+        for text in [
+            "{}",
+            "[]",
+            "null",
+            "true",
+            "false",
+            "0",
+            "-0",
+            "1.5e-7",
+            "1E+999",
+            "\"\"",
+            " [ 1 , 2 ] ",
+            "{\"a\":{\"b\":[1,{\"c\":null}]},\"a\":2}",
+            "\"\\u00e9\\ud83d\\ude00\\n\\/\"",
+            "\"é😀\u{7f}\"",
+            "\t\r\n[[],{},[{}]]\n",
+            "[[1],2]",
+        ] {
+            assert!(is_json(text, 8), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_looks_like_it() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "[,1]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\"}",
+            "{\"a\" 1}",
+            "{1:2}",
+            "[1 2]",
+            "1 2",
+            "[1}",
+            "{\"a\":1]",
+            "nul",
+            "nullx",
+            "True",
+            "NaN",
+            "Infinity",
+            "+1",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "-01",
+            "0x1",
+            "\"",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"a\nb\"",
+            "\"\t\"",
+            "// x\n1",
+            "[1]//",
+            "\u{feff}1",
+            "\u{a0}1",
+            "[1]]",
+            "[",
+            "[[]",
+            "{\"a\":}",
+            "\"\\u+123\"",
+            "{\"a\":1 \"b\":2}",
+            "{,}",
+        ] {
+            assert!(!is_json(text, 8), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_no_database_text_can_hold() {
+        for text in [
+            "\"\\u0000\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\ud800\"",
+            "\"\\ud83dx\"",
+            "\"\\ud83d\\n\"",
+            "{\"\\u0000\":1}",
+            "\"\\ude00\\ud83d\"",
+        ] {
+            assert!(!is_json(text, 8), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let objects = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
+        for make in [&nested as &dyn Fn(usize) -> String, &objects] {
+            assert!(is_json(&make(8), 8));
+            assert!(!is_json(&make(9), 8));
+            assert!(is_json(&make(128), u32::MAX));
+            assert!(!is_json(&make(129), u32::MAX));
+        }
+        assert!(is_json("1", 0));
+        assert!(!is_json("[]", 0));
+    }
+}

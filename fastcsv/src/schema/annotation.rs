@@ -1,0 +1,131 @@
+//! The `x-steward-*` annotations: what JSON Schema has no word for.
+//!
+//! An annotation that is misspelt, of the wrong type or in the wrong place is refused: a lost
+//! `x-steward-pii` would put personal data into a log.
+
+use serde_json::{Map, Value};
+
+use super::document;
+use super::error::{SchemaError, SchemaReason};
+use crate::rules::date;
+
+pub(super) const EFFECTIVE_DATE: &str = "x-steward-effective-date";
+pub(super) const DEPRECATED: &str = "x-steward-deprecated";
+pub(super) const PII: &str = "x-steward-pii";
+
+const PREFIX: &str = "x-steward-";
+
+/// Where an annotation may stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Document,
+    Column,
+}
+
+struct Annotation {
+    name: &'static str,
+    place: Place,
+    takes: fn(&Value) -> bool,
+    /// Completes "must be …".
+    form: &'static str,
+}
+
+const KNOWN: [Annotation; 4] = [
+    Annotation {
+        name: EFFECTIVE_DATE,
+        place: Place::Document,
+        takes: |value| value.as_str().is_some_and(date::is_date),
+        form: "a date, YYYY-MM-DD",
+    },
+    Annotation {
+        name: DEPRECATED,
+        place: Place::Document,
+        takes: Value::is_boolean,
+        form: "a boolean",
+    },
+    Annotation {
+        name: PII,
+        place: Place::Column,
+        takes: Value::is_boolean,
+        form: "a boolean",
+    },
+    Annotation {
+        name: "x-steward-list",
+        place: Place::Column,
+        takes: |value| value.as_str() == Some("comma"),
+        form: "\"comma\"",
+    },
+];
+
+/// Refuses annotations that are unknown, misplaced or of the wrong type.
+pub(super) fn check(schema: &Value) -> Result<(), SchemaError> {
+    document::walk(schema, &mut |keywords, pointer| {
+        let place = if pointer.is_empty() {
+            Place::Document
+        } else {
+            Place::Column
+        };
+        let ours = keywords.iter().filter(|(name, _)| name.starts_with(PREFIX));
+        ours.clone()
+            .try_for_each(|(name, value)| check_one(name, value, place, pointer))
+    })
+}
+
+fn check_one(name: &str, value: &Value, place: Place, pointer: &str) -> Result<(), SchemaError> {
+    let fault = match KNOWN.iter().find(|known| known.name == name) {
+        None => "is unknown".into(),
+        Some(known) if known.place != place => "stands in the wrong place".into(),
+        Some(known) if !(known.takes)(value) => format!("must be {}", known.form),
+        Some(_) => return Ok(()),
+    };
+    let detail = format!("the annotation {name} {fault}");
+    Err(SchemaError::new(
+        SchemaReason::AnnotationInvalid,
+        &format!("{pointer}/{name}"),
+        detail,
+    ))
+}
+
+/// Whether a schema carries the boolean annotation.
+pub(super) fn is_set(schema: &Map<String, Value>, name: &str) -> bool {
+    schema.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn known_annotations_in_their_place_are_taken() {
+        let schema = json!({
+            "x-steward-effective-date": "2025-01-01",
+            "x-steward-deprecated": false,
+            "x-other": 1,
+            "properties": {"a": {"x-steward-pii": true, "x-steward-list": "comma"}},
+        });
+        assert_eq!(check(&schema), Ok(()));
+    }
+
+    #[test]
+    fn others_are_refused_where_they_stand() {
+        for (schema, pointer) in [
+            (json!({"x-steward-pi": true}), "/x-steward-pi"),
+            (json!({"x-steward-pii": true}), "/x-steward-pii"),
+            (
+                json!({"x-steward-effective-date": "2025-02-30"}),
+                "/x-steward-effective-date",
+            ),
+            (
+                json!({"properties": {"a": {"x-steward-pii": 1}}}),
+                "/properties/a/x-steward-pii",
+            ),
+        ] {
+            let error = check(&schema).unwrap_err();
+            assert_eq!(
+                (error.reason, error.pointer.as_str()),
+                (SchemaReason::AnnotationInvalid, pointer)
+            );
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! A schema document before it is compiled: parsed, held to the dialect and the limits, and walked.
+//!
+//! `walk` visits every subschema with its JSON pointer; what only looks like one (inside `enum`,
+//! `const`, `default`, `examples`) is data and is left alone. Nothing here knows of CSV.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::error::{SchemaError, SchemaReason};
+use super::limits::SchemaLimits;
+use super::pattern;
+use crate::rules::decimal::Decimal;
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// Bounds on the numbers of a schema: far beyond use, near enough to compare without care.
+const NUMBER_BYTES: usize = 1000;
+const EXPONENT_DIGITS: usize = 6;
+
+/// Keywords whose value is a schema, a list of schemas, or a table of schemas by name.
+const HOLDS_SCHEMA: [&str; 11] = [
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+const HOLDS_LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+const HOLDS_TABLE: [&str; 5] = [
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+];
+
+/// Parses a document and refuses what no part of it may hold.
+pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, SchemaError> {
+    if bytes.len() > limits.document_bytes {
+        let detail = format!(
+            "the schema is over {} bytes (document_bytes)",
+            limits.document_bytes
+        );
+        return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "", detail));
+    }
+    let document: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let detail = format!("the schema is no JSON document: {error}");
+        SchemaError::new(SchemaReason::SchemaNotJson, "", detail)
+    })?;
+    check_dialect(&document)?;
+    if let Err(error) = jsonschema::draft202012::meta::validate(&document) {
+        let pointer = error.instance_path().to_string();
+        let detail = format!("the schema is no JSON Schema 2020-12: {}", error.masked());
+        return Err(SchemaError::new(
+            SchemaReason::SchemaInvalid,
+            &pointer,
+            detail,
+        ));
+    }
+    check_numbers(&document, &mut String::new())?;
+    walk(&document, &mut |schema, pointer| {
+        check_patterns(schema, pointer, limits)
+    })?;
+    Ok(document)
+}
+
+fn check_dialect(document: &Value) -> Result<(), SchemaError> {
+    match document.get("$schema") {
+        None => Ok(()),
+        Some(Value::String(uri)) if uri.trim_end_matches('#') == DIALECT => Ok(()),
+        Some(_) => {
+            let detail = "the schema is not in the dialect 2020-12";
+            Err(SchemaError::new(
+                SchemaReason::DialectUnsupported,
+                "/$schema",
+                detail,
+            ))
+        }
+    }
+}
+
+/// Every number of the document, data included: they become bounds and literals.
+fn check_numbers(value: &Value, pointer: &mut String) -> Result<(), SchemaError> {
+    match value {
+        Value::Number(number) if is_too_large(number.as_str()) => {
+            let detail = format!(
+                "the number has over {NUMBER_BYTES} digits, or an exponent of over {EXPONENT_DIGITS}"
+            );
+            Err(SchemaError::new(
+                SchemaReason::NumberTooLarge,
+                pointer,
+                detail,
+            ))
+        }
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            below(pointer, &index.to_string(), |pointer| {
+                check_numbers(item, pointer)
+            })
+        }),
+        Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+            below(pointer, name, |pointer| check_numbers(member, pointer))
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_too_large(number: &str) -> bool {
+    let exponent = number
+        .split_once(['e', 'E'])
+        .map_or("", |(_, exponent)| exponent);
+    number.len() > NUMBER_BYTES
+        || exponent.trim_start_matches(['+', '-', '0']).len() > EXPONENT_DIGITS
+        || Decimal::parse(number).is_none()
+}
+
+fn check_patterns(
+    schema: &Map<String, Value>,
+    pointer: &str,
+    limits: &SchemaLimits,
+) -> Result<(), SchemaError> {
+    if let Some(Value::String(text)) = schema.get("pattern") {
+        pattern::compile(text, &format!("{pointer}/pattern"), limits)?;
+    }
+    if let Some(Value::Object(table)) = schema.get("patternProperties") {
+        for text in table.keys() {
+            pattern::compile(text, &format!("{pointer}/patternProperties"), limits)?;
+        }
+    }
+    Ok(())
+}
+
+/// Visits every subschema that is an object, the document first, with its JSON pointer.
+pub(super) fn walk(
+    document: &Value,
+    visit: &mut impl FnMut(&Map<String, Value>, &str) -> Result<(), SchemaError>,
+) -> Result<(), SchemaError> {
+    walk_below(document, &mut String::new(), visit)
+}
+
+fn walk_below(
+    schema: &Value,
+    pointer: &mut String,
+    visit: &mut impl FnMut(&Map<String, Value>, &str) -> Result<(), SchemaError>,
+) -> Result<(), SchemaError> {
+    let Value::Object(keywords) = schema else {
+        return Ok(());
+    };
+    visit(keywords, pointer)?;
+    for (keyword, value) in keywords {
+        let keyword = keyword.as_str();
+        below(pointer, keyword, |pointer| match value {
+            Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
+                items.iter().enumerate().try_for_each(|(index, item)| {
+                    below(pointer, &index.to_string(), |at| {
+                        walk_below(item, at, visit)
+                    })
+                })
+            }
+            Value::Object(table) if HOLDS_TABLE.contains(&keyword) => {
+                table.iter().try_for_each(|(name, item)| {
+                    below(pointer, name, |at| walk_below(item, at, visit))
+                })
+            }
+            _ if HOLDS_SCHEMA.contains(&keyword) => walk_below(value, pointer, visit),
+            _ => Ok(()),
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs `body` with one more reference token on the pointer (RFC 6901).
+fn below<T>(pointer: &mut String, token: &str, body: impl FnOnce(&mut String) -> T) -> T {
+    let length = pointer.len();
+    let _ = write!(pointer, "/{}", escaped(token));
+    let result = body(pointer);
+    pointer.truncate(length);
+    result
+}
+
+/// A reference token of a JSON pointer.
+pub(super) fn escaped(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reason(document: &Value) -> (SchemaReason, String) {
+        let bytes = document.to_string();
+        let error = parse(bytes.as_bytes(), &SchemaLimits::default()).unwrap_err();
+        (error.reason, error.pointer)
+    }
+
+    #[test]
+    fn a_document_is_json_of_the_dialect_and_the_metaschema() {
+        let limits = SchemaLimits::default();
+        assert!(parse(b"{}", &limits).is_ok());
+        assert_eq!(
+            parse(b"{", &limits).unwrap_err().reason,
+            SchemaReason::SchemaNotJson
+        );
+        let draft_7 = json!({"$schema": "http://json-schema.org/draft-07/schema#"});
+        assert_eq!(
+            reason(&draft_7),
+            (SchemaReason::DialectUnsupported, "/$schema".into())
+        );
+        let negative = json!({"properties": {"a/b": {"maxLength": -1}}});
+        let pointer = "/properties/a~1b/maxLength".into();
+        assert_eq!(reason(&negative), (SchemaReason::SchemaInvalid, pointer));
+    }
+
+    #[test]
+    fn every_limit_is_named() {
+        let small = SchemaLimits {
+            document_bytes: 10,
+            ..SchemaLimits::default()
+        };
+        let error = parse(b"{\"title\": \"x\"}", &small).unwrap_err();
+        assert_eq!(error.reason, SchemaReason::SchemaTooLarge);
+        assert!(error.detail.contains("document_bytes"));
+        let number = |text: &str| format!("{{\"properties\": {{\"a\": {{\"maximum\": {text}}}}}}}");
+        for text in ["1e9999999", &"9".repeat(1001)] {
+            let error = parse(number(text).as_bytes(), &SchemaLimits::default()).unwrap_err();
+            assert_eq!(error.reason, SchemaReason::NumberTooLarge);
+            assert_eq!(error.pointer, "/properties/a/maximum");
+        }
+        assert!(parse(number("1e400").as_bytes(), &SchemaLimits::default()).is_ok());
+    }
+
+    #[test]
+    fn patterns_are_checked_wherever_a_schema_stands() {
+        let deep = json!({"anyOf": [{"properties": {"a": {"not": {"pattern": "(?=a)"}}}}]});
+        let pointer = "/anyOf/0/properties/a/not/pattern".into();
+        assert_eq!(reason(&deep), (SchemaReason::PatternUnsupported, pointer));
+        let data = json!({"const": {"pattern": "(?=a)"}});
+        assert!(parse(data.to_string().as_bytes(), &SchemaLimits::default()).is_ok());
+    }
+}

@@ -1,0 +1,159 @@
+//! What is wrong with a schema, or with a header under it. A bad row is data, never one of these.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a schema document is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SchemaReason {
+    /// Over one of the `SchemaLimits`.
+    SchemaTooLarge,
+    /// The bytes are no JSON document.
+    SchemaNotJson,
+    /// The document is no JSON Schema 2020-12, or no schema of a row.
+    SchemaInvalid,
+    /// `$schema` names another dialect.
+    DialectUnsupported,
+    /// A reference leads out of the document.
+    ReferenceRefused,
+    /// A pattern is no regular expression of ECMA-262.
+    PatternInvalid,
+    /// A pattern needs look-around or back-references.
+    PatternUnsupported,
+    /// A pattern is too long, or compiles to too much.
+    PatternTooLarge,
+    /// A number has more digits, or a larger exponent, than a bound may have.
+    NumberTooLarge,
+    /// An `x-steward-*` annotation is unknown or has the wrong type.
+    AnnotationInvalid,
+}
+
+impl SchemaReason {
+    /// The stable name of the reason.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SchemaTooLarge => "SCHEMA_TOO_LARGE",
+            Self::SchemaNotJson => "SCHEMA_NOT_JSON",
+            Self::SchemaInvalid => "SCHEMA_INVALID",
+            Self::DialectUnsupported => "SCHEMA_DIALECT_UNSUPPORTED",
+            Self::ReferenceRefused => "SCHEMA_REFERENCE_REFUSED",
+            Self::PatternInvalid => "SCHEMA_PATTERN_INVALID",
+            Self::PatternUnsupported => "SCHEMA_PATTERN_UNSUPPORTED",
+            Self::PatternTooLarge => "SCHEMA_PATTERN_TOO_LARGE",
+            Self::NumberTooLarge => "SCHEMA_NUMBER_TOO_LARGE",
+            Self::AnnotationInvalid => "SCHEMA_ANNOTATION_INVALID",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::SchemaTooLarge => "split the schema, or raise the limit that the message names",
+            Self::SchemaNotJson => "check the file with any JSON tool",
+            Self::SchemaInvalid => "see docs/schemas.md for what a row schema looks like",
+            Self::DialectUnsupported => {
+                "set $schema to https://json-schema.org/draft/2020-12/schema, and the keywords with it"
+            }
+            Self::ReferenceRefused => {
+                "copy what is referred to under $defs; nothing is ever fetched"
+            }
+            Self::PatternInvalid => {
+                "write the pattern as ECMA-262 has it, without slashes around it"
+            }
+            Self::PatternUnsupported => {
+                "say it without look-around and back-references, or as several patterns under allOf"
+            }
+            Self::PatternTooLarge => "shorten the pattern, or its counted repetitions",
+            Self::NumberTooLarge => "shorten the number",
+            Self::AnnotationInvalid => "see docs/schemas.md for the x-steward-* annotations",
+        }
+    }
+}
+
+/// A schema document that is refused, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaError {
+    pub reason: SchemaReason,
+    /// The JSON pointer of the offending value; empty for the document as a whole.
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl SchemaError {
+    pub(super) fn new(reason: SchemaReason, pointer: &str, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            pointer: pointer.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.detail),
+            pointer => write!(f, "{} (at {pointer})", self.detail),
+        }
+    }
+}
+
+impl Error for SchemaError {}
+
+/// Why a header is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeaderReason {
+    /// A column has no name.
+    EmptyName,
+    /// Two columns have the same name.
+    DoubledName,
+    /// Required columns are missing, under the schema given or under every schema known.
+    MissingColumns,
+    /// Under `strict`: columns that the schema does not know.
+    UnknownColumns,
+}
+
+impl HeaderReason {
+    /// The stable name of the reason.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyName => "HEADER_NAME_EMPTY",
+            Self::DoubledName => "HEADER_NAME_DOUBLED",
+            Self::MissingColumns => "HEADER_MISMATCH",
+            Self::UnknownColumns => "HEADER_COLUMNS_UNKNOWN",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::EmptyName => "give every column a name in the first row",
+            Self::DoubledName => "rename or remove one of the columns",
+            Self::MissingColumns => "add the missing columns to the first row, spelled exactly so",
+            Self::UnknownColumns => "remove the columns, or validate without strict",
+        }
+    }
+}
+
+/// A header that fits no schema, or not the one asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderMismatch {
+    pub reason: HeaderReason,
+    pub detail: String,
+    /// The columns that are missing, doubled or unknown.
+    pub columns: Vec<String>,
+    /// Where schemas were searched: the index of the one that comes nearest.
+    pub nearest: Option<usize>,
+}
+
+impl fmt::Display for HeaderMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl Error for HeaderMismatch {}

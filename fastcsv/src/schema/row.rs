@@ -1,0 +1,396 @@
+//! A row schema, the same bound to a header, and the verdict on the cells of one row.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::annotation;
+use super::check::Checks;
+use super::compile::{self, is_known_format};
+use super::document::{self, escaped};
+use super::error::{HeaderMismatch, SchemaError, SchemaReason};
+use super::exact::Row;
+use super::header;
+use super::limits::SchemaLimits;
+use super::message;
+use super::reading::{types_named, types_of};
+use super::residue::Residue;
+use super::scalar::TypeSet;
+
+/// A column that a schema knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub required: bool,
+    /// Whether the cells are personal data, masked wherever they would be shown.
+    pub pii: bool,
+}
+
+/// A compiled row schema. Cheap to clone; the compiled form is shared.
+#[derive(Clone, Debug)]
+pub struct RowSchema(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    name: String,
+    version: String,
+    document: Box<[u8]>,
+    effective_date: Option<String>,
+    deprecated: bool,
+    warnings: Vec<String>,
+    columns: Vec<Column>,
+    /// Per column, what judges it; nothing where the residue does.
+    checks: Vec<Option<Checks>>,
+    /// Per column, what its cells are read as.
+    types: Vec<TypeSet>,
+    residue: Option<Residue>,
+}
+
+/// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation<'s> {
+    /// The place in the header; nothing where the violation belongs to no column of it.
+    pub column: Option<u32>,
+    /// The column's name, or `_row`.
+    pub field: Cow<'s, str>,
+    /// The keyword of JSON Schema that failed.
+    pub keyword: &'static str,
+    pub message: Cow<'s, str>,
+}
+
+impl RowSchema {
+    /// Compiles a JSON Schema 2020-12 document whose `properties` are the columns of a CSV file.
+    pub fn compile(
+        name: &str,
+        version: &str,
+        document: &[u8],
+        limits: &SchemaLimits,
+    ) -> Result<Self, SchemaError> {
+        let parsed = document::parse(document, limits)?;
+        annotation::check(&parsed)?;
+        let (root, properties) = row_parts(&parsed)?;
+        let columns = columns_of(root, properties, limits)?;
+        let mut checks = Vec::with_capacity(columns.len());
+        for column in &columns {
+            let schema = properties.get(&column.name).unwrap_or(&Value::Bool(true));
+            let pointer = format!("/properties/{}", escaped(&column.name));
+            checks.push(compile::compile(schema, &pointer, limits)?);
+        }
+        let compiled = columns
+            .iter()
+            .zip(&checks)
+            .filter(|(_, checks)| checks.is_some());
+        let compiled: Vec<&str> = compiled
+            .map(|(column, _)| column.name.as_str())
+            .filter(|name| properties.contains_key(*name))
+            .collect();
+        let residue = Residue::of(&parsed, &compiled, limits)?;
+        if residue.as_ref().is_some_and(|residue| residue.whole) {
+            checks.fill_with(|| None);
+        }
+        let types = columns.iter().map(|column| properties.get(&column.name));
+        let types =
+            types.map(|schema| schema.map_or_else(TypeSet::default, |it| types_of(it, &parsed)));
+        let effective_date = root.get(annotation::EFFECTIVE_DATE).and_then(Value::as_str);
+        Ok(Self(Arc::new(Compiled {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            document: document.into(),
+            effective_date: effective_date.map(str::to_owned),
+            deprecated: annotation::is_set(root, annotation::DEPRECATED),
+            warnings: warnings_of(&parsed)?,
+            types: types.collect(),
+            columns,
+            checks,
+            residue,
+        })))
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// The document as it was given.
+    #[must_use]
+    pub fn document(&self) -> &[u8] {
+        &self.0.document
+    }
+
+    /// The columns in the order of the document.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.0.columns
+    }
+
+    /// The day from which the schema is in force, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn effective_date(&self) -> Option<&str> {
+        self.0.effective_date.as_deref()
+    }
+
+    #[must_use]
+    pub fn is_deprecated(&self) -> bool {
+        self.0.deprecated
+    }
+
+    /// What the document says to no effect, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
+    }
+
+    /// Lays the schema over a header. Refuses names that are empty or doubled, a header without a
+    /// required column and, if `strict`, one with a column that the schema does not know.
+    pub fn bind(&self, header: &[String], strict: bool) -> Result<BoundSchema, HeaderMismatch> {
+        header::check_names(header)?;
+        let places = header::places(header);
+        let missing = self
+            .columns()
+            .iter()
+            .filter(|column| column.required && !places.contains_key(column.name.as_str()));
+        let missing: Vec<String> = missing.map(|column| column.name.clone()).collect();
+        if !missing.is_empty() {
+            return Err(header::missing_columns(self, missing));
+        }
+        let bound = BoundSchema::new(self, header, places);
+        if strict && !bound.unknown.is_empty() {
+            let unknown = bound
+                .unknown
+                .iter()
+                .map(|&place| bound.names[place as usize].to_string());
+            return Err(header::unknown_columns(self, unknown.collect()));
+        }
+        Ok(bound)
+    }
+}
+
+type Keywords = Map<String, Value>;
+
+/// The root of a row schema and its `properties`.
+fn row_parts(document: &Value) -> Result<(&Keywords, &Keywords), SchemaError> {
+    let invalid = |pointer, detail: &str| {
+        Err(SchemaError::new(
+            SchemaReason::SchemaInvalid,
+            pointer,
+            detail,
+        ))
+    };
+    let Value::Object(root) = document else {
+        return invalid("", "a row schema is an object");
+    };
+    let types = root.get("type").map(types_named);
+    if types.is_some_and(|types| !types.has(TypeSet::OBJECT)) {
+        return invalid("/type", "a row is an object");
+    }
+    match root.get("properties") {
+        Some(Value::Object(properties)) if !properties.is_empty() => Ok((root, properties)),
+        _ => invalid(
+            "/properties",
+            "a row schema names its columns under properties",
+        ),
+    }
+}
+
+fn columns_of(
+    root: &Map<String, Value>,
+    properties: &Map<String, Value>,
+    limits: &SchemaLimits,
+) -> Result<Vec<Column>, SchemaError> {
+    let required: Vec<&str> = match root.get("required") {
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let unlisted = required
+        .iter()
+        .copied()
+        .filter(|name| !properties.contains_key(*name));
+    let names = properties.keys().map(String::as_str).chain(unlisted);
+    let columns = names.map(|name| Column {
+        name: name.to_owned(),
+        required: required.contains(&name),
+        pii: properties
+            .get(name)
+            .and_then(Value::as_object)
+            .is_some_and(|schema| annotation::is_set(schema, annotation::PII)),
+    });
+    let columns: Vec<Column> = columns.collect();
+    if columns.len() > limits.columns {
+        let detail = format!("the schema names over {} columns (columns)", limits.columns);
+        return Err(SchemaError::new(
+            SchemaReason::SchemaTooLarge,
+            "/properties",
+            detail,
+        ));
+    }
+    match columns
+        .iter()
+        .find(|column| header::clean(&column.name) != column.name || column.name.is_empty())
+    {
+        Some(column) => {
+            let pointer = format!("/properties/{}", escaped(&column.name));
+            let detail =
+                "a column's name is empty or has blanks around it, which no header can have";
+            Err(SchemaError::new(
+                SchemaReason::SchemaInvalid,
+                &pointer,
+                detail,
+            ))
+        }
+        None => Ok(columns),
+    }
+}
+
+fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
+    let mut warnings = Vec::new();
+    document::walk(document, &mut |schema, pointer| {
+        if let Some(name) = schema.get("format").and_then(Value::as_str)
+            && !is_known_format(name)
+        {
+            warnings.push(format!(
+                "the format {name} is unknown and checks nothing (at {pointer}/format)"
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(warnings)
+}
+
+/// A row schema laid over a header.
+#[derive(Clone, Debug)]
+pub struct BoundSchema {
+    schema: RowSchema,
+    names: Box<[Box<str>]>,
+    places: HashMap<Box<str>, u32>,
+    /// Per cell of a row, the column of the schema that judges it.
+    columns: Box<[Option<u32>]>,
+    /// Per cell of a row, what it is read as.
+    types: Box<[TypeSet]>,
+    unknown: Box<[u32]>,
+}
+
+impl BoundSchema {
+    fn new(schema: &RowSchema, header: &[String], places: HashMap<Box<str>, u32>) -> Self {
+        let names: Box<[Box<str>]> = header
+            .iter()
+            .map(|name| header::clean(name).into())
+            .collect();
+        let known: HashMap<&str, u32> = schema
+            .columns()
+            .iter()
+            .map(|column| column.name.as_str())
+            .zip(0..)
+            .collect();
+        let columns: Box<[Option<u32>]> = names
+            .iter()
+            .map(|name| known.get(name.as_ref()).copied())
+            .collect();
+        let types = columns.iter().map(|column| {
+            column.map_or_else(TypeSet::default, |column| schema.0.types[column as usize])
+        });
+        let unknown = (0..).zip(&columns).filter(|(_, column)| column.is_none());
+        Self {
+            types: types.collect(),
+            unknown: unknown.map(|(place, _)| place).collect(),
+            schema: schema.clone(),
+            names,
+            places,
+            columns,
+        }
+    }
+
+    #[must_use]
+    pub fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    /// The header's names, clean.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Places in the header of columns that the schema does not know. They are kept and not judged.
+    #[must_use]
+    pub fn unknown(&self) -> &[u32] {
+        &self.unknown
+    }
+
+    /// The schema's column at a place in the header, if it knows it.
+    #[must_use]
+    pub fn column(&self, place: usize) -> Option<&Column> {
+        let column = (*self.columns.get(place)?)?;
+        self.schema.columns().get(column as usize)
+    }
+
+    /// Judges the cells of one row: unescaped, as many as the header has. Pushes every violation, one
+    /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
+    #[must_use]
+    pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
+        debug_assert_eq!(
+            cells.len(),
+            self.columns.len(),
+            "ragged rows never come here"
+        );
+        let first = out.len();
+        for (place, (cell, column)) in (0..).zip(cells.iter().zip(&self.columns)) {
+            if let Some(column) = column {
+                self.check_cell(place, *column as usize, cell, out);
+            }
+        }
+        let mut valid = out.len() == first;
+        if let Some(residue) = &self.schema.0.residue {
+            let row = Row {
+                names: &self.names,
+                places: &self.places,
+                types: &self.types,
+                cells,
+            };
+            valid &= residue.check(&row, out);
+        }
+        valid
+    }
+
+    #[inline]
+    fn check_cell<'s>(
+        &'s self,
+        place: u32,
+        column: usize,
+        cell: &str,
+        out: &mut Vec<Violation<'s>>,
+    ) {
+        let compiled = &*self.schema.0;
+        let known = &compiled.columns[column];
+        let mut push = |keyword, message: &'s str| {
+            let (field, message) = (Cow::Borrowed(known.name.as_str()), Cow::Borrowed(message));
+            out.push(Violation {
+                column: Some(place),
+                field,
+                keyword,
+                message,
+            });
+        };
+        if cell.is_empty() {
+            let judged_here = !compiled
+                .residue
+                .as_ref()
+                .is_some_and(|residue| residue.whole);
+            if known.required && judged_here {
+                push("required", message::REQUIRED);
+            }
+        } else if let Some(checks) = &compiled.checks[column] {
+            checks.failures(&compiled.types[column].read(cell), |rule| {
+                push(rule.keyword, &rule.message);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
