@@ -16,9 +16,10 @@ from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message, schema_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.schemas.registry import Registry
-from stewardd.validation.batches import Batches, BatchRequest, Work
+from stewardd.validation.batches import Batches, BatchRequest
 from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import ReadOptions
+from stewardd.validation.work import Work
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Request = validation_pb2.ValidateBatchRequest

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from stewardd.errors import BatchNotFound, InvalidRequest, ObjectNotFound
-from stewardd.repository.catalog import Page, list_manifests
+from stewardd.repository.catalog import Catalog
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.store import Store
 from stewardd.validation.manifest import BatchManifest
@@ -23,25 +23,34 @@ class Located:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Some batches, newest first, and the token of the page after; "" after the last."""
+
+    items: list[BatchManifest]
+    next_page_token: str
+
+
 class BatchCatalog:
     """Reads published batches; nothing here writes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._catalog = Catalog(store, KIND)
 
     async def get(self, batch_id: str) -> BatchManifest:
         """Returns one batch. Raises BatchNotFound."""
         try:
-            body = await self._store.get(f"{folder_of(KIND, batch_id)}/manifest.json")
-        except (ObjectNotFound, ValueError):
+            document = await self._catalog.get(batch_id)
+        except (ObjectNotFound, InvalidRequest):
             raise BatchNotFound(f"no batch {batch_id}") from None
-        return BatchManifest.from_json(body)
+        return BatchManifest.from_document(document)
 
-    async def list(self, page_size: int, page_token: str) -> Page[BatchManifest]:
+    async def list(self, page_size: int, page_token: str) -> BatchPage:
         """Returns a page of batches, newest first."""
-        return await list_manifests(
-            self._store, KIND, BatchManifest.from_json, page_size=page_size, page_token=page_token
-        )
+        page = await self._catalog.page(page_size=page_size, page_token=page_token)
+        batches = [BatchManifest.from_document(entry.manifest) for entry in page.entries]
+        return BatchPage(batches, page.next_page_token)
 
     async def locate(self, batch_id: str, file: str) -> Located:
         """Says where a file of a batch stands. Raises BatchNotFound, also for a file that the batch does not have."""

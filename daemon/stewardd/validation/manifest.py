@@ -6,7 +6,7 @@ Written last, create-once, never changed. It holds what GetBatch answers and the
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -55,23 +55,23 @@ class BatchManifest:
         """Returns the file of that name, None where the batch has none."""
         return next((file for file in self.files if file.name == name), None)
 
-    def to_json(self) -> bytes:
-        """Returns the manifest as UTF-8 JSON."""
+    def to_document(self) -> dict[str, Any]:
+        """Returns the manifest as JSON has it."""
         document = {"format": FORMAT, **dataclasses.asdict(self)}
         document["create_time"] = self.create_time.isoformat()
-        return json.dumps(document, ensure_ascii=False, indent=1).encode()
+        return document
 
     @classmethod
-    def from_json(cls, body: bytes) -> Self:
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Reads a manifest. Raises Corrupt where it is not one that this version can read."""
+        found = dict(document)
         try:
-            document: dict[str, Any] = json.loads(body)
-            if document.pop("format") != FORMAT:
+            if found.pop("format") != FORMAT:
                 raise Corrupt("a batch manifest of an unknown format")
-            document["create_time"] = datetime.fromisoformat(document["create_time"])
-            document["unknown_columns"] = tuple(document["unknown_columns"])
-            document["files"] = tuple(BatchFile(**file) for file in document["files"])
-            manifest = cls(**document)
+            found["create_time"] = datetime.fromisoformat(found["create_time"])
+            found["unknown_columns"] = tuple(found["unknown_columns"])
+            found["files"] = tuple(BatchFile(**file) for file in found["files"])
+            manifest = cls(**found)
         except (ValueError, KeyError, TypeError) as error:
             raise Corrupt("a batch manifest cannot be read") from error
         if manifest.total_rows != manifest.valid_rows + manifest.quarantined_rows:

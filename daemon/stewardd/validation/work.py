@@ -1,0 +1,264 @@
+"""One call of ValidateBatch at work: the engine on a new batch, or the replay of one that exists."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import fastcsv
+import google_crc32c
+
+from stewardd.errors import InputRefused, RequestIdReused, StewardError, UploadIncomplete
+from stewardd.repository.claims import Claim
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import publish
+from stewardd.repository.store import Store
+from stewardd.schemas.registry import Registry
+from stewardd.telemetry import logger
+from stewardd.validation.catalog import KIND
+from stewardd.validation.draft import Draft
+from stewardd.validation.manifest import BatchFile, BatchManifest
+
+log = logger("validation")
+
+READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch comes from, as it is kept with it. `uri` is empty for an upload."""
+
+    source_file: str
+    uri: str
+    request_id: str
+
+
+class Work(Protocol):
+    """What ValidateBatch drives: feed, then commit, then close in any case."""
+
+    @property
+    def batch_id(self) -> str:
+        """The id that the batch has, or will have."""
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether Chunk messages belong to it."""
+
+    @property
+    def schema(self) -> fastcsv.Schema | None:
+        """The schema that the header fits, None until that is known."""
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Columns of the header that the schema does not know."""
+
+    @property
+    def progress(self) -> fastcsv.Progress | BatchManifest:
+        """How far the work has come."""
+
+    async def feed(self, data: bytes) -> None:
+        """Takes the next bytes of an upload."""
+
+    def read_uri(self) -> AsyncIterator[None]:
+        """Takes the bytes of the uri, if there is one; yields now and then, for somebody to look at the progress."""
+
+    async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
+        """Publishes the batch, if what came is what the client says. Raises UploadIncomplete."""
+
+    async def close(self) -> None:
+        """Ends the work, published or not."""
+
+
+class Publisher(Protocol):
+    """What a new batch is published with."""
+
+    @property
+    def store(self) -> Store:
+        """Where to."""
+
+    @property
+    def lease(self) -> WriterLease:
+        """Under which lease."""
+
+    @property
+    def wall_clock(self) -> Callable[[], datetime]:
+        """The time of day."""
+
+
+class NewBatch:
+    """The engine on a new batch. `draft`, `undo` and, for a uri, `file` are set before it is handed out."""
+
+    draft: Draft
+    undo: AsyncExitStack
+    file: int | None = None
+
+    def __init__(
+        self, publisher: Publisher, batch_id: str, origin: Origin, claim: Claim | None
+    ) -> None:
+        self.batch_id = batch_id
+        self.origin = origin
+        self.is_upload = not origin.uri
+        self._publisher = publisher
+        self._claim = claim
+        self._published = False
+        self._began_s = time.monotonic()
+
+    @property
+    def schema(self) -> fastcsv.Schema | None:
+        return self.draft.schema
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        return self.draft.unknown_columns
+
+    @property
+    def progress(self) -> fastcsv.Progress:
+        return self.draft.progress
+
+    async def feed(self, data: bytes) -> None:
+        await self.draft.feed(data)
+
+    async def read_uri(self) -> AsyncIterator[None]:
+        if self.file is None:
+            return
+        before = os.fstat(self.file)
+        while data := await self.draft.on_thread(os.read, self.file, READ_BYTES):
+            await self.draft.feed(data)
+            yield
+        after = os.fstat(self.file)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise InputRefused(
+                "the file was changed while it was read", hint="name a file that nobody writes to"
+            )
+
+    async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
+        await self.draft.settle()
+        if self.is_upload or size_bytes:
+            came = self.draft.progress
+            compare(came.size_bytes, came.crc32c, size_bytes, crc32c)
+        report = await self.draft.finish()
+        async with publish(
+            self._publisher.store, self._publisher.lease, KIND, self.batch_id
+        ) as publication:
+            for file in report.files:
+                await publication.put_file(file.name, self.draft.folder / file.name)
+            manifest = self._manifest(report)
+            await publication.commit(manifest.to_document())
+        self._published = True
+        await self._keep_answer()
+        log.info(
+            "batch published",
+            batch=self.batch_id,
+            schema=f"{report.schema}/{report.version}",
+            total_rows=report.total_rows,
+            quarantined_rows=report.quarantined_rows,
+            size_bytes=report.size_bytes,
+            elapsed_ms=round(manifest.elapsed_s * 1000, 1),
+        )
+        return manifest
+
+    async def close(self) -> None:
+        await self.undo.aclose()
+
+    async def give_up_claim(self) -> None:
+        """Lets the same request be tried again at once, where it came to nothing."""
+        if self._claim is not None and not self._published:
+            await self._claim.release()
+
+    async def _keep_answer(self) -> None:
+        """Spares the next request with this id a look at the manifest; the batch exists without it."""
+        if self._claim is not None:
+            try:
+                await self._claim.done(self.batch_id)
+            except StewardError as error:
+                log.warning("answer not kept", batch=self.batch_id, error=error.message)
+
+    def _manifest(self, report: fastcsv.Report) -> BatchManifest:
+        return BatchManifest(
+            batch_id=self.batch_id,
+            schema=report.schema,
+            schema_version=report.version,
+            source_file=report.source_file,
+            uri=self.origin.uri,
+            request_id=self.origin.request_id,
+            create_time=self._publisher.wall_clock(),
+            elapsed_s=time.monotonic() - self._began_s,
+            total_rows=report.total_rows,
+            valid_rows=report.valid_rows,
+            quarantined_rows=report.quarantined_rows,
+            recovered_rows=report.recovered_rows,
+            errors_by_field=dict(report.errors_by_field),
+            errors_by_keyword=dict(report.errors_by_keyword),
+            unknown_columns=tuple(report.unknown_columns),
+            size_bytes=report.size_bytes,
+            crc32c=report.crc32c,
+            delimiter=report.delimiter,
+            encoding=report.encoding,
+            compression=report.compression or "",
+            files=tuple(
+                BatchFile(file.name, file.size_bytes, file.crc32c) for file in report.files
+            ),
+        )
+
+
+class Replay:
+    """The same request again: nothing is judged, what is sent is only held against what was sent before."""
+
+    def __init__(self, registry: Registry, manifest: BatchManifest, undo: AsyncExitStack) -> None:
+        self.batch_id = manifest.batch_id
+        self.is_upload = not manifest.uri
+        self._registry = registry
+        self._manifest = manifest
+        self._undo = undo
+        self._size_bytes = 0
+        self._crc32c = google_crc32c.Checksum()
+
+    @property
+    def schema(self) -> fastcsv.Schema | None:
+        return self._registry.get(self._manifest.schema, self._manifest.schema_version)
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        return self._manifest.unknown_columns
+
+    @property
+    def progress(self) -> BatchManifest:
+        return self._manifest
+
+    async def feed(self, data: bytes) -> None:
+        self._size_bytes += len(data)
+        self._crc32c.update(data)
+
+    async def read_uri(self) -> AsyncIterator[None]:
+        for _ in ():
+            yield
+
+    async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
+        if self.is_upload:
+            checksum = int.from_bytes(self._crc32c.digest(), "big")
+            compare(self._size_bytes, checksum, size_bytes, crc32c)
+            if (self._size_bytes, checksum) != (self._manifest.size_bytes, self._manifest.crc32c):
+                raise RequestIdReused(
+                    "this request_id was used for another file", field="open.request_id"
+                )
+        return self._manifest
+
+    async def close(self) -> None:
+        await self._undo.aclose()
+
+
+def compare(size_bytes: int, crc32c: int, said_size_bytes: int, said_crc32c: int) -> None:
+    """Holds what came against what Commit says of it. Raises UploadIncomplete."""
+    if size_bytes != said_size_bytes:
+        raise UploadIncomplete(
+            f"{size_bytes} bytes came, Commit says {said_size_bytes}", field="commit.size_bytes"
+        )
+    if crc32c != said_crc32c:
+        raise UploadIncomplete(
+            "the CRC-32C of what came is not what Commit says", field="commit.crc32c"
+        )
