@@ -1,0 +1,227 @@
+"""The pool before, during and after an outage of a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from stewardd.errors import DatabaseBusy, DatabaseDown, DatabaseRefused
+from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
+from stewardd.postgres.pool import Pool, PoolOptions
+from stewardd.postgres.postmaster import read_postmaster_file
+
+OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB"})
+SMALL = PoolOptions(min_size=2, max_size=4, acquire_timeout_s=1.5)
+
+
+async def answer(pool: Pool) -> int:
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT 42")).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+async def until(condition, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def pool(database):
+    made = Pool(database, SMALL)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def server(folder: Path):
+    made = EmbeddedServer(folder, OPTIONS)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_it_keeps_its_minimum_and_grows_to_its_maximum(pool):
+    await until(lambda: pool.stats().idle == 2, 5)
+    async with AsyncExitStack() as lent:
+        for _ in range(4):
+            await lent.enter_async_context(pool.connection())
+        stats = pool.stats()
+        assert (stats.size, stats.idle, stats.min_size, stats.max_size) == (4, 0, 2, 4)
+
+
+async def test_connections_say_whose_they_are_and_stop_statements_in_time(database):
+    pool = Pool(
+        database,
+        PoolOptions(
+            min_size=1, max_size=1, statement_timeout_s=0.2, application_name="stewardd test"
+        ),
+    )
+    await pool.open()
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SHOW application_name")).fetchone()
+        assert row == ("stewardd test",)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            await connection.execute("SELECT pg_sleep(5)")
+    await pool.close()
+
+
+async def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(pool):
+    async with pool.connection() as connection:
+        await connection.execute("CREATE TABLE t (n int)")
+    with pytest.raises(ZeroDivisionError):
+        async with pool.connection() as connection:
+            await connection.execute("INSERT INTO t VALUES (1)")
+            raise ZeroDivisionError
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT count(*) FROM t")).fetchone()
+        assert row == (0,)
+
+
+async def test_who_gets_no_connection_because_all_are_lent_is_told_busy(pool):
+    async with AsyncExitStack() as lent:
+        for _ in range(4):
+            await lent.enter_async_context(pool.connection())
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusy, match=r"within 1\.5 s"):
+            await answer(pool)
+        assert 1.4 < time.monotonic() - began < 2
+    assert await answer(pool) == 42
+
+
+async def test_a_queue_over_its_bound_is_refused_at_once(database):
+    pool = Pool(database, PoolOptions(min_size=1, max_size=1, max_waiting=1, acquire_timeout_s=5))
+    await pool.open()
+    async with pool.connection():
+        waiting = asyncio.create_task(answer(pool))
+        await until(lambda: pool.stats().waiting == 1, 2)
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusy, match="1 callers wait"):
+            await answer(pool)
+        assert time.monotonic() - began < 0.5
+    assert await waiting == 42
+    await pool.close()
+
+
+async def test_a_caller_that_gives_up_waiting_leaks_no_connection(pool):
+    async with AsyncExitStack() as lent:
+        for _ in range(4):
+            await lent.enter_async_context(pool.connection())
+        for _ in range(20):
+            task = asyncio.create_task(answer(pool))
+            await asyncio.sleep(0.01)
+            task.cancel()
+    assert [await answer(pool) for _ in range(20)] == [42] * 20
+    async with AsyncExitStack() as lent:
+        for _ in range(4):
+            await lent.enter_async_context(pool.connection())
+
+
+async def test_opening_waits_for_no_database_and_says_down(server):
+    target = server.target("main")
+    await server.stop()
+    pool = Pool(target, SMALL)
+    began = time.monotonic()
+    await pool.open()
+    assert time.monotonic() - began < 0.2
+    with pytest.raises(DatabaseDown):
+        await answer(pool)
+    assert time.monotonic() - began < 3.5
+    await pool.close()
+
+
+async def test_a_wrong_password_is_told_as_a_refusal(database):
+    pool = Pool(database.with_parameters(password="wrong"), SMALL)
+    await pool.open()
+    with pytest.raises(DatabaseRefused, match="password authentication failed"):
+        await answer(pool)
+    await pool.close()
+
+
+async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_long_outage(
+    folder, server
+):
+    target = server.target("main")
+    pool = Pool(target, SMALL)
+    await pool.open()
+    assert await answer(pool) == 42
+    await server.stop()
+    for _ in range(4):  # long enough for psycopg's own retries to have given up
+        with pytest.raises((DatabaseDown, psycopg.Error)):
+            await answer(pool)
+    with pytest.raises(DatabaseDown):
+        await answer(pool)
+    again = EmbeddedServer(folder, OPTIONS)
+    await again.start()
+    back_at = time.monotonic()
+    await until(lambda: pool.stats().idle >= 2, 2.0)
+    assert await answer(pool) == 42
+    assert time.monotonic() - back_at < 2.0
+    await pool.close()
+    await again.stop()
+
+
+async def test_a_caller_that_waits_is_served_when_the_database_comes_back(folder, server):
+    pool = Pool(server.target("main"), PoolOptions(min_size=0, max_size=2, acquire_timeout_s=30))
+    await pool.open()
+    await server.stop()
+    waiting = [asyncio.create_task(answer(pool)) for _ in range(3)]
+    await asyncio.sleep(5)
+    again = EmbeddedServer(folder, OPTIONS)
+    await again.start()
+    back_at = time.monotonic()
+    assert await asyncio.gather(*waiting) == [42] * 3
+    assert time.monotonic() - back_at < 2.0
+    await pool.close()
+    await again.stop()
+
+
+async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(folder, server):
+    pool = Pool(server.target("main"), PoolOptions(min_size=4, max_size=4))
+    await pool.open()
+    await until(lambda: pool.stats().idle == 4, 5)
+    postmaster = read_postmaster_file(folder / "postgres" / "data")
+    assert postmaster is not None
+    os.kill(postmaster.pid, signal.SIGKILL)
+    await until(lambda: server.restarts == 1, 20)
+    failures = 0
+    for _ in range(8):
+        try:
+            assert await answer(pool) == 42
+        except psycopg.Error:
+            failures += 1
+    assert failures <= 1
+    assert pool.stats().size == 4
+    await pool.close()
+
+
+async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than_it_may(
+    folder, server
+):
+    pool = Pool(server.target("main"), SMALL)
+    await pool.open()
+    for round_ in range(1, 4):
+        postmaster = read_postmaster_file(folder / "postgres" / "data")
+        assert postmaster is not None
+        os.kill(postmaster.pid, signal.SIGKILL)
+        await asyncio.gather(*(answer(pool) for _ in range(12)), return_exceptions=True)
+        await until(lambda expected=round_: server.restarts == expected, 30)
+    await until(lambda: pool.stats().idle >= 2, 3)
+    await asyncio.sleep(1.5)
+    assert 2 <= pool.stats().size <= 4
+    with psycopg.connect(server.target("main").conninfo) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stewardd'"
+        ).fetchone()
+    assert row == (pool.stats().size,)
+    await pool.close()

@@ -1,0 +1,77 @@
+"""Which client tools are taken for which server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stewardd.errors import ToolMissing
+from stewardd.postgres.binaries import parse_version
+from stewardd.postgres.tools import ClientTools, Origin, choose_tools
+
+
+def tools(major: int, origin: Origin) -> ClientTools:
+    return ClientTools(Path(f"/opt/{origin.name}/{major}"), major, f"{major}.1", origin)
+
+
+def test_the_nearest_major_that_is_not_below_the_server_is_taken():
+    found = [tools(15, Origin.PATH), tools(17, Origin.INSTALLED), tools(18, Origin.WHEEL)]
+    assert choose_tools(16, found).major == 17
+
+
+def test_the_wheel_comes_last_among_equals():
+    found = [tools(18, Origin.WHEEL), tools(18, Origin.INSTALLED)]
+    assert choose_tools(18, found).origin is Origin.INSTALLED
+
+
+def test_the_wheel_serves_where_nothing_else_is_new_enough():
+    assert (
+        choose_tools(18, [tools(15, Origin.PATH), tools(18, Origin.WHEEL)]).origin is Origin.WHEEL
+    )
+
+
+def test_configured_tools_that_are_too_old_are_refused_and_not_passed_over():
+    with pytest.raises(ToolMissing, match=r"15\.1 in /opt/CONFIGURED/15"):
+        choose_tools(18, [tools(15, Origin.CONFIGURED), tools(18, Origin.WHEEL)])
+
+
+def test_no_tools_at_all_say_so():
+    with pytest.raises(ToolMissing, match="there is none"):
+        choose_tools(18, [])
+
+
+def test_only_the_wheel_has_limits_to_tell():
+    assert any("TLS" in limit for limit in tools(18, Origin.WHEEL).limits)
+    assert tools(18, Origin.PATH).limits == ()
+
+
+@given(
+    st.integers(10, 20),
+    st.lists(st.builds(tools, st.integers(10, 20), st.sampled_from(list(Origin)[1:]))),
+)
+def test_no_choice_is_older_than_the_server_nor_passes_a_nearer_one(server_major, found):
+    fit = [one for one in found if one.major >= server_major]
+    if not fit:
+        with pytest.raises(ToolMissing):
+            choose_tools(server_major, found)
+        return
+    chosen = choose_tools(server_major, found)
+    assert chosen in fit
+    assert chosen.major == min(one.major for one in fit)
+    assert chosen.origin == min(one.origin for one in fit if one.major == chosen.major)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", (15, "15.14")),
+        ("postgres (PostgreSQL) 18.6", (18, "18.6")),
+        ("pg_dump (PostgreSQL) 19beta1", (19, "19")),
+        ("something else", None),
+    ],
+)
+def test_a_version_is_read_off_what_a_program_prints(text, version):
+    assert parse_version(text) == version
