@@ -10,28 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
-from stewardd.backup.backups import Database as BackupDatabase
 from stewardd.config import Settings
-from stewardd.data_dir import DataDir
+from stewardd.errors import StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
 from stewardd.operations.backups import BackupStarter
 from stewardd.operations.operations import Operations
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
+from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
-from stewardd.repository.sweep import sweep
+from stewardd.repository.sweep import Sweep
 from stewardd.rpc.backup import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
@@ -51,3 +49,217 @@ log = logger("app")
 EMBEDDED_NAME = "embedded"
 SLOW_PROBE_INTERVAL_S = 10.0
 SLOW_PROBE_TIMEOUT_S = 10.0
+
+
+class App:
+    """One daemon. `start` once, then `stop` once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running = AsyncExitStack()
+        self._monitor = Monitor()
+        self._server: Server | None = None
+
+    async def start(self) -> None:
+        """Starts everything, and returns when the daemon serves. What had been started is stopped if it fails."""
+        settings = self._settings
+        log.info("starting", version=__version__, data_dir=str(settings.data_dir))
+        async with AsyncExitStack() as running:
+            lease, store = await self._repository(running)
+            scratch = settings.data_dir / "scratch"
+            await asyncio.to_thread(_clear, scratch)
+            sweep = Sweep(store, lease)
+            await _sweep(sweep)
+            registry = await asyncio.to_thread(Registry.load, settings.validation.schema_dirs)
+            targets = await self._targets(running)
+            pools = await self._pools(running, targets)
+            executor = ThreadPoolExecutor(settings.server.engine_threads, "engine")
+            running.callback(executor.shutdown, wait=False)
+            operations = Operations(store, lease, max_running=settings.operations.max_running)
+            running.push_async_callback(operations.close)
+            backups = Backups(store, lease, targets, self._backup_options(store))
+            self._add_probes(pools, store, backups)
+            await self._monitor.start()
+            running.push_async_callback(self._monitor.stop)
+            _in_background(running, self._sweep_on(sweep))
+
+            claims = Claims(store, lease)
+            catalog = BatchCatalog(store)
+            guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
+            server = Server(guard, settings.server.max_message_bytes)
+            server.add(
+                validation=ValidationServicer(
+                    self._batches(registry, catalog, store, lease, claims, scratch, executor),
+                    catalog,
+                    registry,
+                    settings.validation.idle_timeout_s,
+                ),
+                quarantine=QuarantineServicer(catalog, store),
+                backup=BackupServicer(backups, BackupStarter(operations, backups, claims)),
+                operations=OperationsServicer(operations),
+                operation=OperationServicer(operations),
+                system=SystemServicer(self._monitor, __version__),
+                health=HealthServicer(self._monitor, SERVICES),
+            )
+            addresses = await server.start(settings.server.listen)
+            self._server = server
+            self._running = running.pop_all()
+        log.info("serving", addresses=addresses, version=__version__)
+
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """Takes no more calls, waits for those that run, or until `hurry`, and stops everything in reverse."""
+        self._monitor.announce_stop()
+        if self._server is not None:
+            grace_s = self._settings.server.drain_timeout_s
+            log.info("stopping", grace_s=grace_s)
+            await _first(self._server.stop(grace_s), hurry)
+            if hurry.is_set():
+                await self._server.stop(0)
+        await self._running.aclose()
+        log.info("stopped")
+
+    async def _repository(self, running: AsyncExitStack) -> tuple[WriterLease, Store]:
+        settings = self._settings.repository
+        store = open_store(self._settings.repository_url)
+        lease = await WriterLease.acquire(
+            store, self._settings.data_dir, ttl_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
+        )
+        running.push_async_callback(lease.close)
+        return lease, store
+
+    async def _targets(self, running: AsyncExitStack) -> dict[str, DatabaseTarget]:
+        """The configured databases, or the embedded one, started."""
+        settings = self._settings.postgres
+        if settings.databases:
+            return {
+                name: DatabaseTarget(name, database.url.get_secret_value())
+                for name, database in settings.databases.items()
+            }
+        embedded = EmbeddedServer(
+            self._settings.data_dir, EmbeddedOptions(user=settings.embedded_user or None)
+        )
+        await embedded.start()
+        running.push_async_callback(embedded.stop)
+        target = embedded.target(EMBEDDED_NAME)
+        write_service_file(self._settings.data_dir / "pg_service.conf", target)
+        return {EMBEDDED_NAME: target}
+
+    async def _pools(
+        self, running: AsyncExitStack, targets: dict[str, DatabaseTarget]
+    ) -> dict[str, Pool]:
+        settings = self._settings.postgres
+        options = PoolOptions(
+            min_size=settings.pool_min_size,
+            max_size=settings.pool_max_size,
+            acquire_timeout_s=settings.pool_acquire_timeout_s,
+            idle_timeout_s=settings.pool_idle_timeout_s,
+        )
+        pools = {name: Pool(target, options) for name, target in targets.items()}
+        for pool in pools.values():
+            await pool.open()
+            running.push_async_callback(pool.close)
+        return pools
+
+    def _backup_options(self, store: Store) -> BackupOptions:
+        settings = self._settings
+        return BackupOptions(
+            store_url=settings.repository_url,
+            tools_dir=settings.postgres.tools_dir,
+            segment_bytes=settings.backup.segment_bytes,
+            compression_level=settings.backup.compression_level,
+            max_duration_s=settings.backup.max_duration_s,
+        )
+
+    def _batches(
+        self,
+        registry: Registry,
+        catalog: BatchCatalog,
+        store: Store,
+        lease: WriterLease,
+        claims: Claims,
+        scratch: Path,
+        executor: ThreadPoolExecutor,
+    ) -> Batches:
+        settings = self._settings.validation
+        return Batches(
+            registry=registry,
+            catalog=catalog,
+            store=store,
+            lease=lease,
+            claims=claims,
+            scratch=scratch,
+            executor=executor,
+            bounds=Bounds(
+                max_upload_bytes=settings.max_upload_bytes,
+                max_decompressed_bytes=settings.max_decompressed_bytes,
+                max_record_bytes=settings.max_record_bytes,
+                max_record_lines=settings.max_record_lines,
+                max_fields=settings.max_fields,
+            ),
+            uri_roots=settings.uri_roots,
+            admission=Admission(self._settings.server.max_concurrent_batches),
+        )
+
+    def _add_probes(self, pools: dict[str, Pool], store: Store, backups: Backups) -> None:
+        """One database is `database`, several are `database/{name}`."""
+        settings = self._settings.postgres
+        for name, pool in pools.items():
+            look = probes.database(
+                pool, embedded=not settings.databases, timeout_s=settings.probe_timeout_s
+            )
+            component = "database" if len(pools) == 1 else f"database/{name}"
+            # The probe itself ends in time; the monitor's own bound is for what nobody foresaw.
+            timeout_s = settings.probe_timeout_s * 2
+            self._monitor.add(Probe(component, look, settings.probe_interval_s, timeout_s))
+        for component, look in (
+            ("repository", probes.repository(store)),
+            ("backup", probes.backup(backups)),
+        ):
+            self._monitor.add(
+                Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S)
+            )
+
+    async def _sweep_on(self, sweep: Sweep) -> None:
+        while True:
+            await asyncio.sleep(self._settings.repository.sweep_interval_s)
+            try:
+                await _sweep(sweep)
+            except StewardError as error:
+                log.warning("sweep not finished", error=error.message)
+
+
+async def _sweep(sweep: Sweep) -> None:
+    swept = await sweep.run()
+    if swept:
+        kinds = sorted({one.kind for one in swept})
+        counts = {kind: sum(one.kind == kind for one in swept) for kind in kinds}
+        log.warning("swept what was left unfinished", **counts)
+
+
+def _clear(scratch: Path) -> None:
+    """Empties the scratch folder: the data folder is ours alone, so all that stands there is a dead daemon's."""
+    left = sorted(scratch.iterdir()) if scratch.is_dir() else []
+    for folder in left:
+        shutil.rmtree(folder)
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    if left:
+        log.warning("removed batches in the making", batches=[folder.name for folder in left])
+
+
+def _in_background(running: AsyncExitStack, work: object) -> None:
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    running.push_async_callback(end)
+
+
+async def _first(work: object, event: asyncio.Event) -> None:
+    """Awaits work, or the event, whichever comes first; work that is not done goes on."""
+    doing = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    told = asyncio.create_task(event.wait())
+    await asyncio.wait({doing, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()

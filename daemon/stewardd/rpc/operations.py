@@ -1,0 +1,84 @@
+"""google.longrunning.Operations, and the stream that it lacks.
+
+DeleteOperation is left UNIMPLEMENTED, as the interface allows: what was done stays on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
+from google.protobuf.empty_pb2 import Empty
+from steward.v1 import operation_pb2, operation_pb2_grpc
+
+from stewardd.errors import InvalidRequest
+from stewardd.operations.operations import Operations
+from stewardd.rpc import names
+from stewardd.rpc.operation_messages import operation_message
+from stewardd.rpc.pages import page_size_of
+
+Context = grpc.aio.ServicerContext[Any, Any]
+# WaitOperation answers before an impatient proxy would cut it; clients ask again.
+MAX_WAIT_S = 60.0
+
+
+class OperationsServicer(operations_pb2_grpc.OperationsServicer):
+    """Serves the operations of every daemon on the repository."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    async def GetOperation(
+        self, request: operations_pb2.GetOperationRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Returns an operation as it is now."""
+        return operation_message(await self._operations.get(names.parse_uuid("operations", request.name)))
+
+    async def ListOperations(
+        self, request: operations_pb2.ListOperationsRequest, context: Context
+    ) -> operations_pb2.ListOperationsResponse:
+        """Returns a page of operations, newest first."""
+        if request.filter:
+            raise InvalidRequest("operations cannot be filtered", field="filter")
+        if request.name not in ("", "operations"):
+            raise InvalidRequest("name is not operations", field="name")
+        page = await self._operations.list(
+            page_size=page_size_of(request.page_size), page_token=request.page_token
+        )
+        return operations_pb2.ListOperationsResponse(
+            operations=[operation_message(state) for state in page.items],
+            next_page_token=page.next_page_token,
+        )
+
+    async def WaitOperation(
+        self, request: operations_pb2.WaitOperationRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Returns an operation when it is done, or as it is when the time is over."""
+        wanted_s = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else MAX_WAIT_S
+        if wanted_s < 0:
+            raise InvalidRequest("timeout must not be negative", field="timeout")
+        state = await self._operations.wait(
+            names.parse_uuid("operations", request.name), min(wanted_s, MAX_WAIT_S)
+        )
+        return operation_message(state)
+
+    async def CancelOperation(self, request: operations_pb2.CancelOperationRequest, context: Context) -> Empty:
+        """Asks the operation's owner to cancel it; one that is done stays as it is."""
+        await self._operations.cancel(names.parse_uuid("operations", request.name))
+        return Empty()
+
+
+class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
+    """Streams instead of polling."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    async def WatchOperation(
+        self, request: operation_pb2.WatchOperationRequest, context: Context
+    ) -> AsyncIterator[operations_pb2.Operation]:
+        """Sends an operation at once and each time that it changes, until it is done."""
+        async for state in self._operations.watch(names.parse_uuid("operations", request.name)):
+            yield operation_message(state)
