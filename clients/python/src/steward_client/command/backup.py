@@ -1,0 +1,127 @@
+"""`steward backup create | list | show`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from steward_client.command import document
+from steward_client.command.ending import Exit, Interrupted
+from steward_client.command.operation import follow, show_operation
+from steward_client.command.session import Noun, Session, Verb, pass_session
+from steward_client.command.text import duration, moment, size
+
+if TYPE_CHECKING:
+    from steward_client.backups import Backup
+
+
+@click.group(cls=Noun, example="steward backup create --description 'before the import'")
+def backup() -> None:
+    """Make backups and see those that exist."""
+
+
+@backup.command(
+    cls=Verb,
+    example="steward backup create --description 'before the import'\nsteward backup create --no-wait --output json",
+)
+@click.option(
+    "--database", default="", metavar="NAME", help="Its configured name.  [default: the only one]"
+)
+@click.option("--description", default="", metavar="TEXT", help="A word for people.")
+@click.option(
+    "--no-wait", is_flag=True, help="Begin it and return; the operation's name is printed."
+)
+@click.option(
+    "--request-id",
+    metavar="ID",
+    help="Send a request again under its id: no second backup comes of it.",
+)
+@pass_session
+def create(
+    session: Session, database: str, description: str, no_wait: bool, request_id: str | None
+) -> int:
+    """Make a backup and wait for it. Ctrl-C ends the waiting, not the backup."""
+    with session.client() as client:
+        operation = client.create_backup(database, description=description, request_id=request_id)
+        if not no_wait:
+            try:
+                operation = follow(operation, session.timeout_s)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"the backup goes on; `steward operation wait {operation.name}` waits for it, "
+                    f"`steward operation cancel {operation.name}` ends it"
+                ) from None
+        if no_wait or operation.state.error is not None:
+            return show_operation(session, operation.state)
+        return _show(session, operation.state.outcome())
+
+
+@backup.command("list", cls=Verb, example="steward backup list --limit 5")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+)
+@pass_session
+def list_(session: Session, limit: int) -> int:
+    """List the backups, newest first."""
+    with session.client() as client:
+        backups = list(islice(client.list_backups(page_size=min(limit, 1000)), limit))
+    if session.is_json:
+        document.emit({"backups": backups})
+        return Exit.DONE
+    from steward_client.command import screen
+
+    if not backups:
+        screen.line("there is no backup yet")
+        screen.command("make one:", "steward backup create")
+        return Exit.DONE
+    screen.table(
+        ("Name", "Database", "Data of", "Dump", "Stored", "Took", "Description"),
+        [
+            (
+                each.name,
+                each.database,
+                moment(each.snapshot_time),
+                size(each.dump_size_bytes),
+                size(each.stored_size_bytes),
+                duration(each.elapsed_s),
+                each.description,
+            )
+            for each in backups
+        ],
+        numbers=("Dump", "Stored", "Took"),
+    )
+    return Exit.DONE
+
+
+@backup.command(cls=Verb, example="steward backup show backups/019a…")
+@click.argument("name", metavar="BACKUP")
+@pass_session
+def show(session: Session, name: str) -> int:
+    """Show one backup."""
+    with session.client() as client:
+        return _show(session, client.get_backup(name))
+
+
+def _show(session: Session, made: Backup) -> int:
+    if session.is_json:
+        document.emit(made)
+        return Exit.DONE
+    from steward_client.command import screen
+
+    screen.facts(
+        [
+            ("backup", made.name),
+            ("database", made.database),
+            ("description", made.description),
+            ("data of", moment(made.snapshot_time)),
+            ("finished", f"{moment(made.create_time)}, after {duration(made.elapsed_s)}"),
+            ("dump", size(made.dump_size_bytes)),
+            ("stored", f"{size(made.stored_size_bytes)}, in {len(made.segments)} part(s)"),
+            ("server", made.server_version),
+            ("pg_dump", made.tool_version),
+            ("sha256", made.dump_sha256),
+        ]
+    )
+    return Exit.DONE

@@ -1,0 +1,63 @@
+"""The report of a batch, for people: what came in, what is wrong by field and by rule, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steward_client.batches import Batch
+from steward_client.command import screen
+from steward_client.command.text import count, duration, share, short_name, size
+
+_MOST = 12
+
+
+def show(batch: Batch, title: str) -> None:
+    """Prints the report of one batch."""
+    verdict = (
+        "all rows are valid" if batch.is_clean else f"{count(batch.quarantined_rows)} in quarantine"
+    )
+    style = "bold green" if batch.is_clean else "bold yellow"
+    screen.line(f"{title}: {verdict}", style=style)
+    screen.facts(_facts(batch), indent=2)
+    if batch.unknown_columns:
+        columns = ", ".join(batch.unknown_columns)
+        screen.line(f"unknown columns, kept and not judged: {columns}", style="yellow", indent=2)
+    if batch.errors_by_field:
+        screen.gap()
+        tables = [_ranked(batch.errors_by_field), _ranked(batch.errors_by_keyword)]
+        screen.counts(("Field", "Rule"), tables, indent=2)
+
+
+def show_next(batch: Batch) -> None:
+    """Prints what to do with a batch that has rows in quarantine."""
+    if batch.is_clean:
+        return
+    screen.command("see the rows: ", f"steward quarantine show {batch.name}")
+    screen.command("get the files:", f"steward batch download {batch.name}")
+
+
+def _facts(batch: Batch) -> list[tuple[str, str]]:
+    recovered = f", {count(batch.recovered_rows)} recovered" if batch.recovered_rows else ""
+    is_quick = batch.total_rows < 1000 or batch.elapsed_s == 0
+    rate = "" if is_quick else f", {count(round(batch.total_rows / batch.elapsed_s))} rows/s"
+    return [
+        ("type", short_name(batch.schema)),
+        ("rows", count(batch.total_rows)),
+        ("valid", f"{count(batch.valid_rows)}  {share(batch.valid_rows, batch.total_rows)}"),
+        (
+            "quarantined",
+            f"{count(batch.quarantined_rows)}  {share(batch.quarantined_rows, batch.total_rows)}{recovered}",
+        ),
+        ("read", f"{size(batch.size_bytes)} in {duration(batch.elapsed_s)}{rate}"),
+        ("compression", batch.compression),
+        ("batch", batch.name),
+    ]
+
+
+def _ranked(errors: Mapping[str, int]) -> list[tuple[str, str]]:
+    ranked = sorted(errors.items(), key=lambda pair: (-pair[1], pair[0]))
+    rows = [(name, count(number)) for name, number in ranked[:_MOST]]
+    if len(ranked) > _MOST:
+        rest = sum(number for _, number in ranked[_MOST:])
+        rows.append((f"and {len(ranked) - _MOST} more", count(rest)))
+    return rows

@@ -1,0 +1,104 @@
+"""`steward schema list | show | detect`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from steward_client.command import document
+from steward_client.command.ending import Exit
+from steward_client.command.session import Noun, Session, Verb, pass_session
+from steward_client.command.text import short_name
+
+
+@click.group(cls=Noun, example="steward schema show language_session 1.1")
+def schema() -> None:
+    """See the schemas that rows are judged by."""
+
+
+@schema.command("list", cls=Verb, example="steward schema list")
+@pass_session
+def list_(session: Session) -> int:
+    """List every version of every schema."""
+    with session.client() as client:
+        schemas = list(client.list_schemas(page_size=1000))
+    if session.is_json:
+        document.emit({"schemas": schemas})
+        return Exit.DONE
+    from steward_client.command import screen
+
+    rows = [
+        (
+            *_parts(each.name),
+            each.effective_date,
+            str(len(each.columns)),
+            "deprecated" if each.deprecated else "",
+        )
+        for each in schemas
+    ]
+    screen.table(("Type", "Version", "In effect from", "Columns", ""), rows, numbers=("Columns",))
+    return Exit.DONE
+
+
+@schema.command(
+    cls=Verb,
+    example="steward schema show language_session\nsteward schema show language_session 1.0 --document > schema.json",
+)
+@click.argument("name", metavar="TYPE")
+@click.argument("version", required=False)
+@click.option(
+    "--document", "is_document", is_flag=True, help="Print the JSON Schema document itself."
+)
+@pass_session
+def show(session: Session, name: str, version: str | None, is_document: bool) -> int:
+    """Show the columns of a schema, of its newest version where none is named."""
+    with session.client() as client:
+        found = client.get_schema(name, version)
+    if is_document:
+        click.echo(json.dumps(json.loads(found.document), indent=2))
+        return Exit.DONE
+    if session.is_json:
+        document.emit({**document.shape(found), "document": json.loads(found.document)})
+        return Exit.DONE
+    from steward_client.command import screen
+
+    deprecated = ", deprecated" if found.deprecated else ""
+    screen.line(
+        f"{short_name(found.name)}, in effect from {found.effective_date}{deprecated}", style="bold"
+    )
+    rows = [
+        (each.name, "required" if each.required else "", "personal data" if each.pii else "")
+        for each in found.columns
+    ]
+    screen.table(("Column", "", ""), rows, indent=2)
+    screen.command("the rules:", f"steward schema show {' '.join(_parts(found.name))} --document")
+    return Exit.DONE
+
+
+@schema.command(cls=Verb, example="steward schema detect sessions.csv")
+@click.argument("file", metavar="FILE")
+@pass_session
+def detect(session: Session, file: str) -> int:
+    """Say which schema the header of a file detects. `-` reads stdin."""
+    from steward_client.command.header import columns
+
+    names = columns(file)
+    with session.client() as client:
+        found = client.detect_schema(names)
+    if session.is_json:
+        document.emit({"file": file, "columns": names, **document.shape(found)})
+        return Exit.DONE
+    from steward_client.command import screen
+
+    screen.line(f"{file}: {short_name(found.schema)}")
+    if found.unknown_columns:
+        screen.line(
+            f"unknown columns: {', '.join(found.unknown_columns)}", style="yellow", indent=2
+        )
+    return Exit.DONE
+
+
+def _parts(name: str) -> tuple[str, str]:
+    kind, _, version = name.removeprefix("schemas/").partition("/versions/")
+    return kind, version

@@ -1,0 +1,104 @@
+"""Words for people: text that may hold anything made safe for a terminal, and numbers with their units.
+
+Names of files, cells and messages come from elsewhere. None may move the cursor, change a colour or turn the reading
+direction: whatever Python does not call printable is shown as its escape.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def plain(text: object) -> str:
+    r"""Returns text that shows itself and does nothing else.
+
+    >>> plain("\x1b[31mred\x1b[0m")
+    '\\x1b[31mred\\x1b[0m'
+    """
+    words = str(text)
+    if words.isprintable():
+        return words
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in words
+    )
+
+
+def count(number: int) -> str:
+    """Returns a whole number that can be read at a glance.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{number:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """Returns a part of a whole in percent; what is not all never reads as all, nor what is not nothing as nothing.
+
+    >>> share(999_999, 1_000_000), share(1, 1_000_000), share(1, 4), share(0, 0)
+    ('>99.9 %', '<0.1 %', '25.0 %', '')
+    """
+    if whole == 0:
+        return ""
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    if 99.9 < percent < 100:
+        return ">99.9 %"
+    return f"{percent:.1f} %"
+
+
+def size(size_bytes: int) -> str:
+    """Returns a size in the largest unit that fits.
+
+    >>> size(1), size(1536), size(5 * 1024**3)
+    ('1 byte', '1.5 KiB', '5.0 GiB')
+    """
+    if size_bytes == 1:
+        return "1 byte"
+    amount, unit = float(size_bytes), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{size_bytes} bytes" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def duration(elapsed_s: float) -> str:
+    """Returns a length of time in its two largest units.
+
+    >>> duration(0.0123), duration(4.21), duration(125), duration(200_000)
+    ('12 ms', '4.2 s', '2 min 5 s', '2 d 7 h')
+    """
+    if elapsed_s < 1:
+        return f"{elapsed_s * 1000:.0f} ms"
+    if elapsed_s < 60:
+        return f"{elapsed_s:.1f} s"
+    whole = int(elapsed_s)
+    for large, name, small, other in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= large:
+            return f"{whole // large} {name} {whole % large // small} {other}"
+    raise AssertionError("a minute or more fits one of the units")
+
+
+def moment(when: datetime) -> str:
+    """Returns a time in UTC, to the second.
+
+    >>> from datetime import UTC
+    >>> moment(datetime(2025, 11, 13, 10, 0, tzinfo=UTC))
+    '2025-11-13 10:00:00Z'
+    """
+    return when.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def short_name(name: str) -> str:
+    """Returns `language_session 1.1` for a schema's resource name, and other names as they are."""
+    parts = name.split("/")
+    if len(parts) == 4 and parts[0] == "schemas" and parts[2] == "versions":
+        return f"{parts[1]} {parts[3]}"
+    return name

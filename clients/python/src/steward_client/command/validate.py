@@ -1,0 +1,275 @@
+"""`steward validate FILE…`: every file is seen to, whatever became of the others; the worst decides the exit code."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from steward_client.command import document
+from steward_client.command.ending import Exit, describe, from_os, warn
+from steward_client.command.session import Session, Verb, pass_session
+from steward_client.command.text import count
+from steward_client.errors import Cancelled, StewardError
+
+if TYPE_CHECKING:
+    from steward_client.batches import Accepted, Batch, Progress
+    from steward_client.client import Client
+    from steward_client.command.screen import OnStep
+    from steward_client.upload import Judging
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_DELIMITERS |= {"\\t": "\t"} | {each: each for each in _DELIMITERS.values()}
+
+_EXAMPLE = """\
+steward validate sessions.csv
+steward validate --type language_session --valid-out good.csv sessions.csv
+steward validate --valid-out good/ january.csv february.csv
+zcat old.csv.gz | steward validate --source-file old.csv -
+steward validate --uri file:///srv/imports/sessions.csv
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file."""
+
+    file: str
+    batch: Batch | None
+    valid_out: str | None
+    error: StewardError | None
+    exit_code: int
+
+
+def _delimiter(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and value not in _DELIMITERS:
+        raise click.BadParameter("one of , ; | tab (or comma, semicolon, pipe)")
+    return None if value is None else _DELIMITERS[value]
+
+
+@click.command(cls=Verb, example=_EXAMPLE)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--type", "schema", metavar="TYPE", help="The type of the rows.  [default: from the header]"
+)
+@click.option("--schema-version", metavar="V", help="Its version.  [default: from the header]")
+@click.option(
+    "--valid-out",
+    metavar="PATH",
+    help="Write the valid rows there, byte for byte as they came; for several files a folder.",
+)
+@click.option(
+    "--uri",
+    "is_uri",
+    is_flag=True,
+    help="The daemon reads the files itself: FILE is a URI or path of its own.",
+)
+@click.option(
+    "--strict", is_flag=True, help="Refuse a file with a column that the schema does not know."
+)
+@click.option(
+    "--accept-recovered",
+    is_flag=True,
+    help="Take valid rows that a broken quote had swallowed as good.",
+)
+@click.option(
+    "--delimiter",
+    callback=_delimiter,
+    metavar="CHAR",
+    help="One of , ; | tab.  [default: from the header]",
+)
+@click.option(
+    "--source-file", metavar="NAME", help="The name to keep with the rows.  [default: the file's]"
+)
+@click.option(
+    "--request-id",
+    metavar="ID",
+    help="Send a request again under its id: no second batch comes of it.",
+)
+@pass_session
+def validate(
+    session: Session,
+    /,
+    files: tuple[str, ...],
+    valid_out: str | None,
+    is_uri: bool,
+    **judging: str | bool | None,
+) -> int:
+    """Validate CSV files; the rows that fail go to quarantine. `-` reads stdin.
+
+    Exit code: 0 all valid, 1 rows were quarantined, 3 refused or failed (a file that is not there too);
+    of several files the worst.
+    """
+    if len(files) > 1 and (judging["request_id"] or judging["source_file"]):
+        raise click.UsageError("--request-id and --source-file name one file: give one file")
+    targets = _targets(files, valid_out, is_uri=is_uri)
+    outcomes: list[Outcome] = []
+    with session.client() as client:
+        for file, target in zip(files, targets, strict=True):
+            outcome = _File(client, file, target, is_uri=is_uri).validate(judging)
+            outcomes.append(outcome)
+            if outcome.error is not None:
+                _complain(file, outcome.error, debug=session.debug)
+            if not session.is_json and outcome.batch is not None:
+                _report(file, outcome.batch, outcome.valid_out)
+            if outcome.exit_code == Exit.INTERRUPTED:
+                break
+    worst = max(outcome.exit_code for outcome in outcomes)
+    if session.is_json:
+        document.emit({"files": outcomes, "exit_code": worst})
+    return worst
+
+
+class _File:
+    """One file on its way: sent, judged, and its valid rows fetched."""
+
+    def __init__(self, client: Client, file: str, target: Path | None, *, is_uri: bool) -> None:
+        self._client = client
+        self._file = file
+        self._target = target
+        self._is_uri = is_uri
+        self._committed = threading.Event()
+        self._request_id = ""
+
+    def validate(self, judging: dict[str, str | bool | None]) -> Outcome:
+        """Returns what became of it; no failure of one file may keep the others from being seen to."""
+        batch = None
+        try:
+            batch = self._judge(judging)
+            valid_out = None if self._target is None else self._fetch(batch, self._target)
+            code = Exit.DONE if batch.is_clean else Exit.FOUND
+            return Outcome(self._file, batch, valid_out, None, code)
+        except KeyboardInterrupt:
+            return Outcome(self._file, batch, None, self._interrupted(batch), Exit.INTERRUPTED)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return Outcome(self._file, batch, None, from_os(error, self._file), Exit.FAILED)
+        except StewardError as error:
+            return Outcome(self._file, batch, None, error, Exit.FAILED)
+
+    def _judge(self, given: dict[str, str | bool | None]) -> Batch:
+        from steward_client.calls import new_request_id
+        from steward_client.command import screen
+
+        judging = cast("Judging", dict(given))  # the options bear the names that the SDK uses
+        self._request_id = judging.get("request_id") or new_request_id()
+        judging["request_id"] = self._request_id
+        judging["keep_valid_rows"] = self._target is not None
+        judging["on_commit"] = self._committed.set
+        with screen.bar("stdin" if self._file == "-" else Path(self._file).name) as step:
+            judging["progress"] = _steps(step, self._size_bytes())
+            if self._is_uri:
+                return self._client.validate_uri(_uri(self._file), **judging)
+            if self._file != "-":
+                return self._client.validate_file(self._file, **judging)
+            judging["source_file"] = judging.get("source_file") or "stdin"
+            # Unbuffered: a thread that still waits for input when the command ends holds no lock that Python wants.
+            with open(0, "rb", buffering=0, closefd=False) as stdin:
+                return self._client.validate_file(stdin, **judging)
+
+    def _fetch(self, batch: Batch, target: Path) -> str:
+        from steward_client.command import screen
+
+        with screen.bar(f"valid rows to {target.name}") as step:
+            return self._client.download_batch_file(
+                f"{batch.name}/files/valid.csv",
+                target,
+                progress=partial(step, words=""),
+            )
+
+    def _size_bytes(self) -> int | None:
+        if self._is_uri:
+            return None
+        status = os.fstat(0) if self._file == "-" else Path(self._file).stat()
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def _interrupted(self, batch: Batch | None) -> Cancelled:
+        if batch is not None:
+            return Cancelled(
+                f"interrupted; {batch.name} is published, its valid rows were not fetched",
+                hint=f"steward batch download {batch.name} valid.csv",
+            )
+        if not self._committed.is_set():
+            return Cancelled("interrupted; nothing was published", hint="validate the file again")
+        return Cancelled(
+            "interrupted when all had been sent: a batch may have been published",
+            hint=f"the same command with --request-id {self._request_id} tells, and makes no second batch",
+            metadata={"request_id": self._request_id},
+        )
+
+
+def _steps(step: OnStep, size_bytes: int | None) -> Callable[[Accepted | Progress], None]:
+    from steward_client.batches import Progress
+
+    def show(event: Accepted | Progress) -> None:
+        if isinstance(event, Progress):
+            words = f"{count(event.total_rows)} rows, {count(event.quarantined_rows)} quarantined"
+            step(event.size_bytes, size_bytes, words)
+
+    return show
+
+
+def _uri(file: str) -> str:
+    return file if "://" in file or file.startswith("file:") else Path(file).absolute().as_uri()
+
+
+def _targets(files: tuple[str, ...], valid_out: str | None, *, is_uri: bool) -> list[Path | None]:
+    """Returns where the valid rows of each file go. Raises UsageError where that would overwrite what is needed."""
+    if valid_out is None:
+        return [None] * len(files)
+    folder = Path(valid_out)
+    if len(files) == 1 and not folder.is_dir() and not valid_out.endswith(os.sep):
+        targets = [folder]
+    else:
+        if folder.exists() and not folder.is_dir():
+            raise click.UsageError(
+                f"--valid-out {valid_out} is a file; several files need a folder"
+            )
+        targets = [folder / _valid_name(file) for file in files]
+    if len(set(targets)) < len(targets):
+        raise click.UsageError("two of the files would be written to the same path by --valid-out")
+    if not is_uri:
+        for target in targets:
+            if any(
+                target.exists() and Path(file).exists() and target.samefile(file) for file in files
+            ):
+                raise click.UsageError(f"--valid-out {target} would overwrite a file that is read")
+    if targets != [folder]:
+        folder.mkdir(parents=True, exist_ok=True)
+    return list(targets)
+
+
+def _valid_name(file: str) -> str:
+    name = "stdin" if file == "-" else Path(file).name
+    for ending in (".gz", ".zst", ".csv"):
+        name = name.removesuffix(ending)
+    return f"{name}.valid.csv"
+
+
+def _complain(file: str, error: StewardError, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    message, hint = describe(error)
+    warn(f"{file}: {message}", hint)
+
+
+def _report(file: str, batch: Batch, valid_out: str | None) -> None:
+    from steward_client.command import report, screen
+
+    report.show(batch, "stdin" if file == "-" else file)
+    screen.gap()
+    if valid_out is not None:
+        screen.facts([("valid rows", valid_out)], indent=2)
+    report.show_next(batch)
+    screen.gap()
+    sys.stdout.flush()

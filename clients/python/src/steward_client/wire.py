@@ -1,0 +1,29 @@
+"""How names, times and durations cross the wire: resource names to send, Python's own types from what came."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def resource(collection: str, name: str) -> str:
+    """Returns the full resource name for a full name or a bare id.
+
+    >>> resource("batches", "0193")
+    'batches/0193'
+    >>> resource("batches", "batches/0193")
+    'batches/0193'
+    """
+    return name if not name or name.startswith(f"{collection}/") else f"{collection}/{name}"
+
+
+def time(timestamp: Timestamp) -> datetime:
+    """Returns an aware datetime in UTC; below a microsecond it is cut."""
+    return timestamp.ToDatetime(tzinfo=UTC)
+
+
+def seconds(duration: Duration) -> float:
+    """Returns a duration in seconds."""
+    return duration.ToTimedelta().total_seconds()
