@@ -62,7 +62,8 @@ async def test_what_is_missing_is_not_found_and_deleting_it_is_fine(store: Store
         with pytest.raises(ObjectNotFound, match="no/such"):
             await call
     with pytest.raises(ObjectNotFound):
-        await anext(store.read("no/such"))
+        async for _ in store.read("no/such"):
+            pytest.fail("there is nothing to read")
     await store.delete("no/such")
     assert await store.delete_prefix("no") == 0
     assert await keys(store, "no") == []

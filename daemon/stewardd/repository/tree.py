@@ -131,7 +131,7 @@ class Tree:
 
     def delete_prefix(self, segments: Sequence[str]) -> int:
         """Removes a folder with all in it, and the folders that this empties; says how many files that were."""
-        return self._remove(segments, folder.remove)
+        return self._remove(segments, folder.empty)
 
     def free_bytes(self) -> int:
         """The room that is left for a user who is not root."""
@@ -147,9 +147,7 @@ class Tree:
         """
         swept = 0
         with _named("the temporary files"), self._chain([_TEMPORARY_FOLDER]) as chain:
-            with os.scandir(chain[-1]) as entries:
-                names = [entry.name for entry in entries]
-            for name in names:
+            for name in os.listdir(chain[-1]):
                 swept += _sweep_one(chain[-1], name, time.time() - older_than_s)
         return swept
 
@@ -170,7 +168,7 @@ class Tree:
     def _opened_root(self) -> int:
         """Opens the root by its path, every time, so that a file system that comes back is found again."""
         try:
-            (self.root / _TEMPORARY_FOLDER).lstat()
+            os.stat(self.root / _TEMPORARY_FOLDER, follow_symlinks=False)
             return folder.opened(str(self.root), None)
         except FileNotFoundError:
             # Never "not found": a repository that is away is not an empty one.
