@@ -6,6 +6,7 @@ nowhere. What bears a name that no key can have, and what is neither file nor fo
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -86,8 +87,11 @@ def unlink(parent: int, name: str) -> int:
     return 1
 
 
-def empty(parent: int, name: str) -> int:
-    """Removes all that is in a folder, symbolic links as links; says how many files that were."""
+def remove(parent: int, name: str) -> int:
+    """Removes a folder with all that is in it, symbolic links as links; says how many files that were.
+
+    A folder that somebody writes into meanwhile stays, with what they wrote.
+    """
     descriptor = opened(name, parent)
     removed = 0
     try:
@@ -95,13 +99,14 @@ def empty(parent: int, name: str) -> int:
             found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         for child, is_folder in found:
             with suppress(FileNotFoundError):
-                if is_folder:
-                    removed += empty(descriptor, child)
-                    os.rmdir(child, dir_fd=descriptor)
-                else:
-                    removed += unlink(descriptor, child)
+                removed += (remove if is_folder else unlink)(descriptor, child)
     finally:
         os.close(descriptor)
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
     return removed
 
 

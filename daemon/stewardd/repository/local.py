@@ -18,6 +18,7 @@ from typing import TypeVar, TypeVarTuple
 from stewardd.repository import store
 from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
 from stewardd.repository.tree import Tree
+from stewardd.repository.uninterrupted import uninterrupted
 
 _PAGE_OBJECTS = 500
 
@@ -44,11 +45,11 @@ class LocalStore:
 
     async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
         """See Store.put."""
-        await self._run(self._tree.put, key_segments(key), body, overwrite)
+        await self._finish(self._tree.put, key_segments(key), body, overwrite)
 
     async def put_file(self, key: str, path: Path) -> None:
         """See Store.put_file; links the file where it lies on the same file system and is ours."""
-        await self._run(self._tree.put_file, key_segments(key), path)
+        await self._finish(self._tree.put_file, key_segments(key), path)
 
     async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
         """See Store.get."""
@@ -87,14 +88,14 @@ class LocalStore:
 
     async def delete(self, key: str) -> None:
         """See Store.delete."""
-        await self._run(self._tree.delete, key_segments(key))
+        await self._finish(self._tree.delete, key_segments(key))
 
     async def delete_prefix(self, prefix: str) -> int:
         """See Store.delete_prefix."""
         segments = prefix_segments(prefix)
         if not segments:
             raise ValueError("the whole repository is never deleted")
-        return await self._run(self._tree.delete_prefix, segments)
+        return await self._finish(self._tree.delete_prefix, segments)
 
     async def free_bytes(self) -> int | None:
         """See Store.free_bytes."""
@@ -108,10 +109,16 @@ class LocalStore:
         """See Store.sweep_leftovers."""
         return await self._run(self._tree.sweep_leftovers, older_than_s)
 
+    async def _finish(
+        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        """Runs what alters the folder: a cancelled call ends when its thread has, and alters nothing afterwards."""
+        return await uninterrupted(self._run(function, *arguments))
+
     async def _run(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
-        # A cancelled call leaves its thread at work. What the thread holds open (a file, a listing) is closed when the
+        # A cancelled read leaves its thread at work. What the thread holds open (a file, a listing) is closed when the
         # last reference to it goes, here or there, and by nobody under the other's feet.
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, function, *arguments)

@@ -84,11 +84,12 @@ class RemoteStore:
                         mode="overwrite" if overwrite else "create",
                         use_multipart=False,
                     )
-                return
             except ObjectExists:
                 # S3 also says so (409) to all of those that race, or while the key is being deleted; then nobody won.
                 if await self._is_there(key):
                     raise
+            else:
+                return
         raise RepositoryDown(f"{self._url} neither takes {key} nor has it", retry_after_s=1)
 
     async def put_file(self, key: str, path: Path) -> None:
@@ -188,7 +189,7 @@ class RemoteStore:
         """See Store.probe."""
         await store.probe(self)
 
-    async def sweep_leftovers(self, older_than_s: float) -> int:
+    async def sweep_leftovers(self, older_than_s: float) -> int:  # noqa: ARG002  # the Store's
         """See Store.sweep_leftovers; parts of an upload that died are for the bucket's lifecycle rule."""
         return 0
 

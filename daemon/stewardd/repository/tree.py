@@ -131,7 +131,7 @@ class Tree:
 
     def delete_prefix(self, segments: Sequence[str]) -> int:
         """Removes a folder with all in it, and the folders that this empties; says how many files that were."""
-        return self._remove(segments, folder.empty)
+        return self._remove(segments, folder.remove)
 
     def free_bytes(self) -> int:
         """The room that is left for a user who is not root."""
@@ -147,7 +147,9 @@ class Tree:
         """
         swept = 0
         with _named("the temporary files"), self._chain([_TEMPORARY_FOLDER]) as chain:
-            for name in os.listdir(chain[-1]):
+            with os.scandir(chain[-1]) as entries:
+                names = [entry.name for entry in entries]
+            for name in names:
                 swept += _sweep_one(chain[-1], name, time.time() - older_than_s)
         return swept
 
@@ -168,7 +170,7 @@ class Tree:
     def _opened_root(self) -> int:
         """Opens the root by its path, every time, so that a file system that comes back is found again."""
         try:
-            os.stat(self.root / _TEMPORARY_FOLDER, follow_symlinks=False)
+            (self.root / _TEMPORARY_FOLDER).lstat()
             return folder.opened(str(self.root), None)
         except FileNotFoundError:
             # Never "not found": a repository that is away is not an empty one.

@@ -1,10 +1,11 @@
 //! The general validator: the `jsonschema` crate, with our rules in the place of its own.
 //!
-//! It judges what the compiled checks decline. Formats are asserted; the formats, the bounds and
-//! `contentMediaType` are the very functions that the checks call; patterns run on the `regex` crate,
+//! It judges what the compiled checks decline. Formats are asserted; the formats, the bounds, the
+//! literals and `contentMediaType` are the very functions that the checks call; patterns run on the `regex` crate,
 //! never on a backtracking engine. Nothing is ever fetched: what a reference names is in the document
 //! or is one of the standard metaschemas, which the crate carries.
 
+use jsonschema::json::Node;
 use jsonschema::{Draft, Keyword, PatternOptions, Retrieve, Uri, ValidationError, Validator};
 use serde_json::{Map, Value};
 
@@ -30,6 +31,12 @@ pub(super) fn build(
         .with_pattern_options(patterns)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(true)
+        .with_keyword("const", |_, value, _| {
+            Ok(literals(std::slice::from_ref(value)))
+        })
+        .with_keyword("enum", |_, value, _| {
+            Ok(literals(value.as_array().map_or(&[], Vec::as_slice)))
+        })
         .with_keyword("minimum", |_, value, _| bound(Side::AtLeast, value))
         .with_keyword("maximum", |_, value, _| bound(Side::AtMost, value))
         .with_keyword("exclusiveMinimum", |_, value, _| bound(Side::Above, value))
@@ -116,6 +123,33 @@ type Built<'a> = Result<Box<dyn for<'i> Keyword<'i, Exact>>, ValidationError<'a>
 
 fn ours(check: Check, message: String) -> Box<dyn for<'i> Keyword<'i, Exact>> {
     Box::new(Ours { check, message })
+}
+
+/// `enum` and `const`, with numbers compared exactly at every depth.
+struct Literals {
+    values: Vec<Value>,
+    message: String,
+}
+
+impl<'i> Keyword<'i, Exact> for Literals {
+    fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
+        if self.is_valid(instance) {
+            Ok(())
+        } else {
+            Err(ValidationError::custom(&self.message))
+        }
+    }
+
+    fn is_valid(&self, instance: ExactNode<'i>) -> bool {
+        self.values.iter().any(|value| instance.equals_value(value))
+    }
+}
+
+fn literals(values: &[Value]) -> Box<dyn for<'i> Keyword<'i, Exact>> {
+    Box::new(Literals {
+        values: values.to_vec(),
+        message: message::of_values(values),
+    })
 }
 
 fn number_text(value: &Value) -> &str {

@@ -88,7 +88,7 @@ impl Residue {
         if all_compiled && keywords.is_some_and(|root| root.iter().all(is_covered)) {
             return Ok(None);
         }
-        let whole = refers_freely(document)?;
+        let whole = compiled.is_empty() || refers_freely(document)?;
         let validator = if whole {
             general::build(document, limits)?
         } else {
@@ -204,10 +204,6 @@ fn message_of(kind: &ValidationErrorKind) -> String {
     match kind {
         Kind::Custom { message, .. } => message.clone(),
         Kind::Type { kind } => message::of_type(types_failed(kind)),
-        Kind::Enum { options } => message::of_values(options.as_array().map_or(&[], Vec::as_slice)),
-        Kind::Constant { expected_value } => {
-            message::of_values(std::slice::from_ref(expected_value.as_ref()))
-        }
         Kind::MinLength { limit } => message::of_length(Side::AtLeast, *limit),
         Kind::MaxLength { limit } => message::of_length(Side::AtMost, *limit),
         Kind::Pattern { pattern } => message::of_pattern(pattern),

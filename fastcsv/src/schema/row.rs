@@ -68,31 +68,52 @@ impl RowSchema {
         document: &[u8],
         limits: &SchemaLimits,
     ) -> Result<Self, SchemaError> {
+        Self::compile_with(name, version, document, limits, compile::compile)
+    }
+
+    /// The twin of `compile` that leaves every column to the general validator: slow, and what tests
+    /// and fuzzing hold the checks to.
+    pub fn compile_general(
+        name: &str,
+        version: &str,
+        document: &[u8],
+        limits: &SchemaLimits,
+    ) -> Result<Self, SchemaError> {
+        Self::compile_with(name, version, document, limits, |_, _, _| Ok(None))
+    }
+
+    fn compile_with(
+        name: &str,
+        version: &str,
+        document: &[u8],
+        limits: &SchemaLimits,
+        compile: impl Fn(&Value, &str, &SchemaLimits) -> Result<Option<Checks>, SchemaError>,
+    ) -> Result<Self, SchemaError> {
         let parsed = document::parse(document, limits)?;
         annotation::check(&parsed)?;
         let (root, properties) = row_parts(&parsed)?;
         let columns = columns_of(root, properties, limits)?;
         let mut checks = Vec::with_capacity(columns.len());
         for column in &columns {
-            let schema = properties.get(&column.name).unwrap_or(&Value::Bool(true));
             let pointer = format!("/properties/{}", escaped(&column.name));
-            checks.push(compile::compile(schema, &pointer, limits)?);
+            let schema = properties.get(&column.name);
+            checks.push(schema.map_or(Ok(None), |schema| compile(schema, &pointer, limits))?);
         }
         let compiled = columns
             .iter()
             .zip(&checks)
             .filter(|(_, checks)| checks.is_some());
-        let compiled: Vec<&str> = compiled
-            .map(|(column, _)| column.name.as_str())
-            .filter(|name| properties.contains_key(*name))
-            .collect();
+        let compiled: Vec<&str> = compiled.map(|(column, _)| column.name.as_str()).collect();
         let residue = Residue::of(&parsed, &compiled, limits)?;
         if residue.as_ref().is_some_and(|residue| residue.whole) {
             checks.fill_with(|| None);
         }
-        let types = columns.iter().map(|column| properties.get(&column.name));
-        let types =
-            types.map(|schema| schema.map_or_else(TypeSet::default, |it| types_of(it, &parsed)));
+        let type_of =
+            |column: &Column| properties.get(&column.name).map(|it| types_of(it, &parsed));
+        let types = columns
+            .iter()
+            .map(|column| type_of(column).unwrap_or_default())
+            .collect();
         let effective_date = root.get(annotation::EFFECTIVE_DATE).and_then(Value::as_str);
         Ok(Self(Arc::new(Compiled {
             name: name.to_owned(),
@@ -101,7 +122,7 @@ impl RowSchema {
             effective_date: effective_date.map(str::to_owned),
             deprecated: annotation::is_set(root, annotation::DEPRECATED),
             warnings: warnings_of(&parsed)?,
-            types: types.collect(),
+            types,
             columns,
             checks,
             residue,

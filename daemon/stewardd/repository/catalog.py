@@ -1,0 +1,143 @@
+"""Reads what exists: one thing by its id, or pages of a kind, newest first.
+
+The keys are the index: days sort, and ids within a day. A page token says after which id to go on, so that what is
+published meanwhile neither shifts nor doubles anything; it is bound to the listing that gave it (AIP-158). Only the
+days that a page needs are listed. What has no manifest, or a fence in its place, does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from stewardd.errors import InvalidRequest, ObjectNotFound
+from stewardd.repository import document
+from stewardd.repository.identifiers import day_of, folder_of, is_id
+from stewardd.repository.publication import FENCE, MANIFEST
+from stewardd.repository.store import Store
+
+_READ_AT_ONCE = 16
+MAX_SCANNED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A thing that exists: its id, and what its manifest says."""
+
+    identifier: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the things of a listing, and the token of the page after; "" after the last."""
+
+    entries: list[Entry]
+    next_page_token: str
+
+
+def _everything(_: Entry) -> bool:
+    return True
+
+
+class Catalog:
+    """The things of one kind. `file` is the object that makes one exist."""
+
+    def __init__(self, store: Store, kind: str, *, file: str = MANIFEST) -> None:
+        self._store = store
+        self._kind = kind
+        self._file = file
+
+    async def get(self, identifier: str) -> dict[str, Any]:
+        """The manifest of one thing. ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
+        key = f"{folder_of(self._kind, identifier)}/{self._file}"
+        body = await self._store.get(key)
+        if body == FENCE:
+            raise ObjectNotFound(f"there is no object {key}")
+        return document.decode(body, key)
+
+    async def page(
+        self,
+        *,
+        page_size: int,
+        page_token: str = "",
+        scope: Mapping[str, Any] | None = None,
+        accept: Callable[[Entry], bool] = _everything,
+        max_scanned: int = MAX_SCANNED,
+    ) -> Page:
+        """A page, newest first, of what `accept` accepts; `scope` is the filter that `accept` stands for.
+
+        A page ends early, with a token, after `max_scanned` things were looked at (AIP-158 allows a short page).
+        InvalidRequest for a token of another listing.
+        """
+        if page_size < 1:
+            raise ValueError(f"a page of {page_size}")
+        bound = self._scope(scope or {})
+        found: list[Entry] = []
+        scanned, last = 0, _token_after(page_token, bound)
+        async with aclosing(self.newest_first(before=last)) as entries:
+            async for entry in entries:
+                accepted = accept(entry)
+                # The token is given only when there is more for sure: this entry is looked at and left for it.
+                if accepted and len(found) == page_size:
+                    return Page(found, _token(last, bound))
+                if accepted:
+                    found.append(entry)
+                scanned, last = scanned + 1, entry.identifier
+                if scanned >= max_scanned:
+                    return Page(found, _token(last, bound))
+        return Page(found, "")
+
+    async def newest_first(self, *, before: str | None = None) -> AsyncIterator[Entry]:
+        """Everything that is older than the id `before`, or all, as it is when it is come to. Corrupt."""
+        for day in reversed(await self._store.folders(self._kind)):
+            if before is not None and day > day_of(before):
+                continue
+            names = await self._store.folders(f"{self._kind}/{day}")
+            identifiers = [
+                each
+                for each in reversed(names)
+                if is_id(each) and (before is None or each < before)
+            ]
+            for start in range(0, len(identifiers), _READ_AT_ONCE):
+                for entry in await self._read(identifiers[start : start + _READ_AT_ONCE]):
+                    yield entry
+
+    async def _read(self, identifiers: Sequence[str]) -> list[Entry]:
+        read = await asyncio.gather(*(self._entry(each) for each in identifiers))
+        return [entry for entry in read if entry is not None]
+
+    async def _entry(self, identifier: str) -> Entry | None:
+        try:
+            return Entry(identifier, await self.get(identifier))
+        except ObjectNotFound:
+            return None
+
+    def _scope(self, scope: Mapping[str, Any]) -> str:
+        text = json.dumps([self._kind, scope], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _token(last: str | None, bound: str) -> str:
+    return base64.urlsafe_b64encode(f"{bound}.{last}".encode()).decode()
+
+
+def _token_after(token: str, bound: str) -> str | None:
+    if not token:
+        return None
+    try:
+        token_bound, _, last = base64.b64decode(token, b"-_", validate=True).decode().partition(".")
+    except (binascii.Error, ValueError):
+        token_bound, last = "", ""
+    if not is_id(last):
+        raise InvalidRequest("the page token is none that was given out here", field="page_token")
+    if token_bound != bound:
+        raise InvalidRequest("the page token belongs to another listing", field="page_token")
+    return last

@@ -1,0 +1,226 @@
+"""One answer to one request, however often it is sent: claims on request ids (AIP-155).
+
+    claims/<method>/<sha256 of the id: two digits>/<all of it>/000001.json             the first attempt, create-once
+                                                              /000001.done.json        its answer
+                                                              /000001.released.json    it failed, and may be tried again
+
+Whoever creates the next attempt serves the request. An attempt whose claimant died is followed by the next one; and
+because the dead may have published before it could say so, an attempt names the manifest that it would publish: it
+is fenced before it is followed, and where it cannot be fenced, it exists, and is the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from stewardd.errors import Corrupt, ObjectExists, RequestIdReused, RequestInProgress
+from stewardd.repository import document
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import exists, fence
+from stewardd.repository.standing import LeaseRef, Standing
+from stewardd.repository.store import Store
+
+ROOT = "claims"
+
+_ATTEMPT = re.compile(r"([0-9]{6})\.json")
+_RACES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at serving a request, as the repository has it."""
+
+    number: int
+    fingerprint: str
+    owner: LeaseRef
+    resource: str | None
+    manifest_key: str | None
+    answer: str | None
+    released: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Decision: serve it as this attempt, once the attempt before it is fenced."""
+
+    number: int
+    after: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Decision: somebody is serving it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The request was served before: this is the name of what came of it."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt of our own. To be ended by `done` or `release`; one that is not ends with our lease."""
+
+    store: Store
+    folder: str
+    number: int
+
+    async def done(self, resource: str) -> None:
+        """Keeps the answer, for whoever sends the request again."""
+        key = f"{self.folder}/{self.number:06}.done.json"
+        await self.store.put(key, document.encode({"resource": resource}))
+
+    async def release(self) -> None:
+        """Says that it failed, and that the same request may be tried again at once."""
+        key = f"{self.folder}/{self.number:06}.released.json"
+        await self.store.put(key, document.encode({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The request is ours to serve."""
+
+    claim: Claim
+
+
+def decide(
+    attempts: Sequence[Attempt], fingerprint: str, owner: Standing | None
+) -> Begin | Busy | Done:
+    """What to do about a request, by its attempts so far and the standing of the last one's owner.
+
+    RequestIdReused when any of them was for another request.
+    """
+    if any(attempt.fingerprint != fingerprint for attempt in attempts):
+        raise RequestIdReused("the request_id was used for another request", field="request_id")
+    if not attempts:
+        return Begin(1, None)
+    last = attempts[-1]
+    if last.answer is not None:
+        return Done(last.answer)
+    if last.released or owner is not Standing.ALIVE:
+        return Begin(last.number + 1, last)
+    return Busy(last)
+
+
+class Claims:
+    """The claims of one repository, made under one lease."""
+
+    def __init__(self, store: Store, lease: WriterLease) -> None:
+        self._store = store
+        self._lease = lease
+
+    async def claim(
+        self,
+        method: str,
+        request_id: str,
+        fingerprint: str,
+        *,
+        resource: str | None = None,
+        manifest_key: str | None = None,
+    ) -> Fresh | Done:
+        """Claims a request. `fingerprint` is equal for equal requests; it is kept, so it must not be their text.
+
+        `resource` and `manifest_key` name what serving it will publish, if that is known beforehand: then a request
+        is answered by it from the moment that it exists, also when its claimant dies right after.
+        RequestIdReused, RequestInProgress, LeaseLost.
+        """
+        folder = claim_folder(method, request_id)
+        for _ in range(_RACES):
+            attempts = await self._attempts(folder)
+            owner = await self._lease.standing(attempts[-1].owner) if attempts else None
+            decision = decide(attempts, fingerprint, owner)
+            if isinstance(decision, Done):
+                return decision
+            if isinstance(decision, Busy):
+                return await self._published(decision.attempt)
+            if decision.after is not None and not await self._fenced(decision.after):
+                return Done(_planned(decision.after))
+            try:
+                await self._begin(folder, decision.number, fingerprint, resource, manifest_key)
+            except ObjectExists:
+                continue  # somebody else began it: look again at what it is now
+            return Fresh(Claim(self._store, folder, decision.number))
+        raise RequestInProgress(
+            f"{method} is being served elsewhere", field="request_id", retry_after_s=1
+        )
+
+    async def expire(self, older_than_s: float) -> int:
+        """Forgets the requests that were last touched longer ago than this; says how many. Reads every claim."""
+        before = self._lease.now() - timedelta(seconds=older_than_s)
+        newest: dict[str, bool] = {}
+        async for meta in self._store.list(ROOT):
+            folder = meta.key.rpartition("/")[0]
+            newest[folder] = newest.get(folder, False) or meta.modified_at >= before
+        expired = [folder for folder, young in newest.items() if not young]
+        for folder in expired:
+            await self._store.delete_prefix(folder)
+        return len(expired)
+
+    async def _begin(
+        self,
+        folder: str,
+        number: int,
+        fingerprint: str,
+        resource: str | None,
+        manifest_key: str | None,
+    ) -> None:
+        attempt = {
+            "fingerprint": fingerprint,
+            "owner": self._lease.ref.as_document(),
+            "resource": resource,
+            "manifest_key": manifest_key,
+        }
+        await self._store.put(f"{folder}/{number:06}.json", document.encode(attempt))
+
+    async def _fenced(self, attempt: Attempt) -> bool:
+        return attempt.manifest_key is None or await fence(self._store, attempt.manifest_key)
+
+    async def _published(self, attempt: Attempt) -> Done:
+        if attempt.manifest_key is not None and await exists(self._store, attempt.manifest_key):
+            return Done(_planned(attempt))
+        raise RequestInProgress(
+            "a request with this request_id is being served", field="request_id", retry_after_s=1
+        )
+
+    async def _attempts(self, folder: str) -> list[Attempt]:
+        names = [meta.key.rpartition("/")[2] async for meta in self._store.list(folder)]
+        numbers = [match[1] for match in map(_ATTEMPT.fullmatch, names) if match]
+        return [await self._attempt(folder, number, names) for number in numbers]
+
+    async def _attempt(self, folder: str, number: str, names: Sequence[str]) -> Attempt:
+        key = f"{folder}/{number}.json"
+        found = document.decode(await self._store.get(key), key)
+        answer = None
+        if f"{number}.done.json" in names:
+            done_key = f"{folder}/{number}.done.json"
+            done = document.decode(await self._store.get(done_key), done_key)
+            answer = document.field(done, "resource", done_key)
+        return Attempt(
+            number=int(number),
+            fingerprint=document.field(found, "fingerprint", key),
+            owner=LeaseRef.of(found.get("owner"), key),
+            resource=found.get("resource"),
+            manifest_key=found.get("manifest_key"),
+            answer=answer,
+            released=f"{number}.released.json" in names,
+        )
+
+
+def claim_folder(method: str, request_id: str) -> str:
+    """Where the claims on a request id lie: hashed, since an id is the client's text and no key."""
+    digest = hashlib.sha256(request_id.encode()).hexdigest()
+    return f"{ROOT}/{method}/{digest[:2]}/{digest}"
+
+
+def _planned(attempt: Attempt) -> str:
+    if attempt.resource is None:
+        raise Corrupt(f"attempt {attempt.number} names a manifest and no resource")
+    return attempt.resource

@@ -1,0 +1,36 @@
+"""A local repository in a folder of the test's own, and leases on it whose clocks the test sets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.local import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "repository")
+
+
+@pytest.fixture
+async def acquire(
+    store: LocalStore, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[WriterLease]]]:
+    """Acquires leases, by the name of a data folder, that are closed at the end of the test."""
+    async with AsyncExitStack() as stack:
+
+        async def acquire(name: str = "data", **options: object) -> WriterLease:
+            lease = await WriterLease.acquire(store, tmp_path / name, **options)  # type: ignore[arg-type]
+            stack.push_async_callback(lease.close)
+            return lease
+
+        yield acquire
+
+
+@pytest.fixture
+async def lease(acquire: Callable[..., Awaitable[WriterLease]]) -> WriterLease:
+    return await acquire()

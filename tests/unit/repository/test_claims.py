@@ -1,0 +1,168 @@
+"""A request is served once, however often it is sent, and whoever dies over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from stewardd.errors import RequestIdReused, RequestInProgress
+from stewardd.repository.claims import Claim, Claims, Done, Fresh, claim_folder
+from stewardd.repository.identifiers import uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.local import LocalStore
+from stewardd.repository.publication import manifest_key, publish
+
+pytestmark = pytest.mark.asyncio
+
+Acquire = Callable[..., Awaitable[WriterLease]]
+
+
+def fresh(outcome: Fresh | Done) -> Claim:
+    assert isinstance(outcome, Fresh)
+    return outcome.claim
+
+
+async def killed(store: LocalStore, tmp_path: Path) -> WriterLease:
+    """A lease whose daemon is gone without a word, on the data folder `data`."""
+    lease = await WriterLease.acquire(store, tmp_path / "data")
+    lease._heart.cancel()  # type: ignore[union-attr]
+    lease._identity.release()
+    return lease
+
+
+async def test_the_second_of_two_equal_requests_gets_the_first_ones_answer(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    claims = Claims(store, lease)
+    claim = fresh(await claims.claim("ValidateBatch", "id 1/ü", "f"))
+    with pytest.raises(RequestInProgress):
+        await claims.claim("ValidateBatch", "id 1/ü", "f")
+    await claim.done("batches/1")
+    assert await claims.claim("ValidateBatch", "id 1/ü", "f") == Done("batches/1")
+
+
+async def test_an_id_is_refused_to_another_request_at_every_stage(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    claims = Claims(store, lease)
+    claim = fresh(await claims.claim("m", "id", "f"))
+    with pytest.raises(RequestIdReused):
+        await claims.claim("m", "id", "other")
+    await claim.release()
+    with pytest.raises(RequestIdReused):
+        await claims.claim("m", "id", "other")
+    await fresh(await claims.claim("m", "id", "f")).done("r")
+    with pytest.raises(RequestIdReused):
+        await claims.claim("m", "id", "other")
+
+
+async def test_the_same_id_under_another_method_is_another_request(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    claims = Claims(store, lease)
+    fresh(await claims.claim("a", "id", "f"))
+    fresh(await claims.claim("b", "id", "g"))
+
+
+async def test_what_failed_may_be_tried_again(store: LocalStore, lease: WriterLease) -> None:
+    claims = Claims(store, lease)
+    for number in range(1, 4):
+        claim = fresh(await claims.claim("m", "id", "f"))
+        assert claim.number == number
+        await claim.release()
+
+
+async def test_of_many_that_race_one_serves(store: LocalStore, lease: WriterLease) -> None:
+    claims = Claims(store, lease)
+    outcomes = await asyncio.gather(
+        *(claims.claim("m", "id", "f") for _ in range(20)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Fresh) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, RequestInProgress) for outcome in outcomes) == 19
+
+
+async def test_of_many_that_race_for_a_dead_ones_claim_one_takes_it_over(
+    store: LocalStore, tmp_path: Path, acquire: Acquire
+) -> None:
+    dead = await killed(store, tmp_path)
+    fresh(await Claims(store, dead).claim("m", "id", "f"))
+    others = [await acquire(name) for name in ("b", "c", "data")]
+    outcomes = await asyncio.gather(
+        *(Claims(store, other).claim("m", "id", "f") for other in others * 5),
+        return_exceptions=True,
+    )
+    taken = [outcome for outcome in outcomes if isinstance(outcome, Fresh)]
+    assert [each.claim.number for each in taken] == [2]
+
+
+async def test_a_live_claimant_of_another_daemon_is_waited_for(
+    store: LocalStore, acquire: Acquire
+) -> None:
+    fresh(await Claims(store, await acquire("a")).claim("m", "id", "f"))
+    with pytest.raises(RequestInProgress):
+        await Claims(store, await acquire("b")).claim("m", "id", "f")
+
+
+async def test_what_a_claimant_published_before_it_died_is_the_answer(
+    store: LocalStore, tmp_path: Path, acquire: Acquire
+) -> None:
+    dead = await killed(store, tmp_path)
+    identifier = uuid7()
+    plan = {
+        "resource": f"batches/{identifier}",
+        "manifest_key": manifest_key("batches", identifier),
+    }
+    fresh(await Claims(store, dead).claim("m", "id", "f", **plan))
+    async with publish(store, dead, "batches", identifier) as draft:
+        await draft.commit({})
+    restarted = Claims(store, await acquire("data"))
+    assert await restarted.claim("m", "id", "f") == Done(f"batches/{identifier}")
+
+
+async def test_what_a_claimant_published_is_the_answer_while_it_lives_too(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    identifier = uuid7()
+    plan = {
+        "resource": f"batches/{identifier}",
+        "manifest_key": manifest_key("batches", identifier),
+    }
+    claims = Claims(store, lease)
+    fresh(await claims.claim("m", "id", "f", **plan))
+    async with publish(store, lease, "batches", identifier) as draft:
+        await draft.commit({})
+    assert await claims.claim("m", "id", "f") == Done(f"batches/{identifier}")
+
+
+async def test_a_claimant_that_is_taken_over_can_publish_no_more(
+    store: LocalStore, tmp_path: Path, acquire: Acquire
+) -> None:
+    paused = await killed(store, tmp_path)
+    identifier = uuid7()
+    plan = {
+        "resource": f"batches/{identifier}",
+        "manifest_key": manifest_key("batches", identifier),
+    }
+    fresh(await Claims(store, paused).claim("m", "id", "f", **plan))
+
+    async def publish_late() -> None:
+        async with publish(store, paused, "batches", identifier) as draft:
+            fresh(await Claims(store, await acquire("data")).claim("m", "id", "f"))
+            await draft.commit({})
+
+    with pytest.raises(Exception, match="given up"):
+        await publish_late()
+
+
+async def test_old_requests_are_forgotten_and_young_ones_are_not(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    claims = Claims(store, lease)
+    await fresh(await claims.claim("m", "old", "f")).done("r")
+    await asyncio.sleep(0.3)
+    await fresh(await claims.claim("m", "new", "f")).done("r")
+    assert await claims.expire(0.2) == 1
+    assert [each.key async for each in store.list(claim_folder("m", "old"))] == []
+    assert await claims.claim("m", "new", "f") == Done("r")
