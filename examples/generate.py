@@ -15,10 +15,21 @@ from pathlib import Path
 ROWS = 2000
 BROKEN_SHARE = 0.03
 
-FIRST = "Ana Bo Chidi Dina Emre Fatou Goran Hana Ines Jonas Keiko Lena Mila Noor Omar Petra Rana Søren Tariq Zoé".split()
+FIRST = (
+    "Ana Bo Chidi Dina Emre Fatou Goran Hana Ines Jonas Keiko Lena Mila Noor Omar Petra Rana Søren Tariq Zoé"
+).split()
 LAST = "Abreu Berg Costa Demir Eriksen Fofana Gruber Haddad Ivanova Jansen Kaya Lund Moreau Nowak Okafor Silva".split()
 DOMAINS = ["example.org", "mail.example.com", "firma.example", "post.example.net"]
-TOPICS = ["work", "housing", "school", "small talk", "health care", "job interview", "public transport", "taxes"]
+TOPICS = [
+    "work",
+    "housing",
+    "school",
+    "small talk",
+    "health care",
+    "job interview",
+    "public transport",
+    "taxes",
+]
 GOALS = ["write a CV", "find a mentor", "prepare an interview", "learn Git", "plan the next year"]
 FOCUS = ["career change", "software engineering", "nursing", "bookkeeping", "self-employment"]
 FEEDBACK = [
@@ -55,7 +66,9 @@ def common(rng: random.Random, number: int, prefix: str) -> Row:
     return {
         "session_id": f"{prefix}-2025-{number:06}",
         "participant_email": person(rng),
-        "scheduled_at": scheduled.isoformat() if rng.random() < 0.9 else scheduled.date().isoformat(),
+        "scheduled_at": scheduled.isoformat()
+        if rng.random() < 0.9
+        else scheduled.date().isoformat(),
         "completed_at": (scheduled + timedelta(minutes=minutes)).isoformat() if held else "",
         "duration_minutes": str(minutes) if held else "",
         "rating": f"{rng.randrange(40, 101) / 100:.2f}" if held else "",
@@ -70,7 +83,11 @@ def language_row(rng: random.Random, number: int, *, metadata: bool) -> Row:
     row["language_level"] = rng.choice(["A1", "A2", "B1", "B1", "B2", "C1", "C2", ""])
     row["topics"] = ", ".join(rng.sample(TOPICS, rng.randrange(4)))
     if metadata:
-        facts = {"room": rng.randrange(1, 30), "online": rng.random() < 0.5, "tags": rng.sample(TOPICS, 2)}
+        facts = {
+            "room": rng.randrange(1, 30),
+            "online": rng.random() < 0.5,
+            "tags": rng.sample(TOPICS, 2),
+        }
         row["metadata"] = json.dumps(facts) if rng.random() < 0.7 else ""
     return row
 
@@ -106,7 +123,7 @@ CELL_FAULTS = [
     ("rating", "-0.01"),
     ("rating", "NaN"),
     ("feedback_text", "good " * 1001),
-    ("feedback_text", "=HYPERLINK(\"http://example.org\")" + "!" * 5000),
+    ("feedback_text", '=HYPERLINK("http://example.org")' + "!" * 5000),
     ("language_level", "D1"),
     ("language_level", "b1"),
     ("topics", "work, " * 200),
@@ -128,7 +145,9 @@ def line(row: Row, columns: list[str]) -> bytes:
     return (",".join(quoted(row[column]) for column in columns) + "\r\n").encode()
 
 
-def broken_records(rng: random.Random, columns: list[str], make: Callable[[int], Row], first: int) -> list[bytes]:
+def broken_records(
+    rng: random.Random, columns: list[str], make: Callable[[int], Row], first: int
+) -> list[bytes]:
     """Returns one record for every fault of a cell that has its column here, and one for every fault of a record."""
     records = []
     for column, value in CELL_FAULTS:
@@ -164,15 +183,33 @@ def sample(columns: list[str], make: Callable[[random.Random, int], Row], seed: 
 
 
 COMMON = ["scheduled_at", "completed_at", "duration_minutes", "rating", "feedback_text"]
-LANGUAGE = ["session_id", "participant_email", "volunteer_email", *COMMON, "language_level", "topics"]
-MENTORSHIP = ["session_id", "participant_email", "mentor_email", *COMMON, "focus_area", "goals_discussed"]
+LANGUAGE = [
+    "session_id",
+    "participant_email",
+    "volunteer_email",
+    *COMMON,
+    "language_level",
+    "topics",
+]
+MENTORSHIP = [
+    "session_id",
+    "participant_email",
+    "mentor_email",
+    *COMMON,
+    "focus_area",
+    "goals_discussed",
+]
 
 
 def files() -> dict[str, bytes]:
     """Returns every sample by its name."""
     return {
-        "language_session_1.0.csv": sample(LANGUAGE, lambda rng, n: language_row(rng, n, metadata=False), 10),
-        "language_session_1.1.csv": sample([*LANGUAGE, "metadata"], lambda rng, n: language_row(rng, n, metadata=True), 11),
+        "language_session_1.0.csv": sample(
+            LANGUAGE, lambda rng, n: language_row(rng, n, metadata=False), 10
+        ),
+        "language_session_1.1.csv": sample(
+            [*LANGUAGE, "metadata"], lambda rng, n: language_row(rng, n, metadata=True), 11
+        ),
         "mentorship_session_1.0.csv": sample(MENTORSHIP, mentorship_row, 20),
     }
 

@@ -29,7 +29,8 @@ STOP_TIMEOUT_S = 90
 SHOWN_ROWS = 4
 DATA = """
 CREATE TABLE companies (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name varchar(255) NOT NULL);
-CREATE TABLE visits (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, company uuid REFERENCES companies, at timestamptz);
+CREATE TABLE visits (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  company uuid REFERENCES companies, at timestamptz);
 INSERT INTO companies (name) SELECT 'Company ' || n FROM generate_series(1, 500) n;
 INSERT INTO visits (company, at)
   SELECT id, timestamptz '2025-01-01' + make_interval(hours => n) FROM companies, generate_series(1, 40) n;
@@ -84,10 +85,15 @@ class Demo:
     def steward(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> str:
         """Runs the command `steward` and returns what it printed."""
         done = subprocess.run(
-            [BIN / "steward", "--server", self.address, *arguments], capture_output=True, text=True, check=False
+            [BIN / "steward", "--server", self.address, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode not in expected:
-            raise DemoFailed(f"steward {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+            raise DemoFailed(
+                f"steward {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+            )
         return done.stdout
 
     def json(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> Any:
@@ -99,7 +105,9 @@ class Demo:
         os.environ["PGSERVICEFILE"] = str(self.folder / "data" / "pg_service.conf")
         with psycopg.connect("service=steward") as connection:
             connection.execute(DATA)
-            row = connection.execute("SELECT (SELECT count(*) FROM companies) + (SELECT count(*) FROM visits)").fetchone()
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM companies) + (SELECT count(*) FROM visits)"
+            ).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -112,7 +120,9 @@ class Demo:
         say(f"putting a little data into the database … {self.fill_database():,} rows")
         for sample in SAMPLES:
             say(f"\nvalidating {sample.name} …")
-            say(textwrap.indent(self.steward("validate", str(sample), expected=(1,)).rstrip(), "  "))
+            say(
+                textwrap.indent(self.steward("validate", str(sample), expected=(1,)).rstrip(), "  ")
+            )
         newest = self.json("batch", "list")["batches"][0]["name"]
         say(f"\na few quarantined rows of {newest} …")
         shown = self.steward("quarantine", "show", newest, "--limit", str(SHOWN_ROWS))

@@ -44,8 +44,8 @@ Every reason that the daemon gives, with the gRPC status that it comes under and
 from `daemon/stewardd/errors.py`; do not edit it here.
 
 A refused call carries google.rpc.Status details: an ErrorInfo with the domain `steward.v1`, the reason and, in its
-metadata, the hint; a BadRequest where a field is at fault; a RetryInfo where waiting helps. Reasons are stable, messages
-are for people and are not.
+metadata, the hint; a BadRequest where a field is at fault; a RetryInfo where waiting helps. Reasons are stable,
+messages are for people and are not.
 
 | reason | status | meaning | hint |
 | --- | --- | --- | --- |
@@ -63,7 +63,7 @@ def settings(section: type[config.Section], prefix: str) -> Iterator[tuple[str, 
 
 def shown(value: Any) -> str:
     """Returns a default as TOML would have it."""
-    if value is None or value == () or value == {}:
+    if value is None or value in ((), {}):
         return "none"
     if isinstance(value, tuple):
         return ", ".join(str(one) for one in value)
@@ -81,7 +81,10 @@ def configuration() -> str:
             parts += [f"\n## [{name}]\n\n{section.__doc__}\n\n", table(settings(section, ""))]
             for key, below in section.model_fields.items():
                 for inner in sections_in(below.annotation):
-                    parts += [f"\n## [{name}.{key}.*]\n\n{inner.__doc__}\n\n", table(settings(inner, ""))]
+                    parts += [
+                        f"\n## [{name}.{key}.*]\n\n{inner.__doc__}\n\n",
+                        table(settings(inner, "")),
+                    ]
     return "".join(parts)
 
 

@@ -11,7 +11,10 @@ import shutil
 import sys
 
 # (command, what it is for)
-WANTED = [("setpriv", "running the daemon as another user"), ("mount", "a full disk on a small tmpfs")]
+WANTED = [
+    ("setpriv", "running the daemon as another user"),
+    ("mount", "a full disk on a small tmpfs"),
+]
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """The daemon, built by hand: every part in the order in which it starts, and in reverse when it stops.
 
-    data folder → repository → lease → what the dead left → schemas → PostgreSQL → backups, operations → monitor → server
+    data folder → repository, lease → what the dead left → schemas → PostgreSQL
+        → backups, operations → monitor → server
 
 Nothing else in the daemon makes these objects or finds them by itself. A start that fails stops what had been started.
 An external database that does not answer is no such failure: the daemon serves, and Health says so.
@@ -77,7 +78,7 @@ class App:
             running.callback(executor.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
-            backups = Backups(store, lease, targets, self._backup_options(store))
+            backups = Backups(store, lease, targets, self._backup_options())
             self._add_probes(pools, store, backups)
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
@@ -160,7 +161,7 @@ class App:
             running.push_async_callback(pool.close)
         return pools
 
-    def _backup_options(self, store: Store) -> BackupOptions:
+    def _backup_options(self) -> BackupOptions:
         settings = self._settings
         return BackupOptions(
             store_url=settings.repository_url,
@@ -215,9 +216,7 @@ class App:
             ("repository", probes.repository(store)),
             ("backup", probes.backup(backups)),
         ):
-            self._monitor.add(
-                Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S)
-            )
+            self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
     async def _sweep_on(self, sweep: Sweep) -> None:
         while True:

@@ -58,20 +58,25 @@ class Server(Section):
 
     listen: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one"),
+        Field(
+            min_length=1, description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one"
+        ),
     ] = ("127.0.0.1:50551",)
-    max_message_bytes: Annotated[Count, Field(description="the largest message that is taken")] = 4 * MIB + 64 * KIB
+    max_message_bytes: Annotated[Count, Field(description="the largest message that is taken")] = (
+        4 * MIB + 64 * KIB
+    )
     max_concurrent_calls: Annotated[
         Count, Field(description="calls served at once; more are refused, health is exempt")
     ] = 256
     max_concurrent_batches: Annotated[
         Count, Field(description="batches validated at once; more are refused")
     ] = 32
-    engine_threads: Annotated[Count, Field(description="threads that run the validation engine")] = max(
-        2, os.cpu_count() or 2
-    )
+    engine_threads: Annotated[
+        Count, Field(description="threads that run the validation engine")
+    ] = max(2, os.cpu_count() or 2)
     drain_timeout_s: Annotated[
-        Seconds, Field(description="how long SIGTERM waits for running calls before it cancels them")
+        Seconds,
+        Field(description="how long SIGTERM waits for running calls before it cancels them"),
     ] = 30.0
 
 
@@ -80,10 +85,13 @@ class Repository(Section):
 
     url: Annotated[
         str,
-        Field(description="a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"),
+        Field(
+            description="a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"
+        ),
     ] = ""
     lease_s: Annotated[
-        Seconds, Field(description="a daemon that did not renew its lease for so long is given up for dead")
+        Seconds,
+        Field(description="a daemon that did not renew its lease for so long is given up for dead"),
     ] = 60.0
     heartbeat_s: Annotated[Seconds, Field(description="how often the lease is renewed")] = 15.0
     sweep_interval_s: Annotated[
@@ -100,7 +108,9 @@ class Repository(Section):
 class Database(Section):
     """One target database."""
 
-    url: Annotated[Secret, Field(description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo")]
+    url: Annotated[
+        Secret, Field(description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo")
+    ]
 
 
 class Postgres(Section):
@@ -108,21 +118,36 @@ class Postgres(Section):
 
     databases: Annotated[
         dict[str, Database],
-        Field(description="by the name that callers use; none: the daemon runs an embedded PostgreSQL"),
+        Field(
+            description="by the name that callers use; none: the daemon runs an embedded PostgreSQL"
+        ),
     ] = {}
     embedded_user: Annotated[
         str,
-        Field(description="who runs the embedded PostgreSQL when the daemon is root; empty: postgres, else nobody"),
+        Field(
+            description="who runs the embedded PostgreSQL when the daemon is root; empty: postgres, else nobody"
+        ),
     ] = ""
     tools_dir: Annotated[
-        Path | None, Field(description="the folder of pg_dump and pg_restore; empty: the nearest that fits is found")
+        Path | None,
+        Field(
+            description="the folder of pg_dump and pg_restore; empty: the nearest that fits is found"
+        ),
     ] = None
     pool_min_size: Annotated[int, Field(ge=0, description="connections kept open")] = 5
     pool_max_size: Annotated[Count, Field(description="connections opened at most")] = 20
-    pool_acquire_timeout_s: Annotated[Seconds, Field(description="how long a caller waits for a connection")] = 5.0
-    pool_idle_timeout_s: Annotated[Seconds, Field(description="an idle connection over the minimum is closed")] = 30.0
-    probe_interval_s: Annotated[Seconds, Field(description="how often each database is probed for Health")] = 2.0
-    probe_timeout_s: Annotated[Seconds, Field(description="a probe that takes longer finds the database down")] = 2.0
+    pool_acquire_timeout_s: Annotated[
+        Seconds, Field(description="how long a caller waits for a connection")
+    ] = 5.0
+    pool_idle_timeout_s: Annotated[
+        Seconds, Field(description="an idle connection over the minimum is closed")
+    ] = 30.0
+    probe_interval_s: Annotated[
+        Seconds, Field(description="how often each database is probed for Health")
+    ] = 2.0
+    probe_timeout_s: Annotated[
+        Seconds, Field(description="a probe that takes longer finds the database down")
+    ] = 2.0
 
     @model_validator(mode="after")
     def _min_below_max(self) -> Postgres:
@@ -136,17 +161,30 @@ class Validation(Section):
 
     schema_dirs: Annotated[
         tuple[Path, ...],
-        Field(description="folders with <kind>/<name>/<version>.json, beside the schemas that come with steward"),
+        Field(
+            description="folders with <kind>/<name>/<version>.json, beside the schemas that come with steward"
+        ),
     ] = ()
     uri_roots: Annotated[
-        tuple[Path, ...], Field(description="folders below which ValidateBatch may read a uri; none: no uri is read")
+        tuple[Path, ...],
+        Field(description="folders below which ValidateBatch may read a uri; none: no uri is read"),
     ] = ()
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
-    max_decompressed_bytes: Annotated[Count, Field(description="the largest file, once decompressed")] = 256 * GIB
-    max_record_bytes: Annotated[Count, Field(description="a longer record is quarantined by its beginning")] = MIB
-    max_record_lines: Annotated[Count, Field(description="a quote that spans more lines never closed")] = 10_000
-    max_fields: Annotated[Count, Field(description="the most columns of a header or cells of a record")] = 4096
-    idle_timeout_s: Annotated[Seconds, Field(description="an upload that sends nothing for so long is ended")] = 120.0
+    max_decompressed_bytes: Annotated[
+        Count, Field(description="the largest file, once decompressed")
+    ] = 256 * GIB
+    max_record_bytes: Annotated[
+        Count, Field(description="a longer record is quarantined by its beginning")
+    ] = MIB
+    max_record_lines: Annotated[
+        Count, Field(description="a quote that spans more lines never closed")
+    ] = 10_000
+    max_fields: Annotated[
+        Count, Field(description="the most columns of a header or cells of a record")
+    ] = 4096
+    idle_timeout_s: Annotated[
+        Seconds, Field(description="an upload that sends nothing for so long is ended")
+    ] = 120.0
 
 
 class Backup(Section):
@@ -155,24 +193,31 @@ class Backup(Section):
     segment_bytes: Annotated[int, Field(ge=MIB, description="stored size of a segment")] = 32 * MIB
     compression_level: Annotated[int, Field(ge=1, le=19, description="zstd level")] = 3
     max_duration_s: Annotated[
-        Seconds, Field(description="a dump that takes longer is cancelled; it holds locks that DDL waits for")
+        Seconds,
+        Field(
+            description="a dump that takes longer is cancelled; it holds locks that DDL waits for"
+        ),
     ] = 6 * 3600.0
 
 
 class Operations(Section):
     """What outlasts a call."""
 
-    max_running: Annotated[Count, Field(description="operations that run at once; more wait for their turn")] = 2
+    max_running: Annotated[
+        Count, Field(description="operations that run at once; more wait for their turn")
+    ] = 2
 
 
 class Log(Section):
     """What is logged, and how."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="the least severe that is logged")
+        Literal["debug", "info", "warning", "error"],
+        Field(description="the least severe that is logged"),
     ] = "info"
     format: Annotated[
-        Literal["auto", "human", "json"], Field(description="auto: human on a terminal, JSON otherwise")
+        Literal["auto", "human", "json"],
+        Field(description="auto: human on a terminal, JSON otherwise"),
     ] = "auto"
 
 

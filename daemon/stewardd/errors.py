@@ -270,7 +270,7 @@ class ToolMissing(Failed):
     """There is no client tool that fits the server's version."""
 
     reason = "TOOL_MISSING"
-    hint = "install the PostgreSQL client tools of the server's major version, or name their folder in `postgres.tools_dir`"
+    hint = "install client tools of the server's major version, or name their folder in `postgres.tools_dir`"
 
 
 class Corrupt(Failed):

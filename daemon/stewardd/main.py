@@ -82,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the daemon's own folder")
     parser.add_argument(
-        "--listen", action="append", metavar="ADDR", help="HOST:PORT or unix:PATH; may be given more than once"
+        "--listen",
+        action="append",
+        metavar="ADDR",
+        help="HOST:PORT or unix:PATH; may be given more than once",
     )
     parser.add_argument(
         "--database-url",

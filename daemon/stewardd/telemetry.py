@@ -15,10 +15,17 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 
-def configure(level: str, form: Literal["auto", "human", "json"], stream: TextIO = sys.stderr) -> None:
+def configure(
+    level: str, form: Literal["auto", "human", "json"], stream: TextIO = sys.stderr
+) -> None:
     """Sets up structlog, and routes what libraries log through it."""
     human = form == "human" or (form == "auto" and stream.isatty())
     shared: list[Processor] = [
@@ -46,7 +53,9 @@ def configure(level: str, form: Literal["auto", "human", "json"], stream: TextIO
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(LEVELS[level], logging.WARNING))
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of every attempt; the pool says it once
+    logging.getLogger("psycopg.pool").setLevel(
+        logging.ERROR
+    )  # it warns of every attempt; the pool says it once
 
 
 def logger(name: str) -> FilteringBoundLogger:

@@ -7,13 +7,23 @@ import os
 import random
 import threading
 import time
+from contextlib import suppress
 
 import grpc
 import pytest
 from steward.v1 import validation_pb2_grpc
 
 from tests.acceptance.conftest import LANGUAGE, rows
-from tests.support.calls import Request, batches, channel, crc32c, download, opening, upload, validate
+from tests.support.calls import (
+    Request,
+    batches,
+    channel,
+    crc32c,
+    download,
+    opening,
+    upload,
+    validate,
+)
 from tests.support.daemon import Daemon
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
@@ -66,7 +76,9 @@ def test_a_daemon_killed_in_the_middle_leaves_no_half_batch_and_sweeps(folder):
             sender.join(30)
             acknowledged.update(results)
             daemon.start()
-            swept += len(daemon.events("swept")) + len(daemon.events("removed batches in the making"))
+            swept += len(daemon.events("swept")) + len(
+                daemon.events("removed batches in the making")
+            )
             names = {batch.name for batch in check_whole(daemon.address)}
             assert acknowledged <= names, "a batch that was acknowledged is gone"
             assert not list((daemon.data_dir / "scratch").iterdir())
@@ -102,7 +114,9 @@ def _send_and_cut(address, cut, rng):
             gone.wait(10)
 
     with channel(address) as open_channel:
-        call = validation_pb2_grpc.ValidationServiceStub(open_channel).ValidateBatch(messages(), timeout=30)
+        call = validation_pb2_grpc.ValidationServiceStub(open_channel).ValidateBatch(
+            messages(), timeout=30
+        )
         if polite:
             with pytest.raises(grpc.RpcError):
                 list(call)
@@ -113,10 +127,12 @@ def _send_and_cut(address, cut, rng):
 
 
 def _send(address, request_id, results):
-    try:
-        results.append(validate(address, upload(BODY, request_id=request_id, chunk_bytes=100_000), timeout_s=30).name)
-    except grpc.RpcError:
-        pass
+    with suppress(grpc.RpcError):
+        results.append(
+            validate(
+                address, upload(BODY, request_id=request_id, chunk_bytes=100_000), timeout_s=30
+            ).name
+        )
 
 
 def _objects(daemon, kind):
@@ -126,7 +142,11 @@ def _objects(daemon, kind):
 
 def _folders(daemon):
     """The ids of what holds more than a fence, the empty object that closes a manifest's place."""
-    return {path.parent.name for path in _objects(daemon, "batches") if path.stat().st_size or path.name != "manifest.json"}
+    return {
+        path.parent.name
+        for path in _objects(daemon, "batches")
+        if path.stat().st_size or path.name != "manifest.json"
+    }
 
 
 def _until(condition, timeout_s=15.0):

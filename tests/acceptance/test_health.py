@@ -33,7 +33,9 @@ SERVICES = {
 
 def health(address):
     with channel(address) as open_channel:
-        return system_pb2_grpc.SystemServiceStub(open_channel).Health(system_pb2.HealthRequest(), timeout=5)
+        return system_pb2_grpc.SystemServiceStub(open_channel).Health(
+            system_pb2.HealthRequest(), timeout=5
+        )
 
 
 def component(address, name):
@@ -68,7 +70,9 @@ def test_the_health_protocol_answers_for_every_component_and_service(daemon):
         listed = stub.List(health_pb2.HealthListRequest(), timeout=5).statuses
         assert set(listed) == SERVICES | {"", "database", "repository", "backup"}
         for name in listed:
-            assert stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5) == listed[name]
+            assert (
+                stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5) == listed[name]
+            )
         with pytest.raises(grpc.RpcError) as caught:
             stub.Check(health_pb2.HealthCheckRequest(service="nothing"), timeout=5)
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
@@ -81,8 +85,12 @@ def test_the_health_protocol_answers_for_every_component_and_service(daemon):
 def test_reflection_answers_any_client(daemon, package):
     requests = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
-        reflection_pb2.ServerReflectionRequest(file_containing_symbol="steward.v1.ValidationService"),
-        reflection_pb2.ServerReflectionRequest(file_containing_symbol="google.longrunning.Operations"),
+        reflection_pb2.ServerReflectionRequest(
+            file_containing_symbol="steward.v1.ValidationService"
+        ),
+        reflection_pb2.ServerReflectionRequest(
+            file_containing_symbol="google.longrunning.Operations"
+        ),
     ]
     with channel(daemon.address) as open_channel:
         call = open_channel.stream_stream(
@@ -105,7 +113,7 @@ def test_with_postgresql_stopped_the_daemon_stays_up_and_says_so(folder):
         )
         watcher = threading.Thread(target=lambda: seen.extend(_statuses(watch)))
         watcher.start()
-        with _stopped_postgres(daemon):
+        with _StoppedPostgres(daemon):
             _until(lambda: component(daemon.address, "database").state == State.STATE_DOWN)
             assert health(daemon.address).state == State.STATE_DEGRADED
             assert check(daemon.address, "") == Serving.SERVING
@@ -138,7 +146,9 @@ def test_an_external_database_that_is_away_does_not_keep_the_daemon_from_serving
 def test_sigterm_drains_and_a_second_one_stops(folder):
     daemon = Daemon(folder / "data").start()
     with channel(daemon.address) as open_channel:
-        watch = health_pb2_grpc.HealthStub(open_channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        watch = health_pb2_grpc.HealthStub(open_channel).Watch(
+            health_pb2.HealthCheckRequest(), timeout=60
+        )
         answers = iter(watch)
         assert next(answers).status == Serving.SERVING
         daemon.signal(signal.SIGTERM)
@@ -155,11 +165,13 @@ def _statuses(watch):
         assert error.code() is grpc.StatusCode.CANCELLED
 
 
-class _stopped_postgres:
+class _StoppedPostgres:
     """Freezes the embedded server: it neither answers nor is gone, so that nobody starts it again."""
 
     def __init__(self, daemon):
-        self.pid = int((daemon.data_dir / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        self.pid = int(
+            (daemon.data_dir / "postgres" / "data" / "postmaster.pid").read_text().split()[0]
+        )
 
     def __enter__(self):
         for pid in self._family():

@@ -6,7 +6,16 @@ import grpc
 import pytest
 
 from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
-from tests.support.calls import Request, batches, channel, crc32c, opening, responses, upload, validate
+from tests.support.calls import (
+    Request,
+    batches,
+    channel,
+    crc32c,
+    opening,
+    responses,
+    upload,
+    validate,
+)
 
 BODY = LANGUAGE + rows(50, bad_every=10)
 
@@ -31,7 +40,9 @@ def test_an_unknown_type(daemon):
 
 
 def test_an_unknown_version(daemon):
-    said = refusal_of(daemon.address, upload(BODY, schema="schemas/language_session", schema_version="9.9"))
+    said = refusal_of(
+        daemon.address, upload(BODY, schema="schemas/language_session", schema_version="9.9")
+    )
     assert (said.code, said.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "SCHEMA_UNKNOWN")
     assert "9.9" in said.message
 
@@ -45,14 +56,19 @@ def test_a_header_that_fits_no_schema_names_what_is_missing_and_the_nearest(daem
     assert said.hint
 
 
-@pytest.mark.parametrize("header", [b"session_id,,x\n", b"session_id,session_id\n"], ids=["empty", "doubled"])
+@pytest.mark.parametrize(
+    "header", [b"session_id,,x\n", b"session_id,session_id\n"], ids=["empty", "doubled"]
+)
 def test_an_empty_or_doubled_header_name(daemon, header):
     assert refusal_of(daemon.address, upload(header)).reason == "HEADER_REFUSED"
 
 
 def test_an_unknown_column_under_strict(daemon):
     body = LANGUAGE.replace(b"rating", b"mood") + rows(1)
-    assert refusal_of(daemon.address, upload(body, options={"strict": True})).reason == "HEADER_REFUSED"
+    assert (
+        refusal_of(daemon.address, upload(body, options={"strict": True})).reason
+        == "HEADER_REFUSED"
+    )
 
 
 def test_an_empty_file(daemon):
@@ -118,7 +134,9 @@ def test_a_client_that_dies_in_the_middle_leaves_nothing(daemon):
     open_channel = channel(daemon.address)
     from steward.v1 import validation_pb2_grpc
 
-    call = validation_pb2_grpc.ValidationServiceStub(open_channel).ValidateBatch(messages(), timeout=30)
+    call = validation_pb2_grpc.ValidationServiceStub(open_channel).ValidateBatch(
+        messages(), timeout=30
+    )
     assert next(call).WhichOneof("message") == "accepted"
     open_channel.close()
     held.set()
@@ -176,7 +194,10 @@ class TestUri:
 
     def test_what_commit_says_of_it_is_held_to(self, daemon, inbox):
         (inbox / "some.csv").write_bytes(BODY)
-        messages = [opening(uri=f"file://{inbox}/some.csv"), Request(commit=Request.Commit(size_bytes=1))]
+        messages = [
+            opening(uri=f"file://{inbox}/some.csv"),
+            Request(commit=Request.Commit(size_bytes=1)),
+        ]
         assert refusal_of(daemon.address, messages).reason == "UPLOAD_INCOMPLETE"
 
     @pytest.mark.parametrize(

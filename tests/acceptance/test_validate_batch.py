@@ -7,14 +7,31 @@ import json
 import pytest
 
 from tests.acceptance.conftest import LANGUAGE, rows
-from tests.support.calls import Request, batches, crc32c, download, opening, responses, upload, validate
+from tests.support.calls import (
+    Request,
+    batches,
+    crc32c,
+    download,
+    opening,
+    responses,
+    upload,
+    validate,
+)
 
 SAMPLES = {
     "language_session_1.0.csv": "schemas/language_session/versions/1.0",
     "language_session_1.1.csv": "schemas/language_session/versions/1.1",
     "mentorship_session_1.0.csv": "schemas/mentorship_session/versions/1.0",
 }
-RECORD_KEYS = {"rowNumber", "rawData", "errors", "quarantinedAt", "sourceFile", "csvType", "schemaVersion"}
+RECORD_KEYS = {
+    "rowNumber",
+    "rawData",
+    "errors",
+    "quarantinedAt",
+    "sourceFile",
+    "csvType",
+    "schemaVersion",
+}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -26,7 +43,10 @@ def test_a_sample_is_detected_judged_and_quarantined(daemon, examples, name):
     assert 1900 <= batch.valid_rows <= 2000
     assert 20 <= batch.quarantined_rows <= 400
     assert (batch.size_bytes, batch.crc32c) == (len(body), crc32c(body))
-    records = [json.loads(line) for line in download(daemon.address, batch.name, "records.jsonl").splitlines()]
+    records = [
+        json.loads(line)
+        for line in download(daemon.address, batch.name, "records.jsonl").splitlines()
+    ]
     assert len(records) == batch.quarantined_rows
     numbers = [record["rowNumber"] for record in records]
     assert numbers == sorted(set(numbers))
@@ -35,7 +55,9 @@ def test_a_sample_is_detected_judged_and_quarantined(daemon, examples, name):
         assert ("rawRow" in record) != ("rawRowBase64" in record)
         assert record["sourceFile"] == name
         assert batch.schema == f"schemas/{record['csvType']}/versions/{record['schemaVersion']}"
-        assert all({"field", "keyword", "message", "value"} <= error.keys() for error in record["errors"])
+        assert all(
+            {"field", "keyword", "message", "value"} <= error.keys() for error in record["errors"]
+        )
 
 
 def test_the_raw_row_stands_where_the_record_says(daemon, examples):
@@ -57,14 +79,25 @@ def test_the_report_and_the_errors_agree_with_the_batch(daemon, examples):
     for number in (batch.total_rows, batch.valid_rows, batch.quarantined_rows):
         assert str(number) in text
     assert batch.name.removeprefix("batches/") in text
-    table = list(csv.reader(io.StringIO(download(daemon.address, batch.name, "errors.csv").decode())))
+    table = list(
+        csv.reader(io.StringIO(download(daemon.address, batch.name, "errors.csv").decode()))
+    )
     assert table[0] == ["Row Number", "Field", "Error Message", "Invalid Value", "Quarantined At"]
-    assert len(table) - 1 == sum(batch.errors_by_field.values()) == sum(batch.errors_by_keyword.values())
-    assert not [cell for row in table[1:] for cell in row if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
+    assert (
+        len(table) - 1
+        == sum(batch.errors_by_field.values())
+        == sum(batch.errors_by_keyword.values())
+    )
+    assert not [
+        cell for row in table[1:] for cell in row if cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+    ]
 
 
 def test_valid_rows_come_back_byte_for_byte_when_they_are_asked_for(daemon):
-    good = [b'S1,ana@example.org,bo@example.org,"2025-03-01",0.50\r\n', b"S3,a@b.example,c@d.example,2025-03-02,\r\n"]
+    good = [
+        b'S1,ana@example.org,bo@example.org,"2025-03-01",0.50\r\n',
+        b"S3,a@b.example,c@d.example,2025-03-02,\r\n",
+    ]
     bad = b"S2,nobody,bo@example.org,2025-03-01,0.5\r\n"
     header = LANGUAGE.replace(b"\n", b"\r\n")
     body = header + good[0] + bad + good[1]
@@ -72,14 +105,26 @@ def test_valid_rows_come_back_byte_for_byte_when_they_are_asked_for(daemon):
     assert download(daemon.address, batch.name, "valid.csv") == header + good[0] + good[1]
     assert download(daemon.address, batch.name, "valid.csv", len(header)) == good[0] + good[1]
     without = validate(daemon.address, upload(body))
-    assert [file.name.rpartition("/")[2] for file in without.files] == ["records.jsonl", "errors.csv", "report.json"]
+    assert [file.name.rpartition("/")[2] for file in without.files] == [
+        "records.jsonl",
+        "errors.csv",
+        "report.json",
+    ]
 
 
 def test_a_pinned_schema_and_version_are_used_whatever_the_header_says(daemon):
-    body = LANGUAGE.replace(b"rating", b"metadata") + b"S1,a@b.example,c@d.example,2025-03-01,not json\n"
+    body = (
+        LANGUAGE.replace(b"rating", b"metadata")
+        + b"S1,a@b.example,c@d.example,2025-03-01,not json\n"
+    )
     detected = validate(daemon.address, upload(body))
-    assert (detected.schema, detected.quarantined_rows) == ("schemas/language_session/versions/1.1", 1)
-    pinned = validate(daemon.address, upload(body, schema="schemas/language_session", schema_version="1.0"))
+    assert (detected.schema, detected.quarantined_rows) == (
+        "schemas/language_session/versions/1.1",
+        1,
+    )
+    pinned = validate(
+        daemon.address, upload(body, schema="schemas/language_session", schema_version="1.0")
+    )
     assert (pinned.schema, pinned.quarantined_rows) == ("schemas/language_session/versions/1.0", 0)
     assert list(pinned.unknown_columns) == ["metadata"]
 
@@ -142,7 +187,10 @@ def test_a_broken_record_is_quarantined_and_its_neighbours_are_not(daemon, recor
     body = LANGUAGE + rows(3) + record + rows(3)
     batch = validate(daemon.address, upload(body, options={"accept_recovered": True}))
     assert (batch.total_rows, batch.valid_rows, batch.quarantined_rows) == (7, 6, 1)
-    (only,) = (json.loads(line) for line in download(daemon.address, batch.name, "records.jsonl").splitlines())
+    (only,) = (
+        json.loads(line)
+        for line in download(daemon.address, batch.name, "records.jsonl").splitlines()
+    )
     assert only["rowNumber"] == 4
     assert only["errors"][0]["field"] == "_row"
     assert only["errors"][0]["value"] is None

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_pages_are_fresh(tmp_path):
     subprocess.run([sys.executable, "scripts/reference.py", tmp_path], cwd=ROOT, check=True)
     for page in tmp_path.iterdir():
-        assert page.read_text() == (ROOT / "docs" / page.name).read_text(), f"run `make docs`: {page.name}"
+        assert page.read_text() == (ROOT / "docs" / page.name).read_text(), (
+            f"run `make docs`: {page.name}"
+        )
 
 
 def test_the_sample_files_are_what_their_generator_writes(tmp_path):
@@ -34,6 +36,8 @@ def test_the_generated_modules_are_fresh(tmp_path):
         assert path.read_bytes() == there.read_bytes(), f"run `make proto`: {there.name}"
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "errors.md", "cli.md", "sdk.md", "schemas.md"])
+@pytest.mark.parametrize(
+    "page", ["configuration.md", "errors.md", "cli.md", "sdk.md", "schemas.md"]
+)
 def test_the_readme_leads_to_every_page(page):
     assert f"docs/{page}" in (ROOT / "README.md").read_text()

@@ -29,7 +29,9 @@ def test_only_the_settings_read_the_environment():
     assert readers <= allowed
 
 
-@pytest.mark.parametrize("path", tracked("*.py", "*.rs"), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", tracked("*.py", "*.rs"), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_file_is_longer_than_500_lines_and_each_opens_with_what_it_is(path):
     text = path.read_text()
     assert text.count("\n") <= 500

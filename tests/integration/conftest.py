@@ -15,7 +15,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.target import DatabaseTarget
 

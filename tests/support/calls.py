@@ -31,7 +31,9 @@ def opening(source_file: str = "test.csv", **fields: Any) -> v.ValidateBatchRequ
     return Request(open=Request.Open(source_file=source_file, **fields))
 
 
-def upload(body: bytes, *, chunk_bytes: int = CHUNK_BYTES, **fields: Any) -> Iterator[v.ValidateBatchRequest]:
+def upload(
+    body: bytes, *, chunk_bytes: int = CHUNK_BYTES, **fields: Any
+) -> Iterator[v.ValidateBatchRequest]:
     """The messages of a whole upload."""
     yield opening(**fields)
     for begin in range(0, len(body), chunk_bytes):
@@ -39,7 +41,9 @@ def upload(body: bytes, *, chunk_bytes: int = CHUNK_BYTES, **fields: Any) -> Ite
     yield Request(commit=Request.Commit(size_bytes=len(body), crc32c=crc32c(body)))
 
 
-def validate(address: str, messages: Iterable[v.ValidateBatchRequest], timeout_s: float = 60) -> v.Batch:
+def validate(
+    address: str, messages: Iterable[v.ValidateBatchRequest], timeout_s: float = 60
+) -> v.Batch:
     """Sends the messages and returns the batch of the Summary."""
     return list(responses(address, messages, timeout_s))[-1].summary.batch
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -42,7 +42,7 @@ class Daemon:
         self._reader: threading.Thread | None = None
         self._serving = threading.Event()
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *error: object) -> None:
@@ -57,12 +57,20 @@ class Daemon:
     def text(self) -> str:
         return "".join(self.raw)
 
-    def start(self, *, wait: bool = True) -> Daemon:
+    def start(self, *, wait: bool = True) -> Self:
         listen = [] if "--listen" in self.arguments else ["--listen", "127.0.0.1:0"]
         self._serving.clear()
         self.log, self.raw = [], []
         self.process = subprocess.Popen(
-            [*self.wrapper, sys.executable, "-m", "stewardd.main", "--data-dir", str(self.data_dir), *listen]
+            [
+                *self.wrapper,
+                sys.executable,
+                "-m",
+                "stewardd.main",
+                "--data-dir",
+                str(self.data_dir),
+                *listen,
+            ]
             + list(self.arguments),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -13,7 +13,10 @@ def load(tmp_path, text="", environment=None, **overrides):
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path):
     text = '[server]\nmax_concurrent_calls = 1\ndrain_timeout_s = 1.0\nlisten = ["unix:/a"]\n'
-    environment = {"STEWARDD_SERVER__DRAIN_TIMEOUT_S": "2", "STEWARDD_SERVER__LISTEN": "unix:/b, unix:/c"}
+    environment = {
+        "STEWARDD_SERVER__DRAIN_TIMEOUT_S": "2",
+        "STEWARDD_SERVER__LISTEN": "unix:/b, unix:/c",
+    }
     settings = load(tmp_path, text, environment, **{"server.listen": ("unix:/d",)})
     assert settings.server.max_concurrent_calls == 1
     assert settings.server.drain_timeout_s == 2.0
@@ -37,7 +40,9 @@ def test_a_key_that_is_unknown_or_wrong_is_fatal_and_named(tmp_path, text, envir
 
 def test_a_secret_may_stand_in_a_file_and_prints_as_stars(tmp_path):
     (tmp_path / "secret").write_text("postgresql://ana:hunter2@db/x\n")
-    settings = load(tmp_path, f'[postgres.databases.main]\nurl = {{ file = "{tmp_path}/secret" }}\n')
+    settings = load(
+        tmp_path, f'[postgres.databases.main]\nurl = {{ file = "{tmp_path}/secret" }}\n'
+    )
     url = settings.postgres.databases["main"].url
     assert url.get_secret_value() == "postgresql://ana:hunter2@db/x"
     assert "hunter2" not in repr(settings)

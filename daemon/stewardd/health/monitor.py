@@ -96,10 +96,14 @@ class Monitor:
             finding = Finding(State.DOWN, f"no answer within {probe.timeout_s:g} s")
         except StewardError as error:
             finding = Finding(State.DOWN, error.message)
-        except Exception as error:  # the edge of a background loop: one probe must not end the monitor
+        except (
+            Exception
+        ) as error:  # the edge of a background loop: one probe must not end the monitor
             log.error("probe failed", component=probe.name, exc_info=error)
             finding = Finding(State.DOWN, "the probe failed; see the daemon's log")
-        self._keep(Component(probe.name, finding.state, finding.detail, datetime.now(UTC), finding.facts))
+        self._keep(
+            Component(probe.name, finding.state, finding.detail, datetime.now(UTC), finding.facts)
+        )
 
     def _keep(self, seen: Component) -> None:
         before = self._components.get(seen.name)
@@ -107,5 +111,10 @@ class Monitor:
         if before is None or before.state is not seen.state:
             if before is not None or seen.state is not State.HEALTHY:
                 level = log.info if seen.state is State.HEALTHY else log.warning
-                level("component changed", component=seen.name, state=seen.state.name, detail=seen.detail)
+                level(
+                    "component changed",
+                    component=seen.name,
+                    state=seen.state.name,
+                    detail=seen.detail,
+                )
             self._wake()

@@ -32,8 +32,16 @@ def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
         except (DatabaseDown, DatabaseRefused) as error:
             state, detail = State.DOWN, error.message
         stats = pool.stats()
-        if state is State.HEALTHY and stats.waiting > 0 and stats.idle == 0 and stats.size >= stats.max_size:
-            state, detail = State.DEGRADED, f"all {stats.max_size} connections are lent, {stats.waiting} callers wait"
+        if (
+            state is State.HEALTHY
+            and stats.waiting > 0
+            and stats.idle == 0
+            and stats.size >= stats.max_size
+        ):
+            state, detail = (
+                State.DEGRADED,
+                f"all {stats.max_size} connections are lent, {stats.waiting} callers wait",
+            )
         facts = DatabaseFacts(
             server_version=last[0].server_version if last else "",
             latency_s=last[0].latency_s if last else 0.0,
@@ -65,7 +73,9 @@ def backup(backups: Backups) -> Look:
     async def look() -> Finding:
         page = await backups.list(page_size=1, page_token="")
         if not page.items:
-            return Finding(State.DEGRADED, "there is no backup yet", BackupFacts("", None, backups.running))
+            return Finding(
+                State.DEGRADED, "there is no backup yet", BackupFacts("", None, backups.running)
+            )
         newest = page.items[0]
         age_s = max(0.0, (datetime.now(UTC) - created_at(newest.backup_id)).total_seconds())
         detail = f"the newest is {age(age_s)} old"
@@ -80,5 +90,3 @@ def age(seconds: float) -> str:
         if seconds >= 2 * size_s:
             return f"{seconds / size_s:.0f} {unit}"
     return f"{seconds:.0f} seconds"
-
-

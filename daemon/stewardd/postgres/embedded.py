@@ -170,7 +170,7 @@ class EmbeddedServer:
             try:
                 await self._bring_up(control)
             except StewardError as error:
-                log.error("embedded server does not start", error=error.message)  # noqa: TRY400 - its message says it all
+                log.error("embedded server does not start", error=error.message)
                 continue
             self.restarts += 1
             up_since = loop.time()

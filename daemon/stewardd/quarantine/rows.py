@@ -57,7 +57,9 @@ class RowPage:
     next_page_token: str
 
 
-async def read_page(store: Store, key: str, size_bytes: int, page_size: int, page_token: str) -> RowPage:
+async def read_page(
+    store: Store, key: str, size_bytes: int, page_size: int, page_token: str
+) -> RowPage:
     """Returns the rows from the token on: at most page_size, at most about PAGE_BYTES of them, at least one.
 
     `key` is that of a records.jsonl of `size_bytes`. Raises InvalidRequest for a token that is none of this file's.
@@ -127,7 +129,12 @@ def _cut(row: QuarantinedRow) -> QuarantinedRow:
         byte_offset=row.byte_offset,
         cells=tuple((column, value[:CUT_CHARACTERS]) for column, value in row.cells[:4096]),
         violations=tuple(
-            RowViolation(one.field, one.keyword, one.message, None if one.value is None else one.value[:CUT_CHARACTERS])
+            RowViolation(
+                one.field,
+                one.keyword,
+                one.message,
+                None if one.value is None else one.value[:CUT_CHARACTERS],
+            )
             for one in row.violations[:4096]
         ),
         raw_row=row.raw_row[: 64 * 1024],

@@ -32,13 +32,21 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     ) -> operations_pb2.Operation:
         """Starts a backup."""
         if len(request.request_id) > MAX_REQUEST_ID:
-            raise InvalidRequest(f"request_id is longer than {MAX_REQUEST_ID} characters", field="request_id")
+            raise InvalidRequest(
+                f"request_id is longer than {MAX_REQUEST_ID} characters", field="request_id"
+            )
         if len(request.description) > MAX_DESCRIPTION:
-            raise InvalidRequest(f"description is longer than {MAX_DESCRIPTION} characters", field="description")
-        state = await self._starter.create_backup(request.database, request.description, request.request_id)
+            raise InvalidRequest(
+                f"description is longer than {MAX_DESCRIPTION} characters", field="description"
+            )
+        state = await self._starter.create_backup(
+            request.database, request.description, request.request_id
+        )
         return operation_message(state)
 
-    async def GetBackup(self, request: backup_pb2.GetBackupRequest, context: Context) -> backup_pb2.Backup:
+    async def GetBackup(
+        self, request: backup_pb2.GetBackupRequest, context: Context
+    ) -> backup_pb2.Backup:
         """Returns one backup."""
         return backup_message(await self._backups.get(names.parse_uuid("backups", request.name)))
 
@@ -48,5 +56,6 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         """Returns a page of backups, newest first."""
         page = await self._backups.list(page_size_of(request.page_size), request.page_token)
         return backup_pb2.ListBackupsResponse(
-            backups=[backup_message(manifest) for manifest in page.items], next_page_token=page.next_page_token
+            backups=[backup_message(manifest) for manifest in page.items],
+            next_page_token=page.next_page_token,
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fastcsv
 from steward.v1 import quarantine_pb2, validation_pb2
 
+import fastcsv
 from stewardd.quarantine.rows import QuarantinedRow
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
@@ -32,7 +32,9 @@ def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
         compression=manifest.compression,
         files=[
             validation_pb2.BatchFile(
-                name=names.batch_file(manifest.batch_id, file.name), size_bytes=file.size_bytes, crc32c=file.crc32c
+                name=names.batch_file(manifest.batch_id, file.name),
+                size_bytes=file.size_bytes,
+                crc32c=file.crc32c,
             )
             for file in manifest.files
         ],
@@ -72,6 +74,9 @@ def row_message(batch_id: str, row: QuarantinedRow) -> quarantine_pb2.Quarantine
         message.cells.add(column=column, value=value)
     for violation in row.violations:
         message.violations.add(
-            field=violation.field, keyword=violation.keyword, message=violation.message, value=violation.value
+            field=violation.field,
+            keyword=violation.keyword,
+            message=violation.message,
+            value=violation.value,
         )
     return message

@@ -32,9 +32,13 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         for component in self._monitor.components():
             up = component.state is not State.DOWN and not self._monitor.stopping
             statuses[component.name] = ServingStatus.SERVING if up else ServingStatus.NOT_SERVING
-        return {name: health_pb2.HealthCheckResponse(status=status) for name, status in statuses.items()}
+        return {
+            name: health_pb2.HealthCheckResponse(status=status) for name, status in statuses.items()
+        }
 
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: Context) -> health_pb2.HealthCheckResponse:
+    async def Check(
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> health_pb2.HealthCheckResponse:
         """Returns one status; NOT_FOUND for a component that the daemon does not know, as the protocol has it."""
         status = self._statuses().get(request.service)
         if status is None:
@@ -42,7 +46,9 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         assert status is not None
         return status
 
-    async def List(self, request: health_pb2.HealthListRequest, context: Context) -> health_pb2.HealthListResponse:
+    async def List(
+        self, request: health_pb2.HealthListRequest, context: Context
+    ) -> health_pb2.HealthListResponse:
         """Returns every status."""
         return health_pb2.HealthListResponse(statuses=self._statuses())
 

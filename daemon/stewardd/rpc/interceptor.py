@@ -35,7 +35,9 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Returns the handler, guarded; None, as grpc wants it, for a method that nobody serves."""
@@ -50,11 +52,17 @@ class Guard(grpc.aio.ServerInterceptor):
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), **coders)
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(handler.unary_unary, method), **coders
+            )
         if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), **coders)
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(handler.unary_stream, method), **coders
+            )
         if handler.stream_stream:
-            return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method), **coders)
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream(handler.stream_stream, method), **coders
+            )
         raise TypeError(f"{method}: no handler of a kind that the contract has")
 
     def _unary(self, behaviour: Any, method: str) -> Any:
@@ -77,7 +85,9 @@ class Guard(grpc.aio.ServerInterceptor):
     def _check_size(self, request: Any) -> None:
         size_bytes = request.ByteSize() if hasattr(request, "ByteSize") else 0
         if size_bytes > self._max_message_bytes:
-            raise MessageTooLarge(f"a message of {size_bytes} bytes is over the limit of {self._max_message_bytes}")
+            raise MessageTooLarge(
+                f"a message of {size_bytes} bytes is over the limit of {self._max_message_bytes}"
+            )
 
     def enter(self, method: str) -> bool:
         """Counts a call in. Raises TooManyRequests; False for a call that is not counted."""
@@ -112,7 +122,9 @@ class _Call:
         if error is None:
             log.debug("call done", method=self._method, elapsed_ms=elapsed_ms)
         elif isinstance(error, StewardError):
-            log.info("call refused", method=self._method, reason=error.reason, elapsed_ms=elapsed_ms)
+            log.info(
+                "call refused", method=self._method, reason=error.reason, elapsed_ms=elapsed_ms
+            )
             await self._abort(error)
         elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
             # The edge: what nobody foresaw is logged whole, and the client learns no more than that it happened.

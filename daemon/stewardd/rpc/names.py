@@ -54,7 +54,10 @@ def parse_batch_file(name: str) -> tuple[str, str]:
     parts = name.split("/")
     if len(parts) != 4 or parts[2] != "files" or parts[3] not in BATCH_FILES:
         files = ", ".join(BATCH_FILES)
-        raise InvalidRequest(f"name is not of the form batches/{{uuid}}/files/{{file}} with one of {files}", field="name")
+        raise InvalidRequest(
+            f"name is not of the form batches/{{uuid}}/files/{{file}} with one of {files}",
+            field="name",
+        )
     return parse_uuid("batches", "/".join(parts[:2])), parts[3]
 
 
@@ -66,12 +69,16 @@ def parse_schema(name: str, *, field: str = "name") -> tuple[str, str | None]:
         return parts[1], None
     if fits and parts[2] == "versions" and VERSION.fullmatch(parts[3]):
         return parts[1], parts[3]
-    raise InvalidRequest(f"{field} is not of the form schemas/{{schema}}[/versions/{{version}}]", field=field)
+    raise InvalidRequest(
+        f"{field} is not of the form schemas/{{schema}}[/versions/{{version}}]", field=field
+    )
 
 
 def parse_schema_id(name: str, *, field: str) -> str:
     """Returns the name of `schemas/{schema}`."""
     parsed, version = parse_schema(name, field=field)
     if version is not None:
-        raise InvalidRequest(f"{field} is not of the form schemas/{{schema}}; pin the version beside it", field=field)
+        raise InvalidRequest(
+            f"{field} is not of the form schemas/{{schema}}; pin the version beside it", field=field
+        )
     return parsed

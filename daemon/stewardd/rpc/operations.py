@@ -34,7 +34,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.GetOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Returns an operation as it is now."""
-        return operation_message(await self._operations.get(names.parse_uuid("operations", request.name)))
+        return operation_message(
+            await self._operations.get(names.parse_uuid("operations", request.name))
+        )
 
     async def ListOperations(
         self, request: operations_pb2.ListOperationsRequest, context: Context
@@ -56,7 +58,11 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.WaitOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Returns an operation when it is done, or as it is when the time is over."""
-        wanted_s = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else MAX_WAIT_S
+        wanted_s = (
+            request.timeout.ToTimedelta().total_seconds()
+            if request.HasField("timeout")
+            else MAX_WAIT_S
+        )
         if wanted_s < 0:
             raise InvalidRequest("timeout must not be negative", field="timeout")
         state = await self._operations.wait(
@@ -64,7 +70,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         )
         return operation_message(state)
 
-    async def CancelOperation(self, request: operations_pb2.CancelOperationRequest, context: Context) -> Empty:
+    async def CancelOperation(
+        self, request: operations_pb2.CancelOperationRequest, context: Context
+    ) -> Empty:
         """Asks the operation's owner to cancel it; one that is done stays as it is."""
         await self._operations.cancel(names.parse_uuid("operations", request.name))
         return Empty()

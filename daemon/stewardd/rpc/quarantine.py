@@ -33,7 +33,10 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         located = await self._catalog.locate(batch_id, "records.jsonl")
         page = RowPage((), "")
         if located.size_bytes:
-            page = await read_page(self._store, located.key, located.size_bytes, size, request.page_token)
+            page = await read_page(
+                self._store, located.key, located.size_bytes, size, request.page_token
+            )
         return quarantine_pb2.ListQuarantinedRowsResponse(
-            rows=[row_message(batch_id, row) for row in page.rows], next_page_token=page.next_page_token
+            rows=[row_message(batch_id, row) for row in page.rows],
+            next_page_token=page.next_page_token,
         )

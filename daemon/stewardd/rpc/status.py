@@ -35,7 +35,8 @@ CODES: dict[type[errors.StewardError], grpc.StatusCode] = {
 }
 
 UNEXPECTED = errors.StewardError(
-    "the daemon failed in a way that it does not know", hint="see the daemon's log for the whole story"
+    "the daemon failed in a way that it does not know",
+    hint="see the daemon's log for the whole story",
 )
 
 
@@ -62,7 +63,11 @@ def to_status(error: errors.StewardError) -> Status:
         delay = Duration()
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         details.append(RetryInfo(retry_delay=delay))
-    return Status(code=code_of(error).value[0], message=error.message, details=[_packed(one) for one in details])
+    return Status(
+        code=code_of(error).value[0],
+        message=error.message,
+        details=[_packed(one) for one in details],
+    )
 
 
 def stored_status(reason: str, message: str, hint: str | None) -> Status:

@@ -26,7 +26,9 @@ class SystemServicer(system_pb2_grpc.SystemServiceServicer):
         self._version = version
         self._began_s = time.monotonic()
 
-    async def Health(self, request: system_pb2.HealthRequest, context: Context) -> system_pb2.HealthResponse:
+    async def Health(
+        self, request: system_pb2.HealthRequest, context: Context
+    ) -> system_pb2.HealthResponse:
         """Returns how the daemon is."""
         components = self._monitor.components()
         return system_pb2.HealthResponse(
@@ -59,8 +61,12 @@ def _component(component: Component) -> system_pb2.HealthResponse.Component:
                 )
             )
         case RepositoryFacts(url, writable, free_bytes):
-            message.repository.CopyFrom(Health.Repository(url=url, writable=writable, free_bytes=free_bytes))
+            message.repository.CopyFrom(
+                Health.Repository(url=url, writable=writable, free_bytes=free_bytes)
+            )
         case BackupFacts(last_backup, age_s, running):
             age: Duration | None = None if age_s is None else duration(age_s)
-            message.backup.CopyFrom(Health.BackupFacts(last_backup=last_backup, last_backup_age=age, running=running))
+            message.backup.CopyFrom(
+                Health.BackupFacts(last_backup=last_backup, last_backup_age=age, running=running)
+            )
     return message

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-import fastcsv
 import grpc
 from steward.v1 import validation_pb2, validation_pb2_grpc
 
+import fastcsv
 from stewardd.errors import InvalidRequest, UploadIncomplete
 from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message, schema_message
@@ -33,13 +33,17 @@ MAX_SOURCE_FILE = 1024
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     """Translates; what a batch is and when it exists is said in validation/."""
 
-    def __init__(self, batches: Batches, catalog: BatchCatalog, registry: Registry, idle_timeout_s: float) -> None:
+    def __init__(
+        self, batches: Batches, catalog: BatchCatalog, registry: Registry, idle_timeout_s: float
+    ) -> None:
         self._batches = batches
         self._catalog = catalog
         self._registry = registry
         self._idle_timeout_s = idle_timeout_s
 
-    async def ValidateBatch(self, request_iterator: AsyncIterator[Request], context: Context) -> AsyncIterator[Response]:
+    async def ValidateBatch(
+        self, request_iterator: AsyncIterator[Request], context: Context
+    ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
         messages = _Messages(request_iterator, self._idle_timeout_s)
         work = await self._batches.begin(_batch_request(await messages.open()))
@@ -61,7 +65,9 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
             # Also when the client is gone: nothing of an unpublished batch may stay.
             await asyncio.shield(work.close())
 
-    async def GetBatch(self, request: validation_pb2.GetBatchRequest, context: Context) -> validation_pb2.Batch:
+    async def GetBatch(
+        self, request: validation_pb2.GetBatchRequest, context: Context
+    ) -> validation_pb2.Batch:
         """Returns one batch."""
         return batch_message(await self._catalog.get(names.parse_uuid("batches", request.name)))
 
@@ -71,7 +77,8 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         """Returns a page of batches, newest first."""
         page = await self._catalog.list(page_size_of(request.page_size), request.page_token)
         return validation_pb2.ListBatchesResponse(
-            batches=[batch_message(manifest) for manifest in page.items], next_page_token=page.next_page_token
+            batches=[batch_message(manifest) for manifest in page.items],
+            next_page_token=page.next_page_token,
         )
 
     async def DownloadBatchFile(
@@ -84,7 +91,9 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         async for data in self._catalog.read_file(batch_id, file, request.offset_bytes):
             yield validation_pb2.DownloadBatchFileResponse(data=data)
 
-    async def GetSchema(self, request: validation_pb2.GetSchemaRequest, context: Context) -> validation_pb2.Schema:
+    async def GetSchema(
+        self, request: validation_pb2.GetSchemaRequest, context: Context
+    ) -> validation_pb2.Schema:
         """Returns one version of a schema, with its document."""
         schema = self._registry.get(*names.parse_schema(request.name))
         return schema_message(schema, self._registry.document(schema.name, schema.version))
@@ -100,7 +109,8 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         schemas = self._registry.all()
         following = str(first + size) if first + size < len(schemas) else ""
         return validation_pb2.ListSchemasResponse(
-            schemas=[schema_message(schema) for schema in schemas[first : first + size]], next_page_token=following
+            schemas=[schema_message(schema) for schema in schemas[first : first + size]],
+            next_page_token=following,
         )
 
     async def DetectSchema(
@@ -139,7 +149,9 @@ class _Messages:
         if kind == "commit":
             self.commit = message.commit
             return None
-        raise InvalidRequest(f"{kind or 'an empty message'} does not belong here", field=kind or "message")
+        raise InvalidRequest(
+            f"{kind or 'an empty message'} does not belong here", field=kind or "message"
+        )
 
     async def _next(self) -> Request:
         try:
@@ -199,9 +211,13 @@ def _progress(work: Work) -> Response.Progress:
 
 def _batch_request(message: Request.Open) -> BatchRequest:
     if len(message.request_id) > MAX_REQUEST_ID:
-        raise InvalidRequest(f"request_id is longer than {MAX_REQUEST_ID} characters", field="open.request_id")
+        raise InvalidRequest(
+            f"request_id is longer than {MAX_REQUEST_ID} characters", field="open.request_id"
+        )
     if len(message.source_file) > MAX_SOURCE_FILE:
-        raise InvalidRequest(f"source_file is longer than {MAX_SOURCE_FILE} characters", field="open.source_file")
+        raise InvalidRequest(
+            f"source_file is longer than {MAX_SOURCE_FILE} characters", field="open.source_file"
+        )
     source = message.WhichOneof("source")
     if source is None:
         raise InvalidRequest("neither upload nor uri is given", field="open.source")
@@ -209,7 +225,9 @@ def _batch_request(message: Request.Open) -> BatchRequest:
     if options.delimiter not in ("", ",", ";", "\t", "|"):
         raise InvalidRequest("delimiter is not one of , ; tab |", field="open.options.delimiter")
     return BatchRequest(
-        schema=names.parse_schema_id(message.schema, field="open.schema") if message.schema else None,
+        schema=names.parse_schema_id(message.schema, field="open.schema")
+        if message.schema
+        else None,
         schema_version=message.schema_version or None,
         request_id=message.request_id,
         source_file=message.source_file,

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import fastcsv
-
 from stewardd.errors import ConfigurationError, HeaderRefused, SchemaNotFound, UnknownSchema
 from stewardd.schemas.names import NAME, VERSION, SchemaKey
 
@@ -23,7 +22,9 @@ class Registry:
     """Compiled row schemas by name and version. Immutable."""
 
     def __init__(self, schemas: Iterable[tuple[fastcsv.Schema, str]]) -> None:
-        by_key = {SchemaKey(schema.name, schema.version): (schema, text) for schema, text in schemas}
+        by_key = {
+            SchemaKey(schema.name, schema.version): (schema, text) for schema, text in schemas
+        }
         self._by_key = {key: by_key[key] for key in sorted(by_key, key=lambda key: key.order)}
 
     @classmethod
@@ -36,7 +37,9 @@ class Registry:
             for path in sorted((folder / ROW_KIND).glob("*/*.json")):
                 key = SchemaKey(path.parent.name, path.stem)
                 if not NAME.fullmatch(key.name) or not VERSION.fullmatch(key.version):
-                    raise ConfigurationError(f"{path}: a schema stands in <name>/<major>.<minor>.json")
+                    raise ConfigurationError(
+                        f"{path}: a schema stands in <name>/<major>.<minor>.json"
+                    )
                 if key in found:
                     raise ConfigurationError(f"{path}: {key} stands in {found[key]} already")
                 found[key] = path
@@ -55,14 +58,18 @@ class Registry:
         return [schema for schema, _ in self._by_key.values()]
 
     def candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
-        """Returns the schemas that a caller's pins leave for a header to fit. Raises UnknownSchema where none is left."""
+        """Returns the schemas that a caller's pins leave for a header to fit. Raises UnknownSchema for none."""
         fitting = [
-            schema for schema in self.all() if name in (None, schema.name) and version in (None, schema.version)
+            schema
+            for schema in self.all()
+            if name in (None, schema.name) and version in (None, schema.version)
         ]
         if not fitting:
             wanted = "/".join(part for part in (name, version) if part)
             known = ", ".join(str(key) for key in self._by_key)
-            raise UnknownSchema(f"no schema {wanted}", hint=f"this daemon knows {known}", field="open.schema")
+            raise UnknownSchema(
+                f"no schema {wanted}", hint=f"this daemon knows {known}", field="open.schema"
+            )
         return fitting
 
     def detect(self, header: Sequence[str]) -> fastcsv.Schema:
@@ -70,7 +77,9 @@ class Registry:
         try:
             return fastcsv.detect(self.all(), list(header))
         except fastcsv.HeaderError as error:
-            raise HeaderRefused(str(error), hint=error.hint, metadata=header_facts(error)) from error
+            raise HeaderRefused(
+                str(error), hint=error.hint, metadata=header_facts(error)
+            ) from error
 
     def _find(self, name: str, version: str | None) -> tuple[fastcsv.Schema, str]:
         keys = [key for key in self._by_key if key.name == name and version in (None, key.version)]

@@ -62,10 +62,12 @@ class BatchCatalog:
         return Located(f"{folder_of(KIND, batch_id)}/{file}", found.size_bytes)
 
     async def read_file(self, batch_id: str, file: str, offset: int) -> AsyncIterator[bytes]:
-        """Streams a file of a batch from an offset on. Raises BatchNotFound, InvalidRequest for an offset past its end."""
+        """Streams a file of a batch from an offset on. Raises BatchNotFound, InvalidRequest past its end."""
         located = await self.locate(batch_id, file)
         if offset > located.size_bytes:
-            raise InvalidRequest(f"{file} has only {located.size_bytes} bytes", field="offset_bytes")
+            raise InvalidRequest(
+                f"{file} has only {located.size_bytes} bytes", field="offset_bytes"
+            )
         if offset == located.size_bytes:
             return
         async for data in self._store.read(located.key, offset=offset, chunk_bytes=READ_BYTES):

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 import fastcsv
-
 from stewardd.errors import InputRefused
 from stewardd.validation.refusals import refusals
 
@@ -48,7 +47,9 @@ class ReadOptions:
 class Draft:
     """The engine at work on one file. Not safe for two callers at once."""
 
-    def __init__(self, validator: fastcsv.Validator, folder: Path, executor: Executor, bounds: Bounds) -> None:
+    def __init__(
+        self, validator: fastcsv.Validator, folder: Path, executor: Executor, bounds: Bounds
+    ) -> None:
         self._validator = validator
         self._folder = folder
         self._executor = executor
@@ -125,7 +126,9 @@ class Draft:
                 hint="split the file, or raise `validation.max_upload_bytes`",
             )
         await self.settle()
-        self._pending = asyncio.get_running_loop().run_in_executor(self._executor, self._validator.feed, data)
+        self._pending = asyncio.get_running_loop().run_in_executor(
+            self._executor, self._validator.feed, data
+        )
 
     async def settle(self) -> None:
         """Waits for the chunk in flight. Raises what was wrong with it."""
@@ -156,4 +159,6 @@ class Draft:
     async def on_thread(self, work: Callable[[*P], T], *arguments: *P) -> T:
         """Runs blocking work beside the event loop."""
         with refusals():
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, work, *arguments
+            )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import fastcsv
-
 from stewardd.errors import Failed, HeaderRefused, InputRefused, StorageFull
 from stewardd.schemas.registry import header_facts
 

@@ -37,7 +37,12 @@ def _path_of(uri: str) -> Path:
         parts = urlsplit(uri)
     except ValueError:
         raise UriRefused("the uri cannot be parsed", field=FIELD) from None
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+    if (
+        parts.scheme != "file"
+        or parts.netloc not in ("", "localhost")
+        or parts.query
+        or parts.fragment
+    ):
         raise UriRefused("the uri is not of the form file:///path", field=FIELD)
     text = unquote(parts.path, errors="surrogateescape")
     path = Path(text)
@@ -59,7 +64,9 @@ def _walk(root: Path, parts: Sequence[str]) -> int:
         # O_NONBLOCK: a named pipe must be refused, not waited for.
         file = _open_below(folder, parts[-1], flags | os.O_NONBLOCK)
     except OSError as error:
-        raise UriRefused(f"the uri's file cannot be opened: {os.strerror(error.errno or 0).lower()}", field=FIELD) from None
+        raise UriRefused(
+            f"the uri's file cannot be opened: {os.strerror(error.errno or 0).lower()}", field=FIELD
+        ) from None
     os.close(folder)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-import fastcsv
 import google_crc32c
 
+import fastcsv
 from stewardd.errors import InputRefused, RequestIdReused, StewardError, UploadIncomplete
 from stewardd.repository.claims import Claim
 from stewardd.repository.lease import WriterLease
@@ -110,20 +110,25 @@ class NewBatch:
 
     @property
     def schema(self) -> fastcsv.Schema | None:
+        """See Work.schema."""
         return self.draft.schema
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
+        """See Work.unknown_columns."""
         return self.draft.unknown_columns
 
     @property
     def progress(self) -> fastcsv.Progress:
+        """See Work.progress."""
         return self.draft.progress
 
     async def feed(self, data: bytes) -> None:
+        """See Work.feed."""
         await self.draft.feed(data)
 
     async def read_uri(self) -> AsyncIterator[None]:
+        """See Work.read_uri."""
         if self.file is None:
             return
         before = os.fstat(self.file)
@@ -137,6 +142,7 @@ class NewBatch:
             )
 
     async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
+        """See Work.commit."""
         await self.draft.settle()
         if self.is_upload or size_bytes:
             came = self.draft.progress
@@ -163,6 +169,7 @@ class NewBatch:
         return manifest
 
     async def close(self) -> None:
+        """See Work.close."""
         await self.undo.aclose()
 
     async def give_up_claim(self) -> None:
@@ -220,25 +227,31 @@ class Replay:
 
     @property
     def schema(self) -> fastcsv.Schema | None:
+        """See Work.schema."""
         return self._registry.get(self._manifest.schema, self._manifest.schema_version)
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
+        """See Work.unknown_columns."""
         return self._manifest.unknown_columns
 
     @property
     def progress(self) -> BatchManifest:
+        """See Work.progress."""
         return self._manifest
 
     async def feed(self, data: bytes) -> None:
+        """See Work.feed."""
         self._size_bytes += len(data)
         self._crc32c.update(data)
 
     async def read_uri(self) -> AsyncIterator[None]:
+        """See Work.read_uri."""
         for _ in ():
             yield
 
     async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
+        """See Work.commit."""
         if self.is_upload:
             checksum = int.from_bytes(self._crc32c.digest(), "big")
             compare(self._size_bytes, checksum, size_bytes, crc32c)
@@ -249,6 +262,7 @@ class Replay:
         return self._manifest
 
     async def close(self) -> None:
+        """See Work.close."""
         await self._undo.aclose()
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
 from stewardd.errors import ConfigurationError, ToolFailed
 from stewardd.postgres.binaries import wheel_folder
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer

@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-
 from stewardd.errors import DatabaseDown, DatabaseRefused
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.probe import probe

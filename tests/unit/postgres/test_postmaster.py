@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from stewardd.postgres.postmaster import live_postmaster, read_postmaster_file, remove_if_stale
 
 pytestmark = pytest.mark.skipif(

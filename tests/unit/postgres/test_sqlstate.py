@@ -5,7 +5,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg import errors, pq
-
 from stewardd.postgres.sqlstate import Verdict, judge_connected, judge_connecting, judge_sqlstate
 
 

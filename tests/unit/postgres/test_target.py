@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from stewardd.errors import ConfigurationError
 from stewardd.postgres.target import DatabaseTarget
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from stewardd.errors import ToolMissing
 from stewardd.postgres.binaries import parse_version
 from stewardd.postgres.tools import ClientTools, Origin, choose_tools
