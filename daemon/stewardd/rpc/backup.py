@@ -10,7 +10,7 @@ from steward.v1 import backup_pb2, backup_pb2_grpc
 
 from stewardd.backup.backups import Backups
 from stewardd.errors import InvalidRequest
-from stewardd.operations.starter import Starter
+from stewardd.operations.backups import BackupStarter
 from stewardd.rpc import names
 from stewardd.rpc.operation_messages import backup_message, operation_message
 from stewardd.rpc.pages import page_size_of
@@ -23,7 +23,7 @@ MAX_DESCRIPTION = 256
 class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     """Translates; what a backup is and when it exists is said in backup/."""
 
-    def __init__(self, backups: Backups, starter: Starter) -> None:
+    def __init__(self, backups: Backups, starter: BackupStarter) -> None:
         self._backups = backups
         self._starter = starter
 
@@ -39,7 +39,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             raise InvalidRequest(
                 f"description is longer than {MAX_DESCRIPTION} characters", field="description"
             )
-        state = await self._starter.create_backup(
+        state = await self._starter.start(
             request.database, request.description, request.request_id
         )
         return operation_message(state)
