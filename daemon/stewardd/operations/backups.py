@@ -53,8 +53,23 @@ class BackupStarter:
         backup_id = uuid7()
 
         async def run(handle: Handle) -> dict[str, Any]:
-            manifest = await self._backups.create(database, description, handle, backup_id)
+            manifest = await self._backups.create(
+                database, description, _BackupHandle(handle), backup_id
+            )
             return manifest.to_document()
 
         metadata = {"backup": backup_id, "database": database, "phase": "QUEUED"}
         return await self._operations.start(KIND, metadata, run, operation_id=operation_id)
+
+
+class _BackupHandle:
+    """An operation's handle, as the making of a backup wants it."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+        self.report = handle.report
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked for the operation's end."""
+        return self._handle.cancelled.is_set()
