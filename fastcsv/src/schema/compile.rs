@@ -15,8 +15,10 @@ use crate::rules;
 use crate::rules::decimal::{Decimal, Divisor, Limit};
 
 /// Keywords that assert nothing. Unknown `x-…` keywords assert nothing either.
-const ANNOTATIONS: [&str; 9] = [
+const ANNOTATIONS: [&str; 11] = [
     "$comment",
+    "$defs",
+    "$schema",
     "contentSchema",
     "default",
     "deprecated",

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
 use super::pattern;
-use crate::rules::decimal::Decimal;
+use crate::rules::decimal::{Decimal, Divisor};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -66,7 +66,8 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
     }
     check_numbers(&document, &mut String::new())?;
     walk(&document, &mut |schema, pointer| {
-        check_patterns(schema, pointer, limits)
+        check_patterns(schema, pointer, limits)?;
+        check_divisor(schema, pointer)
     })?;
     Ok(document)
 }
@@ -118,6 +119,26 @@ fn is_too_large(number: &str) -> bool {
     number.len() > NUMBER_BYTES
         || exponent.trim_start_matches(['+', '-', '0']).len() > EXPONENT_DIGITS
         || Decimal::parse(number).is_none()
+}
+
+/// A `multipleOf` is short enough to divide by exactly. The metaschema has made it positive.
+fn check_divisor(schema: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
+    match schema.get("multipleOf") {
+        Some(Value::Number(number))
+            if Decimal::parse(number.as_str())
+                .and_then(|it| Divisor::of(&it))
+                .is_none() =>
+        {
+            let pointer = format!("{pointer}/multipleOf");
+            let detail = "the number has over 18 significant digits";
+            Err(SchemaError::new(
+                SchemaReason::NumberTooLarge,
+                &pointer,
+                detail,
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_patterns(
@@ -233,6 +254,12 @@ mod tests {
             assert_eq!(error.reason, SchemaReason::NumberTooLarge);
             assert_eq!(error.pointer, "/properties/a/maximum");
         }
+        let divisor = r#"{"multipleOf": 0.1234567890123456789}"#;
+        let error = parse(divisor.as_bytes(), &SchemaLimits::default()).unwrap_err();
+        assert_eq!(
+            (error.reason, error.pointer.as_str()),
+            (SchemaReason::NumberTooLarge, "/multipleOf")
+        );
         assert!(parse(number("1e400").as_bytes(), &SchemaLimits::default()).is_ok());
     }
 

@@ -22,8 +22,10 @@ mod reading;
 mod residue;
 mod row;
 mod scalar;
+mod value;
 
 pub use error::{HeaderMismatch, HeaderReason, SchemaError, SchemaReason};
 pub use header::{clean, detect};
 pub use limits::SchemaLimits;
 pub use row::{BoundSchema, Column, RowSchema, Violation};
+pub use value::ValueSchema;

@@ -115,7 +115,7 @@ impl Residue {
 /// Whether a keyword at the root is judged by the columns' checks, or asserts nothing.
 fn is_covered((keyword, value): (&String, &Value)) -> bool {
     match keyword.as_str() {
-        "$schema" | "$id" | "$defs" | "properties" | "required" | "type" => true,
+        "$id" | "properties" | "required" | "type" => true,
         "additionalProperties" | "unevaluatedProperties" => value == &Value::Bool(true),
         keyword => is_annotation(keyword),
     }
