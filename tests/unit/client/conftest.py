@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from steward_client import AsyncClient, Client, RetryPolicy
 
 from tests.unit.client.contract_server import ContractServer
+from tests.unit.client.shells import Shells
 
 Steward = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = RetryPolicy(attempts=5, initial_delay_s=0.01, max_delay_s=0.05)
@@ -81,3 +83,17 @@ def steward(environment: dict[str, str], tmp_path: Path) -> Steward:
         )
 
     return run
+
+
+@pytest.fixture(params=["plain", "asyncio"])
+def shells(request: pytest.FixtureRequest) -> Iterator[Shells]:
+    """Makes clients: the plain ones, then the asyncio ones."""
+    made = Shells(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def both(shells: Shells, server: ContractServer) -> Any:
+    """The plain client, then the asyncio one, on the server."""
+    return shells(server.address)

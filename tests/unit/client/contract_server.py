@@ -36,6 +36,10 @@ Response = validation_pb2.ValidateBatchResponse
 Fault = Callable[["Call"], None]
 
 
+def _succeed(call: Call) -> None:
+    """What a call does that no fault waits for."""
+
+
 class Call:
     """What a fault may look at and act on."""
 
@@ -88,7 +92,7 @@ class ContractServer(
     backup_pb2_grpc.BackupServiceServicer,
     system_pb2_grpc.SystemServiceServicer,
     operation_pb2_grpc.OperationServiceServicer,
-    operations_pb2_grpc.OperationsServicer,
+    operations_pb2_grpc.OperationsServicer,  # type: ignore[misc]  # google.longrunning has no types
 ):
     """`with ContractServer() as server:` serves at `server.address`."""
 
@@ -142,41 +146,53 @@ class ContractServer(
 
     def ValidateBatch(self, request_iterator, context) -> Iterator[Response]:
         call = self._enter("ValidateBatch", context)
-        fault = self.faults["ValidateBatch"].popleft() if self.faults["ValidateBatch"] else None
+        on_chunk, on_commit, on_published = (
+            self.faults[each].popleft() if self.faults[each] else _succeed
+            for each in ("ValidateBatch", "Commit", "Published")
+        )
         opened = next(request_iterator).open
         self.opens.append(opened)
-        data, committed, accepted = b"", None, False
-        context.add_callback(lambda: None if committed else self.cancelled.set())
+        finished = threading.Event()
+
+        def ended() -> None:
+            if not finished.is_set():
+                self.cancelled.set()
+
+        context.add_callback(ended)
+        data, committed, accepted = bytearray(), [], False
         for message in request_iterator:
-            kind = message.WhichOneof("message")
-            if kind == "commit":
-                committed = message.commit
+            if message.WhichOneof("message") == "commit":
+                committed.append(message.commit)
                 break
             data += message.chunk.data
             self.received_bytes = call.received_bytes = len(data)
-            if fault is not None:
-                fault(call)
+            on_chunk(call)
             if not accepted and b"\n" in data:
                 accepted = True
-                yield self._accepted(context, opened, data)
-                yield Response(
-                    progress=Response.Progress(size_bytes=len(data), total_rows=data.count(b"\n"))
-                )
-        if committed is None:
+                yield self._accepted(context, opened, bytes(data))
+                progress = Response.Progress(size_bytes=len(data), total_rows=data.count(b"\n"))
+                yield Response(progress=progress)
+        if not committed:
             refuse(context, "ABORTED", "UPLOAD_INCOMPLETE", "the stream ended without Commit")
-        if fault is not None:
-            fault(call)
+        on_commit(call)
+        content = bytes(data)
         if opened.WhichOneof("source") == "uri":
-            data = b"id,rating\nuri,0.5\n"
-        elif (committed.size_bytes, committed.crc32c) != (len(data), google_crc32c.value(data)):
+            content = b"id,rating\nuri,0.5\n"
+        elif (committed[0].size_bytes, committed[0].crc32c) != (
+            len(data),
+            google_crc32c.value(content),
+        ):
             refuse(context, "ABORTED", "UPLOAD_INCOMPLETE", "size or checksum differ")
-        if not data:
+        if not content:
             refuse(
                 context, "INVALID_ARGUMENT", "INPUT_REFUSED", "the file is empty", "send a CSV file"
             )
         if not accepted:
-            yield self._accepted(context, opened, data)
-        yield Response(summary=Response.Summary(batch=self._publish(opened, data)))
+            yield self._accepted(context, opened, content)
+        batch = self._publish(opened, content)
+        on_published(call)
+        finished.set()
+        yield Response(summary=Response.Summary(batch=batch))
 
     def _accepted(self, context, opened, data: bytes) -> Response:
         header = next(csv.reader([data.split(b"\n", 1)[0].decode()]))

@@ -32,6 +32,7 @@ from steward_client.retry import Attempts, Deadline, RetryPolicy
 from steward_client.schemas import Detection, Schema
 from steward_client.shell import LONGEST_WAIT_S, WAIT_PAUSE_S, Shell, watch_broken
 from steward_client.upload import FileSource, Judging, Source, Upload
+from steward_client.verdict import Verdict
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
@@ -121,7 +122,8 @@ class AsyncClient(Shell):
         batch, file = calls.split_file_name(name)
         described = (await self.get_batch(batch, timeout_s=self._short(None))).file(file)
         attempts = self._attempts(deadline)
-        with await asyncio.to_thread(Download(described, path, progress).__enter__) as download:
+        opened = await asyncio.to_thread(Download(described, path, progress).open)
+        with contextlib.closing(opened) as download:
             while not download.is_complete:
                 await self._fetch(described.name, download, attempts, deadline)
             return str(await asyncio.to_thread(download.publish))
@@ -286,6 +288,7 @@ class AsyncClient(Shell):
             pb.ValidateBatchResponse.FromString,
         )
         answers = method(timeout=timeout_s, compression=grpc.Compression.NoCompression)
+        verdict = Verdict(answers)
         writing = asyncio.create_task(self._write(upload, answers))
         batch = None
         try:
@@ -294,7 +297,7 @@ class AsyncClient(Shell):
         except grpc.RpcError as error:
             if upload.read_error is not None:
                 raise upload.read_error from None
-            raise status.from_rpc(error, self.target) from None
+            raise status.from_rpc(await verdict.of(error), self.target) from None
         finally:
             answers.cancel()
             writing.cancel()

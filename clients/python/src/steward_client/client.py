@@ -130,7 +130,7 @@ class Client(Shell):
         batch, file = calls.split_file_name(name)
         described = self.get_batch(batch, timeout_s=self._short(None)).file(file)
         attempts = self._attempts(deadline)
-        with Download(described, path, progress) as download:
+        with contextlib.closing(Download(described, path, progress).open()) as download:
             while not download.is_complete:
                 self._fetch(described.name, download, attempts, deadline)
             return str(download.publish())

@@ -11,7 +11,6 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import google_crc32c
@@ -32,7 +31,7 @@ OnDownloaded = Callable[[int, int], None]
 
 
 class Download:
-    """A context: what it leaves behind on failure is a part file to go on from."""
+    """Between `open` and `close`, bytes are taken in order; `publish` gives them their name."""
 
     def __init__(
         self, file: BatchFile, path: str | os.PathLike[str], progress: OnDownloaded | None = None
@@ -49,7 +48,8 @@ class Download:
         self.offset_bytes = 0
         self._was_resumed = False
 
-    def __enter__(self) -> Self:
+    def open(self) -> Self:
+        """Opens the part file and takes in what is there. Raises OSError, Conflict / DOWNLOAD_IN_PROGRESS."""
         with contextlib.ExitStack() as undo:
             self._part = undo.enter_context(self._part_path.open("a+b"))
             self._lock()
@@ -57,12 +57,8 @@ class Download:
             undo.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes the part file; it stays, to go on from, unless it was published."""
         self._part.close()
 
     @property

@@ -94,9 +94,15 @@ class Source:
                 pass
 
     def chunks(self) -> Iterator[bytes]:
-        """Yields the bytes from the beginning, each piece full but the last, so that a slow pipe costs few messages."""
+        """Yields the bytes from the beginning.
+
+        The first piece is what can be had at once, so that the header is judged also while a slow pipe still trickles;
+        the others are full but for the last, so that such a pipe costs few messages.
+        """
         with self._open() as file:
-            while chunk := _read_full(file):
+            if chunk := _read(file, CHUNK_BYTES):
+                yield chunk
+            while chunk and (chunk := _read_full(file)):
                 yield chunk
 
     def _open(self) -> AbstractContextManager[Readable]:
