@@ -12,7 +12,8 @@
     ├── Conflict                another call is at the same thing
     │   ├── RequestInProgress   the same request_id is being served now
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
-    │   └── LeaseLost           this writer was given up for dead; nothing was published
+    │   ├── LeaseLost           this writer was given up for dead; nothing was published
+    │   └── OperationAbandoned  the daemon that was at it is gone
     ├── NotNow                  the state forbids it
     │   ├── DatabaseRefused     the database answers, and won't have us
     │   └── Cancelled           somebody asked for it
@@ -184,6 +185,13 @@ class LeaseLost(Conflict):
 
     reason = "LEASE_LOST"
     hint = "check that the daemon reaches the repository, and begin again"
+
+
+class OperationAbandoned(Conflict):
+    """The daemon that was at this operation is gone, and it was not done."""
+
+    reason = "OPERATION_ABANDONED"
+    hint = "start it again"
 
 
 class NotNow(StewardError):

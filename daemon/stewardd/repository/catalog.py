@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +95,7 @@ class Catalog:
                     return Page(found, _token(last, bound))
         return Page(found, "")
 
-    async def newest_first(self, *, before: str | None = None) -> AsyncIterator[Entry]:
+    async def newest_first(self, *, before: str | None = None) -> AsyncGenerator[Entry, None]:
         """Everything that is older than the id `before`, or all, as it is when it is come to. Corrupt."""
         for day in reversed(await self._store.folders(self._kind)):
             if before is not None and day > day_of(before):

@@ -41,4 +41,4 @@ def field(document: Mapping[str, Any], name: str, key: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """A moment as RFC 3339 in UTC, with its offset; `datetime.fromisoformat` reads it."""
-    return moment.isoformat(timespec="milliseconds")
+    return moment.isoformat(timespec="microseconds")

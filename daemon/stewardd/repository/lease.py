@@ -20,16 +20,15 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import structlog
-
 from stewardd.errors import LeaseLost, ObjectExists, StewardError
 from stewardd.repository import document
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.identity import Identity
 from stewardd.repository.standing import ROOT, LeaseRef, Standing, read_standing
 from stewardd.repository.store import Store
+from stewardd.telemetry import logger
 
-_log = structlog.get_logger(__name__)
+_log = logger("repository")
 
 
 def boottime() -> float:

@@ -17,8 +17,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from stewardd.errors import (
     LeaseLost,
     ObjectExists,
@@ -32,6 +30,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.standing import LeaseRef
 from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.telemetry import logger
 
 MANIFEST = "manifest.json"
 FENCE = b""
@@ -39,7 +38,7 @@ FENCE = b""
 PUBLISH = "publish"
 WITHDRAW = "withdraw"
 
-_log = structlog.get_logger(__name__)
+_log = logger("repository")
 
 
 def manifest_key(kind: str, identifier: str) -> str:

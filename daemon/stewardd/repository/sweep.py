@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
 from stewardd.errors import ObjectNotFound
 from stewardd.repository import document
 from stewardd.repository.identifiers import created_at, folder_of, is_id
@@ -27,8 +25,9 @@ from stewardd.repository.publication import (
 )
 from stewardd.repository.standing import LeaseRef, Standing, leases
 from stewardd.repository.store import Store
+from stewardd.telemetry import logger
 
-_log = structlog.get_logger(__name__)
+_log = logger("repository")
 
 
 @dataclass(frozen=True, slots=True)

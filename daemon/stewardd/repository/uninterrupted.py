@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-import structlog
+from stewardd.telemetry import logger
 
-_log = structlog.get_logger(__name__)
+_log = logger("repository")
 _Result = TypeVar("_Result")
 
 

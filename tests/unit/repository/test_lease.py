@@ -14,6 +14,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import publish
 from stewardd.repository.standing import Heartbeat, LeaseRef, Standing, judge
+from stewardd.repository.store import ObjectMeta
 
 Acquire = Callable[..., Awaitable[WriterLease]]
 
@@ -121,7 +122,7 @@ async def test_a_heartbeat_that_outlasts_the_lease_does_not_keep_it(tmp_path: Pa
     now = 0.0
 
     class Slow(LocalStore):
-        async def head(self, key: str):  # type: ignore[no-untyped-def]
+        async def head(self, key: str) -> ObjectMeta:
             nonlocal now
             now += delay_s
             return await super().head(key)

@@ -1,0 +1,262 @@
+"""The operations of every daemon on the repository: those of this one are run, all can be read, watched and cancelled.
+
+An operation whose owner is dead and that has no result gets one, OPERATION_ABANDONED, from whoever sees it first:
+create-once, so that it and a result that the owner may yet write can never both be believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stewardd.errors import (
+    Cancelled,
+    Exhausted,
+    OperationAbandoned,
+    OperationNotFound,
+    StewardError,
+    Unavailable,
+)
+from stewardd.operations.ledger import Ledger, request_of
+from stewardd.operations.running import Pace, Running, Work
+from stewardd.operations.state import Failure, OperationState, Request, Result, fold
+from stewardd.repository.identifiers import uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.standing import LeaseRef, Standing, leases
+from stewardd.repository.store import Store
+from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.telemetry import logger
+
+_log = logger("operations")
+
+_READ_AT_ONCE = 16
+
+Identifiers = list[str]  # inside a class with a method `list`, that word no longer means the type
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPage:
+    """Some operations, newest first, and the token of the page after; "" after the last."""
+
+    items: list[OperationState]
+    next_page_token: str
+
+
+class Operations:
+    """Starts, finds and ends operations. At most `max_running` run at once here, and `max_queued` wait for it."""
+
+    def __init__(
+        self,
+        store: Store,
+        lease: WriterLease,
+        *,
+        max_running: int = 2,
+        max_queued: int = 100,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        watch_interval_s: float = 0.5,
+        poll_s: float = 1.0,
+        pace: Pace = Pace(),  # noqa: B008  # frozen
+    ) -> None:
+        self._store = store
+        self._ledger = Ledger(store)
+        self._lease = lease
+        self._most = max_running + max_queued
+        self._slots = asyncio.Semaphore(max_running)
+        self._clock = clock
+        self._watch_interval_s = watch_interval_s
+        self._poll_s = poll_s
+        self._pace = pace
+        self._running: dict[str, Running] = {}
+        self._attendants: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def new_id(self) -> str:
+        """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
+        return uuid7(lambda: self._clock().timestamp())
+
+    async def start(
+        self,
+        kind: str,
+        metadata: Mapping[str, Any],
+        run: Work,
+        *,
+        operation_id: str | None = None,
+    ) -> OperationState:
+        """Starts an operation; it exists, durably, on return, and its work runs when there is a slot for it.
+
+        Exhausted, Unavailable while the daemon stops, LeaseLost, StorageFull, RepositoryDown.
+        """
+        if self._closing:
+            raise Unavailable("the daemon is stopping and starts nothing any more")
+        if len(self._running) >= self._most:
+            raise Exhausted(
+                f"{self._most} operations are running or waiting to run",
+                hint="wait for one to end, or cancel one",
+            )
+        identifier = operation_id or self.new_id()
+        request = Request(kind, dict(metadata), self._lease.ref, self._clock())
+        running = Running(
+            identifier,
+            request,
+            ledger=self._ledger,
+            lease=self._lease,
+            clock=self._clock,
+            pace=self._pace,
+        )
+        # A caller that goes away meanwhile leaves an operation that runs, not one that exists and does not.
+        await uninterrupted(self._begin(running, run))
+        _log.info("operation started", operation=identifier, kind=kind)
+        return running.state
+
+    async def get(self, identifier: str) -> OperationState:
+        """An operation as it is now, of whichever daemon. OperationNotFound, RepositoryDown."""
+        running = self._running.get(identifier)
+        if running is not None:
+            return running.state
+        return await self._read(identifier, await self._ledger.request(identifier))
+
+    async def list(self, *, page_size: int, page_token: str = "") -> OperationPage:
+        """A page of operations, newest first. InvalidRequest for a token of another listing."""
+        page = await self._ledger.catalog.page(page_size=page_size, page_token=page_token)
+        items = []
+        for start in range(0, len(page.entries), _READ_AT_ONCE):
+            some = page.entries[start : start + _READ_AT_ONCE]
+            reads = (self._entry(each.identifier, each.manifest) for each in some)
+            items.extend(await asyncio.gather(*reads))
+        return OperationPage(items, page.next_page_token)
+
+    async def wait(self, identifier: str, timeout_s: float) -> OperationState:
+        """An operation when it is done, or as it is when the time is over. OperationNotFound."""
+        state = await self.get(identifier)
+        try:
+            async with asyncio.timeout(timeout_s), aclosing(self._watch(identifier)) as states:
+                async for each in states:
+                    state = each
+        except TimeoutError:
+            pass
+        return state
+
+    def watch(self, identifier: str) -> AsyncIterator[OperationState]:
+        """An operation at once, then when it has changed, until it is done. OperationNotFound."""
+        return self._watch(identifier)
+
+    async def cancel(self, identifier: str) -> None:
+        """Asks for an operation to be cancelled; its owner hears of it within seconds. OperationNotFound."""
+        running = self._running.get(identifier)
+        if running is not None:
+            running.cancel(Cancelled("somebody asked for it to be cancelled"))
+        elif not (await self.get(identifier)).done:
+            await self._ledger.ask_to_cancel(identifier, self._clock())
+
+    async def sweep(self) -> Identifiers:
+        """Ends the operations that the dead left; says which."""
+        swept: Identifiers = []
+        async for owner in leases(self._store):
+            ours = (
+                self._lease.valid and owner == self._lease.ref
+            )  # of those, what could not be begun
+            if ours or await self._lease.standing(owner) is not Standing.ALIVE:
+                swept += [each async for each in self._sweep_lease(owner)]
+        return swept
+
+    async def close(self, grace_s: float = 10) -> None:
+        """Cancels what runs, and waits until its results are written, or `grace_s`; starts nothing any more."""
+        self._closing = True
+        for running in self._running.values():
+            running.cancel(Cancelled("the daemon is stopping"))
+        if not self._attendants:
+            return
+        _, pending = await asyncio.wait(self._attendants, timeout=grace_s)
+        for attendant in pending:
+            attendant.cancel()
+        if pending:
+            _log.warning("operations left to the sweep", operations=sorted(self._running))
+            await asyncio.wait(pending)
+
+    async def _begin(self, running: Running, run: Work) -> None:
+        self._running[running.identifier] = running
+        try:
+            await running.open()
+        except BaseException:
+            del self._running[running.identifier]
+            raise
+        if self._closing:
+            running.cancel(Cancelled("the daemon is stopping"))
+        attendant = asyncio.create_task(self._attend(running, run))
+        self._attendants.add(attendant)
+        attendant.add_done_callback(self._attendants.discard)
+
+    async def _attend(self, running: Running, run: Work) -> None:
+        try:
+            await running.attend(run, self._slots)
+        finally:
+            del self._running[running.identifier]
+        state = running.state
+        _log.info(
+            "operation done",
+            operation=state.id,
+            kind=state.kind,
+            reason=state.error.reason if state.error else None,
+        )
+
+    async def _watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
+        running: Running | None = None
+        last: OperationState | None = None
+        while True:
+            running = self._running.get(identifier, running)
+            if running is not None and running.left:
+                running = None  # the daemon is stopping, and could not write its result
+            changed = running.changed if running is not None else None
+            state = running.state if running is not None else await self.get(identifier)
+            if state != last:
+                yield state
+                last = state
+            if state.done:
+                return
+            if changed is None:
+                await asyncio.sleep(self._poll_s)
+            else:
+                await asyncio.sleep(self._watch_interval_s)
+                await changed.wait()
+
+    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState:
+        running = self._running.get(identifier)
+        if running is not None:
+            return running.state
+        return await self._read(identifier, request_of(manifest, identifier))
+
+    async def _read(self, identifier: str, request: Request) -> OperationState:
+        """Reads an operation that is not ours; the dead one's is ended by being read."""
+        result = await self._ledger.result(identifier)
+        # Before the standing is asked for: an owner that ends well writes its result, and only then ends its lease.
+        if result is None and await self._lease.standing(request.owner) is not Standing.ALIVE:
+            result = await self._abandon(identifier, request.owner)
+        progress = await self._ledger.progress(identifier)
+        return fold(identifier, request, progress, result)
+
+    async def _abandon(self, identifier: str, owner: LeaseRef) -> Result:
+        error = OperationAbandoned("the daemon that was at this operation is gone")
+        result = Result(self._clock(), {}, None, Failure.of(error))
+        try:
+            return await self._ledger.put_result(identifier, owner, result)
+        except StewardError as failure:
+            _log.warning("result not written", operation=identifier, error=failure.message)
+            return result
+
+    async def _sweep_lease(self, owner: LeaseRef) -> AsyncIterator[str]:
+        async for identifier in self._ledger.marked(owner):
+            if identifier in self._running:
+                continue
+            try:
+                await self._ledger.request(identifier)
+            except OperationNotFound:
+                await self._ledger.unmark(owner, identifier)
+                continue
+            result = await self._abandon(identifier, owner)
+            if result.error is not None and result.error.reason == OperationAbandoned.reason:
+                _log.warning("operation abandoned", operation=identifier)
+                yield identifier
