@@ -78,11 +78,12 @@ class App:
             running.callback(executor.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
+            await operations.sweep()
             backups = Backups(store, lease, targets, self._backup_options())
             self._add_probes(pools, store, backups)
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
-            _in_background(running, self._sweep_on(sweep))
+            _in_background(running, self._sweep_on(sweep, operations))
 
             claims = Claims(store, lease)
             catalog = BatchCatalog(store)
@@ -218,10 +219,11 @@ class App:
         ):
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
-    async def _sweep_on(self, sweep: Sweep) -> None:
+    async def _sweep_on(self, sweep: Sweep, operations: Operations) -> None:
         while True:
             await asyncio.sleep(self._settings.repository.sweep_interval_s)
             try:
+                await operations.sweep()
                 await _sweep(sweep)
             except StewardError as error:
                 log.warning("sweep not finished", error=error.message)

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from stewardd.backup.backups import Backups
+from stewardd.operations.ledger import request_key
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
 from stewardd.operations.state import OperationState
@@ -35,7 +36,14 @@ class BackupStarter:
         if request_id:
             wanted = json.dumps({"database": name, "description": description})
             fingerprint = hashlib.sha256(wanted.encode()).hexdigest()
-            outcome = await self._claims.claim(KIND, request_id, fingerprint)
+            # The operation answers the request from the moment that it exists, whatever becomes of this call.
+            outcome = await self._claims.claim(
+                KIND,
+                request_id,
+                fingerprint,
+                resource=operation_id,
+                manifest_key=request_key(operation_id),
+            )
             if isinstance(outcome, Done):
                 return await self._operations.get(outcome.resource)
             claim = outcome.claim
