@@ -3,8 +3,20 @@
 //! Bytes go in, a report comes out. The core knows no Python and builds, tests and fuzzes without it;
 //! `python` is the only file that names `PyO3`. `unsafe` is refused everywhere but in the SIMD file.
 
+pub mod cells;
+pub mod check;
+pub mod clock;
+pub mod error;
+pub mod frame;
+pub mod header;
+pub mod input;
+pub mod options;
+pub mod output;
 pub mod rules;
 pub mod schema;
+pub mod tally;
+pub mod tokenise;
+pub mod validator;
 
 #[cfg(feature = "python")]
 mod python;

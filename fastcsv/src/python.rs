@@ -1,6 +1,636 @@
-//! The Python boundary: the only file that names `PyO3`.
+//! The Python boundary: the only file that names `PyO3`, and the one place where errors are mapped.
+//!
+//! Bytes, paths and schema text go in, frozen objects come out. Work runs with the interpreter detached; what
+//! may be asked meanwhile (`progress`, `schema`) is a snapshot, so asking never waits for work.
+#![allow(clippy::needless_pass_by_value, reason = "what Python hands over comes by value")]
 
+use crate::error::{Error, InputError as Refused};
+use crate::header::find_schema;
+use crate::options;
+use crate::output::file;
+use crate::output::report;
+use crate::schema::{self, RowSchema, SchemaLimits, clean};
+use crate::validator::{self, Names};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// Between two looks at signals (Ctrl-C) a file is read for so many bytes.
+const SIGNAL_BYTES: usize = 16 << 20;
+
+create_exception!(fastcsv, FastcsvError, PyException, "What fastcsv refuses, or fails at.");
+create_exception!(fastcsv, SchemaError, FastcsvError, "A schema document is refused.");
+create_exception!(fastcsv, InputError, FastcsvError, "An input as a whole is refused.");
+create_exception!(fastcsv, EmptyInputError, InputError, "There is no header.");
+create_exception!(fastcsv, HeaderError, InputError, "The header fits no schema.");
+create_exception!(fastcsv, EncodingError, InputError, "The input is in no encoding that is read.");
+create_exception!(fastcsv, CompressionError, InputError, "The compressed input is damaged.");
+create_exception!(fastcsv, LimitError, InputError, "A bound on the input as a whole was passed.");
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        Python::attach(|py| raise(py, &error).unwrap_or_else(|failed| failed))
+    }
+}
+
+fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let text = error.to_string();
+    let raised = match error {
+        Error::Io(error) => return Ok(os_error(error)),
+        Error::Spent => FastcsvError::new_err(text),
+        Error::Schema(_) => SchemaError::new_err(text),
+        Error::Input(Refused::Empty) => EmptyInputError::new_err(text),
+        Error::Input(Refused::Header(_)) => HeaderError::new_err(text),
+        Error::Input(Refused::Encoding(_)) => EncodingError::new_err(text),
+        Error::Input(Refused::Compression(_)) => CompressionError::new_err(text),
+        Error::Input(Refused::Limit(_)) => LimitError::new_err(text),
+    };
+    let value = raised.value(py);
+    value.setattr("reason", error.reason())?;
+    value.setattr("hint", error.hint())?;
+    if let Error::Input(Refused::Header(fault)) = error {
+        value.setattr("missing", PyTuple::new(py, &fault.missing)?)?;
+        value.setattr("duplicated", PyTuple::new(py, &fault.duplicated)?)?;
+        value.setattr("empty", PyTuple::new(py, &fault.empty)?)?;
+        value.setattr("unknown", PyTuple::new(py, &fault.unknown)?)?;
+        value.setattr("nearest", fault.nearest.as_deref())?;
+    }
+    Ok(raised)
+}
+
+/// With the error number, by which Python picks the subclass and callers tell a full disk.
+fn os_error(error: &io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(errno) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+            PyOSError::new_err((errno, text))
+        }
+        None => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// A column that a schema knows.
+#[pyclass(module = "fastcsv", frozen, get_all, eq, hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Column {
+    name: String,
+    required: bool,
+    pii: bool,
+}
+
+#[pymethods]
+impl Column {
+    fn __repr__(&self) -> String {
+        let Self { name, required, pii } = self;
+        format!("Column(name={name:?}, required={required}, pii={pii})")
+    }
+}
+
+/// A compiled row schema: a JSON Schema 2020-12 document whose properties are the columns.
+#[pyclass(module = "fastcsv", frozen)]
+struct Schema {
+    compiled: RowSchema,
+}
+
+#[pymethods]
+impl Schema {
+    #[new]
+    #[pyo3(signature = (document, *, name, version))]
+    fn new(
+        py: Python<'_>,
+        document: &Bound<'_, PyAny>,
+        name: &str,
+        version: &str,
+    ) -> PyResult<Self> {
+        let text;
+        let document: &[u8] = if let Ok(document) = document.cast::<PyString>() {
+            text = document.to_str()?.to_owned();
+            text.as_bytes()
+        } else {
+            document.cast::<PyBytes>()?.as_bytes()
+        };
+        let compiled = py
+            .detach(|| RowSchema::compile(name, version, document, &SchemaLimits::default()))
+            .map_err(Error::from)?;
+        Ok(Self { compiled })
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.compiled.name()
+    }
+
+    #[getter]
+    fn version(&self) -> &str {
+        self.compiled.version()
+    }
+
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let columns =
+            self.compiled.columns().iter().map(|schema::Column { name, required, pii }| Column {
+                name: name.clone(),
+                required: *required,
+                pii: *pii,
+            });
+        PyTuple::new(py, columns.collect::<Vec<_>>())
+    }
+
+    #[getter]
+    fn effective_date(&self) -> Option<&str> {
+        self.compiled.effective_date()
+    }
+
+    #[getter]
+    fn deprecated(&self) -> bool {
+        self.compiled.is_deprecated()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Schema(name={:?}, version={:?})", self.name(), self.version())
+    }
+}
+
+/// How an input is validated, and every bound on it.
+#[pyclass(module = "fastcsv", frozen, eq)]
+#[derive(Clone, PartialEq, Eq)]
+struct Options {
+    chosen: options::Options,
+}
+
+#[pymethods]
+impl Options {
+    #[new]
+    #[pyo3(signature = (
+        *,
+        delimiter = None,
+        strict = false,
+        accept_recovered = false,
+        valid_out = false,
+        threads = 1,
+        max_record_bytes = 1_048_576,
+        max_record_lines = 10_000,
+        max_fields = 1_024,
+        max_field_bytes = 262_144,
+        max_header_bytes = 65_536,
+        max_json_depth = 128,
+        max_errors_per_record = 100,
+        max_decompressed_bytes = 17_179_869_184,
+    ))]
+    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "keyword-only")]
+    fn new(
+        delimiter: Option<&str>,
+        strict: bool,
+        accept_recovered: bool,
+        valid_out: bool,
+        threads: usize,
+        max_record_bytes: usize,
+        max_record_lines: usize,
+        max_fields: usize,
+        max_field_bytes: usize,
+        max_header_bytes: usize,
+        max_json_depth: u32,
+        max_errors_per_record: usize,
+        max_decompressed_bytes: u64,
+    ) -> PyResult<Self> {
+        let chosen = options::Options {
+            delimiter: delimiter.map(delimiter_byte).transpose()?,
+            strict,
+            accept_recovered,
+            valid_out,
+            threads,
+            max_record_bytes,
+            max_record_lines,
+            max_fields,
+            max_field_bytes,
+            max_header_bytes,
+            max_json_depth,
+            max_errors_per_record,
+            max_decompressed_bytes,
+        };
+        chosen.check().map_err(PyValueError::new_err)?;
+        Ok(Self { chosen })
+    }
+
+    #[getter]
+    fn delimiter(&self) -> Option<char> {
+        self.chosen.delimiter.map(char::from)
+    }
+
+    #[getter]
+    fn strict(&self) -> bool {
+        self.chosen.strict
+    }
+
+    #[getter]
+    fn accept_recovered(&self) -> bool {
+        self.chosen.accept_recovered
+    }
+
+    #[getter]
+    fn valid_out(&self) -> bool {
+        self.chosen.valid_out
+    }
+
+    #[getter]
+    fn threads(&self) -> usize {
+        self.chosen.threads
+    }
+
+    #[getter]
+    fn max_record_bytes(&self) -> usize {
+        self.chosen.max_record_bytes
+    }
+
+    #[getter]
+    fn max_record_lines(&self) -> usize {
+        self.chosen.max_record_lines
+    }
+
+    #[getter]
+    fn max_fields(&self) -> usize {
+        self.chosen.max_fields
+    }
+
+    #[getter]
+    fn max_field_bytes(&self) -> usize {
+        self.chosen.max_field_bytes
+    }
+
+    #[getter]
+    fn max_header_bytes(&self) -> usize {
+        self.chosen.max_header_bytes
+    }
+
+    #[getter]
+    fn max_json_depth(&self) -> u32 {
+        self.chosen.max_json_depth
+    }
+
+    #[getter]
+    fn max_errors_per_record(&self) -> usize {
+        self.chosen.max_errors_per_record
+    }
+
+    #[getter]
+    fn max_decompressed_bytes(&self) -> u64 {
+        self.chosen.max_decompressed_bytes
+    }
+}
+
+fn delimiter_byte(text: &str) -> PyResult<u8> {
+    match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ => Err(PyValueError::new_err("delimiter must be one ASCII character")),
+    }
+}
+
+/// How far a batch has come. Sizes and checksum are of the input as it came.
+#[pyclass(module = "fastcsv", frozen, get_all, eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Progress {
+    size_bytes: u64,
+    crc32c: u32,
+    total_rows: u64,
+    valid_rows: u64,
+    quarantined_rows: u64,
+}
+
+#[pymethods]
+impl Progress {
+    fn __repr__(&self) -> String {
+        let Self { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows } = self;
+        format!(
+            "Progress(size_bytes={size_bytes}, crc32c={crc32c:#010x}, total_rows={total_rows}, \
+             valid_rows={valid_rows}, quarantined_rows={quarantined_rows})"
+        )
+    }
+}
+
+impl From<validator::Progress> for Progress {
+    fn from(progress: validator::Progress) -> Self {
+        let validator::Progress { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows } =
+            progress;
+        Self { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows }
+    }
+}
+
+/// A file of a finished batch.
+#[pyclass(module = "fastcsv", frozen, get_all, eq)]
+#[derive(Clone, PartialEq, Eq)]
+struct OutputFile {
+    name: &'static str,
+    size_bytes: u64,
+    crc32c: u32,
+}
+
+impl From<&file::OutputFile> for OutputFile {
+    fn from(file: &file::OutputFile) -> Self {
+        let file::OutputFile { name, size_bytes, crc32c } = *file;
+        Self { name, size_bytes, crc32c }
+    }
+}
+
+#[pymethods]
+impl OutputFile {
+    fn __repr__(&self) -> String {
+        let Self { name, size_bytes, crc32c } = self;
+        format!("OutputFile(name={name:?}, size_bytes={size_bytes}, crc32c={crc32c:#010x})")
+    }
+}
+
+/// What a batch came to.
+#[pyclass(module = "fastcsv", frozen)]
+struct Report {
+    made: report::Report,
+}
+
+#[pymethods]
+impl Report {
+    #[getter]
+    fn batch(&self) -> &str {
+        &self.made.batch
+    }
+
+    #[getter]
+    fn source_file(&self) -> &str {
+        &self.made.source_file
+    }
+
+    #[getter]
+    fn schema(&self) -> &str {
+        &self.made.schema
+    }
+
+    #[getter]
+    fn version(&self) -> &str {
+        &self.made.version
+    }
+
+    #[getter]
+    fn total_rows(&self) -> u64 {
+        self.made.total_rows
+    }
+
+    #[getter]
+    fn valid_rows(&self) -> u64 {
+        self.made.valid_rows
+    }
+
+    #[getter]
+    fn quarantined_rows(&self) -> u64 {
+        self.made.quarantined_rows
+    }
+
+    #[getter]
+    fn recovered_rows(&self) -> u64 {
+        self.made.recovered_rows
+    }
+
+    #[getter]
+    fn size_bytes(&self) -> u64 {
+        self.made.size_bytes
+    }
+
+    #[getter]
+    fn crc32c(&self) -> u32 {
+        self.made.crc32c
+    }
+
+    #[getter]
+    fn errors_by_field(&self) -> BTreeMap<String, u64> {
+        self.made.errors_by_field.clone()
+    }
+
+    #[getter]
+    fn errors_by_keyword(&self) -> BTreeMap<&'static str, u64> {
+        self.made.errors_by_keyword.clone()
+    }
+
+    #[getter]
+    fn total_errors(&self) -> u64 {
+        self.made.total_errors
+    }
+
+    #[getter]
+    fn unknown_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.made.unknown_columns)
+    }
+
+    #[getter]
+    fn missing_optional_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.made.missing_optional_columns)
+    }
+
+    #[getter]
+    fn delimiter(&self) -> char {
+        self.made.delimiter
+    }
+
+    #[getter]
+    fn encoding(&self) -> &'static str {
+        self.made.encoding
+    }
+
+    #[getter]
+    fn compression(&self) -> &'static str {
+        self.made.compression
+    }
+
+    #[getter]
+    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.made.files.iter().map(OutputFile::from).collect::<Vec<_>>())
+    }
+
+    #[getter]
+    fn made_at(&self) -> &str {
+        &self.made.made_at
+    }
+
+    fn __repr__(&self) -> String {
+        let report::Report { batch, schema, version, total_rows, quarantined_rows, .. } =
+            &self.made;
+        format!(
+            "Report(batch={batch:?}, schema={schema:?}, version={version:?}, \
+             total_rows={total_rows}, quarantined_rows={quarantined_rows})"
+        )
+    }
+}
+
+/// Validates one batch, fed in chunks.
+#[pyclass(module = "fastcsv", frozen)]
+struct Validator {
+    schemas: Vec<Py<Schema>>,
+    core: Mutex<validator::Validator>,
+    snapshot: Mutex<(Progress, Option<usize>)>,
+}
+
+#[pymethods]
+impl Validator {
+    #[new]
+    #[pyo3(signature = (
+        schemas, out_dir, *, batch = "", source_file = "", quarantined_at, options = None
+    ))]
+    fn new(
+        py: Python<'_>,
+        schemas: Vec<Py<Schema>>,
+        out_dir: PathBuf,
+        batch: &str,
+        source_file: &str,
+        quarantined_at: &str,
+        options: Option<&Options>,
+    ) -> PyResult<Self> {
+        let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
+        if compiled.is_empty() {
+            return Err(PyValueError::new_err("schemas must not be empty"));
+        }
+        let names = Names {
+            batch: batch.to_owned(),
+            source_file: source_file.to_owned(),
+            quarantined_at: quarantined_at.to_owned(),
+        };
+        let options = options.map_or_else(options::Options::default, |it| it.chosen.clone());
+        let core = py.detach(|| validator::Validator::new(&compiled, &out_dir, names, options))?;
+        Ok(Self { schemas, core: Mutex::new(core), snapshot: Mutex::default() })
+    }
+
+    /// Takes the next bytes of the input. The interpreter is free meanwhile.
+    #[pyo3(signature = (data, /))]
+    fn feed(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Progress> {
+        let data = bytes_of(data)?;
+        Ok(py.detach(|| self.work(|core| core.feed(&data).map(|()| core.progress())))?.into())
+    }
+
+    /// The schema that the header fits; None until the header has been read.
+    #[getter]
+    fn schema(&self, py: Python<'_>) -> Option<Py<Schema>> {
+        let (_, index) = *lock(&self.snapshot);
+        Some(self.schemas[index?].clone_ref(py))
+    }
+
+    #[getter]
+    fn progress(&self) -> Progress {
+        lock(&self.snapshot).0
+    }
+
+    /// Writes what is left and the report, and waits until the disk has all of it.
+    fn finish(&self, py: Python<'_>) -> PyResult<Report> {
+        Ok(Report { made: py.detach(|| self.work(validator::Validator::finish))? })
+    }
+
+    /// Removes what was written; does nothing after finish, or a second time.
+    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.work(validator::Validator::abort))?)
+    }
+}
+
+impl Validator {
+    fn work<T>(
+        &self,
+        work: impl FnOnce(&mut validator::Validator) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut core = lock(&self.core);
+        let done = work(&mut core);
+        *lock(&self.snapshot) = (core.progress().into(), core.schema_index());
+        done
+    }
+}
+
+/// A validator that panicked refuses further work by itself: the lock need not.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// bytes as they are; anything else that is a buffer, copied: it could change while it is read.
+fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
+    if let Ok(bytes) = data.extract() {
+        return Ok(bytes);
+    }
+    let copied = data
+        .py()
+        .get_type::<PyBytes>()
+        .call1((pyo3::buffer::PyBuffer::<u8>::get(data)?.to_vec(data.py())?,))?;
+    Ok(copied.extract()?)
+}
+
+/// The schema that fits a header best.
+#[pyfunction]
+#[pyo3(signature = (schemas, header))]
+fn detect(py: Python<'_>, schemas: Vec<Py<Schema>>, header: Vec<String>) -> PyResult<Py<Schema>> {
+    let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
+    let names: Vec<String> = header.iter().map(|name| clean(name).to_owned()).collect();
+    Ok(schemas[find_schema(&compiled, &names)?].clone_ref(py))
+}
+
+/// One schema, or several to choose from.
+#[derive(FromPyObject)]
+enum Candidates {
+    One(Py<Schema>),
+    Many(Vec<Py<Schema>>),
+}
+
+/// Validates a file into a folder, and removes what it wrote if that fails.
+#[pyfunction]
+#[pyo3(signature = (
+    schema, path, out_dir, *, batch = "", source_file = None, quarantined_at = None, options = None
+))]
+#[allow(clippy::too_many_arguments, reason = "keyword-only, all but three")]
+fn validate_file(
+    py: Python<'_>,
+    schema: Candidates,
+    path: PathBuf,
+    out_dir: PathBuf,
+    batch: &str,
+    source_file: Option<&str>,
+    quarantined_at: Option<&str>,
+    options: Option<&Options>,
+) -> PyResult<Report> {
+    let schemas = match schema {
+        Candidates::One(schema) => vec![schema],
+        Candidates::Many(schemas) => schemas,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let now = crate::clock::rfc3339(SystemTime::now());
+    let mut file = py.detach(|| File::open(&path)).map_err(Error::from)?;
+    let validator = Validator::new(
+        py,
+        schemas,
+        out_dir,
+        batch,
+        source_file.unwrap_or(&name),
+        quarantined_at.unwrap_or(&now),
+        options,
+    )?;
+    let read = read_file(py, &validator, &mut file).and_then(|()| validator.finish(py));
+    if read.is_err() {
+        // What went wrong first is what the caller must hear.
+        let _ = validator.abort(py);
+    }
+    read
+}
+
+fn read_file(py: Python<'_>, validator: &Validator, file: &mut File) -> PyResult<()> {
+    while !py.detach(|| validator.work(|core| core.feed_from(file, SIGNAL_BYTES)))? {
+        py.check_signals()?;
+    }
+    Ok(())
+}
 
 #[pymodule]
-mod _core {}
+mod _core {
+    #[pymodule_export]
+    use super::{
+        Column, CompressionError, EmptyInputError, EncodingError, FastcsvError, HeaderError,
+        InputError, LimitError, Options, OutputFile, Progress, Report, Schema, SchemaError,
+        Validator, detect, validate_file,
+    };
+}

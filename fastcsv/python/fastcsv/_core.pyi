@@ -1,0 +1,326 @@
+"""What the compiled module holds; see the classes of fastcsv."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import final
+
+__all__ = [
+    "Column",
+    "CompressionError",
+    "EmptyInputError",
+    "EncodingError",
+    "FastcsvError",
+    "HeaderError",
+    "InputError",
+    "LimitError",
+    "Options",
+    "OutputFile",
+    "Progress",
+    "Report",
+    "Schema",
+    "SchemaError",
+    "Validator",
+    "detect",
+    "validate_file",
+]
+
+class FastcsvError(Exception):
+    """What fastcsv refuses, or fails at."""
+
+    reason: str
+    """Stable and UPPER_SNAKE, for machines."""
+    hint: str
+    """What to do next."""
+
+class SchemaError(FastcsvError):
+    """A schema document is refused."""
+
+class InputError(FastcsvError):
+    """An input as a whole is refused; a bad row never is."""
+
+class EmptyInputError(InputError):
+    """There is no header."""
+
+class HeaderError(InputError):
+    """The header fits no schema."""
+
+    missing: tuple[str, ...]
+    """Required columns that the nearest schema has and the header has not."""
+    duplicated: tuple[str, ...]
+    empty: tuple[int, ...]
+    """Positions, from 1, of columns without a name."""
+    unknown: tuple[str, ...]
+    """Columns that the schema does not know, under strict."""
+    nearest: str | None
+    """The nearest schema, as name/version."""
+
+class EncodingError(InputError):
+    """The input is in no encoding that is read."""
+
+class CompressionError(InputError):
+    """The compressed input is damaged, cut short, or needs too large a window."""
+
+class LimitError(InputError):
+    """A bound on the input as a whole was passed."""
+
+@final
+class Column:
+    """A column that a schema knows."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def pii(self) -> bool:
+        """Whether the cells are personal data."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Schema:
+    """A compiled row schema: a JSON Schema 2020-12 document whose properties are the columns.
+
+    Raises SchemaError, with the reason why the document is refused.
+    """
+
+    def __new__(cls, document: bytes | str, *, name: str, version: str) -> Schema: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+    @property
+    def effective_date(self) -> str | None:
+        """The day from which the schema is in force, YYYY-MM-DD."""
+
+    @property
+    def deprecated(self) -> bool: ...
+
+@final
+class Options:
+    """How an input is validated, and every bound on it. Raises ValueError for a choice out of range."""
+
+    def __new__(
+        cls,
+        *,
+        delimiter: str | None = None,
+        strict: bool = False,
+        accept_recovered: bool = False,
+        valid_out: bool = False,
+        threads: int = 1,
+        max_record_bytes: int = 1048576,
+        max_record_lines: int = 10000,
+        max_fields: int = 1024,
+        max_field_bytes: int = 262144,
+        max_header_bytes: int = 65536,
+        max_json_depth: int = 128,
+        max_errors_per_record: int = 100,
+        max_decompressed_bytes: int = 17179869184,
+    ) -> Options: ...
+    @property
+    def delimiter(self) -> str | None:
+        """None: found in the header, one of comma, semicolon, tab and vertical bar."""
+
+    @property
+    def strict(self) -> bool:
+        """Refuse a header with columns that the schema does not know."""
+
+    @property
+    def accept_recovered(self) -> bool:
+        """Take the valid rows read again from a broken record as good."""
+
+    @property
+    def valid_out(self) -> bool:
+        """Write valid.csv: the header and the valid rows, byte for byte."""
+
+    @property
+    def threads(self) -> int:
+        """How many validate; the output is the same for any number."""
+
+    @property
+    def max_record_bytes(self) -> int:
+        """Of a record without its line end; a longer one is cut back to its first line."""
+
+    @property
+    def max_record_lines(self) -> int: ...
+    @property
+    def max_fields(self) -> int:
+        """Cells of a record, and columns of the header."""
+
+    @property
+    def max_field_bytes(self) -> int: ...
+    @property
+    def max_header_bytes(self) -> int: ...
+    @property
+    def max_json_depth(self) -> int:
+        """Nesting of a cell that holds JSON."""
+
+    @property
+    def max_errors_per_record(self) -> int:
+        """Errors of a record that are written out; all are counted."""
+
+    @property
+    def max_decompressed_bytes(self) -> int:
+        """Of a gzip or zstd input."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Progress:
+    """How far a batch has come."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the input as it came."""
+
+    @property
+    def crc32c(self) -> int:
+        """Of the input as it came."""
+
+    @property
+    def total_rows(self) -> int: ...
+    @property
+    def valid_rows(self) -> int: ...
+    @property
+    def quarantined_rows(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class OutputFile:
+    """A file of a finished batch."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def crc32c(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Report:
+    """What a batch came to; report.json says the same."""
+
+    @property
+    def batch(self) -> str: ...
+    @property
+    def source_file(self) -> str: ...
+    @property
+    def schema(self) -> str:
+        """The schema's name."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def total_rows(self) -> int:
+        """Always valid_rows + quarantined_rows."""
+
+    @property
+    def valid_rows(self) -> int: ...
+    @property
+    def quarantined_rows(self) -> int: ...
+    @property
+    def recovered_rows(self) -> int:
+        """Rows read again from the lines of broken records."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the input as it came."""
+
+    @property
+    def crc32c(self) -> int:
+        """Of the input as it came."""
+
+    @property
+    def errors_by_field(self) -> dict[str, int]: ...
+    @property
+    def errors_by_keyword(self) -> dict[str, int]: ...
+    @property
+    def total_errors(self) -> int: ...
+    @property
+    def unknown_columns(self) -> tuple[str, ...]: ...
+    @property
+    def missing_optional_columns(self) -> tuple[str, ...]: ...
+    @property
+    def delimiter(self) -> str: ...
+    @property
+    def encoding(self) -> str:
+        """utf-8, utf-16le or utf-16be."""
+
+    @property
+    def compression(self) -> str:
+        """none, gzip or zstd."""
+
+    @property
+    def files(self) -> tuple[OutputFile, ...]: ...
+    @property
+    def made_at(self) -> str:
+        """RFC 3339."""
+
+@final
+class Validator:
+    """Validates one batch, fed in chunks of any size.
+
+    The output files are made at once, in out_dir, which is made too where it does not exist; it must
+    hold none of them yet. After any error the validator is spent: abort takes back what it wrote.
+    """
+
+    def __new__(
+        cls,
+        schemas: Sequence[Schema],
+        out_dir: str | PathLike[str],
+        *,
+        batch: str = "",
+        source_file: str = "",
+        quarantined_at: str,
+        options: Options | None = None,
+    ) -> Validator: ...
+    def feed(self, data: bytes | bytearray | memoryview, /) -> Progress:
+        """Take the next bytes of the input. The interpreter is free meanwhile.
+
+        Raises InputError where the input as a whole is refused, OSError where a file cannot be
+        written, FastcsvError (VALIDATOR_SPENT) after an earlier error, finish or abort.
+        """
+
+    @property
+    def schema(self) -> Schema | None:
+        """The candidate that the header fits; None until the header has been read."""
+
+    @property
+    def progress(self) -> Progress:
+        """As of the last completed feed; never waits for one that runs."""
+
+    def finish(self) -> Report:
+        """Write what is left and the report, and wait until the disk has all of it."""
+
+    def abort(self) -> None:
+        """Remove what was written; nothing happens after finish, or a second time."""
+
+def detect(schemas: Sequence[Schema], header: Sequence[str]) -> Schema:
+    """Return the schema that the header fits best.
+
+    It has all its required columns there, then leaves the fewest header columns unknown, then misses
+    the fewest of its own, then is the newest. Raises HeaderError.
+    """
+
+def validate_file(
+    schema: Schema | Sequence[Schema],
+    path: str | PathLike[str],
+    out_dir: str | PathLike[str],
+    *,
+    batch: str = "",
+    source_file: str | None = None,
+    quarantined_at: str | None = None,
+    options: Options | None = None,
+) -> Report:
+    """Validate a file into a folder, and remove what was written if that fails.
+
+    source_file is the file's name and quarantined_at the time, where they are not given. Raises as
+    Validator.feed does.
+    """

@@ -1,0 +1,147 @@
+//! The cells of one record: unquoted where they stand, and copied only where a quote is doubled.
+
+use crate::frame::Record;
+use crate::tokenise::{Instructions, Tokeniser};
+
+/// Room for the cells that had to be unescaped, kept from row to row.
+#[derive(Debug, Default)]
+pub struct Unescaped {
+    text: String,
+    /// Which cells, and where each ends in `text`.
+    cells: Vec<(usize, usize)>,
+}
+
+/// Text that begins at a frame's position `base`.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'t> {
+    pub text: &'t str,
+    pub base: usize,
+}
+
+/// Pushes the record's cells to `cells`.
+///
+/// `marks` are the frame's; `escapes` says whether any cell in it may hold a doubled quote.
+#[inline]
+pub fn split<'t>(
+    window: Window<'t>,
+    marks: &[u32],
+    record: &Record,
+    escapes: bool,
+    unescaped: &'t mut Unescaped,
+    cells: &mut Vec<&'t str>,
+) {
+    unescaped.text.clear();
+    unescaped.cells.clear();
+    let Window { text, base } = window;
+    let first = record.first_mark as usize;
+    let mut start = record.start as usize - base;
+    for &mark in &marks[first..first + record.cells as usize] {
+        let end = mark as usize - base;
+        let mut cell = &text[start..end];
+        if cell.as_bytes().first() == Some(&b'"') {
+            cell = &cell[1..cell.len() - 1];
+            if escapes && memchr::memchr(b'"', cell.as_bytes()).is_some() {
+                unescape_into(cell, &mut unescaped.text);
+                unescaped.cells.push((cells.len(), unescaped.text.len()));
+            }
+        }
+        cells.push(cell);
+        start = end + 1;
+    }
+    let mut start = 0;
+    for &(index, end) in &unescaped.cells {
+        cells[index] = &unescaped.text[start..end];
+        start = end;
+    }
+}
+
+/// Adds a quoted cell's content, each doubled quote as one.
+fn unescape_into(cell: &str, out: &mut String) {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'"', &cell.as_bytes()[from..]) {
+        out.push_str(&cell[from..=from + at]);
+        from += at + 2;
+    }
+    out.push_str(&cell[from..]);
+}
+
+/// Gives a vector of borrowed cells a new lifetime and no cells, and keeps its memory.
+#[must_use]
+pub fn recycle<'a>(mut cells: Vec<&str>) -> Vec<&'a str> {
+    cells.clear();
+    cells.into_iter().map(|_| "").collect()
+}
+
+/// What can be read of the cells of a malformed line, for people to look at: stray quotes stand for
+/// themselves, and bytes that are no UTF-8 become U+FFFD. At most `limit` cells.
+#[must_use]
+pub fn guess(line: &[u8], delimiter: u8, limit: usize) -> Vec<String> {
+    let mut cells = Vec::new();
+    let (mut cell, mut quoted) = (Vec::new(), false);
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if quoted && bytes.peek() == Some(&b'"') => cell.extend(bytes.next()),
+            b'"' if quoted => quoted = false,
+            b'"' if cell.is_empty() => quoted = true,
+            _ if byte == delimiter && !quoted => {
+                if cells.len() + 1 == limit {
+                    break;
+                }
+                cells.push(String::from_utf8_lossy(&cell).into_owned());
+                cell.clear();
+            }
+            _ => cell.push(byte),
+        }
+    }
+    cells.push(String::from_utf8_lossy(&cell).into_owned());
+    cells
+}
+
+/// The cells of a line on its own, such as a header; `None` if its quotes are at fault.
+#[must_use]
+pub fn parse_line(line: &str, delimiter: u8) -> Option<Vec<String>> {
+    let mut tokeniser = Tokeniser::new(delimiter, Instructions::detect());
+    if tokeniser.scan(line.as_bytes(), 0).is_some() || tokeniser.in_quotes() {
+        return None;
+    }
+    tokeniser.marks.end_at(u32::try_from(line.len()).ok()?);
+    let record = Record::spanning(line.len(), tokeniser.marks.positions().len());
+    let (mut unescaped, mut cells) = (Unescaped::default(), Vec::new());
+    let window = Window { text: line, base: 0 };
+    split(window, tokeniser.marks.positions(), &record, true, &mut unescaped, &mut cells);
+    Some(cells.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_cells_lose_their_quotes_and_doubled_ones_are_halved() {
+        let cells = parse_line("a,\"b,c\",\"d \"\"e\"\"\",\"\",\"\"\"\",", b',').unwrap();
+        assert_eq!(cells, ["a", "b,c", "d \"e\"", "", "\"", ""]);
+    }
+
+    #[test]
+    fn a_line_with_stray_quotes_is_refused_but_can_be_guessed() {
+        for line in ["a\"b,c", "\"a\"b,c", "\"a,b"] {
+            assert_eq!(parse_line(line, b','), None);
+        }
+        assert_eq!(guess(b"a\"b,c", b',', 9), ["a\"b", "c"]);
+        assert_eq!(guess(b"\"a\"b,c", b',', 9), ["ab", "c"]);
+        assert_eq!(guess(b"\"a,\"\"b", b',', 9), ["a,\"b"]);
+        assert_eq!(guess(b"a,b,c,d", b',', 2), ["a", "b"]);
+        assert_eq!(guess(b"\xff,b", b',', 9), ["\u{fffd}", "b"]);
+    }
+
+    #[test]
+    fn a_recycled_vector_keeps_its_memory() {
+        let cells = vec!["a"; 100];
+        let capacity = cells.capacity();
+        let address = cells.as_ptr() as usize;
+        let again: Vec<&str> = recycle(cells);
+        assert_eq!((again.len(), again.capacity()), (0, capacity));
+        assert_eq!(again.as_ptr() as usize, address);
+    }
+}

@@ -1,0 +1,247 @@
+//! Judges framed records: counts the valid ones, and writes the others out with what is wrong.
+//!
+//! UTF-8 is proven for a whole frame at once, and record by record only where that fails. A valid row
+//! costs no allocation and, unless `valid.csv` is asked for, no copy.
+
+use crate::cells::{self, Unescaped, Window};
+use crate::frame::{Fault, Frame, Record};
+use crate::output::records::{RecordWriter, Row};
+use crate::schema::{BoundSchema, Violation};
+use crate::tally::{ROW_FIELD, Tally};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What judging rows needs to know, the same for all of them.
+#[derive(Debug)]
+pub struct Rules {
+    pub schema: BoundSchema,
+    pub writer: RecordWriter,
+    pub columns: usize,
+    pub delimiter: u8,
+    pub accept_recovered: bool,
+    pub valid_out: bool,
+    pub max_fields: usize,
+    pub max_field_bytes: usize,
+    pub max_record_bytes: usize,
+    pub max_record_lines: usize,
+}
+
+/// What came of some rows: text for the files, and counts.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub tally: Tally,
+    pub records: Vec<u8>,
+    pub errors: Vec<u8>,
+    pub valid: Vec<u8>,
+}
+
+impl Outcome {
+    /// How much text there is to write.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.records.len() + self.errors.len() + self.valid.len()
+    }
+}
+
+/// Judges frames, one after another.
+#[derive(Debug)]
+pub struct Checker {
+    rules: Arc<Rules>,
+    unescaped: Unescaped,
+}
+
+impl Checker {
+    #[must_use]
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self { rules, unescaped: Unescaped::default() }
+    }
+
+    /// Adds what comes of the frame's records to `outcome`.
+    pub fn check(&mut self, frame: &Frame<'_>, outcome: &mut Outcome) {
+        let (Some(first), Some(last)) = (frame.records.first(), frame.records.last()) else {
+            return;
+        };
+        let base = first.start as usize;
+        let window = simdutf8::basic::from_utf8(&frame.text[base..last.next as usize])
+            .map(|text| Window { text, base });
+        let mut rows = Rows {
+            rules: &self.rules,
+            frame,
+            outcome,
+            unescaped: &mut self.unescaped,
+            violations: Vec::new(),
+            spare: Vec::with_capacity(self.rules.columns),
+            valid_run: 0..0,
+        };
+        for (number, record) in (frame.first_row..).zip(frame.records) {
+            match window {
+                Ok(window) if record.fault.is_none() => rows.judge(number, record, window),
+                _ => rows.judge_alone(number, record),
+            }
+        }
+        rows.end_valid_run();
+    }
+}
+
+/// The rows of one frame while they are judged.
+struct Rows<'a> {
+    rules: &'a Rules,
+    frame: &'a Frame<'a>,
+    outcome: &'a mut Outcome,
+    unescaped: &'a mut Unescaped,
+    violations: Vec<Violation<'a>>,
+    /// Memory for the cells of the next row.
+    spare: Vec<&'static str>,
+    /// Valid rows that stand side by side are copied together.
+    valid_run: Range<usize>,
+}
+
+impl Rows<'_> {
+    /// Judges a record whose text is known to be UTF-8.
+    #[inline]
+    fn judge(&mut self, number: u64, record: &Record, window: Window<'_>) {
+        let (rules, frame) = (self.rules, self.frame);
+        let mut unescaped = std::mem::take(self.unescaped);
+        let mut cells = cells::recycle(std::mem::take(&mut self.spare));
+        cells::split(window, frame.marks, record, frame.seen.escapes, &mut unescaped, &mut cells);
+        if cells.len() == rules.columns {
+            let sound = rules.schema.check_row(&cells, &mut self.violations);
+            debug_assert_eq!(sound, self.violations.is_empty());
+            if frame.seen.nul || record.length > rules.max_field_bytes as u64 {
+                self.check_bounds(&cells);
+            }
+        } else {
+            self.violations.push(ragged(cells.len(), rules));
+            cells.truncate(rules.max_fields);
+        }
+        self.settle(number, record, &cells);
+        self.spare = cells::recycle(cells);
+        *self.unescaped = unescaped;
+    }
+
+    /// Judges a record that is malformed, or that stands in a frame where something is no UTF-8.
+    fn judge_alone(&mut self, number: u64, record: &Record) {
+        let base = record.start as usize;
+        let raw = &self.frame.text[base..record.end as usize];
+        let violation = match (record.fault, simdutf8::basic::from_utf8(raw)) {
+            (None, Ok(text)) => return self.judge(number, record, Window { text, base }),
+            (Some(fault), _) => malformed(fault, self.rules),
+            (None, Err(_)) => row_violation("encoding", "the row is not UTF-8"),
+        };
+        self.violations.push(violation);
+        let guessed = if record.length > raw.len() as u64 {
+            Vec::new()
+        } else {
+            cells::guess(raw, self.rules.delimiter, self.rules.max_fields)
+        };
+        let cells: Vec<&str> = guessed.iter().map(String::as_str).collect();
+        self.settle(number, record, &cells);
+    }
+
+    /// What no schema says but every text column must keep to.
+    fn check_bounds(&mut self, cells: &[&str]) {
+        let limit = self.rules.max_field_bytes;
+        for (column, cell) in (0..).zip(cells) {
+            let mut push = |keyword, message: Cow<'static, str>| {
+                let field = Cow::Borrowed("");
+                self.violations.push(Violation { column: Some(column), field, keyword, message });
+            };
+            if self.frame.seen.nul && memchr::memchr(0, cell.as_bytes()).is_some() {
+                push("nul", "holds a NUL character".into());
+            }
+            if cell.len() > limit {
+                push("fieldBytes", format!("is longer than {limit} bytes").into());
+            }
+        }
+    }
+
+    /// Counts the row and, if it is not good, writes it out.
+    #[inline]
+    fn settle(&mut self, number: u64, record: &Record, cells: &[&str]) {
+        if record.recovered {
+            self.outcome.tally.recovered_rows += 1;
+            if self.violations.is_empty() && !self.rules.accept_recovered {
+                let message = "stands in the lines of a broken record and may be part of its text";
+                self.violations.push(row_violation("recovered", message));
+            }
+        }
+        self.outcome.tally.total_rows += 1;
+        if self.violations.is_empty() {
+            self.outcome.tally.valid_rows += 1;
+            self.extend_valid_run(record);
+        } else {
+            self.quarantine(number, record, cells);
+        }
+    }
+
+    #[inline]
+    fn extend_valid_run(&mut self, record: &Record) {
+        if !self.rules.valid_out {
+            return;
+        }
+        if record.start as usize != self.valid_run.end {
+            self.end_valid_run();
+            self.valid_run.start = record.start as usize;
+        }
+        self.valid_run.end = record.next as usize;
+    }
+
+    fn end_valid_run(&mut self) {
+        self.outcome.valid.extend_from_slice(&self.frame.text[self.valid_run.clone()]);
+        self.valid_run = 0..0;
+    }
+
+    fn quarantine(&mut self, number: u64, record: &Record, cells: &[&str]) {
+        let Outcome { tally, records, errors, .. } = &mut *self.outcome;
+        tally.quarantined_rows += 1;
+        for violation in &self.violations {
+            tally.count(violation);
+        }
+        let row = Row {
+            number,
+            line: record.line,
+            offset: self.frame.offset + u64::from(record.start),
+            raw: &self.frame.text[record.start as usize..record.end as usize],
+            length: record.length,
+            cells,
+            violations: &self.violations,
+            recovered: record.recovered,
+        };
+        self.rules.writer.push(&row, records, errors);
+        self.violations.clear();
+    }
+}
+
+fn row_violation(
+    keyword: &'static str,
+    message: impl Into<Cow<'static, str>>,
+) -> Violation<'static> {
+    let field = Cow::Borrowed(ROW_FIELD);
+    Violation { column: None, field, keyword, message: message.into() }
+}
+
+fn ragged(cells: usize, rules: &Rules) -> Violation<'static> {
+    if cells > rules.max_fields {
+        let message = format!("the row has more than {} cells", rules.max_fields);
+        return row_violation("fields", message);
+    }
+    let message = format!("the row has {cells} cells where the header has {}", rules.columns);
+    row_violation("cells", message)
+}
+
+fn malformed(fault: Fault, rules: &Rules) -> Violation<'static> {
+    match fault {
+        Fault::StrayQuote => row_violation("quoting", "a quote stands inside an unquoted cell"),
+        Fault::TrailingText => row_violation("quoting", "text follows a closing quote"),
+        Fault::UnclosedQuote => row_violation("quoting", "a quote is never closed"),
+        Fault::RecordBytes => {
+            let message = format!("the record is longer than {} bytes", rules.max_record_bytes);
+            row_violation("recordBytes", message)
+        }
+        Fault::RecordLines => {
+            let message = format!("the record has more than {} lines", rules.max_record_lines);
+            row_violation("recordLines", message)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The folder that a batch's files are written to: all of them, or none.
+//!
+//! Files are private and never overwrite one. Whatever was made here goes again if the batch is not
+//! finished, the folder too where it did not exist before.
+
+use super::file::{OutputFile, Writer};
+use super::{errors_csv, records, report};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+const VALID: &str = "valid.csv";
+
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    made: bool,
+    names: Vec<&'static str>,
+    files: Option<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
+    records: Writer,
+    errors: Writer,
+    valid: Option<Writer>,
+}
+
+impl Folder {
+    /// Makes the folder, where it does not exist, and the files in it.
+    pub fn create(path: &Path, valid_out: bool) -> io::Result<Self> {
+        let made = match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error),
+        };
+        let mut folder = Self { path: path.to_owned(), made, names: Vec::new(), files: None };
+        let files = Files {
+            records: folder.create_file(records::NAME)?,
+            errors: folder.create_file(errors_csv::NAME)?,
+            valid: if valid_out { Some(folder.create_file(VALID)?) } else { None },
+        };
+        folder.files.insert(files).errors.write(errors_csv::HEADER.as_bytes())?;
+        Ok(folder)
+    }
+
+    fn create_file(&mut self, name: &'static str) -> io::Result<Writer> {
+        let file = Writer::create(&self.path, name)?;
+        self.names.push(name);
+        Ok(file)
+    }
+
+    /// Writes rows in the order in which they came.
+    pub fn write(&mut self, records: &[u8], errors: &[u8], valid: &[u8]) -> io::Result<()> {
+        let Some(files) = &mut self.files else { return Ok(()) };
+        if !records.is_empty() {
+            files.records.write(records)?;
+            files.errors.write(errors)?;
+        }
+        match &mut files.valid {
+            Some(file) if !valid.is_empty() => file.write(valid),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes everything durable, the report last.
+    pub fn finish(
+        &mut self,
+        report: impl FnOnce(&[OutputFile]) -> Vec<u8>,
+    ) -> io::Result<Vec<OutputFile>> {
+        let mut finished = Vec::new();
+        if let Some(Files { records, errors, valid }) = self.files.take() {
+            finished.push(records.finish()?);
+            finished.push(errors.finish()?);
+            if let Some(valid) = valid {
+                finished.push(valid.finish()?);
+            }
+        }
+        let mut file = self.create_file(report::NAME)?;
+        file.write(&report(&finished))?;
+        finished.push(file.finish()?);
+        File::open(&self.path)?.sync_all()?;
+        self.names.clear();
+        self.made = false;
+        Ok(finished)
+    }
+
+    /// Takes back what was made. Nothing is left to do after `finish`.
+    pub fn remove(&mut self) -> io::Result<()> {
+        self.files = None;
+        for name in self.names.drain(..) {
+            match fs::remove_file(self.path.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        if std::mem::take(&mut self.made) {
+            match fs::remove_dir(&self.path) {
+                // Somebody else put something there: it is theirs.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the caller that cares has called `remove`.
+        let _ = self.remove();
+    }
+}

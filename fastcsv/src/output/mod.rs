@@ -1,0 +1,8 @@
+//! The files of one batch: what is written, and how it gets to the disk.
+
+pub mod errors_csv;
+pub mod file;
+pub mod folder;
+pub mod json;
+pub mod records;
+pub mod report;

@@ -1,0 +1,199 @@
+//! `records.jsonl`: one JSON object a quarantined row, with the row as it came and what is wrong with it.
+//!
+//! What is the same in every line (keys, file, schema, time) is written out once, when the batch begins.
+
+use super::errors_csv;
+use super::json::{push_base64, push_escaped, push_number, push_string};
+use crate::schema::Violation;
+use std::borrow::Cow;
+
+pub const NAME: &str = "records.jsonl";
+
+/// What every record of a batch says alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    pub header: &'a [String],
+    pub csv_type: &'a str,
+    pub schema_version: &'a str,
+    pub source_file: &'a str,
+    /// RFC 3339.
+    pub quarantined_at: &'a str,
+    pub max_errors_per_record: usize,
+}
+
+/// One row that goes into quarantine.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub number: u64,
+    pub line: u64,
+    pub offset: u64,
+    /// The record's bytes without the line end, or the first of them.
+    pub raw: &'a [u8],
+    /// All its bytes.
+    pub length: u64,
+    pub cells: &'a [&'a str],
+    pub violations: &'a [Violation<'a>],
+    pub recovered: bool,
+}
+
+/// Writes the rows of one batch.
+#[derive(Debug, Clone)]
+pub struct RecordWriter {
+    /// `"name":` by position, as JSON, with a comma before it where it is not the first.
+    keys: Vec<Vec<u8>>,
+    /// `{"field":"name","message":"` by position.
+    error_starts: Vec<Vec<u8>>,
+    csv_fields: Vec<Vec<u8>>,
+    /// From `quarantinedAt` to `lineNumber`.
+    middle: Vec<u8>,
+    quarantined_at: Vec<u8>,
+    extra_key: Vec<u8>,
+    max_errors: usize,
+}
+
+impl RecordWriter {
+    #[must_use]
+    pub fn new(batch: &Batch<'_>) -> Self {
+        let mut middle = b"],\"quarantinedAt\":".to_vec();
+        push_string(&mut middle, batch.quarantined_at);
+        for (key, value) in [
+            ("sourceFile", batch.source_file),
+            ("csvType", batch.csv_type),
+            ("schemaVersion", batch.schema_version),
+        ] {
+            middle.push(b',');
+            push_string(&mut middle, key);
+            middle.push(b':');
+            push_string(&mut middle, value);
+        }
+        middle.extend_from_slice(b",\"lineNumber\":");
+        Self {
+            keys: batch.header.iter().enumerate().map(|(at, name)| key(name, at > 0)).collect(),
+            error_starts: batch.header.iter().map(|name| error_start(name)).collect(),
+            csv_fields: batch.header.iter().map(|name| csv_cell(name)).collect(),
+            middle,
+            quarantined_at: csv_cell(batch.quarantined_at),
+            extra_key: key(&extra_name(batch.header), true),
+            max_errors: batch.max_errors_per_record,
+        }
+    }
+
+    /// Appends the row to `records` and its errors to `errors`.
+    pub fn push(&self, row: &Row<'_>, records: &mut Vec<u8>, errors: &mut Vec<u8>) {
+        records.extend_from_slice(b"{\"rowNumber\":");
+        push_number(records, row.number);
+        records.extend_from_slice(b",\"rawData\":{");
+        self.push_cells(row.cells, records);
+        records.extend_from_slice(b"},\"errors\":[");
+        for (index, violation) in row.violations.iter().take(self.max_errors).enumerate() {
+            if index > 0 {
+                records.push(b',');
+            }
+            let value = violation.column.and_then(|column| row.cells.get(column as usize).copied());
+            self.push_error(violation, value, records);
+            self.push_csv_error(row.number, violation, value, errors);
+        }
+        records.extend_from_slice(&self.middle);
+        push_number(records, row.line);
+        records.extend_from_slice(b",\"byteOffset\":");
+        push_number(records, row.offset);
+        push_raw(row, records);
+        if row.violations.len() > self.max_errors {
+            records.extend_from_slice(b",\"errorCount\":");
+            push_number(records, row.violations.len() as u64);
+        }
+        if row.recovered {
+            records.extend_from_slice(b",\"recovered\":true");
+        }
+        records.extend_from_slice(b"}\n");
+    }
+
+    fn push_cells(&self, cells: &[&str], out: &mut Vec<u8>) {
+        for (key, cell) in self.keys.iter().zip(cells) {
+            out.extend_from_slice(key);
+            push_string(out, cell);
+        }
+        if let Some(extra) = cells.get(self.keys.len()..).filter(|extra| !extra.is_empty()) {
+            out.extend_from_slice(&self.extra_key);
+            for (index, cell) in extra.iter().enumerate() {
+                out.push(if index == 0 { b'[' } else { b',' });
+                push_string(out, cell);
+            }
+            out.push(b']');
+        }
+    }
+
+    fn push_error(&self, violation: &Violation<'_>, value: Option<&str>, out: &mut Vec<u8>) {
+        match violation.column.and_then(|column| self.error_starts.get(column as usize)) {
+            Some(start) => out.extend_from_slice(start),
+            None => out.extend_from_slice(&error_start(&violation.field)),
+        }
+        push_escaped(out, &violation.message);
+        out.extend_from_slice(b"\",\"value\":");
+        match value {
+            Some(value) => push_string(out, value),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"keyword\":");
+        push_string(out, violation.keyword);
+        out.push(b'}');
+    }
+
+    fn push_csv_error(
+        &self,
+        row: u64,
+        violation: &Violation<'_>,
+        value: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        let known = violation.column.and_then(|column| self.csv_fields.get(column as usize));
+        let field = known.map_or_else(|| Cow::Owned(csv_cell(&violation.field)), Cow::from);
+        let message = &violation.message;
+        errors_csv::push_error(out, row, &field, message, value, &self.quarantined_at);
+    }
+}
+
+/// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
+/// of them are kept.
+fn push_raw(row: &Row<'_>, out: &mut Vec<u8>) {
+    if let Ok(text) = std::str::from_utf8(row.raw) {
+        out.extend_from_slice(b",\"rawRow\":");
+        push_string(out, text);
+    } else {
+        out.extend_from_slice(b",\"rawRowBase64\":");
+        push_base64(out, row.raw);
+    }
+    if row.length > row.raw.len() as u64 {
+        out.extend_from_slice(b",\"rawRowBytes\":");
+        push_number(out, row.length);
+    }
+}
+
+fn key(name: &str, comma: bool) -> Vec<u8> {
+    let mut key = if comma { vec![b','] } else { Vec::new() };
+    push_string(&mut key, name);
+    key.push(b':');
+    key
+}
+
+fn error_start(field: &str) -> Vec<u8> {
+    let mut start = b"{\"field\":".to_vec();
+    push_string(&mut start, field);
+    start.extend_from_slice(b",\"message\":\"");
+    start
+}
+
+fn csv_cell(text: &str) -> Vec<u8> {
+    let mut cell = Vec::new();
+    errors_csv::push_cell(&mut cell, text);
+    cell
+}
+
+/// The key of cells that have no column: `_extra`, unless that is a column.
+fn extra_name(header: &[String]) -> String {
+    let mut name = "_extra".to_owned();
+    while header.contains(&name) {
+        name.insert(0, '_');
+    }
+    name
+}

@@ -1,0 +1,91 @@
+//! Counts of rows and errors, kept by position while rows are read and named once at the end.
+
+use crate::schema::Violation;
+use std::collections::BTreeMap;
+
+/// The field of an error that concerns the row as a whole.
+pub const ROW_FIELD: &str = "_row";
+
+/// What was counted in some rows; tallies of several parts add up.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub total_rows: u64,
+    pub valid_rows: u64,
+    pub quarantined_rows: u64,
+    pub recovered_rows: u64,
+    pub total_errors: u64,
+    /// By position in the header.
+    by_column: Vec<u64>,
+    /// Of fields that are no column of the header.
+    by_other_field: BTreeMap<String, u64>,
+    /// A handful of keywords: a search is quicker than a hash.
+    by_keyword: Vec<(&'static str, u64)>,
+}
+
+impl Tally {
+    pub fn count(&mut self, violation: &Violation<'_>) {
+        self.total_errors += 1;
+        match violation.column {
+            Some(column) => {
+                let column = column as usize;
+                if self.by_column.len() <= column {
+                    self.by_column.resize(column + 1, 0);
+                }
+                self.by_column[column] += 1;
+            }
+            None => {
+                if let Some(count) = self.by_other_field.get_mut(violation.field.as_ref()) {
+                    *count += 1;
+                } else {
+                    self.by_other_field.insert(violation.field.to_string(), 1);
+                }
+            }
+        }
+        self.count_keyword(violation.keyword, 1);
+    }
+
+    fn count_keyword(&mut self, keyword: &'static str, errors: u64) {
+        match self.by_keyword.iter_mut().find(|(known, _)| *known == keyword) {
+            Some((_, count)) => *count += errors,
+            None => self.by_keyword.push((keyword, errors)),
+        }
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.total_rows += other.total_rows;
+        self.valid_rows += other.valid_rows;
+        self.quarantined_rows += other.quarantined_rows;
+        self.recovered_rows += other.recovered_rows;
+        self.total_errors += other.total_errors;
+        if self.by_column.len() < other.by_column.len() {
+            self.by_column.resize(other.by_column.len(), 0);
+        }
+        for (count, more) in self.by_column.iter_mut().zip(&other.by_column) {
+            *count += more;
+        }
+        for (field, more) in &other.by_other_field {
+            *self.by_other_field.entry(field.clone()).or_default() += more;
+        }
+        for &(keyword, more) in &other.by_keyword {
+            self.count_keyword(keyword, more);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Errors by field name, for the fields that have any.
+    #[must_use]
+    pub fn errors_by_field(&self, header: &[String]) -> BTreeMap<String, u64> {
+        let columns = header.iter().zip(&self.by_column).filter(|(_, count)| **count > 0);
+        let mut fields = self.by_other_field.clone();
+        fields.extend(columns.map(|(name, count)| (name.clone(), *count)));
+        fields
+    }
+
+    #[must_use]
+    pub fn errors_by_keyword(&self) -> BTreeMap<&'static str, u64> {
+        self.by_keyword.iter().copied().collect()
+    }
+}

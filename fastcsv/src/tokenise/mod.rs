@@ -1,0 +1,286 @@
+//! Finds the separators of CSV text, 64 bytes at a time, without a branch per byte.
+//!
+//! For each block a kernel says where quotes, delimiters and line ends stand, as one bit a byte. The
+//! running parity of the quotes is the mask of quoted bytes; separators outside it are real. The same
+//! masks prove each quote legal (an opening one follows a separator, a closing one precedes one), and
+//! where that fails the scan stops: what to do with a malformed record is the framer's to decide.
+//! DESIGN.md, beside this file, says what each trick paid.
+#![allow(clippy::inline_always, reason = "a kernel's steps must be compiled with its instructions")]
+
+mod block;
+#[cfg(target_arch = "x86_64")]
+mod simd;
+
+use block::{Kernel, Masks, Scalar};
+
+/// Bytes that a kernel looks at in one step.
+const BLOCK: usize = 64;
+
+/// What was found since the last `reset` or `forget`: the separators outside quotes, in order.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// Positions of delimiters and line ends. Only the first `len` count: the rest is room to write.
+    positions: Vec<u32>,
+    len: usize,
+    /// Which of the positions end a record, as indices into them. (CRLF ends at its CR.)
+    pub ends: Vec<u32>,
+}
+
+impl Marks {
+    #[must_use]
+    pub fn positions(&self) -> &[u32] {
+        &self.positions[..self.len]
+    }
+
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.ends.clear();
+    }
+
+    /// Notes the end of input as the end of a record.
+    pub fn end_at(&mut self, position: u32) {
+        self.make_room();
+        self.positions[self.len] = position;
+        self.ends.push(narrow(self.len));
+        self.len += 1;
+    }
+
+    /// Drops the separators of the records already framed, so that those of the open one stand first.
+    pub fn forget(&mut self, framed_marks: usize, framed_ends: usize) {
+        self.positions.copy_within(framed_marks..self.len, 0);
+        self.len -= framed_marks;
+        self.ends.drain(..framed_ends);
+        for end in &mut self.ends {
+            *end -= narrow(framed_marks);
+        }
+    }
+
+    /// Makes all positions count from `by` bytes further on.
+    pub fn rebase(&mut self, by: u32) {
+        for position in &mut self.positions[..self.len] {
+            *position -= by;
+        }
+    }
+
+    #[inline]
+    fn make_room(&mut self) {
+        if self.positions.len() - self.len < BLOCK {
+            let wanted = (self.positions.len() * 2).max(4096);
+            self.positions.resize(wanted, 0);
+        }
+    }
+
+    /// Adds the positions of the set bits, eight at a time: most blocks have fewer, and a loop over a
+    /// count that cannot be foretold costs a wrong guess a block.
+    #[inline(always)]
+    fn push_bits(&mut self, mut bits: u64, base: u32) {
+        let count = bits.count_ones() as usize;
+        self.make_room();
+        let room: &mut [u32] = &mut self.positions[self.len..self.len + BLOCK];
+        let mut written = 0;
+        while written < count {
+            for slot in &mut room[written..written + 8] {
+                *slot = base.wrapping_add(bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+            written += 8;
+        }
+        self.len += count;
+    }
+}
+
+/// What one block leaves behind for the next.
+#[derive(Debug, Clone, Copy)]
+struct Carry {
+    /// All ones inside quotes.
+    quoted: u64,
+    /// One if the last byte was a separator or a quote (or nothing: a record begins).
+    separator: u64,
+    /// One if the last byte closed a quote.
+    closing: u64,
+    /// One if the last byte was CR.
+    cr: u64,
+}
+
+const FRESH: Carry = Carry { quoted: 0, separator: 1, closing: 0, cr: 0 };
+
+/// What the bytes looked at hold besides separators, so that the common case need not look again.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Line ends inside quotes.
+    pub quoted_lines: bool,
+    /// Doubled quotes: some cell must be unescaped.
+    pub escapes: bool,
+    pub nul: bool,
+}
+
+impl Seen {
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            quoted_lines: self.quoted_lines | other.quoted_lines,
+            escapes: self.escapes | other.escapes,
+            nul: self.nul | other.nul,
+        }
+    }
+}
+
+/// A resumable scan over consecutive pieces of one text.
+#[derive(Debug)]
+pub struct Tokeniser {
+    delimiter: u8,
+    kernel: Instructions,
+    carry: Carry,
+    pub marks: Marks,
+    pub seen: Seen,
+}
+
+/// Which instructions to use. Made only by `detect` and `scalar`: whoever holds one may use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instructions(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Instructions {
+    /// The fastest that this machine has.
+    #[must_use]
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if simd::available() {
+            return Self(Set::Avx2);
+        }
+        Self::scalar()
+    }
+
+    #[must_use]
+    pub fn scalar() -> Self {
+        Self(Set::Scalar)
+    }
+}
+
+impl Tokeniser {
+    #[must_use]
+    pub fn new(delimiter: u8, kernel: Instructions) -> Self {
+        Self { delimiter, kernel, carry: FRESH, marks: Marks::default(), seen: Seen::default() }
+    }
+
+    /// Begins anew, at the start of a record.
+    pub fn reset(&mut self) {
+        self.carry = FRESH;
+        self.marks.clear();
+        self.seen = Seen::default();
+    }
+
+    /// Whether the text so far ends inside quotes.
+    #[must_use]
+    pub fn in_quotes(&self) -> bool {
+        self.carry.quoted != 0
+    }
+
+    /// Scans the next piece; `base` is added to every position.
+    ///
+    /// Returns the position of the first quote fault, if there is one: separators before it are noted,
+    /// and the next call must come after a `reset`.
+    pub fn scan(&mut self, bytes: &[u8], base: u32) -> Option<u32> {
+        match self.kernel.0 {
+            Set::Scalar => self.scan_with::<Scalar>(bytes, base),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => simd::scan(self, bytes, base),
+        }
+    }
+
+    #[inline(always)]
+    fn scan_with<K: Kernel>(&mut self, bytes: &[u8], base: u32) -> Option<u32> {
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        let mut position = base;
+        for block in blocks {
+            let masks = K::masks(block, self.delimiter);
+            if let Some(fault) = self.step::<K>(masks, u64::MAX, BLOCK - 1, position) {
+                return Some(position + fault);
+            }
+            position += narrow(BLOCK);
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        let mut block = [0; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        let masks = K::masks(&block, self.delimiter);
+        let inside = (1 << rest.len()) - 1;
+        self.step::<K>(masks, inside, rest.len() - 1, position).map(|fault| position + fault)
+    }
+
+    /// Takes one block. `inside` masks off padding, `last` is the index of the last real byte.
+    #[inline(always)]
+    fn step<K: Kernel>(
+        &mut self,
+        masks: Masks,
+        inside: u64,
+        last: usize,
+        position: u32,
+    ) -> Option<u32> {
+        let carry = self.carry;
+        let line_end = masks.cr | (masks.lf & !(masks.cr << 1 | carry.cr));
+        let separator = masks.delimiter | masks.lf | masks.cr | masks.quote;
+        self.seen.nul |= masks.nul & inside != 0;
+        self.carry.cr = masks.cr >> last & 1;
+        self.carry.separator = separator >> last & 1;
+
+        if masks.quote == 0 && carry.quoted == 0 && carry.closing == 0 {
+            self.note(masks.delimiter, line_end, position);
+            return None;
+        }
+        let quoted = K::prefix_xor(masks.quote) ^ carry.quoted;
+        let opening = masks.quote & quoted;
+        let closing = masks.quote & !quoted;
+        let escape = opening & (closing << 1 | carry.closing);
+        let stray = opening & !(separator << 1 | carry.separator);
+        let trailed = (closing << 1 | carry.closing) & !separator & inside;
+        self.seen.escapes |= escape != 0;
+        self.seen.quoted_lines |= line_end & quoted != 0;
+        self.carry.quoted = 0_u64.wrapping_sub(quoted >> 63);
+        self.carry.closing = closing >> last & 1;
+
+        let fault = stray | trailed;
+        if fault == 0 {
+            self.note(masks.delimiter & !quoted, line_end & !quoted, position);
+            return None;
+        }
+        let sound = (fault & fault.wrapping_neg()) - 1;
+        let sound = !quoted & sound;
+        self.note(masks.delimiter & sound, line_end & sound, position);
+        Some(fault.trailing_zeros())
+    }
+
+    #[inline(always)]
+    fn note(&mut self, delimiters: u64, line_ends: u64, position: u32) {
+        let separators = delimiters | line_ends;
+        if line_ends != 0 {
+            let mut bits = line_ends;
+            while bits != 0 {
+                let before = (bits & bits.wrapping_neg()) - 1;
+                let index = self.marks.len + (separators & before).count_ones() as usize;
+                self.marks.ends.push(narrow(index));
+                bits &= bits - 1;
+            }
+        }
+        self.marks.push_bits(separators, position);
+    }
+}
+
+/// Positions count within one buffer, and the framer keeps buffers far below 4 GiB.
+#[inline(always)]
+pub(crate) fn narrow(index: usize) -> u32 {
+    debug_assert!(u32::try_from(index).is_ok());
+    #[allow(clippy::cast_possible_truncation, reason = "buffers are bounded below 4 GiB")]
+    let index = index as u32;
+    index
+}
+
+#[cfg(test)]
+mod tests;

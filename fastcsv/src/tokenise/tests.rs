@@ -1,0 +1,119 @@
+//! The kernels against each other, and both against a machine that looks at one byte at a time.
+
+use super::*;
+use proptest::prelude::*;
+
+/// The reference: separators, record ends and the first fault, by the letter of RFC 4180.
+fn reference(bytes: &[u8], delimiter: u8) -> (Vec<u32>, Vec<u32>, Option<u32>) {
+    #[derive(PartialEq)]
+    enum At {
+        FieldStart,
+        Bare,
+        Quoted,
+        QuoteEnd,
+    }
+    let (mut marks, mut ends, mut at) = (vec![], vec![], At::FieldStart);
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
+        let here = narrow(index);
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::QuoteEnd,
+            (At::Quoted, _) | (At::QuoteEnd | At::FieldStart, b'"') => At::Quoted,
+            (At::Bare, b'"') => return (marks, ends, Some(here)),
+            (_, b'\r' | b'\n') => {
+                ends.push(narrow(marks.len()));
+                marks.push(here);
+                if byte == b'\r' && bytes.get(index + 1) == Some(&b'\n') {
+                    index += 1;
+                }
+                At::FieldStart
+            }
+            (_, byte) if byte == delimiter => {
+                marks.push(here);
+                At::FieldStart
+            }
+            (At::QuoteEnd, _) => return (marks, ends, Some(here)),
+            _ => At::Bare,
+        };
+        index += 1;
+    }
+    (marks, ends, None)
+}
+
+fn scanned(kernel: Instructions, pieces: &[&[u8]]) -> (Vec<u32>, Vec<u32>, Option<u32>, Seen) {
+    let mut tokeniser = Tokeniser::new(b',', kernel);
+    let (mut base, mut fault) = (0, None);
+    for piece in pieces {
+        fault = tokeniser.scan(piece, base);
+        if fault.is_some() {
+            break;
+        }
+        base += narrow(piece.len());
+    }
+    let Marks { positions, len, ends } = tokeniser.marks;
+    (positions[..len].to_vec(), ends, fault, tokeniser.seen)
+}
+
+fn csv_like() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        6 => Just(b'a'), 3 => Just(b'"'), 3 => Just(b','), 1 => Just(b'\n'), 1 => Just(b'\r'),
+        1 => Just(0), 1 => any::<u8>(),
+    ];
+    prop_oneof![
+        prop::collection::vec(byte, 0..300),
+        // Well formed, so that whole blocks are passed without a fault.
+        prop::collection::vec(
+            prop_oneof![
+                Just("a,b\n"),
+                Just("\"x,\"\"y\"\"\n\",long cell here\r\n"),
+                Just("\"\"\r"),
+                Just("abcdefghijklmnopqrstuvwxyz,"),
+                Just("\n"),
+                Just("\"\r\n\",")
+            ],
+            0..60
+        )
+        .prop_map(|parts| parts.concat().into_bytes()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_kernel_agrees_with_the_byte_by_byte_machine(bytes in csv_like()) {
+        let (marks, ends, fault) = reference(&bytes, b',');
+        for kernel in [Instructions::scalar(), Instructions::detect()] {
+            let found = scanned(kernel, &[&bytes]);
+            prop_assert_eq!(&found.0, &marks);
+            prop_assert_eq!(&found.1, &ends);
+            prop_assert_eq!(found.2, fault);
+        }
+        let (scalar, simd) = (Instructions::scalar(), Instructions::detect());
+        prop_assert_eq!(scanned(scalar, &[&bytes]), scanned(simd, &[&bytes]));
+    }
+
+    #[test]
+    fn a_cut_anywhere_changes_nothing(bytes in csv_like(), at in any::<prop::sample::Index>()) {
+        let cut = at.index(bytes.len() + 1);
+        let (left, right) = bytes.split_at(cut);
+        let kernel = Instructions::detect();
+        let (whole, cut) = (scanned(kernel, &[&bytes]), scanned(kernel, &[left, right]));
+        prop_assert_eq!((&cut.0, &cut.1, cut.2), (&whole.0, &whole.1, whole.2));
+        // Past a fault the flags may say too much, never too little.
+        prop_assert!(whole.2.is_some() || cut.3 == whole.3);
+    }
+}
+
+#[test]
+fn forgetting_keeps_the_marks_of_the_open_record() {
+    let mut tokeniser = Tokeniser::new(b',', Instructions::detect());
+    assert_eq!(tokeniser.scan(b"a,b\nc,d", 0), None);
+    tokeniser.marks.forget(2, 1);
+    tokeniser.marks.rebase(4);
+    assert_eq!(tokeniser.marks.positions(), &[1]);
+    assert!(tokeniser.marks.ends.is_empty());
+    tokeniser.marks.end_at(3);
+    assert_eq!(tokeniser.marks.ends, &[1]);
+}

@@ -1,0 +1,330 @@
+//! One batch from its first byte to its report: input, header, rows, files.
+//!
+//! Bytes are fed in chunks of any size; where they are cut changes nothing. After an error nothing goes
+//! on: the validator is spent, and `abort` takes back what it wrote.
+
+use crate::check::{Checker, Outcome, Rules};
+use crate::error::{Error, InputError};
+use crate::frame::{Bounds, Frame, Framer, Sink};
+use crate::header::{Header, HeaderReader, HeaderRecord};
+use crate::input::{Decoder, Decompressor};
+use crate::options::Options;
+use crate::output::folder::Folder;
+use crate::output::records::{Batch, RecordWriter};
+use crate::output::report::Report;
+use crate::schema::{RowSchema, SchemaLimits};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Files are read in blocks of this size; measured against mapping them, this won.
+const READ_BYTES: usize = 1 << 20;
+/// Text for a file is written once there is this much of it.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// What a batch is called in its records.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    pub batch: String,
+    pub source_file: String,
+    /// RFC 3339; also when the report was made.
+    pub quarantined_at: String,
+}
+
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Of the input as it came.
+    pub size_bytes: u64,
+    pub crc32c: u32,
+    pub total_rows: u64,
+    pub valid_rows: u64,
+    pub quarantined_rows: u64,
+}
+
+/// Validates one batch.
+pub struct Validator {
+    decompressor: Decompressor,
+    decoder: Decoder,
+    text: Text,
+    size_bytes: u64,
+    crc32c: u32,
+    /// What files are read into.
+    block: Vec<u8>,
+    spent: bool,
+}
+
+/// What becomes of the text, once it is text.
+struct Text {
+    schemas: Vec<RowSchema>,
+    options: Options,
+    names: Names,
+    folder: Folder,
+    header_reader: HeaderReader,
+    rows: Option<Rows>,
+}
+
+/// The rows, once there is a header.
+struct Rows {
+    header: Header,
+    framer: Framer,
+    checker: Checker,
+    /// Text not written yet, and the counts of all rows so far.
+    outcome: Outcome,
+}
+
+impl Validator {
+    /// Makes the output files. `schemas` are the candidates; the header picks one.
+    pub fn new(
+        schemas: &[RowSchema],
+        folder: &Path,
+        names: Names,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let limits = SchemaLimits { json_depth: options.max_json_depth, ..SchemaLimits::default() };
+        let schemas = if limits == SchemaLimits::default() {
+            schemas.to_vec()
+        } else {
+            schemas.iter().map(|schema| again(schema, &limits)).collect::<Result<_, _>>()?
+        };
+        Ok(Self {
+            decompressor: Decompressor::new(options.max_decompressed_bytes),
+            decoder: Decoder::default(),
+            text: Text {
+                schemas,
+                folder: Folder::create(folder, options.valid_out)?,
+                header_reader: HeaderReader::new(options.max_header_bytes),
+                rows: None,
+                options,
+                names,
+            },
+            size_bytes: 0,
+            crc32c: 0,
+            block: Vec::new(),
+            spent: false,
+        })
+    }
+
+    /// Which of the candidates the header fits; `None` until the header has been read.
+    #[must_use]
+    pub fn schema_index(&self) -> Option<usize> {
+        self.text.rows.as_ref().map(|rows| rows.header.schema_index)
+    }
+
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let tally = self.text.rows.as_ref().map(|rows| &rows.outcome.tally);
+        Progress {
+            size_bytes: self.size_bytes,
+            crc32c: self.crc32c,
+            total_rows: tally.map_or(0, |tally| tally.total_rows),
+            valid_rows: tally.map_or(0, |tally| tally.valid_rows),
+            quarantined_rows: tally.map_or(0, |tally| tally.quarantined_rows),
+        }
+    }
+
+    /// Takes the next bytes of the input.
+    pub fn feed(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.unless_spent(|it| {
+            it.size_bytes += data.len() as u64;
+            it.crc32c = crc32c::crc32c_append(it.crc32c, data);
+            let Self { decompressor, decoder, text, .. } = it;
+            decompressor.feed(data, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
+        })
+    }
+
+    /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
+    pub fn feed_from(&mut self, source: &mut impl Read, limit: usize) -> Result<bool, Error> {
+        let mut block = std::mem::take(&mut self.block);
+        block.resize(READ_BYTES, 0);
+        let mut fed = 0;
+        let mut ended = false;
+        while fed < limit && !ended {
+            let size = read_full(source, &mut block)?;
+            self.feed(&block[..size])?;
+            fed += size;
+            ended = size < block.len();
+        }
+        self.block = block;
+        Ok(ended)
+    }
+
+    /// Ends the input, writes what is left and the report, and makes all of it durable.
+    pub fn finish(&mut self) -> Result<Report, Error> {
+        let report = self.unless_spent(|it| {
+            let Self { decompressor, decoder, text, .. } = it;
+            decompressor.finish(&mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))?;
+            decoder.finish(&mut |piece| text.feed(piece))?;
+            it.text.finish()?;
+            it.report()
+        })?;
+        self.spent = true;
+        Ok(report)
+    }
+
+    /// Takes back the files. Does nothing after `finish`, or a second time.
+    pub fn abort(&mut self) -> Result<(), Error> {
+        self.spent = true;
+        Ok(self.text.folder.remove()?)
+    }
+
+    fn unless_spent<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.spent {
+            return Err(Error::Spent);
+        }
+        // Set first, so that a panic leaves a validator that refuses to go on.
+        self.spent = true;
+        let done = work(self)?;
+        self.spent = false;
+        Ok(done)
+    }
+}
+
+impl Validator {
+    fn report(&mut self) -> Result<Report, Error> {
+        let Text { rows: Some(rows), names, folder, .. } = &mut self.text else {
+            return Err(InputError::Empty.into());
+        };
+        let header = &rows.header;
+        let tally = &rows.outcome.tally;
+        let mut report = Report {
+            batch: names.batch.clone(),
+            source_file: names.source_file.clone(),
+            schema: header.schema.name().to_owned(),
+            version: header.schema.version().to_owned(),
+            total_rows: tally.total_rows,
+            valid_rows: tally.valid_rows,
+            quarantined_rows: tally.quarantined_rows,
+            recovered_rows: tally.recovered_rows,
+            size_bytes: self.size_bytes,
+            crc32c: self.crc32c,
+            errors_by_field: tally.errors_by_field(&header.names),
+            errors_by_keyword: tally.errors_by_keyword(),
+            total_errors: tally.total_errors,
+            unknown_columns: header.unknown_columns.clone(),
+            missing_optional_columns: header.missing_optional_columns.clone(),
+            delimiter: header.delimiter.into(),
+            encoding: self.decoder.encoding().name(),
+            compression: self.decompressor.compression().name(),
+            files: Vec::new(),
+            made_at: names.quarantined_at.clone(),
+        };
+        report.files = folder.finish(|files| report.to_json(files))?;
+        Ok(report)
+    }
+}
+
+impl Text {
+    fn feed(&mut self, text: &[u8]) -> Result<(), Error> {
+        let mut rest = text;
+        if self.rows.is_none() {
+            let Some((record, taken)) = self.header_reader.feed(text)? else { return Ok(()) };
+            self.begin_rows(&record)?;
+            rest = &text[taken..];
+        }
+        self.with_rows(|framer, sink| framer.feed(rest, sink))
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        if self.rows.is_none() {
+            let record = self.header_reader.finish()?;
+            self.begin_rows(&record)?;
+        }
+        self.with_rows(|framer, sink| {
+            framer.finish(sink)?;
+            sink.write()
+        })
+    }
+
+    fn begin_rows(&mut self, record: &HeaderRecord) -> Result<(), Error> {
+        let options = &self.options;
+        let header = Header::read(record, &self.schemas, options)?;
+        let writer = RecordWriter::new(&Batch {
+            header: &header.names,
+            csv_type: header.schema.name(),
+            schema_version: header.schema.version(),
+            source_file: &self.names.source_file,
+            quarantined_at: &self.names.quarantined_at,
+            max_errors_per_record: options.max_errors_per_record,
+        });
+        let rules = Rules {
+            schema: header.bound.clone(),
+            writer,
+            columns: header.names.len(),
+            delimiter: header.delimiter,
+            accept_recovered: options.accept_recovered,
+            valid_out: options.valid_out,
+            max_fields: options.max_fields,
+            max_field_bytes: options.max_field_bytes,
+            max_record_bytes: options.max_record_bytes,
+            max_record_lines: options.max_record_lines,
+        };
+        let bounds = Bounds {
+            record_bytes: options.max_record_bytes,
+            record_lines: options.max_record_lines,
+        };
+        let framer = Framer::new(header.delimiter, bounds, record.end_offset, record.lines + 1);
+        let checker = Checker::new(Arc::new(rules));
+        self.folder.write(&[], &[], &record.bytes)?;
+        self.rows = Some(Rows { header, framer, checker, outcome: Outcome::default() });
+        Ok(())
+    }
+
+    fn with_rows(
+        &mut self,
+        work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Self { rows: Some(Rows { framer, checker, outcome, .. }), folder, .. } = self else {
+            return Ok(());
+        };
+        work(framer, &mut Writing { checker, outcome, folder })
+    }
+}
+
+/// Judges frames as they come, and writes what comes of them once it is worth a call.
+struct Writing<'a> {
+    checker: &'a mut Checker,
+    outcome: &'a mut Outcome,
+    folder: &'a mut Folder,
+}
+
+impl Sink for Writing<'_> {
+    type Error = Error;
+
+    fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
+        self.checker.check(&frame, self.outcome);
+        if self.outcome.text_bytes() < WRITE_BYTES { Ok(()) } else { self.write() }
+    }
+}
+
+impl Writing<'_> {
+    fn write(&mut self) -> Result<(), Error> {
+        let Outcome { records, errors, valid, .. } = self.outcome;
+        self.folder.write(records, errors, valid)?;
+        records.clear();
+        errors.clear();
+        valid.clear();
+        Ok(())
+    }
+}
+
+fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {
+    Ok(RowSchema::compile(schema.name(), schema.version(), schema.document(), limits)?)
+}
+
+/// Reads until `block` is full or the source ends.
+fn read_full(source: &mut impl Read, block: &mut [u8]) -> Result<usize, Error> {
+    let mut size = 0;
+    while size < block.len() {
+        match source.read(&mut block[size..]) {
+            Ok(0) => break,
+            Ok(more) => size += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(size)
+}
