@@ -25,7 +25,7 @@ demo: sync  ## see it work: validate, quarantine, back up, ask for its health; l
 	@$(BIN)/python scripts/demo.py
 
 run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its address is printed
-	@$(BIN)/stewardd --data-dir "$${STEWARD_DATA_DIR:-.steward}"
+	@$(BIN)/stewardd $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 test: sync  ## every test, fault campaigns as a seeded sample
 	@$(BIN)/python scripts/test_needs.py

@@ -139,7 +139,7 @@ def next_steps() -> None:
     """Says what to try next."""
     say(
         "\nIt works. To try next:\n"
-        "  make run                                        the daemon in the foreground, in ./.steward\n"
+        "  make run                                        the daemon in the foreground\n"
         "  .venv/bin/steward validate examples/*.csv       in another terminal; --help says the rest\n"
         "  .venv/bin/steward validate FILE --valid-out OK.csv --output json\n"
         "  README.md, then ARCHITECTURE.md                 how it is made\n"
