@@ -110,6 +110,7 @@ class ContractServer(
         self.health = system_pb2.HealthResponse(
             state=system_pb2.HealthResponse.STATE_HEALTHY, version="9.9"
         )
+        self.document = '{"type": "object"}'
         self.received_bytes = 0
         self.cancelled = threading.Event()
         self.offsets: list[int] = []
@@ -320,7 +321,7 @@ class ContractServer(
                 f"no schema {request.name}",
                 "list them",
             )
-        return _schema(document='{"type": "object"}')
+        return _schema(self.document)
 
     def ListSchemas(self, request, context) -> validation_pb2.ListSchemasResponse:
         self._enter("ListSchemas", context)

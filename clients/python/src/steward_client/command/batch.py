@@ -85,7 +85,14 @@ def show(session: Session, name: str) -> int:
 )
 @click.argument("name", metavar="BATCH")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--to", "folder", default=".", metavar="FOLDER", help="Where to.  [default: here]")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False),
+    default=".",
+    metavar="FOLDER",
+    help="Where to.  [default: here]",
+)
 @pass_session
 def download(session: Session, name: str, files: tuple[str, ...], folder: str) -> int:
     """Fetch the files of a batch, all of them where none is named; each appears whole and checked, or not at all.

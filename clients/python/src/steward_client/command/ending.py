@@ -58,7 +58,9 @@ def run(root: click.Group, arguments: list[str]) -> int:
     except BrokenPipeError:
         _forget_output()
         return Exit.UNREAD
-    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the edge: whatever it was, it is told and counts
+    except KeyboardInterrupt as error:
+        return _failed(error, session)
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it was, it is told and counts
         return _failed(error, session)
 
 

@@ -77,7 +77,7 @@ def show(session: Session, name: str, version: str | None, is_document: bool) ->
 
 
 @schema.command(cls=Verb, example="steward schema detect sessions.csv")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path())
 @pass_session
 def detect(session: Session, file: str) -> int:
     """Say which schema the header of a file detects. `-` reads stdin."""

@@ -57,13 +57,14 @@ def _delimiter(_context: click.Context, _option: click.Parameter, value: str | N
 
 
 @click.command(cls=Verb, example=_EXAMPLE)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option(
     "--type", "schema", metavar="TYPE", help="The type of the rows.  [default: from the header]"
 )
 @click.option("--schema-version", metavar="V", help="Its version.  [default: from the header]")
 @click.option(
     "--valid-out",
+    type=click.Path(),
     metavar="PATH",
     help="Write the valid rows there, byte for byte as they came; for several files a folder.",
 )
