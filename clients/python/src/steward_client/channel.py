@@ -39,7 +39,7 @@ SERVICE_CONFIG = json.dumps(
                     "maxAttempts": 4,
                     "initialBackoff": "0.1s",
                     "maxBackoff": "2s",
-                    "backoffMultiplier": 3,
+                    "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             }

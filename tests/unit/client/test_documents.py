@@ -1,0 +1,106 @@
+"""The pages on the command and the SDK name all that there is."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import click
+import pytest
+import steward_client
+from steward_client import AsyncClient, Client, errors, health
+from steward_client.command.ending import Exit
+from steward_client.command.root import root
+from steward_client.command.validate import Outcome
+from steward_client.quarantine import Cell
+
+DOCS = Path(__file__).parents[3] / "docs"
+CLI = (DOCS / "cli.md").read_text()
+SDK = (DOCS / "sdk.md").read_text()
+SHAPES = dict(re.findall(r"^\| ([A-Z]{3,}) \| (.*) \|$", CLI, re.MULTILINE))
+
+
+def commands():
+    for name, command in root.commands.items():
+        if isinstance(command, click.Group):
+            for verb, inner in command.commands.items():
+                yield f"{name} {verb}", inner
+        else:
+            yield name, command
+
+
+def test_every_command_is_in_the_table():
+    for name, _ in commands():
+        assert f"| `steward {name}" in CLI, name
+
+
+def test_every_option_is_named():
+    for name, command in commands():
+        for option in command.params:
+            if isinstance(option, click.Option) and not {
+                "--limit",
+                "--database",
+                "--description",
+            } & set(option.opts):
+                assert f"`{option.opts[0]}" in CLI, f"{name} {option.opts[0]}"
+
+
+def test_every_exit_code_is_told():
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", CLI, re.MULTILINE)}
+    assert told == {int(code) for code in Exit}
+
+
+@pytest.mark.parametrize(
+    ("shape", "parts"),
+    [
+        ("OUTCOME", [Outcome]),
+        ("BATCH", [steward_client.Batch, steward_client.BatchFile]),
+        ("ROW", [steward_client.QuarantinedRow, Cell, steward_client.Violation]),
+        ("SCHEMA", [steward_client.Schema, steward_client.Column]),
+        ("BACKUP", [steward_client.Backup, steward_client.Segment]),
+        ("OPERATION", [steward_client.OperationState, steward_client.BackupProgress]),
+        (
+            "HEALTH",
+            [
+                steward_client.Health,
+                steward_client.Component,
+                health.DatabaseFacts,
+                health.PoolFacts,
+                health.RepositoryFacts,
+                health.BackupFacts,
+            ],
+        ),
+        ("ERROR", [errors.FieldViolation]),
+    ],
+)
+def test_every_member_of_a_shape_is_named_and_no_other(shape, parts):
+    there = {field.name for part in parts for field in dataclasses.fields(part)}
+    if shape == "ERROR":
+        there |= {
+            "code",
+            "reason",
+            "message",
+            "hint",
+            "metadata",
+            "retry_after_s",
+            "field_violations",
+        }
+    told = set(re.findall(r"`([a-z_0-9]+)`", SHAPES[shape])) - {"raw_row_base64"}
+    assert told == there
+
+
+def test_every_method_and_public_name_is_in_the_page_of_the_sdk():
+    for name in vars(Client):
+        if not name.startswith("_"):
+            assert f"`{name}(" in SDK, name
+    for name in steward_client.__all__:
+        assert name == "__version__" or re.search(rf"\b{name}\b", SDK), name
+    assert AsyncClient.__name__ in SDK
+
+
+def test_the_tree_of_errors_is_the_one_in_the_code():
+    def drawn(text: str) -> list[str]:
+        return re.findall(r"([│ ]*[├└]── \w+)", text)
+
+    tree = re.search(r"StewardError\n(.*?)\n\n", errors.__doc__ or "", re.DOTALL)
+    assert tree is not None
+    assert drawn(SDK) == [line.removeprefix("    ") for line in drawn(tree[1])]
