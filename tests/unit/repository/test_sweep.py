@@ -45,7 +45,7 @@ def test_an_intent_is_swept_only_when_nobody_can_be_at_it(
 
 
 async def draft_and_die(store: LocalStore, data_dir: Path) -> tuple[WriterLease, str]:
-    """Drafts a batch under a lease whose daemon then is gone without a word."""
+    """Drafts a batch under a lease whose daemon then is gone without a word. What is returned must be kept."""
     lease = await WriterLease.acquire(store, data_dir)
     identifier = uuid7()
     context = publish(store, lease, "batches", identifier)
@@ -53,7 +53,7 @@ async def draft_and_die(store: LocalStore, data_dir: Path) -> tuple[WriterLease,
     await draft.put("report.json", b"{}")
     lease._heart.cancel()  # type: ignore[union-attr]
     lease._identity.release()
-    lease.kept = context  # type: ignore[attr-defined]  # collected, it would clean up after itself
+    lease.kept = context  # type: ignore[attr-defined]  # collected as garbage it would clean up after itself
     return lease, identifier
 
 
@@ -81,6 +81,7 @@ async def test_a_fence_and_its_intent_go_when_nobody_can_wake_any_more(
     lease = await acquire("data")
     await Sweep(store, lease).run()
     assert await keys(store, intents_folder(dead.ref)) != []
+    await asyncio.sleep(0.05)  # the file system's clock ticks more coarsely than ours
     await Sweep(store, lease, min_age_s=0, keep_fences_s=0).run()
     assert await keys(store, "batches") == []
     assert await keys(store, dead.ref.folder) == []
@@ -174,8 +175,9 @@ async def test_a_withdrawal_half_done_is_ended(
 async def test_two_sweeps_at_once_do_no_harm(
     store: LocalStore, acquire: Acquire, tmp_path: Path
 ) -> None:
+    dead = []
     for number in range(5):
-        await draft_and_die(store, tmp_path / f"dead{number}")
+        dead.append(await draft_and_die(store, tmp_path / f"dead{number}"))
         await (await acquire(f"dead{number}")).close()
     a, b = await acquire("a"), await acquire("b")
     await asyncio.gather(*(Sweep(store, lease).run() for lease in (a, b) * 3))
@@ -189,5 +191,6 @@ async def test_a_beginning_lease_keeps_its_folder(store: LocalStore, acquire: Ac
     await store.put(f"{other.ref.folder}/dead.json", b"{}")
     await Sweep(store, lease).run()
     assert await keys(store, other.ref.folder) != []
+    await asyncio.sleep(0.05)
     await Sweep(store, lease, min_age_s=0).run()
     assert await keys(store, other.ref.folder) == []
