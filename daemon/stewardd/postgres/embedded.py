@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -26,6 +25,7 @@ from stewardd.errors import ConfigurationError, DatabaseDown, StewardError
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import Binaries, server_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
+from stewardd.postgres.connect import connect
 from stewardd.postgres.control import ServerControl
 from stewardd.postgres.postmaster import live_postmaster
 from stewardd.postgres.sockets import PORT
@@ -143,16 +143,14 @@ class EmbeddedServer:
 
     async def _create_database(self, database: str) -> None:
         target = self.target("embedded", "postgres").with_parameters(connect_timeout=10)
-        async with await psycopg.AsyncConnection.connect(
-            target.conninfo, autocommit=True
-        ) as connection:
-            there = await connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [database]
-            )
-            if await there.fetchone() is None:
-                await connection.execute(
-                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
-                )
+        connection = await connect(target, "stewardd")
+        try:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if await (await connection.execute(query, [database])).fetchone() is None:
+                statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
     async def _supervise(self, control: ServerControl) -> None:
         loop = asyncio.get_running_loop()

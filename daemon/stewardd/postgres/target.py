@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from stewardd.errors import ConfigurationError
 
 _HIDDEN = b"*"  # libpq's own mark (dispchar) of "password field, hide the value"
+_TLS_OR_NOTHING = ("require", "verify-ca", "verify-full")
 _KEYS = {
     "scram_client_key",
     "scram_server_key",
@@ -46,6 +47,11 @@ class DatabaseTarget:
         """The connection string with every secret masked; fit to be shown."""
         secrets = dict.fromkeys(_secret_parameters(self.conninfo), "***")
         return make_conninfo(self.conninfo, **secrets)
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether the string asks for an encrypted connection or none at all."""
+        return conninfo_to_dict(self.conninfo).get("sslmode") in _TLS_OR_NOTHING
 
     def with_parameters(self, **parameters: str | int) -> DatabaseTarget:
         """The same database with some parameters of libpq set or replaced."""

@@ -61,9 +61,14 @@ class ClientTools:
         return str(self.folder / name)
 
     @property
+    def has_tls(self) -> bool:
+        """Whether they can speak TLS; the wheel's libpq is built without."""
+        return self.origin is not Origin.WHEEL
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """What these can't do, in words for the preflight."""
-        if self.origin is Origin.WHEEL:
+        if not self.has_tls:
             return (
                 "no TLS: a server that asks for sslmode=require is out of reach",
                 "no zstd and lz4 of their own",
@@ -71,21 +76,28 @@ class ClientTools:
         return ()
 
 
-def choose_tools(server_major: int, found: Iterable[ClientTools]) -> ClientTools:
+def choose_tools(
+    server_major: int, found: Iterable[ClientTools], *, needs_tls: bool = False
+) -> ClientTools:
     """The tools that fit a server best. Configured ones are used or refused, never passed over.
 
     Raises ToolMissing, saying what there is.
     """
     candidates = list(found)
     configured = [tools for tools in candidates if tools.origin is Origin.CONFIGURED]
-    fit = [tools for tools in configured or candidates if tools.major >= server_major]
+    fit = [
+        tools
+        for tools in configured or candidates
+        if tools.major >= server_major and (tools.has_tls or not needs_tls)
+    ]
     if fit:
         return min(fit, key=lambda tools: (tools.major, tools.origin))
     there = ", ".join(
         sorted(f"{tools.version} in {tools.folder}" for tools in configured or candidates)
     )
     raise ToolMissing(
-        f"a server of PostgreSQL {server_major} needs client tools of {server_major} or newer, "
+        f"a server of PostgreSQL {server_major} needs client tools of {server_major} or newer"
+        f"{' that speak TLS' if needs_tls else ''}, "
         f"and there is {there or 'none'}",
         metadata={"server_major": str(server_major)},
     )

@@ -78,10 +78,14 @@ async def test_connections_say_whose_they_are_and_stop_statements_in_time(databa
 async def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(pool):
     async with pool.connection() as connection:
         await connection.execute("CREATE TABLE t (n int)")
-    with pytest.raises(ZeroDivisionError):
+
+    async def insert_and_fail() -> None:
         async with pool.connection() as connection:
             await connection.execute("INSERT INTO t VALUES (1)")
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await insert_and_fail()
     async with pool.connection() as connection:
         row = await (await connection.execute("SELECT count(*) FROM t")).fetchone()
         assert row == (0,)

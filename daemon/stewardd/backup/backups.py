@@ -1,0 +1,252 @@
+"""Backups, from outside: make one, get one, list them.
+
+Making one is: wait for its turn (one dump of a database at a time), choose the tools that fit the server, open a draft
+in the repository, let a worker process fill it, publish. What fails or is cancelled on the way leaves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
+from stewardd.backup.manifest import BackupManifest
+from stewardd.backup.pipeline import run_worker
+from stewardd.backup.protocol import Began, Done, Event, Job, Progressed
+from stewardd.errors import Cancelled, InvalidRequest, RepositoryDown
+from stewardd.postgres.probe import probe
+from stewardd.postgres.target import DatabaseTarget
+from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
+from stewardd.repository.identifiers import uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import Draft, publish
+from stewardd.repository.store import Store
+from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.telemetry import logger
+
+log = logger("backup")
+_Result = TypeVar("_Result")
+
+QUEUED, DUMPING, PUBLISHING = "QUEUED", "DUMPING", "PUBLISHING"
+_PROBE_TIMEOUT_S = 5.0
+_CANCEL_POLL_S = 0.2
+_LEASE_CHECK_S = 10.0
+
+
+class Handle(Protocol):
+    """The operation that a backup is made in."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked for its end."""
+        ...
+
+    def report(self, progress: Mapping[str, object]) -> None:
+        """Takes the newest progress: backup, database, phase, dumped_bytes, stored_bytes, database_size_bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOptions:
+    """How backups are made. `reserve_bytes` of the repository's disk are left to others, where its room is known."""
+
+    store_url: str
+    store_options: Mapping[str, str] = field(default_factory=dict)
+    tools_dir: Path | None = None
+    segment_bytes: int = 32 << 20
+    compression_level: int = 3
+    max_duration_s: float = 6 * 3600.0
+    lock_timeout_s: float = 60.0
+    reserve_bytes: int = 256 << 20
+
+
+class Backups:
+    """The backups of some databases in one repository."""
+
+    def __init__(
+        self,
+        store: Store,
+        lease: WriterLease,
+        databases: Mapping[str, DatabaseTarget],
+        options: BackupOptions,
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._databases = dict(databases)
+        self._options = options
+        self._catalog = BackupCatalog(store)
+        self._turns = {name: asyncio.Lock() for name in self._databases}
+        self.running = 0
+
+    def database_named(self, name: str) -> str:
+        """The configured name that a request means; "" is the only one. Raises InvalidRequest."""
+        names = sorted(self._databases)
+        if not name and len(names) == 1:
+            return names[0]
+        if name in self._databases:
+            return name
+        said = f"there is no database {name!r}" if name else "the request names no database"
+        raise InvalidRequest(f"{said}; there is {', '.join(names)}", field="database")
+
+    async def get(self, backup_id: str) -> BackupManifest:
+        """One backup. Raises BackupNotFound, InvalidRequest, Corrupt."""
+        return await self._catalog.get(backup_id)
+
+    async def list(self, page_size: int, page_token: str) -> BackupPage:
+        """A page of backups, newest first. Raises InvalidRequest, Corrupt."""
+        return await self._catalog.page(page_size, page_token)
+
+    async def create(
+        self, database: str, description: str, handle: Handle, backup_id: str | None = None
+    ) -> BackupManifest:
+        """Makes a backup, which exists when this returns and doesn't when it raises.
+
+        `backup_id` is one from uuid7() that nobody used before. Raises Cancelled, DatabaseDown, DatabaseRefused,
+        ToolMissing, ToolFailed, StorageFull, Exhausted, LeaseLost, RepositoryDown, InvalidRequest.
+        """
+        making = _Making(self.database_named(database), description, backup_id or uuid7(), handle)
+        work = asyncio.create_task(self._create(making))
+        try:
+            while not work.done() and not handle.cancelled:
+                await asyncio.wait([work], timeout=_CANCEL_POLL_S)
+        finally:
+            work.cancel()
+            await uninterrupted(asyncio.wait([work]))  # it has processes to end
+        if work.cancelled():
+            raise Cancelled(f"the backup of {making.database!r} was cancelled")
+        return work.result()
+
+    async def _create(self, making: _Making) -> BackupManifest:
+        making.report(QUEUED)
+        async with self._turns[making.database]:
+            self.running += 1
+            try:
+                return await self._make(making)
+            finally:
+                self.running -= 1
+
+    async def _make(self, making: _Making) -> BackupManifest:
+        began_at = time.monotonic()
+        tools = await self._tools(making.database)
+        making.report(DUMPING)
+        async with publish(self._store, self._lease, KIND, making.backup_id) as draft:
+            began, done = await _while_leased(draft, self._fill(draft, making, tools))
+            making.report(PUBLISHING)
+            manifest = BackupManifest(
+                backup_id=making.backup_id,
+                database=making.database,
+                description=making.description,
+                snapshot_time=began.snapshot_time.astimezone(UTC),
+                create_time=datetime.now(UTC),
+                elapsed_s=round(time.monotonic() - began_at, 3),
+                database_size_bytes=began.database_size_bytes,
+                dump_size_bytes=done.dump_size_bytes,
+                dump_sha256=done.dump_sha256,
+                server_version=began.server_version,
+                tool_version=tools.version,
+                segments=done.segments,
+            )
+            await draft.commit(manifest.to_document())
+        log.info(
+            "backup made",
+            backup=manifest.backup_id,
+            database=manifest.database,
+            stored_bytes=manifest.stored_size_bytes,
+            elapsed_s=manifest.elapsed_s,
+        )
+        return manifest
+
+    async def _fill(self, draft: Draft, making: _Making, tools: ClientTools) -> tuple[Began, Done]:
+        try:
+            return await run_worker(self._job(making, tools, draft), making.hear)
+        except BaseException:
+            # A worker that was stopped in the middle of a put may have sent it to a bucket that acts upon it yet.
+            draft.straggling = not making.ended_in_order
+            raise
+
+    async def _tools(self, database: str) -> ClientTools:
+        """Looked for anew each time: they are upgraded while the daemon runs."""
+        target = self._databases[database]
+        sight = await probe(target, _PROBE_TIMEOUT_S)
+        found = await find_tools(self._options.tools_dir)
+        return choose_tools(sight.major, found, needs_tls=target.requires_tls)
+
+    def _job(self, making: _Making, tools: ClientTools, draft: Draft) -> Job:
+        options = self._options
+        return Job(
+            daemon_pid=os.getpid(),
+            database=making.database,
+            conninfo=self._databases[making.database].conninfo,
+            pg_dump=tools.program("pg_dump"),
+            store_url=options.store_url,
+            store_options=dict(options.store_options),
+            folder=draft.folder,
+            segment_bytes=options.segment_bytes,
+            compression_level=options.compression_level,
+            reserve_bytes=options.reserve_bytes,
+            max_duration_s=options.max_duration_s,
+            lock_timeout_s=options.lock_timeout_s,
+        )
+
+
+class _Making:
+    """A backup on its way, and what is told of it."""
+
+    def __init__(self, database: str, description: str, backup_id: str, handle: Handle) -> None:
+        self.database = database
+        self.description = description
+        self.backup_id = backup_id
+        self.ended_in_order = False
+        self._handle = handle
+        self._progress: dict[str, object] = {
+            "backup": backup_id,
+            "database": database,
+            "phase": QUEUED,
+            "dumped_bytes": 0,
+            "stored_bytes": 0,
+            "database_size_bytes": 0,
+        }
+
+    def report(self, phase: str) -> None:
+        """Says that a phase has begun."""
+        self._tell(phase=phase)
+
+    def hear(self, event: Event) -> None:
+        """Passes on what the worker says."""
+        if isinstance(event, Began):
+            self._tell(database_size_bytes=event.database_size_bytes)
+        elif isinstance(event, Progressed):
+            self._tell(dumped_bytes=event.dumped_bytes, stored_bytes=event.stored_bytes)
+        elif isinstance(event, Done):
+            self._tell(dumped_bytes=event.dump_size_bytes)
+        else:
+            self.ended_in_order = event.reason != RepositoryDown.reason
+
+    def _tell(self, **news: object) -> None:
+        self._progress |= news
+        self._handle.report(dict(self._progress))
+
+
+async def _while_leased(draft: Draft, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Ends the work with LeaseLost as soon as the lease is lost, and not hours later at the commit."""
+    working = asyncio.create_task(work)
+    watching = asyncio.create_task(_watch(draft))
+    try:
+        await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else watching.result()
+    finally:
+        watching.cancel()
+        working.cancel()
+        await uninterrupted(asyncio.wait([working, watching]))
+
+
+async def _watch(draft: Draft) -> NoReturn:
+    while True:
+        await asyncio.sleep(_LEASE_CHECK_S)
+        await draft.check()

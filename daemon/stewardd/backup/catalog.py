@@ -1,0 +1,43 @@
+"""The backups that exist: one by its id, or pages of them, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stewardd.backup.manifest import BackupManifest
+from stewardd.errors import BackupNotFound, ObjectNotFound
+from stewardd.repository.catalog import Catalog
+from stewardd.repository.store import Store
+
+KIND = "backups"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPage:
+    """Backups of a listing, and the token of the page after; "" after the last."""
+
+    items: tuple[BackupManifest, ...]
+    next_page_token: str
+
+
+class BackupCatalog:
+    """Reads manifests; see repository/catalog.py for how a listing stays stable."""
+
+    def __init__(self, store: Store) -> None:
+        self._catalog = Catalog(store, KIND)
+
+    async def get(self, backup_id: str) -> BackupManifest:
+        """One backup. Raises BackupNotFound, InvalidRequest for what is no id, Corrupt."""
+        try:
+            document = await self._catalog.get(backup_id)
+        except ObjectNotFound:
+            raise BackupNotFound(f"there is no backup {backup_id}") from None
+        return BackupManifest.from_document(document, backup_id)
+
+    async def page(self, page_size: int, page_token: str = "") -> BackupPage:
+        """A page, newest first. Raises InvalidRequest for a token of another listing, Corrupt."""
+        page = await self._catalog.page(page_size=page_size, page_token=page_token)
+        items = [
+            BackupManifest.from_document(each.manifest, each.identifier) for each in page.entries
+        ]
+        return BackupPage(tuple(items), page.next_page_token)

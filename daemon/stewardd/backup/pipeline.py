@@ -1,0 +1,144 @@
+"""The daemon's side of a backup worker: starts it, hears its events, and makes sure of its end.
+
+Whatever happens here, cancelled or not, when `run_worker` has returned neither the worker nor its pg_dump is alive, so
+that what they stored can be removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from stewardd.backup.protocol import (
+    Began,
+    Done,
+    Event,
+    Failed,
+    Job,
+    decode_event,
+    encode_job,
+    revive,
+)
+from stewardd.errors import Exhausted, ToolFailed
+from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.telemetry import logger
+
+log = logger("backup")
+Hear = Callable[[Event], None]
+
+_LINE_LIMIT_BYTES = 16 << 20  # Done names every segment: a hundred bytes for each of 32 MiB
+_STDERR_LIMIT_BYTES = 8192
+_END_GRACE_S = 5.0
+_OVERTIME_S = 60.0
+
+
+async def run_worker(job: Job, hear: Hear) -> tuple[Began, Done]:
+    """Runs one job to its end. Raises what the worker raised; ToolFailed when it broke off without a word.
+
+    The worker keeps to the job's maximum duration by itself; should even that fail, it ends a little later: Exhausted.
+    """
+    try:
+        async with asyncio.timeout(job.max_duration_s + _OVERTIME_S), _worker(hear) as process:
+            last_words = asyncio.create_task(_tail(process.stderr))
+            try:
+                return await _converse(process, job, hear)
+            except _BrokenOff:
+                status = await process.wait()
+                log.error("backup worker broke off", status=status, stderr=await last_words)
+                raise ToolFailed(
+                    f"the worker of the backup of {job.database!r} {_how_it_ended(status)}"
+                ) from None
+            finally:
+                last_words.cancel()
+    except TimeoutError:
+        raise Exhausted(
+            f"the worker of the backup of {job.database!r} did not end in time"
+        ) from None
+
+
+class _BrokenOff(Exception):
+    """The worker is silent for good, and hasn't said how it ended."""
+
+
+async def _converse(
+    process: asyncio.subprocess.Process, job: Job, hear: Hear
+) -> tuple[Began, Done]:
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("a worker was started without its pipes")
+    with suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # it is dead already, and its exit says more
+        process.stdin.write(encode_job(job))
+        await process.stdin.drain()
+    began: Began | None = None
+    while line := await process.stdout.readline():
+        try:
+            event = decode_event(line)
+        except ValueError:  # cut off in the middle of a word
+            break
+        hear(event)
+        if isinstance(event, Failed):
+            raise revive(event)
+        if isinstance(event, Began):
+            began = event
+        if isinstance(event, Done) and began is not None:
+            return began, event
+    raise _BrokenOff
+
+
+def _how_it_ended(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+@asynccontextmanager
+async def _worker(hear: Hear) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker in a process group of its own, which is gone when the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # nothing is imported from the folder that the daemon happens to stand in
+        "-m",
+        "stewardd.backup.worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=_LINE_LIMIT_BYTES,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        await uninterrupted(_end(process, hear))
+
+
+async def _end(process: asyncio.subprocess.Process, hear: Hear) -> None:
+    """Asks it to end, so that it ends pg_dump in good order, and then leaves it no choice."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_GRACE_S):
+                await _hear_out(process, hear)
+                await process.wait()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+async def _hear_out(process: asyncio.subprocess.Process, hear: Hear) -> None:
+    with suppress(ValueError):
+        while process.stdout is not None and (line := await process.stdout.readline()):
+            hear(decode_event(line))
+
+
+async def _tail(stream: asyncio.StreamReader | None) -> str:
+    """The end of what is written to a stream, read all the time so that nobody waits for us."""
+    kept = b""
+    while stream is not None and (chunk := await stream.read(_STDERR_LIMIT_BYTES)):
+        kept = (kept + chunk)[-_STDERR_LIMIT_BYTES:]
+    return kept.decode(errors="replace")

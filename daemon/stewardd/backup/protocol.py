@@ -1,0 +1,134 @@
+"""What the daemon and its backup worker say to each other: one JSON object a line.
+
+The job goes in by stdin, since it holds the database's password; stdin then stays open, and its end tells the worker
+that the daemon is gone. Events come out by stdout, the last one Done or Failed. Both are of one program and one
+version, so that reading is plain; a worker that breaks off mid-line is Failed by its exit, not by its words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from stewardd import errors
+from stewardd.backup.manifest import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One dump into one folder of the repository. Its repr shows no secret."""
+
+    daemon_pid: int
+    database: str
+    conninfo: str
+    pg_dump: str
+    store_url: str
+    store_options: dict[str, str]
+    folder: str
+    segment_bytes: int
+    compression_level: int
+    reserve_bytes: int
+    max_duration_s: float
+    lock_timeout_s: float
+
+    def __repr__(self) -> str:
+        return f"Job(database={self.database!r}, folder={self.folder!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The snapshot is taken, the dump is about to start."""
+
+    snapshot_time: datetime
+    server_version: str
+    database_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far it has come."""
+
+    dumped_bytes: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Every segment is stored, durably."""
+
+    dump_size_bytes: int
+    dump_sha256: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An error of the daemon's own kind, to be raised over there."""
+
+    reason: str
+    message: str
+    hint: str
+    metadata: dict[str, str]
+
+
+Event = Began | Progressed | Done | Failed
+_EVENTS: dict[str, type[Event]] = {cls.__name__: cls for cls in (Began, Progressed, Done, Failed)}
+
+
+def encode_job(job: Job) -> bytes:
+    """The first line of the worker's stdin."""
+    return json.dumps(asdict(job)).encode() + b"\n"
+
+
+def decode_job(line: bytes) -> Job:
+    """Reads that line."""
+    return Job(**json.loads(line))
+
+
+def encode_event(event: Event) -> bytes:
+    """A line of the worker's stdout."""
+    return (
+        json.dumps({"event": type(event).__name__, **asdict(event)}, default=_moment).encode()
+        + b"\n"
+    )
+
+
+def decode_event(line: bytes) -> Event:
+    """Reads such a line. Raises ValueError for what is none."""
+    fields: Any = json.loads(line)
+    try:
+        cls = _EVENTS[fields.pop("event")]
+        if cls is Began:
+            fields["snapshot_time"] = datetime.fromisoformat(fields["snapshot_time"])
+        if cls is Done:
+            fields["segments"] = tuple(Segment(**each) for each in fields["segments"])
+        return cls(**fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no event of a backup worker: {error}") from None
+
+
+def failed(error: errors.StewardError) -> Failed:
+    """An error on its way to the daemon."""
+    return Failed(error.reason, error.message, error.hint, error.metadata)
+
+
+def revive(failure: Failed) -> errors.StewardError:
+    """The error as it was raised in the worker."""
+    cls = _by_reason(errors.StewardError).get(failure.reason, errors.ToolFailed)
+    return cls(failure.message, hint=failure.hint, metadata=failure.metadata)
+
+
+def _by_reason(cls: type[errors.StewardError]) -> Mapping[str, type[errors.StewardError]]:
+    found = {cls.reason: cls}
+    for child in cls.__subclasses__():
+        found |= _by_reason(child)
+    return found
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in an event")

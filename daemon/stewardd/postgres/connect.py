@@ -1,0 +1,51 @@
+"""Making one connection, and saying what a failure to make it means.
+
+psycopg's failures to connect carry no SQLSTATE: whether the database is away or refuses us is found out by PQping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+
+from stewardd.errors import DatabaseDown, DatabaseRefused
+from stewardd.postgres.sqlstate import Verdict, judge_connected, judge_connecting, ping
+from stewardd.postgres.target import DatabaseTarget
+
+Connection = psycopg.AsyncConnection[Any]
+_REASON_LIMIT = 300
+
+
+async def connect(target: DatabaseTarget, application_name: str) -> Connection:
+    """Makes a connection in autocommit mode; the caller bounds the time and closes it.
+
+    Raises DatabaseDown (refused, timed out, starting, shutting down, no slot left), DatabaseRefused (a wrong
+    password, no such database).
+    """
+    try:
+        return await psycopg.AsyncConnection.connect(
+            target.conninfo, autocommit=True, application_name=application_name
+        )
+    except psycopg.Error as error:
+        seen = await asyncio.to_thread(ping, target.conninfo)
+        raise explain(target, judge_connecting(error, seen), error) from None
+
+
+def explain_statement(
+    target: DatabaseTarget, connection: Connection, error: psycopg.Error
+) -> DatabaseDown | DatabaseRefused:
+    """What the failure of a statement says of the database."""
+    return explain(target, judge_connected(error, broken=connection.broken), error)
+
+
+def explain(
+    target: DatabaseTarget, verdict: Verdict, error: psycopg.Error
+) -> DatabaseDown | DatabaseRefused:
+    """The server's own words, on one line; neither it nor libpq puts a password into them."""
+    said = " ".join(str(error).split())[:_REASON_LIMIT]
+    metadata = {"database": target.name} | ({"sqlstate": error.sqlstate} if error.sqlstate else {})
+    if verdict is Verdict.AWAY:
+        return DatabaseDown(f"database {target.name!r} is away: {said}", metadata=metadata)
+    return DatabaseRefused(f"database {target.name!r} refuses: {said}", metadata=metadata)

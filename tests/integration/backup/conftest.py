@@ -1,0 +1,160 @@
+"""A database with something in it, a repository in a folder, and a handle that remembers what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.postgres.target import DatabaseTarget
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.local import LocalStore
+
+ROWS = 10_000
+
+
+class Handle:
+    """What an operation is to a backup. `at` runs something once, when a condition on the progress first holds."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.told: list[dict[str, object]] = []
+        self._hooks: list[tuple[Callable[[Mapping[str, object]], bool], Callable[[], None]]] = []
+
+    def at(
+        self, condition: Callable[[Mapping[str, object]], bool], then: Callable[[], None]
+    ) -> None:
+        self._hooks.append((condition, then))
+
+    def report(self, progress: Mapping[str, object]) -> None:
+        self.told.append(dict(progress))
+        for hook in [hook for hook in self._hooks if hook[0](progress)]:
+            self._hooks.remove(hook)
+            hook[1]()
+
+    @property
+    def phases(self) -> list[object]:
+        return list(dict.fromkeys(each["phase"] for each in self.told))
+
+
+@pytest.fixture
+def handle() -> Handle:
+    return Handle()
+
+
+@pytest.fixture
+def filled(database: DatabaseTarget) -> DatabaseTarget:
+    """About 10 MB that compress badly, in tables of several kinds, with keys between them and a sequence."""
+    with psycopg.connect(database.conninfo) as connection:
+        connection.execute(
+            "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, born date)"
+        )
+        connection.execute(
+            "INSERT INTO people SELECT n, 'Zoë ' || n || E'\\t\\\\ \\n''', date '1950-01-01' + n"
+            " FROM generate_series(1, 1000) n"
+        )
+        connection.execute(
+            "CREATE TABLE notes (id bigserial PRIMARY KEY, person int REFERENCES people, body text, extra jsonb)"
+        )
+        connection.execute(
+            "INSERT INTO notes (person, body, extra) SELECT 1 + n % 1000,"
+            " (SELECT string_agg(md5(n::text || k), '') FROM generate_series(1, 30) k), jsonb_build_object('n', n)"
+            f" FROM generate_series(1, {ROWS}) n"
+        )
+        connection.execute("CREATE TABLE empty (x numeric(12, 3), y bytea)")
+        connection.execute("CREATE VIEW elders AS SELECT * FROM people WHERE born < '1951-01-01'")
+    return database
+
+
+@pytest.fixture
+def store(folder: Path) -> LocalStore:
+    return LocalStore(folder / "repository")
+
+
+@pytest.fixture
+async def lease(store: LocalStore, folder: Path):
+    home = folder / "writer"
+    home.mkdir()
+    made = await WriterLease.acquire(store, home)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def options(store: LocalStore) -> BackupOptions:
+    return BackupOptions(store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=1 << 20)
+
+
+@pytest.fixture
+def backups(
+    store: LocalStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+) -> Backups:
+    return Backups(store, lease, {"main": filled}, options)
+
+
+@pytest.fixture
+def with_options(
+    store: LocalStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+):
+    def make(**changes: object) -> Backups:
+        return Backups(store, lease, {"main": filled}, replace(options, **changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def locked(filled: DatabaseTarget) -> Iterator[psycopg.Connection]:
+    """Somebody changes a table: a dump waits for the lock."""
+    with psycopg.connect(filled.conninfo) as connection:
+        connection.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+        yield connection
+        connection.rollback()
+
+
+def processes(program: str) -> list[int]:
+    """The numbers of the processes of a dump that are alive; only this test's own, by their ancestors."""
+    listing = subprocess.run(
+        ["ps", "axww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 3) for line in listing.stdout.splitlines()]
+    parents = {int(pid): int(ppid) for pid, ppid, _, _ in rows}
+
+    def ours(pid: int) -> bool:
+        while pid in parents:
+            if pid == os.getpid():
+                return True
+            pid = parents[pid]
+        return False
+
+    return [
+        int(pid)
+        for pid, _, stat, args in rows
+        if program in args and not stat.startswith("Z") and ours(int(pid))
+    ]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        await asyncio.sleep(0.02)
+
+
+def objects(store: LocalStore) -> list[str]:
+    """Whatever lies in the repository, save the writers' leases."""
+    found = (path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if str(path).startswith("backups"))

@@ -1,0 +1,83 @@
+"""The worker's words survive the way to the daemon, secrets excepted, which must not be shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from stewardd import errors
+from stewardd.backup.manifest import Segment
+from stewardd.backup.protocol import (
+    Began,
+    Done,
+    Job,
+    Progressed,
+    decode_event,
+    decode_job,
+    encode_event,
+    encode_job,
+    failed,
+    revive,
+)
+
+JOB = Job(
+    1,
+    "main",
+    "host=x password=hunter2",
+    "/bin/pg_dump",
+    "/repo",
+    {},
+    "backups/d/i",
+    1,
+    3,
+    0,
+    1.0,
+    1.0,
+)
+
+
+def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
+    assert decode_job(encode_job(JOB)) == JOB
+    assert encode_job(JOB).count(b"\n") == 1
+    assert "hunter2" not in repr(JOB)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Began(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7),
+        Progressed(1, 2),
+        Done(3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
+    ],
+)
+def test_an_event_arrives_as_it_was_sent(event):
+    assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b"{}", b'{"event": "Other"}', b'{"event": "Progressed", "x": 1}']
+)
+def test_what_is_no_event_is_refused(line):
+    with pytest.raises(ValueError):
+        decode_event(line)
+
+
+def all_errors(
+    cls: type[errors.StewardError] = errors.StewardError,
+) -> list[type[errors.StewardError]]:
+    return [cls, *(found for child in cls.__subclasses__() for found in all_errors(child))]
+
+
+@pytest.mark.parametrize(
+    "cls", [cls for cls in all_errors() if cls.__module__ == "stewardd.errors"]
+)
+def test_an_error_is_raised_here_as_it_was_raised_there(cls):
+    error = cls("it broke", hint="mend it", metadata={"signal": "SIGKILL"})
+    event = decode_event(encode_event(failed(error)))
+    revived = revive(event)  # type: ignore[arg-type]
+    assert type(revived) is cls
+    assert (revived.message, revived.hint, revived.metadata) == (
+        error.message,
+        error.hint,
+        error.metadata,
+    )
