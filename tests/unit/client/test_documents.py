@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ SDK = (DOCS / "sdk.md").read_text()
 SHAPES = dict(re.findall(r"^\| ([A-Z]{3,}) \| (.*) \|$", CLI, re.MULTILINE))
 
 
-def commands():
+def commands() -> Iterator[tuple[str, click.Command]]:
     for name, command in root.commands.items():
         if isinstance(command, click.Group):
             for verb, inner in command.commands.items():

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -305,12 +306,18 @@ class AsyncClient(Shell):
         return upload.ended(batch)
 
     async def _write(self, upload: Upload, answers: _Answers) -> None:
-        messages = upload.messages()
-        # A call that has ended refuses the write; why it ended is told to the reader, and only there.
-        with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
-            while (message := await asyncio.to_thread(next, messages, None)) is not None:
+        # One thread reads the whole file. Spread over the threads of the default executor, whose malloc arenas give
+        # each chunk back to the system, an upload costs three times the CPU (260 against 800 MB per CPU second).
+        reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="steward-upload")
+        loop, messages = asyncio.get_running_loop(), upload.messages()
+        try:
+            while (message := await loop.run_in_executor(reader, next, messages, None)) is not None:
                 await answers.write(message)
             await answers.done_writing()
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            pass  # a call that has ended takes no more; why it ended is told to the reader, and only there
+        finally:
+            reader.shutdown(wait=False)
 
     async def _fetch(
         self, name: str, download: Download, attempts: Attempts, deadline: Deadline
