@@ -471,7 +471,15 @@ impl Report {
 struct Validator {
     schemas: Vec<Py<Schema>>,
     core: Mutex<validator::Validator>,
-    snapshot: Mutex<(Progress, Option<usize>)>,
+    snapshot: Mutex<Snapshot>,
+}
+
+/// What may be asked while work goes on, as of the last completed piece of it.
+#[derive(Default)]
+struct Snapshot {
+    progress: Progress,
+    schema: Option<usize>,
+    unknown_columns: Vec<String>,
 }
 
 #[pymethods]
@@ -513,13 +521,19 @@ impl Validator {
     /// The schema that the header fits; None until the header has been read.
     #[getter]
     fn schema(&self, py: Python<'_>) -> Option<Py<Schema>> {
-        let (_, index) = *lock(&self.snapshot);
+        let index = lock(&self.snapshot).schema;
         Some(self.schemas[index?].clone_ref(py))
+    }
+
+    /// Columns of the header that the schema does not know; empty until the header has been read.
+    #[getter]
+    fn unknown_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &lock(&self.snapshot).unknown_columns)
     }
 
     #[getter]
     fn progress(&self) -> Progress {
-        lock(&self.snapshot).0
+        lock(&self.snapshot).progress
     }
 
     /// Writes what is left and the report, and waits until the disk has all of it.
@@ -540,7 +554,12 @@ impl Validator {
     ) -> Result<T, Error> {
         let mut core = lock(&self.core);
         let done = work(&mut core);
-        *lock(&self.snapshot) = (core.progress().into(), core.schema_index());
+        let mut snapshot = lock(&self.snapshot);
+        snapshot.progress = core.progress().into();
+        if snapshot.schema.is_none() {
+            snapshot.schema = core.schema_index();
+            snapshot.unknown_columns = core.unknown_columns().to_vec();
+        }
         done
     }
 }

@@ -112,6 +112,11 @@ impl Validator {
     }
 
     #[must_use]
+    pub fn unknown_columns(&self) -> &[String] {
+        self.text.rows.as_ref().map_or(&[], |rows| &rows.header.unknown_columns)
+    }
+
+    #[must_use]
     pub fn progress(&self) -> Progress {
         let tally = self.text.rows.as_ref().map(|rows| &rows.outcome.tally);
         Progress {

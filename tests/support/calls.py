@@ -107,7 +107,7 @@ def refusal(error: grpc.RpcError) -> Refusal:
     assert info.domain == "steward.v1"
     metadata = dict(info.metadata)
     return Refusal(
-        code=error.code(),  # type: ignore[attr-defined]
+        code=error.code(),
         message=status.message,
         reason=info.reason,
         hint=metadata.pop("hint", ""),

@@ -206,7 +206,7 @@ class NewBatch:
             crc32c=report.crc32c,
             delimiter=report.delimiter,
             encoding=report.encoding,
-            compression=report.compression or "",
+            compression="" if report.compression == "none" else report.compression,
             files=tuple(
                 BatchFile(file.name, file.size_bytes, file.crc32c) for file in report.files
             ),

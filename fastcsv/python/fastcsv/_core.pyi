@@ -293,6 +293,10 @@ class Validator:
         """The candidate that the header fits; None until the header has been read."""
 
     @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Columns of the header that the schema does not know; empty until the header has been read."""
+
+    @property
     def progress(self) -> Progress:
         """As of the last completed feed; never waits for one that runs."""
 

@@ -221,7 +221,7 @@ async def test_an_initdb_killed_at_any_moment_leaves_nothing_that_the_next_start
         await server.stop()
 
 
-def kill_initdb_and(daemon: subprocess.Popen, data_new: Path) -> None:
+def kill_initdb_and(daemon: subprocess.Popen[bytes], data_new: Path) -> None:
     daemon.kill()
     daemon.wait()
     listing = subprocess.run(

@@ -92,7 +92,7 @@ class ContractServer(
     backup_pb2_grpc.BackupServiceServicer,
     system_pb2_grpc.SystemServiceServicer,
     operation_pb2_grpc.OperationServiceServicer,
-    operations_pb2_grpc.OperationsServicer,  # type: ignore[misc]  # google.longrunning has no types
+    operations_pb2_grpc.OperationsServicer,
 ):
     """`with ContractServer() as server:` serves at `server.address`."""
 
