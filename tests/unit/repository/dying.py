@@ -1,4 +1,4 @@
-"""A process that writes to a repository and kills itself on the way, as SIGKILL and a power cut would.
+"""A process that writes to a repository and is killed on the way.
 
     python dying.py ROOT DATA_DIR STEP      publishes three batches and withdraws the second, and dies at step STEP
     python dying.py ROOT DATA_DIR claim ID  claims a request, says whether it got it, and waits to be killed

@@ -24,7 +24,9 @@ from .dying import DATA
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 PROGRAM = Path(__file__).parent / "dying.py"
-STEPS = 150  # about as many as the program takes; one that is past its end kills nothing, and is whole as well
+STEPS = (
+    120  # about as many as the program takes; one past its end kills nothing, and is whole as well
+)
 
 Acquire = Callable[..., Awaitable[WriterLease]]
 

@@ -1,0 +1,162 @@
+"""Pages are newest first, fit together whatever is published meanwhile, and cost only the days that they need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
+from stewardd.repository import document
+from stewardd.repository.catalog import Catalog, Entry
+from stewardd.repository.identifiers import day_of, uuid7
+from stewardd.repository.local import LocalStore
+from stewardd.repository.publication import fence, manifest_key
+
+pytestmark = pytest.mark.asyncio
+
+DAY_S = 86_400
+BEGIN_S = 1_795_392_000  # 2026-11-23
+
+
+class Counting(LocalStore):
+    """A store that keeps which folders were listed and how much was read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.listed: list[str] = []
+        self.read_keys: list[str] = []
+
+    async def folders(self, prefix: str) -> list[str]:
+        self.listed.append(prefix)
+        return await super().folders(prefix)
+
+    async def get(self, key: str, *, max_bytes: int = 1 << 20) -> bytes:
+        self.read_keys.append(key)
+        return await super().get(key, max_bytes=max_bytes)
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Counting:
+    return Counting(tmp_path / "repository")
+
+
+async def make(store: LocalStore, at_s: float, **manifest: Any) -> str:
+    identifier = uuid7(lambda: at_s)
+    await store.put(manifest_key("batches", identifier), document.encode(manifest))
+    return identifier
+
+
+async def pages(catalog: Catalog, page_size: int, **options: Any) -> AsyncIterator[list[Entry]]:
+    token = ""
+    while True:
+        page = await catalog.page(page_size=page_size, page_token=token, **options)
+        yield page.entries
+        token = page.next_page_token
+        if not token:
+            return
+
+
+async def test_pages_are_newest_first_across_days(store: LocalStore) -> None:
+    made = [await make(store, BEGIN_S + number * DAY_S / 4) for number in range(11)]
+    catalog = Catalog(store, "batches")
+    for page_size in (1, 3, 4, 11, 50):
+        found = [page async for page in pages(catalog, page_size)]
+        assert [each.identifier for page in found for each in page] == made[::-1]
+        assert all(len(page) == page_size for page in found[:-1])
+        assert found[-1] != []
+
+
+async def test_what_is_published_meanwhile_neither_shifts_nor_doubles_a_page(
+    store: LocalStore,
+) -> None:
+    made = [await make(store, BEGIN_S + number) for number in range(6)]
+    catalog = Catalog(store, "batches")
+    first = await catalog.page(page_size=3)
+    await make(store, BEGIN_S + 100)
+    await make(store, BEGIN_S + DAY_S)
+    second = await catalog.page(page_size=3, page_token=first.next_page_token)
+    found = [each.identifier for each in (*first.entries, *second.entries)]
+    assert found == made[::-1]
+    assert second.next_page_token == ""
+
+
+async def test_a_page_reads_only_the_days_and_the_manifests_that_it_needs(
+    counting: Counting,
+) -> None:
+    made = [await make(counting, BEGIN_S + number * DAY_S) for number in range(30)]
+    many = [await make(counting, BEGIN_S + 29 * DAY_S + number) for number in range(1, 200)]
+    catalog = Catalog(counting, "batches")
+    page = await catalog.page(page_size=10)
+    assert [each.identifier for each in page.entries] == sorted([*many, made[-1]])[:-11:-1]
+    assert counting.listed == ["batches", f"batches/{day_of(made[-1])}"]
+    assert len(counting.read_keys) <= 32
+    counting.listed.clear()
+    token = page.next_page_token
+    while token:
+        page = await catalog.page(page_size=100, page_token=token)
+        token = page.next_page_token
+    counting.listed.clear()
+    page = await catalog.page(page_size=10)
+    assert len(counting.listed) == 2
+
+
+async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: LocalStore) -> None:
+    there = await make(store, BEGIN_S)
+    drafted, fenced = uuid7(lambda: BEGIN_S + 1), uuid7(lambda: BEGIN_S + 2)
+    await store.put(f"batches/{day_of(drafted)}/{drafted}/records.jsonl", b"x")
+    await fence(store, manifest_key("batches", fenced))
+    await store.put(f"batches/{day_of(drafted)}/no-id/manifest.json", b"{}")
+    catalog = Catalog(store, "batches")
+    assert [each.identifier for each in (await catalog.page(page_size=10)).entries] == [there]
+    for identifier in (drafted, fenced):
+        with pytest.raises(ObjectNotFound):
+            await catalog.get(identifier)
+    with pytest.raises(InvalidRequest):
+        await catalog.get("../../../etc/passwd")
+
+
+async def test_a_filter_skips_and_a_page_that_looks_long_enough_ends_short(
+    store: LocalStore,
+) -> None:
+    made = [await make(store, BEGIN_S + number, number=number) for number in range(50)]
+    catalog = Catalog(store, "batches")
+    options: dict[str, Any] = {
+        "accept": lambda entry: entry.manifest["number"] % 10 == 0,
+        "scope": {"number": "tens"},
+    }
+    found = [page async for page in pages(catalog, 2, **options)]
+    assert [each.identifier for page in found for each in page] == made[::10][::-1]
+    short = [page async for page in pages(catalog, 2, max_scanned=7, **options)]
+    assert [each for page in short for each in page] == [each for page in found for each in page]
+    assert max(map(len, short)) == 1
+
+
+async def test_a_token_is_good_for_its_own_listing_only(store: LocalStore) -> None:
+    for number in range(3):
+        await make(store, BEGIN_S + number)
+    catalog = Catalog(store, "batches")
+    token = (await catalog.page(page_size=1, scope={"type": "a"})).next_page_token
+    for other in ({"type": "b"}, None):
+        with pytest.raises(InvalidRequest, match="another listing"):
+            await catalog.page(page_size=1, page_token=token, scope=other)
+    with pytest.raises(InvalidRequest, match="another listing"):
+        await Catalog(store, "backups").page(page_size=1, page_token=token, scope={"type": "a"})
+    for nonsense in ("x", "====", "ä", token[:-4], "Li4vLi4v"):
+        with pytest.raises(InvalidRequest, match="page token") as caught:
+            await catalog.page(page_size=1, page_token=nonsense, scope={"type": "a"})
+        assert caught.value.field == "page_token"
+
+
+async def test_a_manifest_that_cannot_be_read_is_said_and_not_skipped(store: LocalStore) -> None:
+    identifier = uuid7(lambda: BEGIN_S)
+    for body in (b"{", b"[]", b"\xff", b"null"):
+        await store.put(manifest_key("batches", identifier), body, overwrite=True)
+        with pytest.raises(Corrupt, match=identifier):
+            await Catalog(store, "batches").page(page_size=1)
+
+
+async def test_an_empty_repository_has_one_empty_page(store: LocalStore) -> None:
+    page = await Catalog(store, "batches").page(page_size=10)
+    assert (page.entries, page.next_page_token) == ([], "")
