@@ -70,7 +70,7 @@ def test_a_daemon_killed_in_the_middle_leaves_no_half_batch_and_sweeps(folder):
             results: list[str] = []
             sender = threading.Thread(target=_send, args=(daemon.address, f"id-{attempt}", results))
             sender.start()
-            # A batch takes some tenths of a second; the moments are spread over it and a little beyond.
+            # The moments are spread over the whole upload and a little beyond.
             time.sleep(rng.uniform(0.0, 0.5))
             daemon.kill()
             sender.join(30)
@@ -126,11 +126,20 @@ def _send_and_cut(address, cut, rng):
             gone.set()
 
 
+def _slowly(messages):
+    """Spreads an upload over some tenths of a second, so that random moments fall into all of its parts."""
+    for message in messages:
+        time.sleep(0.01)
+        yield message
+
+
 def _send(address, request_id, results):
     with suppress(grpc.RpcError):
         results.append(
             validate(
-                address, upload(BODY, request_id=request_id, chunk_bytes=100_000), timeout_s=30
+                address,
+                _slowly(upload(BODY, request_id=request_id, chunk_bytes=100_000)),
+                timeout_s=30,
             ).name
         )
 

@@ -25,7 +25,9 @@ def commands() -> list[str]:
 
 
 def run(command: str, expected: tuple[int, ...] = (0,)) -> str:
-    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode in expected, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -75,12 +77,22 @@ def test_make_run_and_what_follows_it(folder):
         for command in commands():
             if command in ("make demo", "make test") or command.startswith("make run"):
                 continue
-            expected = (NEEDS_ONE_QUARANTINED,) if " validate " in command else (0, 1) if "health" in command else (0,)
+            expected = (
+                (NEEDS_ONE_QUARANTINED,)
+                if " validate " in command
+                else (0, 1)
+                if "health" in command
+                else (0,)
+            )
             shown = run(command.replace("batches/…", batch), expected)
             batch = next(iter(re.findall(r"batches/[0-9a-f-]{36}", shown)), batch)
         (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
         python = subprocess.run(
-            [ROOT / ".venv/bin/python", "-c", snippet], cwd=ROOT, capture_output=True, text=True, timeout=60
+            [ROOT / ".venv/bin/python", "-c", snippet],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert re.fullmatch(r"\d+ \d+ \d+\n", python.stdout), python.stderr
     finally:
@@ -92,7 +104,13 @@ def test_make_run_and_what_follows_it(folder):
 
 def test_a_clone_is_not_changed_by_any_of_it():
     status = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=all"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    stray = [line for line in status.stdout.splitlines() if "valid.csv" in line or "uv.lock" in line]
+    stray = [
+        line for line in status.stdout.splitlines() if "valid.csv" in line or "uv.lock" in line
+    ]
     assert stray == []

@@ -173,13 +173,13 @@ def test_a_header_without_rows_is_a_valid_batch(daemon):
 @pytest.mark.parametrize(
     ("record", "keyword"),
     [
-        (b"S1,a@b.example,c@d.example,2025-03-01\n", "fields"),
-        (b"S1,a@b.example,c@d.example,2025-03-01,0.5,more\n", "fields"),
+        (b"S1,a@b.example,c@d.example,2025-03-01\n", "cells"),
+        (b"S1,a@b.example,c@d.example,2025-03-01,0.5,more\n", "cells"),
         (b"S\xff,a@b.example,c@d.example,2025-03-01,0.5\n", "encoding"),
-        (b'S"1,a@b.example,c@d.example,2025-03-01,0.5\n', "quote"),
-        (b'"S1,a@b.example,c@d.example,2025-03-01,0.5\n', "quote"),
+        (b'S"1,a@b.example,c@d.example,2025-03-01,0.5\n', "quoting"),
+        (b'"S1,a@b.example,c@d.example,2025-03-01,0.5\n', "quoting"),
         (b"S\x001,a@b.example,c@d.example,2025-03-01,0.5\n", "nul"),
-        (b"S" + b"x" * 3_000_000 + b",a@b.example,c@d.example,2025-03-01,0.5\n", "maxRecordBytes"),
+        (b"S" + b"x" * 3_000_000 + b",a@b.example,c@d.example,2025-03-01,0.5\n", "recordBytes"),
     ],
     ids=["short", "long", "utf-8", "stray quote", "open quote", "nul", "3 MB"],
 )

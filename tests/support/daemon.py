@@ -122,6 +122,8 @@ class Daemon:
             raise DaemonDied(f"still there after {timeout_s:g} s\n{self.text}") from None
         assert self._reader is not None
         self._reader.join(5)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
         return code
 
     def stop(self) -> int:

@@ -28,7 +28,6 @@ def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
         try:
             sight = await probe(pool.target, timeout_s)
             last[:] = [sight]
-            detail = f"PostgreSQL {sight.server_version}, {sight.latency_s * 1000:.1f} ms"
         except (DatabaseDown, DatabaseRefused) as error:
             state, detail = State.DOWN, error.message
         stats = pool.stats()
@@ -62,7 +61,7 @@ def repository(store: Store) -> Look:
         facts = RepositoryFacts(url=store.url, writable=True, free_bytes=free_bytes)
         if free_bytes is not None and free_bytes < LITTLE_ROOM_BYTES:
             return Finding(State.DEGRADED, f"only {free_bytes // 1024**2} MiB are free", facts)
-        return Finding(State.HEALTHY, "writable", facts)
+        return Finding(State.HEALTHY, "", facts)
 
     return look
 
@@ -78,15 +77,6 @@ def backup(backups: Backups) -> Look:
             )
         newest = page.items[0]
         age_s = max(0.0, (datetime.now(UTC) - created_at(newest.backup_id)).total_seconds())
-        detail = f"the newest is {age(age_s)} old"
-        return Finding(State.HEALTHY, detail, BackupFacts(newest.backup_id, age_s, backups.running))
+        return Finding(State.HEALTHY, "", BackupFacts(newest.backup_id, age_s, backups.running))
 
     return look
-
-
-def age(seconds: float) -> str:
-    """Returns a duration as people say it."""
-    for unit, size_s in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -39,9 +39,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             raise InvalidRequest(
                 f"description is longer than {MAX_DESCRIPTION} characters", field="description"
             )
-        state = await self._starter.start(
-            request.database, request.description, request.request_id
-        )
+        state = await self._starter.start(request.database, request.description, request.request_id)
         return operation_message(state)
 
     async def GetBackup(
