@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -95,7 +95,11 @@ class Daemon:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
+        with process.stderr as lines:
+            self._note(lines)
+
+    def _note(self, lines: IO[str]) -> None:
+        for line in lines:
             self.raw.append(line)
             try:
                 entry = json.loads(line)

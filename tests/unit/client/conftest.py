@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from steward_client import AsyncClient, Client, RetryPolicy
 
+from tests.support.shells import Shells
 from tests.unit.client.contract_server import ContractServer
-from tests.unit.client.shells import Shells
 
 Steward = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = RetryPolicy(attempts=5, initial_delay_s=0.01, max_delay_s=0.05)

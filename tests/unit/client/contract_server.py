@@ -1,27 +1,20 @@
 """A small server of the contract, on a real port: it judges rows, keeps batches, and answers as the contract says.
 
-It knows one schema (`note`: an `id`, a `rating` from 0 to 1) and fails on request: `faults` holds, by method, what the
-next calls are to do instead of succeeding.
+It knows one schema (`note`: an `id`, a `rating` from 0 to 1) and fails on request, as contract_state.py says.
 """
 
 from __future__ import annotations
 
 import csv
 import threading
-import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Self
 
 import google_crc32c
 import grpc
-from google.longrunning import operations_pb2, operations_pb2_grpc
-from google.protobuf.empty_pb2 import Empty
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.longrunning import operations_pb2_grpc
 from steward.v1 import (
-    backup_pb2,
     backup_pb2_grpc,
     operation_pb2_grpc,
     quarantine_pb2,
@@ -32,90 +25,22 @@ from steward.v1 import (
     validation_pb2_grpc,
 )
 
+from tests.unit.client.contract_backups import BackupsAndOperations
+from tests.unit.client.contract_state import page_of, refuse, succeed
+
 Response = validation_pb2.ValidateBatchResponse
-Fault = Callable[["Call"], None]
-
-
-def _succeed(call: Call) -> None:
-    """What a call does that no fault waits for."""
-
-
-class Call:
-    """What a fault may look at and act on."""
-
-    def __init__(self, context: grpc.ServicerContext, state: ContractServer) -> None:
-        self.context = context
-        self.state = state
-        self.received_bytes = 0
-
-
-def status(
-    code: str,
-    reason: str,
-    message: str,
-    hint: str = "",
-    field: str = "",
-    *,
-    retry_after_s: float = 0.0,
-) -> status_pb2.Status:
-    """A google.rpc.Status with details, as the daemon makes them."""
-    found = status_pb2.Status(code=code_pb2.Code.Value(code), message=message)
-    info = error_details_pb2.ErrorInfo(
-        reason=reason, domain="steward.v1", metadata={"thing": "note"}
-    )
-    if hint:
-        info.metadata["hint"] = hint
-    found.details.add().Pack(info)
-    if field:
-        bad = error_details_pb2.BadRequest()
-        bad.field_violations.add(field=field, description=f"{field} is at fault")
-        found.details.add().Pack(bad)
-    if retry_after_s:
-        retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(int(retry_after_s * 1000))
-        found.details.add().Pack(retry)
-    return found
-
-
-def refuse(context: grpc.ServicerContext, *arguments: Any, **keywords: Any) -> None:
-    context.abort_with_status(rpc_status.to_status(status(*arguments, **keywords)))
-
-
-def failing(*arguments: Any, **keywords: Any) -> Fault:
-    """A fault that refuses with that status."""
-    return lambda call: refuse(call.context, *arguments, **keywords)
 
 
 class ContractServer(
+    BackupsAndOperations,
     validation_pb2_grpc.ValidationServiceServicer,
     quarantine_pb2_grpc.QuarantineServiceServicer,
-    backup_pb2_grpc.BackupServiceServicer,
     system_pb2_grpc.SystemServiceServicer,
-    operation_pb2_grpc.OperationServiceServicer,
-    operations_pb2_grpc.OperationsServicer,
 ):
     """`with ContractServer() as server:` serves at `server.address`."""
 
     def __init__(self, address: str = "127.0.0.1:0") -> None:
-        self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
-        self.calls: Counter[str] = Counter()
-        self.opens: list[validation_pb2.ValidateBatchRequest.Open] = []
-        self.batches: dict[str, validation_pb2.Batch] = {}
-        self.contents: dict[str, bytes] = {}
-        self.rows: dict[str, list[quarantine_pb2.QuarantinedRow]] = {}
-        self.by_request: dict[str, str] = {}
-        self.operations: dict[str, operations_pb2.Operation] = {}
-        self.backups: dict[str, backup_pb2.Backup] = {}
-        self.changed = threading.Condition()
-        self.health = system_pb2.HealthResponse(
-            state=system_pb2.HealthResponse.STATE_HEALTHY, version="9.9"
-        )
-        self.document = '{"type": "object"}'
-        self.received_bytes = 0
-        self.cancelled = threading.Event()
-        self.offsets: list[int] = []
-        self.backup_hold = threading.Event()
-        self.backup_hold.set()
+        super().__init__()
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)]
         )
@@ -136,19 +61,12 @@ class ContractServer(
         self.backup_hold.set()
         self._server.stop(None).wait(5)
 
-    def _enter(self, method: str, context: grpc.ServicerContext) -> Call:
-        self.calls[method] += 1
-        call = Call(context, self)
-        if method not in ("ValidateBatch", "DownloadBatchFile") and self.faults[method]:
-            self.faults[method].popleft()(call)
-        return call
-
     # --- Validation
 
     def ValidateBatch(self, request_iterator, context) -> Iterator[Response]:
-        call = self._enter("ValidateBatch", context)
+        call = self.enter("ValidateBatch", context)
         on_chunk, on_commit, on_published = (
-            self.faults[each].popleft() if self.faults[each] else _succeed
+            self.faults[each].popleft() if self.faults[each] else succeed
             for each in ("ValidateBatch", "Commit", "Published")
         )
         opened = next(request_iterator).open
@@ -278,7 +196,7 @@ class ContractServer(
         return row
 
     def GetBatch(self, request, context) -> validation_pb2.Batch:
-        self._enter("GetBatch", context)
+        self.enter("GetBatch", context)
         if request.name not in self.batches:
             refuse(
                 context,
@@ -291,14 +209,14 @@ class ContractServer(
         return self.batches[request.name]
 
     def ListBatches(self, request, context) -> validation_pb2.ListBatchesResponse:
-        self._enter("ListBatches", context)
-        page, token = _page(list(reversed(self.batches.values())), request)
+        self.enter("ListBatches", context)
+        page, token = page_of(list(reversed(self.batches.values())), request)
         return validation_pb2.ListBatchesResponse(batches=page, next_page_token=token)
 
     def DownloadBatchFile(
         self, request, context
     ) -> Iterator[validation_pb2.DownloadBatchFileResponse]:
-        call = self._enter("DownloadBatchFile", context)
+        call = self.enter("DownloadBatchFile", context)
         self.offsets.append(request.offset_bytes)
         fault = (
             self.faults["DownloadBatchFile"].popleft() if self.faults["DownloadBatchFile"] else None
@@ -312,7 +230,7 @@ class ContractServer(
             yield validation_pb2.DownloadBatchFileResponse(data=content[start : start + step])
 
     def GetSchema(self, request, context) -> validation_pb2.Schema:
-        self._enter("GetSchema", context)
+        self.enter("GetSchema", context)
         if request.name not in ("schemas/note", "schemas/note/versions/1.0"):
             refuse(
                 context,
@@ -324,11 +242,11 @@ class ContractServer(
         return _schema(self.document)
 
     def ListSchemas(self, request, context) -> validation_pb2.ListSchemasResponse:
-        self._enter("ListSchemas", context)
+        self.enter("ListSchemas", context)
         return validation_pb2.ListSchemasResponse(schemas=[_schema()])
 
     def DetectSchema(self, request, context) -> validation_pb2.DetectSchemaResponse:
-        self._enter("DetectSchema", context)
+        self.enter("DetectSchema", context)
         if "id" not in request.columns:
             refuse(
                 context,
@@ -346,151 +264,14 @@ class ContractServer(
     # --- Quarantine
 
     def ListQuarantinedRows(self, request, context) -> quarantine_pb2.ListQuarantinedRowsResponse:
-        self._enter("ListQuarantinedRows", context)
-        page, token = _page(self.rows[request.parent], request)
+        self.enter("ListQuarantinedRows", context)
+        page, token = page_of(self.rows[request.parent], request)
         return quarantine_pb2.ListQuarantinedRowsResponse(rows=page, next_page_token=token)
-
-    # --- Backup and operations
-
-    def CreateBackup(self, request, context) -> operations_pb2.Operation:
-        self._enter("CreateBackup", context)
-        if request.request_id in self.by_request:
-            return self.operations[self.by_request[request.request_id]]
-        operation = operations_pb2.Operation(name=f"operations/{len(self.operations)}")
-        metadata = backup_pb2.CreateBackupMetadata(
-            backup=f"backups/{len(self.operations)}",
-            database=request.database or "main",
-            phase=backup_pb2.CreateBackupMetadata.PHASE_QUEUED,
-            database_size_bytes=4096,
-        )
-        operation.metadata.Pack(metadata)
-        self.operations[operation.name] = operation
-        self.by_request[request.request_id] = operation.name
-        threading.Thread(
-            target=self._dump, args=(operation.name, metadata, request.description), daemon=True
-        ).start()
-        return operation
-
-    def _dump(self, name: str, metadata: backup_pb2.CreateBackupMetadata, description: str) -> None:
-        metadata.phase = backup_pb2.CreateBackupMetadata.PHASE_DUMPING
-        metadata.dumped_bytes = 2048
-        self.change(name, lambda operation: operation.metadata.Pack(metadata))
-        self.backup_hold.wait(30)
-        if self.operations[name].done:
-            return
-        backup = backup_pb2.Backup(
-            name=metadata.backup, database=metadata.database, description=description, dump_size_bytes=4000,
-            stored_size_bytes=1000, server_version="18.1", tool_version="18.1", dump_sha256="ab" * 32,
-        )  # fmt: skip
-        backup.segments.add(size_bytes=1000, sha256="cd" * 32)
-        backup.snapshot_time.FromJsonString("2026-01-02T03:04:05Z")
-        backup.create_time.FromJsonString("2026-01-02T03:04:06Z")
-        backup.elapsed.FromMilliseconds(1000)
-        self.backups[backup.name] = backup
-
-        def finish(operation: operations_pb2.Operation) -> None:
-            operation.done = True
-            operation.response.Pack(backup)
-
-        self.change(name, finish)
-
-    def change(self, name: str, by: Callable[[operations_pb2.Operation], None]) -> None:
-        with self.changed:
-            operation = operations_pb2.Operation()
-            operation.CopyFrom(self.operations[name])
-            by(operation)
-            self.operations[name] = operation
-            self.changed.notify_all()
-
-    def fail(self, name: str, error: status_pb2.Status) -> None:
-        """Ends an operation with that error."""
-
-        def by(operation: operations_pb2.Operation) -> None:
-            operation.done = True
-            operation.error.CopyFrom(error)
-
-        self.change(name, by)
-
-    def GetBackup(self, request, context) -> backup_pb2.Backup:
-        self._enter("GetBackup", context)
-        if request.name not in self.backups:
-            refuse(
-                context,
-                "NOT_FOUND",
-                "BACKUP_NOT_FOUND",
-                f"there is no {request.name}",
-                "list what exists",
-                "name",
-            )
-        return self.backups[request.name]
-
-    def ListBackups(self, request, context) -> backup_pb2.ListBackupsResponse:
-        self._enter("ListBackups", context)
-        page, token = _page(list(reversed(self.backups.values())), request)
-        return backup_pb2.ListBackupsResponse(backups=page, next_page_token=token)
-
-    def _operation(self, name: str, context) -> operations_pb2.Operation:
-        if name not in self.operations:
-            refuse(
-                context,
-                "NOT_FOUND",
-                "OPERATION_NOT_FOUND",
-                f"there is no {name}",
-                "list what exists",
-                "name",
-            )
-        return self.operations[name]
-
-    def GetOperation(self, request, context) -> operations_pb2.Operation:
-        self._enter("GetOperation", context)
-        return self._operation(request.name, context)
-
-    def ListOperations(self, request, context) -> operations_pb2.ListOperationsResponse:
-        self._enter("ListOperations", context)
-        page, token = _page(list(reversed(self.operations.values())), request)
-        return operations_pb2.ListOperationsResponse(operations=page, next_page_token=token)
-
-    def WaitOperation(self, request, context) -> operations_pb2.Operation:
-        self._enter("WaitOperation", context)
-        self._operation(request.name, context)
-        end = time.monotonic() + request.timeout.ToMilliseconds() / 1000
-        with self.changed:
-            while (
-                not self.operations[request.name].done
-                and time.monotonic() < end
-                and context.is_active()
-            ):
-                self.changed.wait(0.02)
-        return self.operations[request.name]
-
-    def CancelOperation(self, request, context) -> Empty:
-        self._enter("CancelOperation", context)
-        self._operation(request.name, context)
-        self.fail(
-            request.name,
-            status("CANCELLED", "CANCELLED", "somebody asked for it", "start it again"),
-        )
-        return Empty()
-
-    def WatchOperation(self, request, context) -> Iterator[operations_pb2.Operation]:
-        self._enter("WatchOperation", context)
-        seen = None
-        while context.is_active():
-            operation = self._operation(request.name, context)
-            if operation != seen:
-                seen = operation
-                yield operation
-                if self.faults["watching"]:
-                    self.faults["watching"].popleft()(Call(context, self))
-            if operation.done:
-                return
-            with self.changed:
-                self.changed.wait(0.02)
 
     # --- System
 
     def Health(self, request, context) -> system_pb2.HealthResponse:
-        self._enter("Health", context)
+        self.enter("Health", context)
         return self.health
 
 
@@ -505,8 +286,3 @@ def _schema(document: str = "") -> validation_pb2.Schema:
         columns=columns,
         effective_date="2025-01-01",
     )
-
-
-def _page(items: list[Any], request: Any) -> tuple[list[Any], str]:
-    first, size = int(request.page_token or 0), request.page_size or 50
-    return items[first : first + size], str(first + size) if first + size < len(items) else ""

@@ -17,7 +17,7 @@ from steward_client import __version__
 from steward_client.command import main
 from steward_client.command.root import root
 
-from tests.unit.client.contract_server import status
+from tests.unit.client.contract_state import status
 
 COMMANDS = [
     "validate", "batch list", "batch show", "batch download", "quarantine show", "schema list", "schema show",
@@ -61,7 +61,7 @@ def test_batches_are_listed_and_shown(steward, batch):
     listed = json.loads(steward("batch", "list", "--output", "json").stdout)
     assert [each["name"] for each in listed["batches"]] == [batch.name]
     shown = steward("batch", "show", batch.name)
-    assert "n.csv: 2 in quarantine" in shown.stdout
+    assert "n.csv: 2 of 3 rows in quarantine" in shown.stdout
     assert "unknown columns, kept and not judged: extra" in shown.stdout
     assert "valid.csv" in shown.stdout
     assert (
@@ -266,11 +266,12 @@ def test_health_is_told_by_the_exit_code(steward, server, state, code):
     database = server.health.components.add(name="database", state=state, detail="it is so")
     database.database.server_version = "18.1"
     database.database.embedded = True
-    server.health.components.add(name="repository").repository.free_bytes = 3 * 1024**3
-    server.health.components.add(name="backup").backup.last_backup = "backups/7"
+    healthy = system_pb2.HealthResponse.STATE_HEALTHY
+    server.health.components.add(name="repository", state=healthy).repository.free_bytes = 3 << 30
+    server.health.components.add(name="backup", state=healthy).backup.last_backup = "backups/7"
     ended = steward("health")
     assert ended.returncode == code
-    assert "it is so; PostgreSQL 18.1 (embedded)" in ended.stdout
+    assert ("PostgreSQL 18.1 (embedded)" if code == 0 else "it is so") in ended.stdout
     assert "3.0 GiB free" in ended.stdout
     assert "last backups/7" in ended.stdout
     assert len(json.loads(steward("health", "--output", "json").stdout)["components"]) == 3

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.client.contract_server import failing
+from tests.unit.client.contract_state import failing
 
 ARGV = [sys.executable, "-m", "steward_client.command"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from steward_client import errors
 
-from tests.unit.client.contract_server import Call, Fault, failing
+from tests.unit.client.contract_state import Call, Fault, failing
 
 ROWS = b"id,rating\n" + b"".join(b"%d,0.5\n" % number for number in range(3000))
 

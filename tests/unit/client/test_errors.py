@@ -7,7 +7,7 @@ import pytest
 from steward_client import Client, errors
 from steward_client.status import BY_CODE
 
-from tests.unit.client.contract_server import failing
+from tests.unit.client.contract_state import failing
 
 
 @pytest.mark.parametrize("code", sorted(BY_CODE))

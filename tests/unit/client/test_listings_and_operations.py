@@ -8,7 +8,7 @@ import pytest
 from steward.v1 import system_pb2
 from steward_client import BackupPhase, HealthState, errors
 
-from tests.unit.client.contract_server import failing, status
+from tests.unit.client.contract_state import failing, status
 
 AWAY = failing("UNAVAILABLE", "REPOSITORY_DOWN", "away")
 

@@ -11,7 +11,8 @@ import pytest
 from steward_client import Accepted, Batch, Progress, errors
 from steward_client.upload import CHUNK_BYTES
 
-from tests.unit.client.contract_server import ContractServer, failing
+from tests.unit.client.contract_server import ContractServer
+from tests.unit.client.contract_state import failing
 
 AWAY = failing("UNAVAILABLE", "REPOSITORY_DOWN", "away")
 

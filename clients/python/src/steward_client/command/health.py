@@ -30,14 +30,7 @@ def health(session: Session) -> int:
     screen.line(
         f"stewardd {seen.version} is {seen.state}, up {duration(seen.uptime_s)}", style=style
     )
-    rows = [
-        (
-            each.name,
-            each.state.value,
-            "; ".join(part for part in (each.detail, _facts(each)) if part),
-        )
-        for each in seen.components
-    ]
+    rows = [(each.name, each.state.value, _detail(each)) for each in seen.components]
     screen.table(("Component", "State", "Detail"), rows, states="State", indent=2)
     return _code(seen.state)
 
@@ -45,6 +38,12 @@ def health(session: Session) -> int:
 def _code(state: HealthState) -> int:
     codes = {"healthy": Exit.DONE, "degraded": Exit.FOUND}
     return codes.get(state.value, Exit.FAILED)
+
+
+def _detail(component: Component) -> str:
+    """Returns the facts of what is well, and of what is not why it is not."""
+    is_well = component.state.value == "healthy"
+    return (_facts(component) if is_well else "") or component.detail
 
 
 def _facts(component: Component) -> str:

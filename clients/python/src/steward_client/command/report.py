@@ -13,9 +13,9 @@ _MOST = 12
 
 def show(batch: Batch, title: str) -> None:
     """Prints the report of one batch."""
-    verdict = (
-        "all rows are valid" if batch.is_clean else f"{count(batch.quarantined_rows)} in quarantine"
-    )
+    verdict = f"{count(batch.quarantined_rows)} of {count(batch.total_rows)} rows in quarantine"
+    if batch.is_clean:
+        verdict = "all rows are valid" if batch.total_rows else "valid, and without a row"
     style = "bold green" if batch.is_clean else "bold yellow"
     screen.line(f"{title}: {verdict}", style=style)
     screen.facts(_facts(batch), indent=2)
