@@ -95,6 +95,7 @@ class App:
                     catalog,
                     registry,
                     settings.validation.idle_timeout_s,
+                    settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(catalog, store),
                 backup=BackupServicer(backups, BackupStarter(operations, backups, claims)),

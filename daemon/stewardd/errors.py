@@ -4,6 +4,7 @@
     ├── InvalidRequest          the request cannot be right, whatever the state
     │   ├── RequestIdReused     same request_id, another request
     │   ├── UnknownSchema       no schema or version of that name
+    │   ├── DatabaseUnknown     no database of that name
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are no file that can be judged
     │   ├── UriRefused          outside the roots, or not a file
@@ -85,6 +86,13 @@ class UnknownSchema(InvalidRequest):
 
     reason = "SCHEMA_UNKNOWN"
     hint = "list the schemas with `steward schema list`"
+
+
+class DatabaseUnknown(InvalidRequest):
+    """There is no database of that name in the configuration."""
+
+    reason = "DATABASE_UNKNOWN"
+    hint = "name one of the databases under `postgres.databases`"
 
 
 class HeaderRefused(InvalidRequest):

@@ -26,7 +26,7 @@ def commands() -> list[str]:
 
 def run(command: str, expected: tuple[int, ...] = (0,)) -> str:
     done = subprocess.run(
-        shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=280
+        shlex.split(command), check=False, cwd=ROOT, capture_output=True, text=True, timeout=280
     )
     assert done.returncode in expected, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -90,6 +90,7 @@ def test_make_run_and_what_follows_it(folder):
         python = subprocess.run(
             [ROOT / ".venv/bin/python", "-c", snippet],
             cwd=ROOT,
+            check=False,
             capture_output=True,
             text=True,
             timeout=60,

@@ -236,3 +236,17 @@ class TestUri:
         said = refusal_of(daemon.address, self.messages(uri.format(inbox=inbox)))
         assert (said.code, said.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "URI_REFUSED")
         assert "validation.uri_roots" in said.hint
+
+
+def test_a_refused_header_is_told_at_once_to_a_client_that_waits(daemon):
+    go_on = threading.Event()
+
+    def messages():
+        yield opening()
+        yield Request(chunk=Request.Chunk(data=b"nothing,fits\n1,2\n"))
+        go_on.wait(30)
+
+    try:
+        assert refusal_of(daemon.address, messages()).reason == "HEADER_REFUSED"
+    finally:
+        go_on.set()

@@ -178,10 +178,9 @@ def test_a_header_without_rows_is_a_valid_batch(daemon):
         (b"S\xff,a@b.example,c@d.example,2025-03-01,0.5\n", "encoding"),
         (b'S"1,a@b.example,c@d.example,2025-03-01,0.5\n', "quoting"),
         (b'"S1,a@b.example,c@d.example,2025-03-01,0.5\n', "quoting"),
-        (b"S\x001,a@b.example,c@d.example,2025-03-01,0.5\n", "nul"),
         (b"S" + b"x" * 3_000_000 + b",a@b.example,c@d.example,2025-03-01,0.5\n", "recordBytes"),
     ],
-    ids=["short", "long", "utf-8", "stray quote", "open quote", "nul", "3 MB"],
+    ids=["short", "long", "utf-8", "stray quote", "open quote", "3 MB"],
 )
 def test_a_broken_record_is_quarantined_and_its_neighbours_are_not(daemon, record, keyword):
     body = LANGUAGE + rows(3) + record + rows(3)
@@ -195,6 +194,16 @@ def test_a_broken_record_is_quarantined_and_its_neighbours_are_not(daemon, recor
     assert only["errors"][0]["field"] == "_row"
     assert only["errors"][0]["value"] is None
     assert only["errors"][0]["keyword"] == keyword
+
+
+def test_a_nul_in_a_cell_is_a_violation_of_its_field(daemon):
+    body = LANGUAGE + rows(3) + b"S\x001,a@b.example,c@d.example,2025-03-01,0.5\n"
+    batch = validate(daemon.address, upload(body))
+    assert (batch.valid_rows, batch.quarantined_rows) == (3, 1)
+    assert (dict(batch.errors_by_field), dict(batch.errors_by_keyword)) == (
+        {"session_id": 1},
+        {"nul": 1},
+    )
 
 
 def test_chunks_of_any_size_give_the_same_batch(daemon, examples):

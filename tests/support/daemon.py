@@ -63,15 +63,9 @@ class Daemon:
         self.log, self.raw = [], []
         self.process = subprocess.Popen(
             [
-                *self.wrapper,
-                sys.executable,
-                "-m",
-                "stewardd.main",
-                "--data-dir",
-                str(self.data_dir),
-                *listen,
-            ]
-            + list(self.arguments),
+                *(*self.wrapper, sys.executable, "-m", "stewardd.main"),
+                *("--data-dir", str(self.data_dir), *listen, *self.arguments),
+            ],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=self.environment,

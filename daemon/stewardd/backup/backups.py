@@ -19,7 +19,7 @@ from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
 from stewardd.backup.manifest import BackupManifest
 from stewardd.backup.pipeline import run_worker
 from stewardd.backup.protocol import Began, Done, Event, Job, Progressed
-from stewardd.errors import Cancelled, InvalidRequest, RepositoryDown
+from stewardd.errors import Cancelled, DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
@@ -85,14 +85,14 @@ class Backups:
         self.running = 0
 
     def database_named(self, name: str) -> str:
-        """The configured name that a request means; "" is the only one. Raises InvalidRequest."""
+        """The configured name that a request means; "" is the only one. Raises DatabaseUnknown."""
         names = sorted(self._databases)
         if not name and len(names) == 1:
             return names[0]
         if name in self._databases:
             return name
         said = f"there is no database {name!r}" if name else "the request names no database"
-        raise InvalidRequest(f"{said}; there is {', '.join(names)}", field="database")
+        raise DatabaseUnknown(f"{said}; there is {', '.join(names)}", field="database")
 
     async def get(self, backup_id: str) -> BackupManifest:
         """One backup. Raises BackupNotFound, InvalidRequest, Corrupt."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
 from grpc_status import rpc_status
 
-from stewardd.errors import MessageTooLarge, StewardError, TooManyRequests
+from stewardd.errors import StewardError, TooManyRequests
+from stewardd.rpc.bounds import check_size
 from stewardd.rpc.status import UNEXPECTED, code_of, to_status
 from stewardd.telemetry import logger
 
@@ -68,26 +70,25 @@ class Guard(grpc.aio.ServerInterceptor):
     def _unary(self, behaviour: Any, method: str) -> Any:
         async def guarded(request: Any, context: Context) -> Any:
             async with _Call(self, method, context):
-                self._check_size(request)
+                check_size(request, self._max_message_bytes)
                 return await behaviour(request, context)
 
         return guarded
 
     def _stream(self, behaviour: Any, method: str) -> Any:
-        async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with _Call(self, method, context):
-                self._check_size(request)
-                async for response in behaviour(request, context):
-                    yield response
+        # A coroutine that writes, not a generator: grpc leaves a generator that it was writing for to the garbage
+        # collector when the call is cancelled, and what the call holds would be given back no one knows when.
+        async def guarded(request: Any, context: Context) -> None:
+            async with (
+                _Call(self, method, context),
+                aclosing(behaviour(request, context)) as answers,
+            ):
+                if hasattr(request, "ByteSize"):  # a stream's messages are looked at as they come
+                    check_size(request, self._max_message_bytes)
+                async for response in answers:
+                    await context.write(response)
 
         return guarded
-
-    def _check_size(self, request: Any) -> None:
-        size_bytes = request.ByteSize() if hasattr(request, "ByteSize") else 0
-        if size_bytes > self._max_message_bytes:
-            raise MessageTooLarge(
-                f"a message of {size_bytes} bytes is over the limit of {self._max_message_bytes}"
-            )
 
     def enter(self, method: str) -> bool:
         """Counts a call in. Raises TooManyRequests; False for a call that is not counted."""

@@ -13,6 +13,7 @@ from steward.v1 import validation_pb2, validation_pb2_grpc
 import fastcsv
 from stewardd.errors import InvalidRequest, UploadIncomplete
 from stewardd.rpc import names
+from stewardd.rpc.bounds import check_size
 from stewardd.rpc.convert import batch_message, schema_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.schemas.registry import Registry
@@ -34,36 +35,40 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     """Translates; what a batch is and when it exists is said in validation/."""
 
     def __init__(
-        self, batches: Batches, catalog: BatchCatalog, registry: Registry, idle_timeout_s: float
+        self,
+        batches: Batches,
+        catalog: BatchCatalog,
+        registry: Registry,
+        idle_timeout_s: float,
+        max_message_bytes: int,
     ) -> None:
         self._batches = batches
         self._catalog = catalog
         self._registry = registry
         self._idle_timeout_s = idle_timeout_s
+        self._max_message_bytes = max_message_bytes
 
     async def ValidateBatch(
         self, request_iterator: AsyncIterator[Request], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
-        messages = _Messages(request_iterator, self._idle_timeout_s)
+        messages = _Messages(request_iterator, self._idle_timeout_s, self._max_message_bytes)
         work = await self._batches.begin(_batch_request(await messages.open()))
-        voice = _Voice(work)
+        taking = asyncio.create_task(_take(messages, work))
         try:
-            while (data := await messages.chunk(upload=work.is_upload)) is not None:
-                await work.feed(data)
+            voice = _Voice(work)
+            while not taking.done():
+                await voice.pause(taking)
                 for response in voice.responses():
                     yield response
-            commit = messages.commit
-            async for _ in work.read_uri():
-                for response in voice.responses():
-                    yield response
+            commit = await taking
             manifest = await work.commit(commit.size_bytes, commit.crc32c)
             for response in voice.last_responses():
                 yield response
             yield Response(summary=Response.Summary(batch=batch_message(manifest)))
         finally:
             # Also when the client is gone: nothing of an unpublished batch may stay.
-            await asyncio.shield(work.close())
+            await asyncio.shield(_end(taking, work))
 
     async def GetBatch(
         self, request: validation_pb2.GetBatchRequest, context: Context
@@ -125,12 +130,33 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         )
 
 
+async def _take(messages: _Messages, work: Work) -> Request.Commit:
+    """Takes all that the client sends, or the file that it names; returns its Commit."""
+    while (data := await messages.chunk(upload=work.is_upload)) is not None:
+        await work.feed(data)
+    async for _ in work.read_uri():
+        pass
+    return messages.commit
+
+
+async def _end(taking: asyncio.Task[Request.Commit], work: Work) -> None:
+    taking.cancel()
+    await asyncio.wait([taking])
+    if not taking.cancelled():
+        # It was raised where it mattered, or does not matter any more.
+        taking.exception()
+    await work.close()
+
+
 class _Messages:
     """The client's side of the stream, held to its order: Open, Chunk*, Commit, end."""
 
-    def __init__(self, iterator: AsyncIterator[Request], idle_timeout_s: float) -> None:
+    def __init__(
+        self, iterator: AsyncIterator[Request], idle_timeout_s: float, max_message_bytes: int
+    ) -> None:
         self._iterator = iterator
         self._idle_timeout_s = idle_timeout_s
+        self._max_message_bytes = max_message_bytes
         self.commit = Request.Commit()
 
     async def open(self) -> Request.Open:
@@ -155,11 +181,14 @@ class _Messages:
 
     async def _next(self) -> Request:
         try:
-            return await asyncio.wait_for(anext(self._iterator), self._idle_timeout_s)
+            async with asyncio.timeout(self._idle_timeout_s):
+                message = await anext(self._iterator)
         except StopAsyncIteration:
             raise UploadIncomplete("the stream ended without Commit") from None
         except TimeoutError:
             raise UploadIncomplete(f"nothing came for {self._idle_timeout_s:g} s") from None
+        check_size(message, self._max_message_bytes)
+        return message
 
 
 class _Voice:
@@ -169,21 +198,33 @@ class _Voice:
         self._work = work
         self._accepted = False
         self._spoke_s = time.monotonic()
+        self._last: Response | None = None
+
+    async def pause(self, taking: asyncio.Task[Request.Commit]) -> None:
+        """Waits until there may be something to say, or nothing more is taken."""
+        if self._accepted:
+            due_s = self._spoke_s + PROGRESS_INTERVAL_S - time.monotonic()
+            await asyncio.wait([taking], timeout=max(0.0, due_s))
+            return
+        known = self._work.header
+        both: set[asyncio.Future[Any]] = {taking, known}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if known.done():
+            known.result()  # a refused header is told at once, also to a client that waits to hear of it
 
     def responses(self) -> list[Response]:
-        """Returns what is to be sent now."""
-        found: list[Response] = []
-        schema = self._work.schema
-        if not self._accepted and schema is not None:
-            self._accepted = True
-            found.append(Response(accepted=_accepted(self._work, schema)))
+        """Returns what is to be said now."""
+        found = self.last_responses()
         if self._accepted and time.monotonic() - self._spoke_s >= PROGRESS_INTERVAL_S:
             self._spoke_s = time.monotonic()
-            found.append(Response(progress=_progress(self._work)))
+            progress = Response(progress=_progress(self._work))
+            if progress != self._last:
+                self._last = progress
+                found.append(progress)
         return found
 
     def last_responses(self) -> list[Response]:
-        """Returns Accepted if it was not sent yet: a small file is judged before anybody could ask."""
+        """Returns Accepted, if it was not said yet: a small file is judged before anybody could ask."""
         schema = self._work.schema
         if self._accepted or schema is None:
             return []

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 import fastcsv
-from stewardd.errors import InputRefused
+from stewardd.errors import InputRefused, StewardError
 from stewardd.validation.refusals import refusals
 
 T = TypeVar("T")
@@ -45,7 +45,10 @@ class ReadOptions:
 
 
 class Draft:
-    """The engine at work on one file. Not safe for two callers at once."""
+    """The engine at work on one file. Not safe for two callers at once.
+
+    `header` is done when the header has been read and fits, and fails with what is wrong with it.
+    """
 
     def __init__(
         self, validator: fastcsv.Validator, folder: Path, executor: Executor, bounds: Bounds
@@ -54,8 +57,9 @@ class Draft:
         self._folder = folder
         self._executor = executor
         self._bounds = bounds
-        self._pending: asyncio.Future[object] | None = None
+        self._pending: asyncio.Future[fastcsv.Progress] | None = None
         self._taken_bytes = 0
+        self.header: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def begin(
@@ -100,7 +104,7 @@ class Draft:
     @property
     def schema(self) -> fastcsv.Schema | None:
         """The schema that the header fits, None until the header has been read."""
-        return self._validator.schema if self._pending is None or self._pending.done() else None
+        return self._validator.schema
 
     @property
     def folder(self) -> Path:
@@ -129,6 +133,21 @@ class Draft:
         self._pending = asyncio.get_running_loop().run_in_executor(
             self._executor, self._validator.feed, data
         )
+        if not self.header.done():
+            self._pending.add_done_callback(self._look_at_header)
+
+    def _look_at_header(self, fed: asyncio.Future[fastcsv.Progress]) -> None:
+        if self.header.done() or fed.cancelled():
+            return
+        try:
+            with refusals():
+                fed.result()
+        except StewardError as error:
+            self.header.set_exception(error)
+            self.header.exception()  # whether somebody asks for it or not, it is no loose end
+        else:
+            if self._validator.schema is not None:
+                self.header.set_result(None)
 
     async def settle(self) -> None:
         """Waits for the chunk in flight. Raises what was wrong with it."""

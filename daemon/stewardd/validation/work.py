@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -48,6 +49,10 @@ class Work(Protocol):
     @property
     def is_upload(self) -> bool:
         """Whether Chunk messages belong to it."""
+
+    @property
+    def header(self) -> asyncio.Future[None]:
+        """Done when the header has been read and fits; fails with what is wrong with it."""
 
     @property
     def schema(self) -> fastcsv.Schema | None:
@@ -107,6 +112,11 @@ class NewBatch:
         self._claim = claim
         self._published = False
         self._began_s = time.monotonic()
+
+    @property
+    def header(self) -> asyncio.Future[None]:
+        """See Work.header."""
+        return self.draft.header
 
     @property
     def schema(self) -> fastcsv.Schema | None:
@@ -224,6 +234,8 @@ class Replay:
         self._undo = undo
         self._size_bytes = 0
         self._crc32c = google_crc32c.Checksum()
+        self.header: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.header.set_result(None)
 
     @property
     def schema(self) -> fastcsv.Schema | None:
