@@ -39,7 +39,9 @@ class ContractServer(
 ):
     """`with ContractServer() as server:` serves at `server.address`."""
 
-    def __init__(self, address: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self, address: str = "127.0.0.1:0", *, credentials: grpc.ServerCredentials | None = None
+    ) -> None:
         super().__init__()
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)]
@@ -50,7 +52,10 @@ class ContractServer(
         system_pb2_grpc.add_SystemServiceServicer_to_server(self, self._server)
         operation_pb2_grpc.add_OperationServiceServicer_to_server(self, self._server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port(address)
+        if credentials is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, credentials)
         self.address = address if address.startswith("unix:") else f"127.0.0.1:{port}"
 
     def __enter__(self) -> Self:

@@ -13,10 +13,11 @@ import time
 import click
 import pytest
 from steward.v1 import system_pb2
-from steward_client import __version__
+from steward_client import Client, __version__
 from steward_client.command import main
 from steward_client.command.root import root
 
+from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import status
 
 COMMANDS = [
@@ -251,6 +252,36 @@ def test_ctrl_c_ends_the_waiting_and_not_the_backup(environment, server):
     assert "steward operation cancel operations/0" in err
     assert "Traceback" not in err
     assert not server.operations["operations/0"].done
+
+
+def test_a_backup_that_takes_too_long_is_named_and_goes_on(steward, server):
+    server.backup_hold.clear()
+    ended = steward("backup", "create", "--timeout", "1", "--output", "json")
+    assert ended.returncode == 3
+    assert (
+        "lost sight of operations/0, which may go on\n  next: steward operation wait operations/0"
+        in ended.stderr
+    )
+    assert json.loads(ended.stdout)["error"]["code"] == "DEADLINE_EXCEEDED"
+    assert not server.operations["operations/0"].done
+
+
+def test_a_daemon_that_stops_is_told_in_our_words_alone(environment):
+    with ContractServer() as going:
+        going.backup_hold.clear()
+        with Client(going.address) as client:
+            client.create_backup()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "steward_client.command", "operation", "wait", "operations/0"],
+            env={**environment, "STEWARD_SERVER": going.address},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not going.calls["WaitOperation"]:
+            time.sleep(0.01)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert all(line.startswith(("steward: ", "  next: ")) for line in err.splitlines()), err
 
 
 @pytest.mark.parametrize(

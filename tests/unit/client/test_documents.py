@@ -37,11 +37,7 @@ def test_every_command_is_in_the_table():
 def test_every_option_is_named():
     for name, command in commands():
         for option in command.params:
-            if isinstance(option, click.Option) and not {
-                "--limit",
-                "--database",
-                "--description",
-            } & set(option.opts):
+            if isinstance(option, click.Option):
                 assert f"`{option.opts[0]}" in CLI, f"{name} {option.opts[0]}"
 
 

@@ -7,6 +7,7 @@ import pytest
 from steward_client import Client, errors
 from steward_client.status import BY_CODE
 
+from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import failing
 
 
@@ -75,3 +76,12 @@ def test_a_closed_client_says_so(server):
     client.close()
     with pytest.raises((errors.Cancelled, ValueError)):
         client.health()
+
+
+def test_with_credentials_the_channel_is_a_secure_one(shells):
+    import grpc
+
+    with ContractServer(credentials=grpc.local_server_credentials()) as secure:
+        client = shells(secure.address, credentials=grpc.local_channel_credentials())
+        assert client.health().version == "9.9"
+        assert client.validate_file(b"id\n1\n").total_rows == 1

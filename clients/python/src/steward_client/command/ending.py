@@ -115,9 +115,11 @@ def _tell(error: BaseException, session: Session) -> int:
     if not isinstance(error, StewardError):
         error = _crash(error)
     warn(*describe(error))
+    if isinstance(error, InvalidTarget):
+        return Exit.USAGE
     if session.is_json:
         document.emit({"error": error})
-    return Exit.USAGE if isinstance(error, InvalidTarget) else Exit.FAILED
+    return Exit.FAILED
 
 
 def _crash(error: BaseException) -> StewardError:

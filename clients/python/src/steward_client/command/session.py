@@ -30,6 +30,9 @@ class Session:
 
     def client(self) -> Client:
         """Returns a client of the daemon. --timeout bounds each call, short or long."""
+        if not self.debug:
+            # gRPC's core tells of every connection that ends, on stderr; what matters of it comes back as an error.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from steward_client.client import Client
 
         if self.timeout_s is None:
