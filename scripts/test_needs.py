@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 # (command, what it is for)
 WANTED = [
@@ -16,9 +18,35 @@ WANTED = [
     ("mount", "a full disk on a small tmpfs"),
 ]
 
+ROOT = Path(__file__).parents[1]
+AZURITE = "azurite@3.35.0"  # Azure Blob Storage's own emulator; into node_modules, which is never committed
+NPM_FLAGS = [
+    "--no-save",
+    "--no-package-lock",
+    "--no-audit",
+    "--no-fund",
+    "--ignore-scripts",
+    "--loglevel=error",
+]
+
+
+def install_azurite() -> None:
+    """Installs the Azure emulator where npm is, once."""
+    if (ROOT / "node_modules" / ".bin" / "azurite-blob").exists():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        print("test needs: npm is not there; the tests of Azure Blob Storage will be skipped")
+        return
+    print("test needs: installing azurite into node_modules", flush=True)
+    command = [npm, "install", *NPM_FLAGS, "--prefix", str(ROOT), AZURITE]
+    if subprocess.run(command, check=False).returncode != 0:
+        print("test needs: npm failed; the tests of Azure Blob Storage will be skipped")
+
 
 def main() -> int:
-    """Says what is missing."""
+    """Installs what it can, and says what is missing."""
+    install_azurite()
     for command, purpose in WANTED:
         if shutil.which(command) is None:
             print(f"test needs: {command} is not there ({purpose}); those tests will be skipped")

@@ -77,7 +77,8 @@ class LocalStore:
         self, prefix: str, *, start_after: str | None = None
     ) -> AsyncIterator[ObjectMeta]:
         """See Store.list."""
-        objects = self._tree.walk(prefix_segments(prefix), start_after)
+        after = "/".join(key_segments(start_after)) if start_after is not None else None
+        objects = self._tree.walk(prefix_segments(prefix), after)
         while page := await self._run(lambda: list(islice(objects, _PAGE_OBJECTS))):
             for each in page:
                 yield each

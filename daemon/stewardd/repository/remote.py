@@ -114,7 +114,7 @@ class RemoteStore:
     async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
         """See Store.get."""
         key_segments(key)
-        with self._named(key):
+        with self._named(key, reading=True):
             found = await obstore.get_async(self._bucket, key)
             size_bytes = found.meta["size"]
             if size_bytes > max_bytes:
@@ -140,7 +140,7 @@ class RemoteStore:
     async def head(self, key: str) -> ObjectMeta:
         """See Store.head."""
         key_segments(key)
-        with self._named(key):
+        with self._named(key, reading=True):
             return _meta(await obstore.head_async(self._bucket, key))
 
     async def list(
@@ -148,13 +148,16 @@ class RemoteStore:
     ) -> AsyncIterator[ObjectMeta]:
         """See Store.list."""
         folder = "/".join(prefix_segments(prefix))
+        after = "/".join(key_segments(start_after)) if start_after is not None else None
         with self._named(folder or "the root"):
             pages = obstore.list(
-                self._bucket, folder or None, offset=start_after, chunk_size=_LISTING_OBJECTS
+                self._bucket, folder or None, offset=after, chunk_size=_LISTING_OBJECTS
             )
             async for page in pages:
                 for found in page:
-                    yield _meta(found)
+                    # Not every server that speaks Azure's protocol knows where it was to start from.
+                    if after is None or found["path"] > after:
+                        yield _meta(found)
 
     async def folders(self, prefix: str) -> Names:
         """See Store.folders."""
@@ -196,13 +199,13 @@ class RemoteStore:
     async def _range(self, key: str, start: int, end: int) -> bytes:
         if start >= end:
             return b""
-        with self._named(key):
+        with self._named(key, reading=True):
             return bytes(await obstore.get_range_async(self._bucket, key, start=start, end=end))
 
     async def _delete(self, keys: Names) -> int:
         if keys:
             try:
-                with self._named(keys[0]):
+                with self._named(keys[0], reading=True):
                     await obstore.delete_async(self._bucket, keys)
             except ObjectNotFound:
                 # Azure and Google say so of one that is gone, and it is not said of which: one by one, then.
@@ -218,12 +221,18 @@ class RemoteStore:
         return True
 
     @contextmanager
-    def _named(self, key: str) -> Iterator[None]:
+    def _named(self, key: str, *, reading: bool = False) -> Iterator[None]:
         """Turns obstore's errors into the repository's, with the key and without what a URL may hide."""
         try:
             yield
         except FileNotFoundError:
-            raise ObjectNotFound(f"there is no object {key}") from None
+            if reading:
+                raise ObjectNotFound(f"there is no object {key}") from None
+            # To write or to list fails like this only where there is no bucket.
+            raise RepositoryDown(
+                f"there is no bucket at {self._url}",
+                hint="make it, or correct the repository's URL",
+            ) from None
         except exceptions.AlreadyExistsError:
             raise ObjectExists(f"there is an object already: {key}") from None
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:

@@ -1,13 +1,21 @@
-"""What every backend of the repository promises, asked of each of them in turn."""
+"""What every backend of the repository promises; the test file of each backend asks it of its own `store`."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from stewardd.errors import Exhausted, ObjectExists, ObjectNotFound
+from stewardd.errors import Exhausted, LeaseLost, ObjectExists, ObjectNotFound
+from stewardd.repository.catalog import Catalog
+from stewardd.repository.claims import Claims, Done, Fresh
+from stewardd.repository.identifiers import uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import Draft, manifest_key, publish, withdraw
+from stewardd.repository.standing import Standing
 from stewardd.repository.store import Store
+from stewardd.repository.sweep import Sweep
 
 pytestmark = pytest.mark.asyncio
 
@@ -137,7 +145,7 @@ async def test_a_listing_starts_after_any_key(store: Store) -> None:
     names = sorted(["k/a/x", "k/a/y", "k/a.csv", "k/b/1", "k/b/2", "k/c"])
     for name in names:
         await store.put(name, b"")
-    for start in [*names, "k/a", "k/a/", "k/a/xx", "k/b", "k/zz", "a", "l"]:
+    for start in [*names, "k/a", "k/a/xx", "k/b", "k/zz", "a", "l"]:
         assert await keys(store, "k", start) == [name for name in names if name > start], start
 
 
@@ -162,6 +170,11 @@ async def test_a_deleted_key_can_be_written_again(store: Store) -> None:
     await store.delete("a/again")
     await store.put("a/again", b"2")
     assert await store.get("a/again") == b"2"
+
+
+async def test_a_listing_starts_after_a_key_and_nothing_else(store: Store) -> None:
+    with pytest.raises(ValueError, match="not a key"):
+        await keys(store, "k", "k/a/")
 
 
 @pytest.mark.parametrize(
@@ -196,3 +209,33 @@ async def test_readers_of_an_overwritten_object_see_old_or_new_and_nothing_betwe
     while not writer.done():
         assert await store.get("a/flip") in bodies
     await writer
+
+
+async def test_a_daemon_publishes_claims_dies_and_is_swept_after(
+    store: Store, tmp_path: Path
+) -> None:
+    first = await WriterLease.acquire(store, tmp_path / "data")
+    published, dropped = uuid7(), uuid7()
+    plan = {"resource": published, "manifest_key": manifest_key("batches", published)}
+    assert isinstance(await Claims(store, first).claim("m", "id", "f", **plan), Fresh)
+    async with publish(store, first, "batches", published) as draft:
+        await draft.put("report.json", b"{}")
+        await draft.commit({"rows": 1})
+    left = Draft(store, first, "batches", dropped)
+    await store.put(left.intent_key, b'{"action":"publish"}')
+    await left.put("report.json", b"{}")
+    await first.close()
+
+    second = await WriterLease.acquire(store, tmp_path / "data")
+    assert await second.standing(left.ref) is Standing.DEAD
+    assert abs((second.now() - datetime.now(UTC)).total_seconds()) < 5
+    swept = await Sweep(store, second).run()
+    assert [(each.kind, each.identifier) for each in swept] == [("batches", dropped)]
+    page = await Catalog(store, "batches").page(page_size=10)
+    assert [(each.identifier, each.manifest) for each in page.entries] == [(published, {"rows": 1})]
+    assert await Claims(store, second).claim("m", "id", "f") == Done(published)
+    with pytest.raises(LeaseLost):
+        await left._commit(b"{}\n")
+    await withdraw(store, second, "batches", published)
+    assert (await Catalog(store, "batches").page(page_size=10)).entries == []
+    await second.close()

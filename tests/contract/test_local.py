@@ -1,0 +1,15 @@
+"""The contract, asked of a local folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stewardd.repository.store import Store, open_store
+
+from tests.contract.store_contract import *  # noqa: F403  # the tests
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "repository"))
