@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import grpc
 from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha.reflection import ReflectionServicer
+from grpc_reflection.v1alpha.reflection import aio
 
 METHOD = "ServerReflectionInfo"
 NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -18,7 +18,7 @@ NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerR
 
 def add_reflection(server: grpc.aio.Server, service_names: Iterable[str]) -> None:
     """Lets clients ask the server what it serves."""
-    servicer = ReflectionServicer([*service_names, *NAMES])
+    servicer = aio.ReflectionServicer([*service_names, *NAMES])
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -125,16 +125,14 @@ class Batches:
             if request.uri is not None:
                 work.file = open_uri(request.uri, self.uri_roots)
                 undo.callback(os.close, work.file)
-            work.draft = await Draft.begin(
+            work.draft = Draft(self.scratch / batch_id, self.executor, self.bounds)
+            undo.push_async_callback(work.draft.discard)
+            await work.draft.open(
                 candidates,
-                self.scratch / batch_id,
-                self.executor,
-                self.bounds,
                 request.options,
                 batch_id=batch_id,
                 source_file=work.origin.source_file,
                 quarantined_at=self.wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
             )
-            undo.push_async_callback(work.draft.discard)
             work.undo = undo.pop_all()
         return work

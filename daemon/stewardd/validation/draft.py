@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import fastcsv
 from stewardd.errors import InputRefused, StewardError
@@ -50,56 +50,53 @@ class Draft:
     `header` is done when the header has been read and fits, and fails with what is wrong with it.
     """
 
-    def __init__(
-        self, validator: fastcsv.Validator, folder: Path, executor: Executor, bounds: Bounds
-    ) -> None:
-        self._validator = validator
+    _validator: fastcsv.Validator
+
+    def __init__(self, folder: Path, executor: Executor, bounds: Bounds) -> None:
         self._folder = folder
         self._executor = executor
         self._bounds = bounds
-        self._pending: asyncio.Future[fastcsv.Progress] | None = None
+        self._pending: asyncio.Future[Any] | None = None
         self._taken_bytes = 0
         self.header: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    @classmethod
-    async def begin(
-        cls,
+    async def open(
+        self,
         schemas: Sequence[fastcsv.Schema],
-        folder: Path,
-        executor: Executor,
-        bounds: Bounds,
         options: ReadOptions,
         *,
         batch_id: str,
         source_file: str,
         quarantined_at: str,
-    ) -> Draft:
-        """Makes the folder and the engine's files in it. Raises StorageFull."""
+    ) -> None:
+        """Makes the folder and the engine's files in it; to be undone by `discard`, also where it fails.
+
+        Raises StorageFull.
+        """
         settings = fastcsv.Options(
             delimiter=options.delimiter,
             strict=options.strict,
             accept_recovered=options.accept_recovered,
             valid_out=options.keep_valid_rows,
-            max_record_bytes=bounds.max_record_bytes,
-            max_record_lines=bounds.max_record_lines,
-            max_fields=bounds.max_fields,
-            max_decompressed_bytes=bounds.max_decompressed_bytes,
+            max_record_bytes=self._bounds.max_record_bytes,
+            max_record_lines=self._bounds.max_record_lines,
+            max_fields=self._bounds.max_fields,
+            max_decompressed_bytes=self._bounds.max_decompressed_bytes,
         )
 
-        def make() -> fastcsv.Validator:
-            folder.mkdir(parents=True, mode=0o700)
-            return fastcsv.Validator(
+        def make() -> None:
+            self._folder.mkdir(parents=True, mode=0o700)
+            self._validator = fastcsv.Validator(
                 schemas,
-                folder,
+                self._folder,
                 batch=batch_id,
                 source_file=source_file,
                 quarantined_at=quarantined_at,
                 options=settings,
             )
 
-        with refusals():
-            validator = await asyncio.get_running_loop().run_in_executor(executor, make)
-        return cls(validator, folder, executor, bounds)
+        self._pending = asyncio.get_running_loop().run_in_executor(self._executor, make)
+        await self.settle()
 
     @property
     def schema(self) -> fastcsv.Schema | None:
@@ -130,11 +127,12 @@ class Draft:
                 hint="split the file, or raise `validation.max_upload_bytes`",
             )
         await self.settle()
-        self._pending = asyncio.get_running_loop().run_in_executor(
+        feeding = asyncio.get_running_loop().run_in_executor(
             self._executor, self._validator.feed, data
         )
         if not self.header.done():
-            self._pending.add_done_callback(self._look_at_header)
+            feeding.add_done_callback(self._look_at_header)
+        self._pending = feeding
 
     def _look_at_header(self, fed: asyncio.Future[fastcsv.Progress]) -> None:
         if self.header.done() or fed.cancelled():
@@ -150,7 +148,7 @@ class Draft:
                 self.header.set_result(None)
 
     async def settle(self) -> None:
-        """Waits for the chunk in flight. Raises what was wrong with it."""
+        """Waits for the work in flight. Raises what was wrong with it."""
         if self._pending is not None:
             with refusals():
                 await asyncio.shield(self._pending)
@@ -170,7 +168,8 @@ class Draft:
             self._pending = None
 
         def remove() -> None:
-            self._validator.abort()
+            if hasattr(self, "_validator"):
+                self._validator.abort()
             shutil.rmtree(self._folder, ignore_errors=True)
 
         await asyncio.get_running_loop().run_in_executor(self._executor, remove)
