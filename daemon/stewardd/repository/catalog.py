@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -101,13 +102,11 @@ class Catalog:
             if before is not None and day > day_of(before):
                 continue
             names = await self._store.folders(f"{self._kind}/{day}")
-            identifiers = [
-                each
-                for each in reversed(names)
-                if is_id(each) and (before is None or each < before)
-            ]
-            for start in range(0, len(identifiers), _READ_AT_ONCE):
-                for entry in await self._read(identifiers[start : start + _READ_AT_ONCE]):
+            # Only what is read is looked at: of a day's hundred thousand names a page wants the last few.
+            end = len(names) if before is None else bisect_left(names, before)
+            for stop in range(end, 0, -_READ_AT_ONCE):
+                some = [name for name in names[max(0, stop - _READ_AT_ONCE) : stop] if is_id(name)]
+                for entry in await self._read(some[::-1]):
                     yield entry
 
     async def _read(self, identifiers: Sequence[str]) -> list[Entry]:

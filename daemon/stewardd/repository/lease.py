@@ -162,6 +162,9 @@ class WriterLease:
             except (StewardError, TimeoutError) as error:
                 pause_s = min(1.0, self._heartbeat_s)
                 _log.warning("heartbeat failed", error=str(error), lease_valid=self.valid)
+            except Exception:  # noqa: BLE001  # an edge: a heart that stopped would cost every publication to come
+                pause_s = min(1.0, self._heartbeat_s)
+                _log.exception("heartbeat failed unexpectedly", lease_valid=self.valid)
 
     async def _beat(self) -> None:
         """Writes a sign of life, under a new incarnation where the last one is lost."""
