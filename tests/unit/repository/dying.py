@@ -14,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
+from stewardd import telemetry
 from stewardd.errors import RequestInProgress
 from stewardd.repository.claims import Claims, Fresh
 from stewardd.repository.identifiers import uuid7
@@ -74,6 +75,7 @@ async def claim(root: Path, data_dir: Path, request_id: str) -> None:
 
 
 if __name__ == "__main__":
+    telemetry.configure("warning", "json")  # to stderr: stdout is for who started this
     where = (Path(sys.argv[1]), Path(sys.argv[2]))
     if sys.argv[3] == "claim":
         asyncio.run(claim(*where, sys.argv[4]))
