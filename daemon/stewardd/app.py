@@ -87,6 +87,9 @@ class App:
 
             claims = Claims(store, lease)
             catalog = BatchCatalog(store)
+            starter = BackupStarter(
+                operations, backups, claims, lambda: self._monitor.look_now("backup")
+            )
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
             server = Server(guard, settings.server.max_message_bytes)
             server.add(
@@ -98,7 +101,7 @@ class App:
                     settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(catalog, store),
-                backup=BackupServicer(backups, BackupStarter(operations, backups, claims)),
+                backup=BackupServicer(backups, starter),
                 operations=OperationsServicer(operations),
                 operation=OperationServicer(operations),
                 system=SystemServicer(self._monitor, __version__),

@@ -71,6 +71,12 @@ class Monitor:
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def look_now(self, name: str) -> None:
+        """Looks at a component at once, because something happened to it that should be told."""
+        for probe in self._probes:
+            if probe.name == name:
+                await self._look(probe)
+
     def components(self) -> list[Component]:
         """Returns every component as it was last seen, by name."""
         return [self._components[name] for name in sorted(self._components)]
