@@ -167,7 +167,16 @@ def test_a_header_is_read_and_its_schema_told(steward, tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\n\n", b"\x28\xb5\x2f\xfd....", b"\xff,\xff\n", b"rating\n"]
+    "content",
+    [
+        pytest.param(b"x" * 200_000, id="long"),
+        b"\x1f\x8b\x08\x00 broken, not gzip at all",
+        b"",
+        b"\n\n",
+        b"\x28\xb5\x2f\xfd....",
+        b"\xff,\xff\n",
+        b"rating\n",
+    ],
 )
 def test_a_header_that_cannot_be_told_exits_3(steward, tmp_path, content):
     (tmp_path / "f.csv").write_bytes(content)

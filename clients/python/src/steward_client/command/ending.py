@@ -44,9 +44,8 @@ class Interrupted(Exception):
 def run(root: click.Group, arguments: list[str]) -> int:
     """Runs the command line. The exit code is what the command's function returns, or what its exception comes to."""
     session = Session()
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a terminal that knows ASCII only gets escapes, not a crash
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where the output knows ASCII only, the rest of a name becomes its escapes, not a crash.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with root.make_context("steward", arguments, obj=session) as context:

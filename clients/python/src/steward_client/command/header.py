@@ -11,6 +11,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +33,10 @@ def columns(file: str) -> list[str]:
     if not record.strip():
         raise _refused(f"{file} has no header")
     delimiter = max(_DELIMITERS, key=_outside_quotes(record).count)
-    return [name.strip() for name in next(csv.reader([record], delimiter=delimiter))]
+    try:
+        return [name.strip() for name in next(csv.reader([record], delimiter=delimiter))]
+    except csv.Error as error:
+        raise _refused(f"the header of {file} cannot be read: {error}") from None
 
 
 def _start(file: str) -> bytes:
@@ -55,8 +59,8 @@ def _inflated(opened: IO[bytes]) -> bytes:
                 pieces.append(piece)
                 if sum(map(len, pieces)) >= _MOST_BYTES:
                     break
-        except EOFError:
-            pass
+        except (EOFError, zlib.error):
+            pass  # cut by the bound on what is read, or broken: what came before is enough, or is no header
         return b"".join(pieces)
 
 
