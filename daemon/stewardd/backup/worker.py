@@ -39,6 +39,7 @@ from stewardd.telemetry import configure
 Emit = Callable[[Event], None]
 
 _PROGRESS_INTERVAL_S = 0.5
+_NICENESS = 5
 _CONNECT_TIMEOUT_S = 15.0
 _PROBE_TIMEOUT_S = 5.0
 # Without its indexes and compressed, a database is rarely less than a tenth of its size. Only what can't fit is refused
@@ -159,10 +160,15 @@ async def serve(job: Job, emit: Emit) -> int:
         Worker(job, open_store(job.store_url, job.store_options), emit).run()
     )
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, work.cancel)
-    loop.add_reader(
-        sys.stdin.fileno(), work.cancel
-    )  # nothing more is ever sent: readable means closed
+
+    def stop() -> None:
+        loop.remove_reader(sys.stdin.fileno())
+        # Once: a second cancellation would interrupt the ending of pg_dump.
+        if not work.cancelling():
+            work.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_reader(sys.stdin.fileno(), stop)  # nothing more is ever sent: readable means closed
     try:
         emit(await work)
     except StewardError as error:
@@ -181,6 +187,7 @@ def main() -> int:
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     configure("warning", "json", sys.stderr)
+    os.nice(_NICENESS)  # and pg_dump with it: whoever validates comes first
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon to act upon
     job = decode_job(sys.stdin.buffer.readline())
     tie = tied_to(job.daemon_pid)

@@ -2,12 +2,13 @@
 
     <root>/            0710, the daemon's; the server's account may pass through
       password         0600, the superuser's, made here
-      data/            0700, the server's: PGDATA; initdb works in data.new/ and the finished cluster is renamed
+      data/            0700, the server's: PGDATA; initdb works in data.new-…/ and the finished cluster is renamed
       log/             0700, the server's
       socket/          0700, the server's; elsewhere when the path is too long for a socket
       programs/        0750, a copy of the binaries where the server's account can't reach the installed ones
 
-A killed initdb leaves data.new/, which is made again. A data/ that isn't a cluster is never touched: it may be one that
+A killed initdb leaves data.new-…/, which is removed and made again, under another name: an initdb that outlived its
+daemon must not write into the next one's. A data/ that isn't a cluster is never touched: it may be one that
 somebody damaged, and it may be the only copy.
 """
 
@@ -104,8 +105,9 @@ class Cluster:
         """Makes the cluster, unless it is there. Blocks for seconds. Raises ToolFailed, StorageFull."""
         if self.data.exists():
             return
-        new = self.root / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
+        for left in self.root.glob("data.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new = self.root / f"data.new-{secrets.token_hex(8)}"
         self.make_private(new)
         password_file = self.root / "initdb-password"
         _write_durably(password_file, self.password(), mode=0o600, owner=self.account)

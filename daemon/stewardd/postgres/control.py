@@ -56,7 +56,12 @@ class ServerControl:
     def adopt(self) -> bool:
         """Takes over a postmaster that runs already. Returns whether there was one."""
         found = live_postmaster(self.cluster.data)
-        if found is None or found.status == "stopping":
+        if (
+            found is not None and found.status == "stopping"
+        ):  # and maybe waiting for clients: see it through
+            self.stop()
+            return False
+        if found is None:
             return False
         if (
             found.socket_dir is None

@@ -8,8 +8,8 @@ database recover. What dies is started again, with growing pauses. Everything th
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
-import functools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ from typing import TypeVar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from stewardd.errors import ConfigurationError, DatabaseDown, StewardError
+from stewardd.errors import ConfigurationError, DatabaseDown, StewardError, StorageFull
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import Binaries, server_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
@@ -191,10 +191,17 @@ class EmbeddedServer:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, functools.partial(work, *arguments)
-        )
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as error:
+            where = error.filename or self._root
+            if error.errno == errno.ENOSPC:
+                raise StorageFull(f"no room for the embedded server in {self._root}") from error
+            raise ConfigurationError(
+                f"the embedded server cannot be set up at {where}: {error.strerror}",
+                hint="give the daemon a data folder that is its own",
+            ) from error
 
 
 def _check_major(cluster: Cluster, binaries: Binaries) -> None:

@@ -193,7 +193,12 @@ class Pool:
             if failures == failures_seen and self._trouble is None:
                 continue
             failures_seen = failures
-            await self._look()
+            try:
+                await self._look()
+            except (
+                Exception
+            ):  # the edge of a background loop: without it the pool would not come back
+                log.exception("looking at the database failed", database=self.target.name)
 
     async def _look(self) -> None:
         try:

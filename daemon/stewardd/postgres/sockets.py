@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -16,15 +17,18 @@ from stewardd.postgres.cluster import Cluster
 
 PORT = 5432  # only a part of the socket's name: the server listens on no network
 _PATH_LIMIT_BYTES = 103
+_PRIVATE = 0o700
 
 
 def make_socket_folder(cluster: Cluster) -> Path:
-    """Makes the folder, or makes sure of the one that is there."""
-    remove_socket_folder(cluster)
+    """Makes the folder, or makes sure of the one that is there: a server that is started again keeps its address."""
     folder = cluster.root / "socket"
     if fits(folder):
         cluster.make_private(folder)
         return folder
+    noted = _noted(cluster)
+    if noted is not None:
+        return noted
     folder = Path(tempfile.mkdtemp(prefix="steward-"))
     _note(cluster).write_text(str(folder))
     cluster.make_private(folder)
@@ -33,14 +37,10 @@ def make_socket_folder(cluster: Cluster) -> Path:
 
 def remove_socket_folder(cluster: Cluster) -> None:
     """Removes the folder that was made outside the cluster's own, if one was. The server must be stopped."""
-    note = _note(cluster)
-    try:
-        folder = Path(note.read_text())
-    except FileNotFoundError:
-        return
-    if folder.is_dir() and folder.lstat().st_uid in (cluster.account.uid, os.geteuid()):
-        shutil.rmtree(folder, ignore_errors=True)
-    note.unlink()
+    noted = _noted(cluster)
+    if noted is not None:
+        shutil.rmtree(noted, ignore_errors=True)
+    _note(cluster).unlink(missing_ok=True)
 
 
 def fits(folder: Path) -> bool:
@@ -50,3 +50,14 @@ def fits(folder: Path) -> bool:
 
 def _note(cluster: Cluster) -> Path:
     return cluster.root / "socket-folder"
+
+
+def _noted(cluster: Cluster) -> Path | None:
+    """The folder that the note names, if it is there and still private to the server."""
+    try:
+        folder = Path(_note(cluster).read_text())
+        status = folder.lstat()
+    except FileNotFoundError:
+        return None
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == cluster.account.uid
+    return folder if ours and stat.S_IMODE(status.st_mode) == _PRIVATE else None

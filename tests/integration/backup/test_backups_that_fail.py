@@ -15,17 +15,20 @@ import psycopg
 import pytest
 from stewardd.backup import backups as backups_module
 from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.protocol import Failed, Job, decode_event, encode_job
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
     DatabaseRefused,
     Exhausted,
     LeaseLost,
+    RepositoryDown,
     StorageFull,
     ToolFailed,
     ToolMissing,
 )
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
+from stewardd.postgres.tools import choose_tools, find_tools
 from stewardd.repository.lease import WriterLease, boottime
 from stewardd.repository.local import LocalStore
 
@@ -293,22 +296,52 @@ async def test_a_lost_lease_ends_the_backup_long_before_its_commit(
     await lease.close()
 
 
-async def test_a_repository_that_cannot_be_written_fails_the_backup(slow, store, handle):
-    def spoil() -> None:
-        (pg_dump,) = processes(PG_DUMP)
-        os.kill(pg_dump, signal.SIGSTOP)
-        (folder,) = [path for path in Path(store.root).glob("backups/*/*") if path.is_dir()]
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-        folder.write_text("in the way")
+async def test_a_repository_that_cannot_be_written_fails_the_backup(slow, store, handle, folder):
+    def put_a_file_in_the_way() -> None:
+        (worker,) = processes(WORKER)
+        os.kill(worker, signal.SIGSTOP)
+        (draft,) = [path for path in Path(store.root).glob("backups/*/*") if path.is_dir()]
+        draft.rename(folder / "moved")
+        draft.write_text("in the way")
+        os.kill(worker, signal.SIGCONT)
 
-    handle.at(lambda progress: progress["stored_bytes"] != 0, spoil)
-    making = asyncio.create_task(slow.create("main", "", handle))
-    await in_the_middle(making, handle)
-    os.kill(processes(PG_DUMP)[0], signal.SIGCONT)
-    with pytest.raises(Exception, match="backups/"):
-        await making
+    handle.at(lambda progress: progress["stored_bytes"] != 0, put_a_file_in_the_way)
+    with pytest.raises(RepositoryDown):
+        await slow.create("main", "", handle)
     for path in Path(store.root).glob("backups/*/*"):
-        if path.is_file():
-            path.unlink()
+        assert path.is_file()
+        path.unlink()
+
+
+async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locked):
+    tools = choose_tools(18, await find_tools(None))
+    job = Job(
+        daemon_pid=os.getpid(),
+        database="main",
+        conninfo=filled.conninfo,
+        pg_dump=tools.program("pg_dump"),
+        store_url=str(store.root),
+        store_options={},
+        folder="backups/day/id",
+        segment_bytes=1 << 20,
+        compression_level=3,
+        reserve_bytes=0,
+        max_duration_s=60,
+        lock_timeout_s=60,
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-m", WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert worker.stdin is not None
+    worker.stdin.write(encode_job(job))
+    worker.stdin.flush()
+    await until(lambda: sessions(filled) == 1)
+    output, _ = await asyncio.to_thread(worker.communicate)  # closes stdin
+    assert worker.returncode == 1
+    last = decode_event(output.splitlines()[-1])
+    assert isinstance(last, Failed)
+    assert last.reason == Cancelled.reason
+    await until(lambda: sessions(filled) == 0, 5)

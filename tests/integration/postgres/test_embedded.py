@@ -23,11 +23,34 @@ from stewardd.postgres.sockets import fits
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can lend an account")
 FAST = EmbeddedOptions(settings={"shared_buffers": "32MB"})
+START = (
+    "import asyncio, sys\n"
+    "from pathlib import Path\n"
+    "from stewardd.postgres.embedded import EmbeddedServer\n"
+    "asyncio.run(EmbeddedServer(Path(sys.argv[1])).start())\n"
+)
+START_AND_DIE = (
+    "import asyncio, os, signal, sys\n"
+    "from pathlib import Path\n"
+    "from stewardd.postgres.embedded import EmbeddedServer\n"
+    "async def main():\n"
+    "    await EmbeddedServer(Path(sys.argv[1])).start()\n"
+    "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    "asyncio.run(main())\n"
+)
+
+
+@pytest.fixture(scope="module")
+def home(session_folder: Path) -> Path:
+    """A data folder whose cluster is made once, and serves one test after the other."""
+    path = session_folder / "embedded"
+    path.mkdir(mode=0o711)
+    return path
 
 
 @pytest.fixture
-async def server(folder: Path):
-    made = EmbeddedServer(folder, FAST)
+async def server(home: Path):
+    made = EmbeddedServer(home, FAST)
     await made.start()
     yield made
     await made.stop()
@@ -64,8 +87,8 @@ async def test_it_asks_for_the_password_and_listens_on_no_network(server):
     assert methods == "scram-sha-256"
 
 
-async def test_its_folders_are_closed_to_everybody_else(server, folder):
-    root = folder / "postgres"
+async def test_its_folders_are_closed_to_everybody_else(server, home):
+    root = home / "postgres"
     for path in (root / "data", root / "log", root / "socket"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     assert stat.S_IMODE((root / "password").stat().st_mode) == 0o600
@@ -73,8 +96,8 @@ async def test_its_folders_are_closed_to_everybody_else(server, folder):
     assert not (root / "initdb-password").exists()
 
 
-async def test_the_password_stands_in_no_argv_log_or_repr(server, folder):
-    password = (folder / "postgres" / "password").read_text().strip()
+async def test_the_password_stands_in_no_argv_log_or_repr(server, home):
+    password = (home / "postgres" / "password").read_text().strip()
     assert password not in repr(server.target("test"))
     for log in server.log_folder.iterdir():
         assert password not in log.read_text()
@@ -143,44 +166,63 @@ async def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can
 
 
 async def test_what_was_committed_survives_a_kill_of_the_server_and_it_is_started_again(
-    server, folder
+    server, home
 ):
     with psycopg.connect(server.target("test").conninfo) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
-    first = postmaster_pid(folder)
+    first = postmaster_pid(home)
     os.kill(first, signal.SIGKILL)
     await until(lambda: server.restarts == 1)
-    assert postmaster_pid(folder) != first
+    assert postmaster_pid(home) != first
     assert query(server, "SELECT count(*) FROM kept") == 1000
 
 
-async def test_a_server_that_a_killed_daemon_left_is_adopted_and_not_started_twice(folder):
-    script = (
-        "import asyncio, os, signal, sys\n"
-        "from pathlib import Path\n"
-        "from stewardd.postgres.embedded import EmbeddedServer\n"
-        "async def main():\n"
-        "    await EmbeddedServer(Path(sys.argv[1])).start()\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "asyncio.run(main())\n"
-    )
+def start_with_a_daemon_that_dies(home: Path) -> int:
+    """Leaves a server behind, as a kill -9 of a daemon does; returns its process number."""
     daemon = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], check=False, env=child_environment()
+        [sys.executable, "-c", START_AND_DIE, str(home)], check=False, env=child_environment()
     )
     assert daemon.returncode == -signal.SIGKILL
-    left = postmaster_pid(folder)
-    server = EmbeddedServer(folder, FAST)
+    return postmaster_pid(home)
+
+
+async def test_a_server_that_a_killed_daemon_left_is_adopted_and_not_started_twice(home):
+    left = start_with_a_daemon_that_dies(home)
+    server = EmbeddedServer(home, FAST)
     await server.start()
     try:
-        assert postmaster_pid(folder) == left
+        assert postmaster_pid(home) == left
         assert query(server, "SELECT 1") == 1
     finally:
         await server.stop()
     assert not Path(f"/proc/{left}/exe").exists()
 
 
+async def test_a_server_that_a_killed_daemon_left_half_stopped_is_stopped_and_started(home):
+    left = start_with_a_daemon_that_dies(home)
+    password = (home / "postgres" / "password").read_text().strip()
+    client = psycopg.connect(
+        host=str(home / "postgres" / "socket"), user="postgres", password=password, dbname="steward"
+    )
+    os.kill(left, signal.SIGTERM)  # the smart way, which waits for the client
+    await until(lambda: status(home) == "stopping")
+    server = EmbeddedServer(home, FAST)
+    await server.start()
+    try:
+        assert postmaster_pid(home) != left
+        assert query(server, "SELECT 1") == 1
+    finally:
+        await server.stop()
+        client.close()
+
+
+def status(home: Path) -> str:
+    found = read_postmaster_file(home / "postgres" / "data")
+    return found.status if found else ""
+
+
 async def test_a_half_made_cluster_is_made_again(folder):
-    half = folder / "postgres" / "data.new"
+    half = folder / "postgres" / "data.new-0123"
     half.mkdir(parents=True)
     (folder / "postgres").chmod(0o700)
     (half / "PG_VERSION").write_text("18\n")
@@ -196,29 +238,43 @@ async def test_a_half_made_cluster_is_made_again(folder):
 async def test_an_initdb_killed_at_any_moment_leaves_nothing_that_the_next_start_takes_for_a_cluster(
     folder,
 ):
-    script = (
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "from stewardd.postgres.embedded import EmbeddedServer\n"
-        "asyncio.run(EmbeddedServer(Path(sys.argv[1])).start())\n"
-    )
     for wait_s in (0.0, 0.1, 0.4):
         daemon = subprocess.Popen(
-            [sys.executable, "-c", script, str(folder)],
+            [sys.executable, "-c", START, str(folder)],
             env=child_environment(),
             start_new_session=True,
         )
-        data_new = folder / "postgres" / "data.new"
-        await until(data_new.exists)
+        await until(lambda: unfinished(folder) != [])
         await asyncio.sleep(wait_s)
-        kill_initdb_and(daemon, data_new)
-        assert data_new.exists()
+        kill_initdb_and(daemon, unfinished(folder)[0])
+        assert unfinished(folder) != []
     server = EmbeddedServer(folder, FAST)
     await server.start()
     try:
         assert query(server, "SELECT 1") == 1
     finally:
         await server.stop()
+
+
+async def test_an_initdb_that_outlived_its_daemon_does_not_write_into_the_next_cluster(folder):
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", START, str(folder)], env=child_environment(), start_new_session=True
+    )
+    await until(lambda: unfinished(folder) != [])
+    daemon.kill()
+    daemon.wait()
+    (orphans_folder,) = unfinished(folder)
+    server = EmbeddedServer(folder, FAST)
+    await server.start()
+    try:
+        assert query(server, "SELECT 1") == 1
+        assert not (orphans_folder / "PG_VERSION").exists()
+    finally:
+        await server.stop()
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return sorted((folder / "postgres").glob("data.new-*"))
 
 
 def kill_initdb_and(daemon: subprocess.Popen[bytes], data_new: Path) -> None:
@@ -245,12 +301,12 @@ async def test_a_folder_that_is_no_cluster_is_refused_and_left_alone(folder):
     assert (data / "precious").read_text() == "x"
 
 
-async def test_a_cluster_of_another_major_version_is_refused(server, folder):
+async def test_a_cluster_of_another_major_version_is_refused(server, home):
     await server.stop()
-    (folder / "postgres" / "data" / "PG_VERSION").write_text("17\n")
+    (home / "postgres" / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(ConfigurationError, match="PostgreSQL 17"):
-        await EmbeddedServer(folder, FAST).start()
-    (folder / "postgres" / "data" / "PG_VERSION").write_text("18\n")
+        await EmbeddedServer(home, FAST).start()
+    (home / "postgres" / "data" / "PG_VERSION").write_text("18\n")
 
 
 async def test_a_server_that_cannot_start_says_what_its_log_says(folder):
@@ -259,9 +315,9 @@ async def test_a_server_that_cannot_start_says_what_its_log_says(folder):
         await server.start()
 
 
-async def test_two_daemons_cannot_run_one_cluster(server, folder):
+async def test_two_daemons_cannot_run_one_cluster(server, home):
     with pytest.raises(ConfigurationError, match="another daemon"):
-        await EmbeddedServer(folder, FAST).start()
+        await EmbeddedServer(home, FAST).start()
     assert query(server, "SELECT 1") == 1
 
 
@@ -276,6 +332,11 @@ async def test_a_deep_folder_gets_its_socket_elsewhere_and_takes_it_away_again(f
         assert query(server, "SELECT 1") == 1
         elsewhere = Path((deep / "postgres" / "socket-folder").read_text())
         assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
+        target = server.target("test")
+        os.kill(postmaster_pid(deep), signal.SIGKILL)
+        await until(lambda: server.restarts == 1)
+        assert server.target("test") == target, "clients must find it where it was"
+        assert query(server, "SELECT 1") == 1
     finally:
         await server.stop()
     assert not elsewhere.exists()

@@ -42,9 +42,17 @@ async def pool(database):
     await made.close()
 
 
+@pytest.fixture(scope="module")
+def home(session_folder: Path) -> Path:
+    """A data folder whose cluster is made once, and serves one test after the other."""
+    path = session_folder / "pooled"
+    path.mkdir(mode=0o711)
+    return path
+
+
 @pytest.fixture
-async def server(folder: Path):
-    made = EmbeddedServer(folder, OPTIONS)
+async def server(home: Path):
+    made = EmbeddedServer(home, OPTIONS)
     await made.start()
     yield made
     await made.stop()
@@ -152,7 +160,7 @@ async def test_a_wrong_password_is_told_as_a_refusal(database):
 
 
 async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_long_outage(
-    folder, server
+    home, server
 ):
     target = server.target("main")
     pool = Pool(target, SMALL)
@@ -164,7 +172,7 @@ async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_lon
             await answer(pool)
     with pytest.raises(DatabaseDown):
         await answer(pool)
-    again = EmbeddedServer(folder, OPTIONS)
+    again = EmbeddedServer(home, OPTIONS)
     await again.start()
     back_at = time.monotonic()
     await until(lambda: pool.stats().idle >= 2, 2.0)
@@ -174,13 +182,13 @@ async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_lon
     await again.stop()
 
 
-async def test_a_caller_that_waits_is_served_when_the_database_comes_back(folder, server):
+async def test_a_caller_that_waits_is_served_when_the_database_comes_back(home, server):
     pool = Pool(server.target("main"), PoolOptions(min_size=0, max_size=2, acquire_timeout_s=30))
     await pool.open()
     await server.stop()
     waiting = [asyncio.create_task(answer(pool)) for _ in range(3)]
     await asyncio.sleep(5)
-    again = EmbeddedServer(folder, OPTIONS)
+    again = EmbeddedServer(home, OPTIONS)
     await again.start()
     back_at = time.monotonic()
     assert await asyncio.gather(*waiting) == [42] * 3
@@ -189,11 +197,11 @@ async def test_a_caller_that_waits_is_served_when_the_database_comes_back(folder
     await again.stop()
 
 
-async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(folder, server):
+async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(home, server):
     pool = Pool(server.target("main"), PoolOptions(min_size=4, max_size=4))
     await pool.open()
     await until(lambda: pool.stats().idle == 4, 5)
-    postmaster = read_postmaster_file(folder / "postgres" / "data")
+    postmaster = read_postmaster_file(home / "postgres" / "data")
     assert postmaster is not None
     os.kill(postmaster.pid, signal.SIGKILL)
     await until(lambda: server.restarts == 1, 20)
@@ -209,12 +217,12 @@ async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(fol
 
 
 async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than_it_may(
-    folder, server
+    home, server
 ):
     pool = Pool(server.target("main"), SMALL)
     await pool.open()
     for round_ in range(1, 4):
-        postmaster = read_postmaster_file(folder / "postgres" / "data")
+        postmaster = read_postmaster_file(home / "postgres" / "data")
         assert postmaster is not None
         os.kill(postmaster.pid, signal.SIGKILL)
         await asyncio.gather(*(answer(pool) for _ in range(12)), return_exceptions=True)
