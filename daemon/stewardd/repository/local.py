@@ -31,7 +31,9 @@ class LocalStore:
 
     def __init__(self, root: Path, *, threads: int = 8) -> None:
         self._tree = Tree(root)
+        # What takes long goes apart: a heartbeat that queued behind large files would cost the daemon its lease.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="repository")
+        self._bulk_threads = ThreadPoolExecutor(threads, thread_name_prefix="repository-bulk")
 
     @property
     def url(self) -> str:
@@ -45,11 +47,11 @@ class LocalStore:
 
     async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
         """See Store.put."""
-        await self._finish(self._tree.put, key_segments(key), body, overwrite)
+        await self._finish(self._threads, self._tree.put, key_segments(key), body, overwrite)
 
     async def put_file(self, key: str, path: Path) -> None:
         """See Store.put_file; links the file where it lies on the same file system and is ours."""
-        await self._finish(self._tree.put_file, key_segments(key), path)
+        await self._finish(self._bulk_threads, self._tree.put_file, key_segments(key), path)
 
     async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
         """See Store.get."""
@@ -65,7 +67,7 @@ class LocalStore:
     ) -> AsyncIterator[bytes]:
         """See Store.read."""
         file = await self._run(self._tree.open, key_segments(key))
-        while chunk := await self._run(file.read, offset, chunk_bytes):
+        while chunk := await self._run_on(self._bulk_threads, file.read, offset, chunk_bytes):
             yield chunk
             offset += len(chunk)
 
@@ -89,14 +91,14 @@ class LocalStore:
 
     async def delete(self, key: str) -> None:
         """See Store.delete."""
-        await self._finish(self._tree.delete, key_segments(key))
+        await self._finish(self._threads, self._tree.delete, key_segments(key))
 
     async def delete_prefix(self, prefix: str) -> int:
         """See Store.delete_prefix."""
         segments = prefix_segments(prefix)
         if not segments:
             raise ValueError("the whole repository is never deleted")
-        return await self._finish(self._tree.delete_prefix, segments)
+        return await self._finish(self._bulk_threads, self._tree.delete_prefix, segments)
 
     async def free_bytes(self) -> int | None:
         """See Store.free_bytes."""
@@ -111,15 +113,26 @@ class LocalStore:
         return await self._run(self._tree.sweep_leftovers, older_than_s)
 
     async def _finish(
-        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+        self,
+        threads: ThreadPoolExecutor,
+        function: Callable[[*_Arguments], _Result],
+        *arguments: *_Arguments,
     ) -> _Result:
         """Runs what alters the folder: a cancelled call ends when its thread has, and alters nothing afterwards."""
-        return await uninterrupted(self._run(function, *arguments))
+        return await uninterrupted(self._run_on(threads, function, *arguments))
 
     async def _run(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
+        return await self._run_on(self._threads, function, *arguments)
+
+    async def _run_on(
+        self,
+        threads: ThreadPoolExecutor,
+        function: Callable[[*_Arguments], _Result],
+        *arguments: *_Arguments,
+    ) -> _Result:
         # A cancelled read leaves its thread at work. What the thread holds open (a file, a listing) is closed when the
         # last reference to it goes, here or there, and by nobody under the other's feet.
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, function, *arguments)
+        return await loop.run_in_executor(threads, function, *arguments)

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -249,6 +250,29 @@ async def test_the_event_loop_turns_while_a_file_is_written(store: LocalStore) -
         await store.put(f"a/{number}", b"x" * 30_000_000)
         assert turns > before
     turning.cancel()
+
+
+async def test_a_small_write_does_not_queue_behind_large_files(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"slow{number}" for number in range(16)]
+    for file in files:
+        file.write_bytes(b"x")
+    hold = threading.Event()
+    put_file = store._tree.put_file
+
+    def slow(segments: list[str], path: Path) -> None:
+        hold.wait(30)
+        put_file(segments, path)
+
+    store._tree.put_file = slow  # type: ignore[method-assign, assignment]
+    large = [asyncio.create_task(store.put_file(f"a/{file.name}", file)) for file in files]
+    async with asyncio.timeout(5):
+        await store.put("a/heartbeat", b"x", overwrite=True)
+        await store.head("a/heartbeat")
+    assert not any(task.done() for task in large)
+    hold.set()
+    await asyncio.gather(*large)
 
 
 async def test_no_descriptor_is_left_open(store: LocalStore) -> None:
