@@ -63,8 +63,8 @@ class ContractServer(
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.backup_hold.set()
         self._server.stop(None).wait(5)
+        self.backup_hold.set()
 
     # --- Validation
 
