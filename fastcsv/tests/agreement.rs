@@ -82,28 +82,11 @@ const TEXTS: [&str; 40] = [
     "e\u{301}",
 ];
 
-const PATTERNS: [&str; 8] = [
-    "^a",
-    "\\d+",
-    "^\\w{1,3}$",
-    "^(A1|B2)$",
-    "\\s",
-    "^.$",
-    "^[^@]+@[^@]+$",
-    "^\\S*$",
-];
+const PATTERNS: [&str; 8] =
+    ["^a", "\\d+", "^\\w{1,3}$", "^(A1|B2)$", "\\s", "^.$", "^[^@]+@[^@]+$", "^\\S*$"];
 
-const FORMATS: [&str; 9] = [
-    "date",
-    "date-time",
-    "email",
-    "ipv4",
-    "ipv6",
-    "time",
-    "uri",
-    "uuid",
-    "unheard-of",
-];
+const FORMATS: [&str; 9] =
+    ["date", "date-time", "email", "ipv4", "ipv6", "time", "uri", "uuid", "unheard-of"];
 
 /// A number for a schema: those that JSON cannot spell, or that no bound may be, are left to cells.
 fn number() -> impl Strategy<Value = Value> {
@@ -116,37 +99,20 @@ fn number() -> impl Strategy<Value = Value> {
 }
 
 fn divisor() -> impl Strategy<Value = Value> {
-    select(vec![
-        "0.01",
-        "0.1",
-        "1",
-        "7",
-        "2.5",
-        "1e3",
-        "1e-30",
-        "123456789012345678",
-    ])
-    .prop_map(|text| serde_json::from_str(text).unwrap())
+    select(vec!["0.01", "0.1", "1", "7", "2.5", "1e3", "1e-30", "123456789012345678"])
+        .prop_map(|text| serde_json::from_str(text).unwrap())
 }
 
 fn literal() -> impl Strategy<Value = Value> {
     prop_oneof![
         number(),
         select(&TEXTS[..]).prop_map(Value::from),
-        select(vec![
-            json!(true),
-            json!(false),
-            json!(null),
-            json!([1]),
-            json!({"a": 1})
-        ]),
+        select(vec![json!(true), json!(false), json!(null), json!([1]), json!({"a": 1})]),
     ]
 }
 
 fn types() -> impl Strategy<Value = Value> {
-    let names = vec![
-        "string", "number", "integer", "boolean", "null", "array", "object",
-    ];
+    let names = vec!["string", "number", "integer", "boolean", "null", "array", "object"];
     prop_oneof![
         3 => select(names.clone()).prop_map(Value::from),
         1 => subsequence(names, 1..4).prop_map(Value::from),
@@ -191,12 +157,7 @@ fn column_schema() -> impl Strategy<Value = Value> {
 }
 
 fn object(keywords: Vec<(&'static str, Value)>) -> Value {
-    Value::Object(
-        keywords
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+    Value::Object(keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// A row schema. One in four also says something that only the general validator judges.
@@ -217,10 +178,7 @@ fn row_schema() -> impl Strategy<Value = Value> {
         let properties: Map<String, Value> = named.zip(columns).collect();
         let mut document =
             json!({"type": "object", "properties": properties, "required": required});
-        document
-            .as_object_mut()
-            .unwrap()
-            .extend(rest.as_object().unwrap().clone());
+        document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
         document
     })
 }
@@ -249,11 +207,7 @@ fn verdict<'s>(bound: &'s BoundSchema, cells: &[&str]) -> Vec<(String, &'s str, 
             (
                 it.field.into_owned(),
                 it.keyword,
-                if it.keyword == "anyOf" {
-                    String::new()
-                } else {
-                    it.message.into_owned()
-                },
+                if it.keyword == "anyOf" { String::new() } else { it.message.into_owned() },
             )
         })
         .collect();
@@ -264,11 +218,7 @@ fn verdict<'s>(bound: &'s BoundSchema, cells: &[&str]) -> Vec<(String, &'s str, 
 #[test]
 fn the_checks_agree_with_the_general_validator() {
     let cases = env::var("AGREEMENT_CASES").map_or(1500, |cases| cases.parse().expect("a number"));
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let rows = prop::collection::vec(prop::collection::vec(cell(), COLUMNS.len() + 1), 1..12);
     let header: Vec<String> = ["d", "b", "unknown", "a", "c"].map(str::to_owned).to_vec();
@@ -293,8 +243,5 @@ fn the_checks_agree_with_the_general_validator() {
         })
         .unwrap_or_else(|error| panic!("{error}"));
     let (valid, invalid) = (valid.get(), invalid.get());
-    assert!(
-        valid > cases / 4 && invalid > cases,
-        "{valid} valid rows, {invalid} invalid"
-    );
+    assert!(valid > cases / 4 && invalid > cases, "{valid} valid rows, {invalid} invalid");
 }

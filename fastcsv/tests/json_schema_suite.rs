@@ -12,18 +12,13 @@ use fastcsv::schema::{SchemaLimits, ValueSchema};
 use serde_json::Value;
 
 fn read(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn suite() -> Vec<Value> {
     let lines = read("tests/vectors/json-schema-test-suite/draft2020-12.jsonl");
-    lines
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a group a line"))
-        .collect()
+    lines.lines().map(|line| serde_json::from_str(line).expect("a group a line")).collect()
 }
 
 /// What differs, as `file: group: test`, or `file: group` where the schema itself is refused.
@@ -61,46 +56,26 @@ fn differences(groups: &[Value]) -> (BTreeMap<String, String>, usize) {
 fn the_suite_passes_but_for_the_deviations() {
     let groups = suite();
     let (found, by_checks) = differences(&groups);
-    let listed: BTreeMap<String, Vec<String>> = serde_json::from_str(&read(
-        "tests/vectors/json-schema-test-suite/deviations.json",
-    ))
-    .expect("a table of reasons");
+    let listed: BTreeMap<String, Vec<String>> =
+        serde_json::from_str(&read("tests/vectors/json-schema-test-suite/deviations.json"))
+            .expect("a table of reasons");
     let listed: BTreeSet<&String> = listed.values().flatten().collect();
-    let unlisted: Vec<_> = found
-        .iter()
-        .filter(|(title, _)| !listed.contains(title))
-        .collect();
-    assert!(
-        unlisted.is_empty(),
-        "{} not listed: {unlisted:#?}",
-        unlisted.len()
-    );
-    let gone: Vec<_> = listed
-        .iter()
-        .filter(|title| !found.contains_key(**title))
-        .collect();
+    let unlisted: Vec<_> = found.iter().filter(|(title, _)| !listed.contains(title)).collect();
+    assert!(unlisted.is_empty(), "{} not listed: {unlisted:#?}", unlisted.len());
+    let gone: Vec<_> = listed.iter().filter(|title| !found.contains_key(**title)).collect();
     assert!(gone.is_empty(), "deviations that are none: {gone:#?}");
-    let tests: usize = groups
-        .iter()
-        .map(|group| group["tests"].as_array().map_or(0, Vec::len))
-        .sum();
-    assert!(
-        tests > 2000 && by_checks > 500,
-        "{tests} tests, {by_checks} of them by the checks"
-    );
+    let tests: usize =
+        groups.iter().map(|group| group["tests"].as_array().map_or(0, Vec::len)).sum();
+    assert!(tests > 2000 && by_checks > 500, "{tests} tests, {by_checks} of them by the checks");
 }
 
 #[test]
 fn every_deviation_has_its_reason_in_the_docs() {
-    let listed: BTreeMap<String, Value> = serde_json::from_str(&read(
-        "tests/vectors/json-schema-test-suite/deviations.json",
-    ))
-    .expect("a table of reasons");
+    let listed: BTreeMap<String, Value> =
+        serde_json::from_str(&read("tests/vectors/json-schema-test-suite/deviations.json"))
+            .expect("a table of reasons");
     let page = read("docs/schemas.md");
     for reason in listed.keys() {
-        assert!(
-            page.contains(&format!("`{reason}`")),
-            "docs/schemas.md does not explain {reason}"
-        );
+        assert!(page.contains(&format!("`{reason}`")), "docs/schemas.md does not explain {reason}");
     }
 }

@@ -11,9 +11,7 @@ fn cell_of(value: &Value) -> String {
     if let Some(text) = value.as_str() {
         return text.to_owned();
     }
-    let parts = value["repeat"]
-        .as_array()
-        .expect("a cell is text or repeated text");
+    let parts = value["repeat"].as_array().expect("a cell is text or repeated text");
     let part = |part: &Value| {
         let times = usize::try_from(part[1].as_u64().expect("a count")).expect("a small count");
         part[0].as_str().expect("text").repeat(times)
@@ -25,17 +23,12 @@ fn cell_of(value: &Value) -> String {
 fn verdict(schema: &Value, cell: &str) -> Vec<&'static str> {
     let document = json!({"properties": {"cell": schema}, "required": ["cell"]}).to_string();
     let schema = RowSchema::compile("v", "1", document.as_bytes(), &SchemaLimits::default());
-    let bound = schema
-        .expect("a vector's schema compiles")
-        .bind(&["cell".into()], true);
+    let bound = schema.expect("a vector's schema compiles").bind(&["cell".into()], true);
     let bound = bound.expect("the header fits");
     let mut violations = Vec::new();
     let valid = bound.check_row(&[cell], &mut violations);
     assert_eq!(valid, violations.is_empty());
-    violations
-        .iter()
-        .map(|violation| violation.keyword)
-        .collect()
+    violations.iter().map(|violation| violation.keyword).collect()
 }
 
 #[test]

@@ -65,14 +65,7 @@ impl<'a> Decimal<'a> {
             // `scale` is at most 18 here.
             #[allow(clippy::cast_possible_truncation)]
             let scale = scale as u8;
-            Small {
-                mantissa: if bytes[0] == b'-' {
-                    -mantissa
-                } else {
-                    mantissa
-                },
-                scale,
-            }
+            Small { mantissa: if bytes[0] == b'-' { -mantissa } else { mantissa }, scale }
         });
         Some(Self { text, small })
     }
@@ -115,9 +108,7 @@ impl<'a> Decimal<'a> {
         };
         let modulus = u128::from(divisor.digits);
         let push = |rest: u128, digit: u32| (rest * 10 + u128::from(digit)) % modulus;
-        let rest = digits
-            .iter()
-            .fold(0, |rest, byte| push(rest, u32::from(byte - b'0')));
+        let rest = digits.iter().fold(0, |rest, byte| push(rest, u32::from(byte - b'0')));
         // Beyond 10^64 every factor two and five of a 64-bit divisor is paid: more changes nothing.
         (0..power).fold(rest, |rest, _| push(rest, 0)) == 0
     }
@@ -147,19 +138,13 @@ impl Limit {
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let small = Decimal::parse(text)?.small;
-        Some(Self {
-            text: text.into(),
-            small,
-        })
+        Some(Self { text: text.into(), small })
     }
 
     #[must_use]
     #[inline]
     pub fn value(&self) -> Decimal<'_> {
-        Decimal {
-            text: &self.text,
-            small: self.small,
-        }
+        Decimal { text: &self.text, small: self.small }
     }
 }
 
@@ -178,13 +163,8 @@ impl Divisor {
         if digits.negative || digits.is_zero() || digits.len() > SMALL_DIGITS {
             return None;
         }
-        let value = digits
-            .iter()
-            .fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
-        Some(Self {
-            digits: value,
-            power: digits.lowest_power(),
-        })
+        let value = digits.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
+        Some(Self { digits: value, power: digits.lowest_power() })
     }
 }
 
@@ -236,8 +216,7 @@ impl<'a> Digits<'a> {
         if self.is_zero() {
             return 0;
         }
-        self.point
-            .saturating_sub(i64::try_from(self.len()).unwrap_or(i64::MAX))
+        self.point.saturating_sub(i64::try_from(self.len()).unwrap_or(i64::MAX))
     }
 
     fn iter(&self) -> impl Iterator<Item = u8> + use<'a> {
@@ -261,9 +240,7 @@ impl<'a> Digits<'a> {
     }
 
     fn compare_size(&self, other: &Digits<'_>) -> Ordering {
-        self.point
-            .cmp(&other.point)
-            .then_with(|| self.iter().cmp(other.iter()))
+        self.point.cmp(&other.point).then_with(|| self.iter().cmp(other.iter()))
     }
 }
 
@@ -276,14 +253,8 @@ fn length(text: &str) -> i64 {
 fn saturated(exponent: &str) -> i64 {
     const FAR: i64 = i64::MAX / 2;
     let negative = exponent.starts_with('-');
-    let digits = exponent
-        .trim_start_matches(['+', '-'])
-        .trim_start_matches('0');
-    let value = if digits.is_empty() {
-        0
-    } else {
-        digits.parse::<i64>().unwrap_or(FAR).min(FAR)
-    };
+    let digits = exponent.trim_start_matches(['+', '-']).trim_start_matches('0');
+    let value = if digits.is_empty() { 0 } else { digits.parse::<i64>().unwrap_or(FAR).min(FAR) };
     if negative { -value } else { value }
 }
 
@@ -326,20 +297,15 @@ mod tests {
 
     #[test]
     fn equal_values_compare_equal_however_they_are_written() {
-        let spellings = [
-            "1", "+1", "01", "1.0", "1.000", "10e-1", "0.1e1", "0.01E+2", "1e0", "100e-2",
-        ];
+        let spellings =
+            ["1", "+1", "01", "1.0", "1.000", "10e-1", "0.1e1", "0.01E+2", "1e0", "100e-2"];
         for a in spellings {
             for b in spellings {
                 assert_eq!(number(a).compare(&number(b)), Ordering::Equal, "{a} {b}");
             }
         }
         for zero in ["0", "-0", "+0.00", "0e999", "-0.0e-7"] {
-            assert_eq!(
-                number(zero).compare(&number("0")),
-                Ordering::Equal,
-                "{zero}"
-            );
+            assert_eq!(number(zero).compare(&number("0")), Ordering::Equal, "{zero}");
         }
     }
 
@@ -381,26 +347,10 @@ mod tests {
 
     #[test]
     fn wholeness_is_of_the_value() {
-        for text in [
-            "0",
-            "-7",
-            "60.0",
-            "6e1",
-            "0.5e1",
-            "1.500e2",
-            "1e999999999",
-            "0.0",
-        ] {
+        for text in ["0", "-7", "60.0", "6e1", "0.5e1", "1.500e2", "1e999999999", "0.0"] {
             assert!(number(text).is_whole(), "{text}");
         }
-        for text in [
-            "0.5",
-            "45.5",
-            "6e-1",
-            "1.55e1",
-            "1e-999999999",
-            "100000000000000000000.5",
-        ] {
+        for text in ["0.5", "45.5", "6e-1", "1.55e1", "1e-999999999", "100000000000000000000.5"] {
             assert!(!number(text).is_whole(), "{text}");
         }
     }
@@ -440,10 +390,7 @@ mod tests {
             ("1", "1e-999999999"),
             ("2.5", "6"),
         ] {
-            assert!(
-                !divides(divisor, text),
-                "{text} is no multiple of {divisor}"
-            );
+            assert!(!divides(divisor, text), "{text} is no multiple of {divisor}");
         }
     }
 

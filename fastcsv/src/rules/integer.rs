@@ -20,10 +20,7 @@ mod tests {
     #[test]
     fn takes_a_sign_and_digits() {
         for text in ["0", "7", "007", "+7", "-7", "-0", "480", &"9".repeat(400)] {
-            assert!(
-                parse(text).is_some_and(|number| number.is_whole()),
-                "{text}"
-            );
+            assert!(parse(text).is_some_and(|number| number.is_whole()), "{text}");
         }
     }
 

@@ -30,25 +30,12 @@ mod tests {
 
     #[test]
     fn refuses_their_relatives() {
-        for address in [
-            "",
-            "192.168.0",
-            "192.168.0.256",
-            "192.168.0.01",
-            "0x7f000001",
-            "2130706433",
-        ] {
+        for address in
+            ["", "192.168.0", "192.168.0.256", "192.168.0.01", "0x7f000001", "2130706433"]
+        {
             assert!(!is_ipv4(address), "{address:?}");
         }
-        for address in [
-            "",
-            ":",
-            "fe80::a%eth1",
-            "2001:db8::/32",
-            "1::d6::42",
-            "[::1]",
-            "12345::",
-        ] {
+        for address in ["", ":", "fe80::a%eth1", "2001:db8::/32", "1::d6::42", "[::1]", "12345::"] {
             assert!(!is_ipv6(address), "{address:?}");
         }
     }

@@ -8,6 +8,7 @@
 pub mod date;
 pub mod date_time;
 pub mod decimal;
+mod digits;
 pub mod email;
 pub mod integer;
 pub mod ip;
@@ -27,46 +28,18 @@ pub struct Format {
 
 /// Every `format` that is checked here. Others are left to the `jsonschema` crate.
 pub const FORMATS: &[Format] = &[
-    Format {
-        name: "date",
-        check: date::is_date,
-        noun: "a date (like 2025-01-31)",
-    },
+    Format { name: "date", check: date::is_date, noun: "a date (like 2025-01-31)" },
     Format {
         name: "date-time",
         check: date_time::is_date_time,
         noun: "a date and time with a zone (like 2025-01-31T09:30:00Z)",
     },
-    Format {
-        name: "email",
-        check: email::is_email,
-        noun: "an e-mail address",
-    },
-    Format {
-        name: "ipv4",
-        check: ip::is_ipv4,
-        noun: "an IPv4 address",
-    },
-    Format {
-        name: "ipv6",
-        check: ip::is_ipv6,
-        noun: "an IPv6 address",
-    },
-    Format {
-        name: "time",
-        check: time::is_time,
-        noun: "a time with a zone (like 09:30:00Z)",
-    },
-    Format {
-        name: "uri",
-        check: uri::is_uri,
-        noun: "a URI (like https://example.org/page)",
-    },
-    Format {
-        name: "uuid",
-        check: uuid::is_uuid,
-        noun: "a UUID",
-    },
+    Format { name: "email", check: email::is_email, noun: "an e-mail address" },
+    Format { name: "ipv4", check: ip::is_ipv4, noun: "an IPv4 address" },
+    Format { name: "ipv6", check: ip::is_ipv6, noun: "an IPv6 address" },
+    Format { name: "time", check: time::is_time, noun: "a time with a zone (like 09:30:00Z)" },
+    Format { name: "uri", check: uri::is_uri, noun: "a URI (like https://example.org/page)" },
+    Format { name: "uuid", check: uuid::is_uuid, noun: "a UUID" },
 ];
 
 /// The format of that name, if it is one of ours.
@@ -86,10 +59,7 @@ mod tests {
 
     #[test]
     fn a_format_is_found_by_its_exact_name() {
-        assert_eq!(
-            format("email").map(|format| format.noun),
-            Some("an e-mail address")
-        );
+        assert_eq!(format("email").map(|format| format.noun), Some("an e-mail address"));
         assert!(format("Email").is_none());
     }
 }

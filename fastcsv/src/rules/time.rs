@@ -4,6 +4,7 @@
 //! PostgreSQL stores. Second 60 is taken where a leap second can be: at 23:59 UTC.
 
 use super::date::two_digits;
+use super::digits::Template;
 
 /// Whether `text` is a time of day with a zone, `HH:MM:SS[.f…](Z|±HH:MM)`.
 #[must_use]
@@ -19,13 +20,15 @@ pub(super) struct Clock {
     pub utc_day_offset: i32,
 }
 
+const CLOCK: Template = Template::of(*b"00:00:00");
+
 /// The time that the bytes spell, if there is such a time.
 #[inline]
 pub(super) fn clock_of(time: &[u8]) -> Option<Clock> {
     let (clock, rest) = time.split_first_chunk::<8>()?;
-    let [h1, h2, colon_1, m1, m2, colon_2, s1, s2] = *clock;
-    let (hour, minute, second) = (two_digits(h1, h2), two_digits(m1, m2), two_digits(s1, s2));
-    if colon_1 != b':' || colon_2 != b':' || hour > 23 || minute > 59 || second > 60 {
+    let digits = CLOCK.read(*clock)?;
+    let (hour, minute, second) = (digits.pair(0), digits.pair(3), digits.pair(6));
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let zone = match rest {
@@ -34,10 +37,7 @@ pub(super) fn clock_of(time: &[u8]) -> Option<Clock> {
     };
     let offset_minutes = zone_of(zone)?;
     if second < 60 {
-        return Some(Clock {
-            is_leap_second: false,
-            utc_day_offset: 0,
-        });
+        return Some(Clock { is_leap_second: false, utc_day_offset: 0 });
     }
     leap_second((hour * 60 + minute).cast_signed() - offset_minutes)
 }
@@ -48,23 +48,13 @@ const DAY_MINUTES: i32 = 24 * 60;
 fn leap_second(utc_minutes: i32) -> Option<Clock> {
     let at_the_end = utc_minutes.rem_euclid(DAY_MINUTES) == DAY_MINUTES - 1;
     let utc_day_offset = utc_minutes.div_euclid(DAY_MINUTES);
-    at_the_end.then_some(Clock {
-        is_leap_second: true,
-        utc_day_offset,
-    })
+    at_the_end.then_some(Clock { is_leap_second: true, utc_day_offset })
 }
 
 /// What follows one digit or more.
 fn after_digits(bytes: &[u8]) -> Option<&[u8]> {
-    let digits = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if digits == 0 {
-        None
-    } else {
-        Some(&bytes[digits..])
-    }
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 { None } else { Some(&bytes[digits..]) }
 }
 
 /// The offset from UTC in minutes.

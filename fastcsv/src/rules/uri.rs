@@ -50,9 +50,7 @@ pub fn is_uri(text: &str) -> bool {
 
 fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 fn is_hierarchy(hierarchy: &str) -> bool {
@@ -65,9 +63,7 @@ fn is_hierarchy(hierarchy: &str) -> bool {
 
 fn is_authority(authority: &str) -> bool {
     let (user, server) = authority.split_once('@').unwrap_or(("", authority));
-    let literal = server
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'));
+    let literal = server.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (host_is_good, port) = if let Some((literal, port)) = literal {
         (is_address_literal(literal), port)
     } else {
@@ -89,9 +85,7 @@ fn is_address_literal(literal: &str) -> bool {
     future.split_once('.').is_some_and(|(version, address)| {
         let hex = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_hexdigit());
         hex && !address.is_empty()
-            && address
-                .bytes()
-                .all(|byte| CLASSES[usize::from(byte)] & USER != 0)
+            && address.bytes().all(|byte| CLASSES[usize::from(byte)] & USER != 0)
     })
 }
 

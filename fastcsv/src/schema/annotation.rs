@@ -43,12 +43,7 @@ const KNOWN: [Annotation; 4] = [
         takes: Value::is_boolean,
         form: "a boolean",
     },
-    Annotation {
-        name: PII,
-        place: Place::Column,
-        takes: Value::is_boolean,
-        form: "a boolean",
-    },
+    Annotation { name: PII, place: Place::Column, takes: Value::is_boolean, form: "a boolean" },
     Annotation {
         name: "x-steward-list",
         place: Place::Column,
@@ -60,14 +55,9 @@ const KNOWN: [Annotation; 4] = [
 /// Refuses annotations that are unknown, misplaced or of the wrong type.
 pub(super) fn check(schema: &Value) -> Result<(), SchemaError> {
     document::walk(schema, &mut |keywords, pointer| {
-        let place = if pointer.is_empty() {
-            Place::Document
-        } else {
-            Place::Column
-        };
+        let place = if pointer.is_empty() { Place::Document } else { Place::Column };
         let ours = keywords.iter().filter(|(name, _)| name.starts_with(PREFIX));
-        ours.clone()
-            .try_for_each(|(name, value)| check_one(name, value, place, pointer))
+        ours.clone().try_for_each(|(name, value)| check_one(name, value, place, pointer))
     })
 }
 
@@ -79,11 +69,7 @@ fn check_one(name: &str, value: &Value, place: Place, pointer: &str) -> Result<(
         Some(_) => return Ok(()),
     };
     let detail = format!("the annotation {name} {fault}");
-    Err(SchemaError::new(
-        SchemaReason::AnnotationInvalid,
-        &format!("{pointer}/{name}"),
-        detail,
-    ))
+    Err(SchemaError::new(SchemaReason::AnnotationInvalid, &format!("{pointer}/{name}"), detail))
 }
 
 /// Whether a schema carries the boolean annotation.
@@ -112,14 +98,8 @@ mod tests {
         for (schema, pointer) in [
             (json!({"x-steward-pi": true}), "/x-steward-pi"),
             (json!({"x-steward-pii": true}), "/x-steward-pii"),
-            (
-                json!({"x-steward-effective-date": "2025-02-30"}),
-                "/x-steward-effective-date",
-            ),
-            (
-                json!({"properties": {"a": {"x-steward-pii": 1}}}),
-                "/properties/a/x-steward-pii",
-            ),
+            (json!({"x-steward-effective-date": "2025-02-30"}), "/x-steward-effective-date"),
+            (json!({"properties": {"a": {"x-steward-pii": 1}}}), "/properties/a/x-steward-pii"),
         ] {
             let error = check(&schema).unwrap_err();
             assert_eq!(

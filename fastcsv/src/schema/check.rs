@@ -14,7 +14,7 @@ use crate::rules::decimal::{Divisor, Limit};
 use crate::rules::{Format, json};
 
 /// The checks of one schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Checks {
     pub rules: Box<[Rule]>,
 }
@@ -75,37 +75,87 @@ impl Checks {
     /// Hands over every rule that the value fails; a wrong type silences the rules behind it.
     #[inline]
     pub fn failures<'s>(&'s self, value: &Scalar<'_>, mut report: impl FnMut(&'s Rule)) {
-        for rule in &self.rules {
-            if !rule.check.holds(value) {
+        let mut typed = true;
+        let mut judge = |rule: &'s Rule, holds: bool| {
+            if !holds && typed {
+                typed = !matches!(rule.check, Check::Type(_));
                 report(rule);
-                if matches!(rule.check, Check::Type(_)) {
-                    return;
-                }
             }
+        };
+        // The kind of the value is asked once a cell, not once a rule.
+        match value {
+            Scalar::Text(text) => {
+                self.rules.iter().for_each(|rule| judge(rule, rule.check.takes_text(text)));
+            }
+            value => self.rules.iter().for_each(|rule| judge(rule, rule.check.holds(value))),
         }
+    }
+
+    /// The checks that a filled cell, read as these types, can fail.
+    pub(super) fn of_cells(&self, types: TypeSet) -> Self {
+        let can_fail = |rule: &&Rule| match &rule.check {
+            Check::MinLength(least) => *least > 1,
+            Check::Type(named) => !(types.reads_text_alone() && named.has(TypeSet::STRING)),
+            Check::Bound(..) | Check::MultipleOf(_) => !types.reads_text_alone(),
+            _ => true,
+        };
+        Self { rules: self.rules.iter().filter(can_fail).cloned().collect() }
+    }
+
+    /// The least `maxLength`: text of no more bytes has no more characters.
+    pub(super) fn max_length(&self) -> usize {
+        let lengths = self.rules.iter().filter_map(|rule| match rule.check {
+            Check::MaxLength(max) => Some(max),
+            _ => None,
+        });
+        lengths.min().unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn without_max_length(&self) -> Self {
+        let asks_more = |rule: &&Rule| !matches!(rule.check, Check::MaxLength(_));
+        Self { rules: self.rules.iter().filter(asks_more).cloned().collect() }
     }
 }
 
 impl Check {
     #[must_use]
-    #[inline]
     pub fn holds(&self, value: &Scalar<'_>) -> bool {
         match (self, value) {
-            (Self::Type(types), _) => types.takes(value),
-            (Self::Literals(literals), _) => literals.contain(value),
-            (Self::AnyOf(members), _) => members.iter().any(|member| member.hold(value)),
-            (Self::Never, _) => false,
-            (Self::MinLength(min), Scalar::Text(text)) => has_min_length(text, *min),
-            (Self::MaxLength(max), Scalar::Text(text)) => has_max_length(text, *max),
-            (Self::Pattern(pattern), Scalar::Text(text)) => pattern.is_match(text),
-            (Self::Format(format), Scalar::Text(text)) => (format.check)(text),
-            (Self::Json(depth_max), Scalar::Text(text)) => json::is_json(text, *depth_max),
+            (_, Scalar::Text(text)) => self.takes_text(text),
             (Self::Bound(side, limit), Scalar::Number(number)) => {
                 side.allows(number.compare(&limit.value()))
             }
             (Self::MultipleOf(divisor), Scalar::Number(number)) => number.is_multiple_of(divisor),
+            (Self::Type(types), _) => types.takes(value),
+            (Self::Literals(literals), _) => literals.contain(value),
+            (Self::AnyOf(members), _) => members.iter().any(|member| member.hold(value)),
+            (Self::Never, _) => false,
             _ => true,
         }
+    }
+
+    #[inline]
+    fn takes_text(&self, text: &str) -> bool {
+        match self {
+            Self::MaxLength(max) => has_max_length(text, *max),
+            Self::Format(format) => (format.check)(text),
+            Self::MinLength(min) => has_min_length(text, *min),
+            Self::Literals(literals) => literals.contain_text(text),
+            Self::Json(depth_max) => json::is_json(text, *depth_max),
+            Self::AnyOf(members) => members
+                .iter()
+                .any(|member| member.rules.iter().all(|rule| rule.check.takes_text_deep(text))),
+            Self::Pattern(pattern) => pattern.is_match(text),
+            Self::Type(types) => types.has(TypeSet::STRING),
+            Self::Bound(..) | Self::MultipleOf(_) => true,
+            Self::Never => false,
+        }
+    }
+
+    /// `takes_text` again, from inside itself: out of line, so that the other stays in line.
+    #[inline(never)]
+    fn takes_text_deep(&self, text: &str) -> bool {
+        self.takes_text(text)
     }
 }
 
@@ -126,24 +176,11 @@ mod tests {
 
     #[test]
     fn lengths_count_characters() {
-        for (text, characters) in [
-            ("", 0),
-            ("abc", 3),
-            ("äöü", 3),
-            ("😀😀", 2),
-            ("e\u{301}", 2),
-        ] {
+        for (text, characters) in [("", 0), ("abc", 3), ("äöü", 3), ("😀😀", 2), ("e\u{301}", 2)]
+        {
             for bound in 0..6 {
-                assert_eq!(
-                    has_min_length(text, bound),
-                    characters >= bound,
-                    "{text} {bound}"
-                );
-                assert_eq!(
-                    has_max_length(text, bound),
-                    characters <= bound,
-                    "{text} {bound}"
-                );
+                assert_eq!(has_min_length(text, bound), characters >= bound, "{text} {bound}");
+                assert_eq!(has_max_length(text, bound), characters <= bound, "{text} {bound}");
             }
         }
     }

@@ -71,35 +71,21 @@ pub(super) fn compile(
         Value::Object(keywords) => keywords,
         Value::Bool(false) => return Ok(Some(never())),
         _ => {
-            return Ok(Some(Checks {
-                rules: Box::default(),
-            }));
+            return Ok(Some(Checks { rules: Box::default() }));
         }
     };
-    let mut compiler = Compiler {
-        pointer,
-        limits,
-        rules: Vec::new(),
-    };
+    let mut compiler = Compiler { pointer, limits, rules: Vec::new() };
     for (keyword, value) in keywords {
         if !compiler.add_keyword(keyword, value, keywords)? {
             return Ok(None);
         }
     }
-    Ok(Some(Checks {
-        rules: compiler.rules.into(),
-    }))
+    Ok(Some(Checks { rules: compiler.rules.into() }))
 }
 
 fn never() -> Checks {
-    let rule = Rule {
-        check: Check::Never,
-        keyword: "falseSchema",
-        message: message::NEVER.into(),
-    };
-    Checks {
-        rules: Box::new([rule]),
-    }
+    let rule = Rule { check: Check::Never, keyword: "falseSchema", message: message::NEVER.into() };
+    Checks { rules: Box::new([rule]) }
 }
 
 struct Compiler<'a> {
@@ -148,34 +134,19 @@ impl Compiler<'_> {
     }
 
     fn add(&mut self, keyword: &'static str, check: Check, message: impl Into<Box<str>>) {
-        self.rules.push(Rule {
-            check,
-            keyword,
-            message: message.into(),
-        });
+        self.rules.push(Rule { check, keyword, message: message.into() });
     }
 
     fn add_type(&mut self, value: &Value) -> bool {
         let types = types_named(value);
         // First, since a wrong type silences the rules behind it.
         let message = message::of_type(types).into();
-        self.rules.insert(
-            0,
-            Rule {
-                check: Check::Type(types),
-                keyword: "type",
-                message,
-            },
-        );
+        self.rules.insert(0, Rule { check: Check::Type(types), keyword: "type", message });
         true
     }
 
     fn add_literals(&mut self, keyword: &'static str, values: &[Value]) -> bool {
-        self.add(
-            keyword,
-            Check::Literals(Literals::of(values)),
-            message::of_values(values),
-        );
+        self.add(keyword, Check::Literals(Literals::of(values)), message::of_values(values));
         true
     }
 
@@ -198,11 +169,7 @@ impl Compiler<'_> {
         let Some(limit) = Limit::of(text) else {
             return false;
         };
-        self.add(
-            keyword,
-            Check::Bound(side, limit),
-            message::of_bound(side, text),
-        );
+        self.add(keyword, Check::Bound(side, limit), message::of_bound(side, text));
         true
     }
 
@@ -211,31 +178,19 @@ impl Compiler<'_> {
         let Some(divisor) = Decimal::parse(text).and_then(|number| Divisor::of(&number)) else {
             return false;
         };
-        self.add(
-            "multipleOf",
-            Check::MultipleOf(divisor),
-            message::of_multiple(text),
-        );
+        self.add("multipleOf", Check::MultipleOf(divisor), message::of_multiple(text));
         true
     }
 
     fn add_pattern(&mut self, text: &str) -> Result<bool, SchemaError> {
         let pattern = pattern::compile(text, &format!("{}/pattern", self.pointer), self.limits)?;
-        self.add(
-            "pattern",
-            Check::Pattern(pattern),
-            message::of_pattern(text),
-        );
+        self.add("pattern", Check::Pattern(pattern), message::of_pattern(text));
         Ok(true)
     }
 
     fn add_format(&mut self, name: &str) -> bool {
         if let Some(format) = rules::format(name) {
-            self.add(
-                "format",
-                Check::Format(format),
-                message::of_format(format.noun),
-            );
+            self.add("format", Check::Format(format), message::of_format(format.noun));
             return true;
         }
         // An unknown format asserts nothing; the row schema warns of it.
@@ -264,9 +219,7 @@ mod tests {
     use serde_json::json;
 
     fn checks(schema: &Value) -> Checks {
-        compile(schema, "", &SchemaLimits::default())
-            .unwrap()
-            .expect("a schema of our keywords")
+        compile(schema, "", &SchemaLimits::default()).unwrap().expect("a schema of our keywords")
     }
 
     fn failing(schema: &Value, cell: &str) -> Vec<&'static str> {
@@ -292,16 +245,10 @@ mod tests {
         let text = r#"{"type": "number", "maximum": 1.00, "exclusiveMinimum": 0.1}"#;
         let schema = serde_json::from_str(text).unwrap();
         assert!(failing(&schema, "1.0000").is_empty());
-        assert_eq!(
-            failing(&schema, "1.00000000000000000000000001"),
-            ["maximum"]
-        );
+        assert_eq!(failing(&schema, "1.00000000000000000000000001"), ["maximum"]);
         assert!(failing(&schema, "0.1000000000000000000000000001").is_empty());
         assert_eq!(failing(&schema, "0.10"), ["exclusiveMinimum"]);
-        assert_eq!(
-            checks(&schema).rules[1].message.as_ref(),
-            "must be at most 1.00"
-        );
+        assert_eq!(checks(&schema).rules[1].message.as_ref(), "must be at most 1.00");
     }
 
     #[test]
@@ -334,12 +281,7 @@ mod tests {
             json!({"format": "hostname"}),
             json!({"anyOf": [{"const": "a"}, {"allOf": []}]}),
         ] {
-            assert!(
-                compile(&schema, "", &SchemaLimits::default())
-                    .unwrap()
-                    .is_none(),
-                "{schema}"
-            );
+            assert!(compile(&schema, "", &SchemaLimits::default()).unwrap().is_none(), "{schema}");
         }
     }
 }

@@ -33,21 +33,13 @@ const HOLDS_SCHEMA: [&str; 11] = [
     "unevaluatedProperties",
 ];
 const HOLDS_LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-const HOLDS_TABLE: [&str; 5] = [
-    "$defs",
-    "definitions",
-    "dependentSchemas",
-    "patternProperties",
-    "properties",
-];
+const HOLDS_TABLE: [&str; 5] =
+    ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
 /// Parses a document and refuses what no part of it may hold.
 pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, SchemaError> {
     if bytes.len() > limits.document_bytes {
-        let detail = format!(
-            "the schema is over {} bytes (document_bytes)",
-            limits.document_bytes
-        );
+        let detail = format!("the schema is over {} bytes (document_bytes)", limits.document_bytes);
         return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "", detail));
     }
     let document: Value = serde_json::from_slice(bytes).map_err(|error| {
@@ -58,11 +50,7 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
     if let Err(error) = jsonschema::draft202012::meta::validate(&document) {
         let pointer = error.instance_path().to_string();
         let detail = format!("the schema is no JSON Schema 2020-12: {}", error.masked());
-        return Err(SchemaError::new(
-            SchemaReason::SchemaInvalid,
-            &pointer,
-            detail,
-        ));
+        return Err(SchemaError::new(SchemaReason::SchemaInvalid, &pointer, detail));
     }
     check_numbers(&document, &mut String::new())?;
     walk(&document, &mut |schema, pointer| {
@@ -78,11 +66,7 @@ fn check_dialect(document: &Value) -> Result<(), SchemaError> {
         Some(Value::String(uri)) if uri.trim_end_matches('#') == DIALECT => Ok(()),
         Some(_) => {
             let detail = "the schema is not in the dialect 2020-12";
-            Err(SchemaError::new(
-                SchemaReason::DialectUnsupported,
-                "/$schema",
-                detail,
-            ))
+            Err(SchemaError::new(SchemaReason::DialectUnsupported, "/$schema", detail))
         }
     }
 }
@@ -94,16 +78,10 @@ fn check_numbers(value: &Value, pointer: &mut String) -> Result<(), SchemaError>
             let detail = format!(
                 "the number has over {NUMBER_BYTES} digits, or an exponent of over {EXPONENT_DIGITS}"
             );
-            Err(SchemaError::new(
-                SchemaReason::NumberTooLarge,
-                pointer,
-                detail,
-            ))
+            Err(SchemaError::new(SchemaReason::NumberTooLarge, pointer, detail))
         }
         Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-            below(pointer, &index.to_string(), |pointer| {
-                check_numbers(item, pointer)
-            })
+            below(pointer, &index.to_string(), |pointer| check_numbers(item, pointer))
         }),
         Value::Object(members) => members.iter().try_for_each(|(name, member)| {
             below(pointer, name, |pointer| check_numbers(member, pointer))
@@ -113,9 +91,7 @@ fn check_numbers(value: &Value, pointer: &mut String) -> Result<(), SchemaError>
 }
 
 fn is_too_large(number: &str) -> bool {
-    let exponent = number
-        .split_once(['e', 'E'])
-        .map_or("", |(_, exponent)| exponent);
+    let exponent = number.split_once(['e', 'E']).map_or("", |(_, exponent)| exponent);
     number.len() > NUMBER_BYTES
         || exponent.trim_start_matches(['+', '-', '0']).len() > EXPONENT_DIGITS
         || Decimal::parse(number).is_none()
@@ -125,17 +101,11 @@ fn is_too_large(number: &str) -> bool {
 fn check_divisor(schema: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
     match schema.get("multipleOf") {
         Some(Value::Number(number))
-            if Decimal::parse(number.as_str())
-                .and_then(|it| Divisor::of(&it))
-                .is_none() =>
+            if Decimal::parse(number.as_str()).and_then(|it| Divisor::of(&it)).is_none() =>
         {
             let pointer = format!("{pointer}/multipleOf");
             let detail = "the number has over 18 significant digits";
-            Err(SchemaError::new(
-                SchemaReason::NumberTooLarge,
-                &pointer,
-                detail,
-            ))
+            Err(SchemaError::new(SchemaReason::NumberTooLarge, &pointer, detail))
         }
         _ => Ok(()),
     }
@@ -179,9 +149,7 @@ fn walk_below(
         below(pointer, keyword, |pointer| match value {
             Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
                 items.iter().enumerate().try_for_each(|(index, item)| {
-                    below(pointer, &index.to_string(), |at| {
-                        walk_below(item, at, visit)
-                    })
+                    below(pointer, &index.to_string(), |at| walk_below(item, at, visit))
                 })
             }
             Value::Object(table) if HOLDS_TABLE.contains(&keyword) => {
@@ -225,15 +193,9 @@ mod tests {
     fn a_document_is_json_of_the_dialect_and_the_metaschema() {
         let limits = SchemaLimits::default();
         assert!(parse(b"{}", &limits).is_ok());
-        assert_eq!(
-            parse(b"{", &limits).unwrap_err().reason,
-            SchemaReason::SchemaNotJson
-        );
+        assert_eq!(parse(b"{", &limits).unwrap_err().reason, SchemaReason::SchemaNotJson);
         let draft_7 = json!({"$schema": "http://json-schema.org/draft-07/schema#"});
-        assert_eq!(
-            reason(&draft_7),
-            (SchemaReason::DialectUnsupported, "/$schema".into())
-        );
+        assert_eq!(reason(&draft_7), (SchemaReason::DialectUnsupported, "/$schema".into()));
         let negative = json!({"properties": {"a/b": {"maxLength": -1}}});
         let pointer = "/properties/a~1b/maxLength".into();
         assert_eq!(reason(&negative), (SchemaReason::SchemaInvalid, pointer));
@@ -241,10 +203,7 @@ mod tests {
 
     #[test]
     fn every_limit_is_named() {
-        let small = SchemaLimits {
-            document_bytes: 10,
-            ..SchemaLimits::default()
-        };
+        let small = SchemaLimits { document_bytes: 10, ..SchemaLimits::default() };
         let error = parse(b"{\"title\": \"x\"}", &small).unwrap_err();
         assert_eq!(error.reason, SchemaReason::SchemaTooLarge);
         assert!(error.detail.contains("document_bytes"));

@@ -148,9 +148,7 @@ impl<'a> Node<'a, Exact> for ExactNode<'a> {
             Self::Scalar(scalar) => Cow::Owned(scalar_value(&scalar)),
             Self::Row(row) => {
                 let owned = |node: ExactNode<'a>| node.to_value().into_owned();
-                let members = row
-                    .members()
-                    .map(|(name, node)| (name.to_owned(), owned(node)));
+                let members = row.members().map(|(name, node)| (name.to_owned(), owned(node)));
                 Cow::Owned(Value::Object(members.collect()))
             }
         }
@@ -193,9 +191,7 @@ fn equal(a: ExactNode<'_>, b: ExactNode<'_>) -> bool {
 }
 
 fn objects_equal(a: &ExactObject<'_>, b: &ExactObject<'_>) -> bool {
-    a.len() == b.len()
-        && a.members()
-            .all(|(name, a)| b.named(name).is_some_and(|b| equal(a, b)))
+    a.len() == b.len() && a.members().all(|(name, a)| b.named(name).is_some_and(|b| equal(a, b)))
 }
 
 fn scalars_equal(a: &Scalar<'_>, b: &Scalar<'_>) -> bool {
@@ -244,9 +240,7 @@ impl<'a> Object<'a, Exact> for ExactObject<'a> {
         match *self {
             Self::Row(row) => Box::new(row.members()),
             Self::Members(members) => Box::new(
-                members
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), ExactNode::Value(value))),
+                members.iter().map(|(name, value)| (name.as_str(), ExactNode::Value(value))),
             ),
         }
     }
@@ -280,19 +274,9 @@ impl<'a> ExactNumber<'a> {
         let negative = text.starts_with('-');
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         let zeros = unsigned.bytes().take_while(|byte| *byte == b'0').count();
-        let digit_follows = unsigned
-            .as_bytes()
-            .get(zeros)
-            .is_some_and(u8::is_ascii_digit);
-        let trimmed = &unsigned[if digit_follows {
-            zeros
-        } else {
-            zeros.saturating_sub(1)
-        }..];
-        match (
-            negative,
-            trimmed.len() + usize::from(negative) == text.len(),
-        ) {
+        let digit_follows = unsigned.as_bytes().get(zeros).is_some_and(u8::is_ascii_digit);
+        let trimmed = &unsigned[if digit_follows { zeros } else { zeros.saturating_sub(1) }..];
+        match (negative, trimmed.len() + usize::from(negative) == text.len()) {
             (_, true) => Cow::Borrowed(text),
             (true, false) => Cow::Owned(format!("-{trimmed}")),
             (false, false) => Cow::Borrowed(trimmed),
@@ -310,10 +294,7 @@ impl JsonNumber for ExactNumber<'_> {
     }
 
     fn as_f64(&self) -> Option<f64> {
-        self.json_text()
-            .parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
+        self.json_text().parse().ok().filter(|value: &f64| value.is_finite())
     }
 
     fn as_str(&self) -> Cow<'_, str> {
@@ -361,10 +342,7 @@ mod tests {
         let same = r#"{"c": null, "a": [1, {"b": 10e399}]}"#;
         let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert!(equal(&parse(text), &parse(same)));
-        assert!(!equal(
-            &parse(text),
-            &parse(r#"{"a": [1, {"b": 1e401}], "c": null}"#)
-        ));
+        assert!(!equal(&parse(text), &parse(r#"{"a": [1, {"b": 1e401}], "c": null}"#)));
         assert!(!equal(&json!([1]), &json!([1, 1])));
         assert!(!equal(&json!({"a": 1}), &json!({"b": 1})));
         assert!(!equal(&json!("1"), &json!(1)));
@@ -376,12 +354,7 @@ mod tests {
         let names: Vec<Box<str>> = vec!["a".into(), "b".into(), "c".into()];
         let places = names.iter().cloned().zip(0..).collect();
         let types = [TypeSet::INTEGER, TypeSet::default(), TypeSet::default()];
-        let row = Row {
-            names: &names,
-            places: &places,
-            types: &types,
-            cells: &["07", "", "x"],
-        };
+        let row = Row { names: &names, places: &places, types: &types, cells: &["07", "", "x"] };
         let node = ExactNode::Row(&row);
         assert_eq!(node.to_value().into_owned(), json!({"a": 7, "c": "x"}));
         assert_eq!(node.as_object().unwrap().len(), 2);

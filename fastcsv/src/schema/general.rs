@@ -31,9 +31,7 @@ pub(super) fn build(
         .with_pattern_options(patterns)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(true)
-        .with_keyword("const", |_, value, _| {
-            Ok(literals(std::slice::from_ref(value)))
-        })
+        .with_keyword("const", |_, value, _| Ok(literals(std::slice::from_ref(value))))
         .with_keyword("enum", |_, value, _| {
             Ok(literals(value.as_array().map_or(&[], Vec::as_slice)))
         })
@@ -42,15 +40,11 @@ pub(super) fn build(
         .with_keyword("exclusiveMinimum", |_, value, _| bound(Side::Above, value))
         .with_keyword("exclusiveMaximum", |_, value, _| bound(Side::Below, value))
         .with_keyword("multipleOf", |_, value, _| multiple(value))
-        .with_keyword("contentMediaType", move |parent, _, _| {
-            Ok(content(parent, json_depth))
-        });
+        .with_keyword("contentMediaType", move |parent, _, _| Ok(content(parent, json_depth)));
     for format in FORMATS {
         options = options.with_format(format.name, format.check);
     }
-    options
-        .build(schema)
-        .map_err(|error| refusal(schema, &error))
+    options.build(schema).map_err(|error| refusal(schema, &error))
 }
 
 /// The retriever that retrieves nothing.
@@ -85,9 +79,7 @@ fn outward_reference(schema: &Value) -> String {
     let _ = document::walk(schema, &mut |keywords, pointer| {
         for keyword in ["$ref", "$dynamicRef"] {
             let target = keywords.get(keyword).and_then(Value::as_str).unwrap_or("#");
-            let inside = target
-                .strip_prefix('#')
-                .is_some_and(|at| schema.pointer(at).is_some());
+            let inside = target.strip_prefix('#').is_some_and(|at| schema.pointer(at).is_some());
             if found.is_empty() && !inside {
                 found = format!("{pointer}/{keyword}");
             }
@@ -105,17 +97,11 @@ struct Ours {
 
 impl<'i> Keyword<'i, Exact> for Ours {
     fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
-        if self.is_valid(instance) {
-            Ok(())
-        } else {
-            Err(ValidationError::custom(&self.message))
-        }
+        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom(&self.message)) }
     }
 
     fn is_valid(&self, instance: ExactNode<'i>) -> bool {
-        instance
-            .scalar()
-            .is_none_or(|scalar| self.check.holds(&scalar))
+        instance.scalar().is_none_or(|scalar| self.check.holds(&scalar))
     }
 }
 
@@ -133,11 +119,7 @@ struct Literals {
 
 impl<'i> Keyword<'i, Exact> for Literals {
     fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
-        if self.is_valid(instance) {
-            Ok(())
-        } else {
-            Err(ValidationError::custom(&self.message))
-        }
+        if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom(&self.message)) }
     }
 
     fn is_valid(&self, instance: ExactNode<'i>) -> bool {
@@ -146,10 +128,7 @@ impl<'i> Keyword<'i, Exact> for Literals {
 }
 
 fn literals(values: &[Value]) -> Box<dyn for<'i> Keyword<'i, Exact>> {
-    Box::new(Literals {
-        values: values.to_vec(),
-        message: message::of_values(values),
-    })
+    Box::new(Literals { values: values.to_vec(), message: message::of_values(values) })
 }
 
 fn number_text(value: &Value) -> &str {
@@ -162,10 +141,7 @@ fn number_text(value: &Value) -> &str {
 fn bound(side: Side, value: &Value) -> Built<'_> {
     let text = number_text(value);
     let limit = Limit::of(text).ok_or_else(|| ValidationError::schema("must be a number"))?;
-    Ok(ours(
-        Check::Bound(side, limit),
-        message::of_bound(side, text),
-    ))
+    Ok(ours(Check::Bound(side, limit), message::of_bound(side, text)))
 }
 
 fn multiple(value: &Value) -> Built<'_> {

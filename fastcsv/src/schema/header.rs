@@ -22,11 +22,7 @@ pub(super) fn check_names(header: &[String]) -> Result<(), HeaderMismatch> {
         }
         if !seen.insert(name) {
             let detail = format!("the header names the column {name} twice");
-            return Err(refusal(
-                HeaderReason::DoubledName,
-                detail,
-                vec![name.into()],
-            ));
+            return Err(refusal(HeaderReason::DoubledName, detail, vec![name.into()]));
         }
     }
     Ok(())
@@ -34,11 +30,7 @@ pub(super) fn check_names(header: &[String]) -> Result<(), HeaderMismatch> {
 
 /// Where each column of a header is found, by its clean name.
 pub(super) fn places(header: &[String]) -> HashMap<Box<str>, u32> {
-    header
-        .iter()
-        .map(|name| clean(name).into())
-        .zip(0..)
-        .collect()
+    header.iter().map(|name| clean(name).into()).zip(0..).collect()
 }
 
 pub(super) fn missing_columns(schema: &RowSchema, missing: Vec<String>) -> HeaderMismatch {
@@ -62,20 +54,11 @@ pub(super) fn unknown_columns(schema: &RowSchema, unknown: Vec<String>) -> Heade
 }
 
 fn refusal(reason: HeaderReason, detail: String, columns: Vec<String>) -> HeaderMismatch {
-    HeaderMismatch {
-        reason,
-        detail,
-        columns,
-        nearest: None,
-    }
+    HeaderMismatch { reason, detail, columns, nearest: None }
 }
 
 fn listed(columns: &[String]) -> String {
-    let plural = if columns.len() == 1 {
-        "column"
-    } else {
-        "columns"
-    };
+    let plural = if columns.len() == 1 { "column" } else { "columns" };
     format!("the {plural} {}", columns.join(", "))
 }
 
@@ -120,11 +103,7 @@ pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, Header
     let names: HashSet<&str> = header.iter().map(|name| clean(name)).collect();
     let fits = schemas.iter().map(|schema| fit(schema, &names));
     let Some((nearest, best)) = fits.enumerate().min_by(|(_, a), (_, b)| a.cmp(b)) else {
-        return Err(refusal(
-            HeaderReason::MissingColumns,
-            "no schema is known".into(),
-            Vec::new(),
-        ));
+        return Err(refusal(HeaderReason::MissingColumns, "no schema is known".into(), Vec::new()));
     };
     if best.required_missing == 0 {
         return Ok(nearest);
@@ -150,21 +129,13 @@ fn fit<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> Fit<'s> {
     let missing = absent(schema, names).count();
     let known = schema.columns().len() - missing;
     Fit {
-        required_missing: absent(schema, names)
-            .filter(|column| column.required)
-            .count(),
+        required_missing: absent(schema, names).filter(|column| column.required).count(),
         unknown: names.len() - known,
         missing,
-        newest: Reverse(Age {
-            effective_date: schema.effective_date(),
-            version: schema.version(),
-        }),
+        newest: Reverse(Age { effective_date: schema.effective_date(), version: schema.version() }),
     }
 }
 
 fn absent<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> impl Iterator<Item = &'s Column> {
-    schema
-        .columns()
-        .iter()
-        .filter(|column| !names.contains(column.name.as_str()))
+    schema.columns().iter().filter(|column| !names.contains(column.name.as_str()))
 }

@@ -30,10 +30,8 @@ impl Literals {
     /// The literals of a schema's values. Lists and objects are dropped: no scalar equals one.
     #[must_use]
     pub fn of(values: &[Value]) -> Self {
-        let mut texts: Vec<Box<str>> = values
-            .iter()
-            .filter_map(|value| value.as_str().map(Into::into))
-            .collect();
+        let mut texts: Vec<Box<str>> =
+            values.iter().filter_map(|value| value.as_str().map(Into::into)).collect();
         texts.sort_unstable();
         let packed: Option<Box<[u64]>> = texts.iter().map(|text| pack(text)).collect();
         match packed {
@@ -41,10 +39,7 @@ impl Literals {
             _ => Self::Any {
                 texts: texts.into(),
                 numbers: values.iter().filter_map(number_of).collect(),
-                booleans: [
-                    values.contains(&false.into()),
-                    values.contains(&true.into()),
-                ],
+                booleans: [values.contains(&false.into()), values.contains(&true.into())],
                 null: values.contains(&Value::Null),
             },
         }
@@ -53,18 +48,24 @@ impl Literals {
     #[must_use]
     pub fn contain(&self, value: &Scalar<'_>) -> bool {
         match (self, value) {
-            (Self::Short(packed), Scalar::Text(text)) => {
-                pack(text).is_some_and(|word| packed.contains(&word))
-            }
+            (_, Scalar::Text(text)) => self.contain_text(text),
             (Self::Short(_), _) => false,
-            (Self::Any { texts, .. }, Scalar::Text(text)) => texts
-                .binary_search_by(|known| known.as_ref().cmp(text))
-                .is_ok(),
-            (Self::Any { numbers, .. }, Scalar::Number(number)) => numbers
-                .iter()
-                .any(|known| number.compare(&known.value()) == Ordering::Equal),
+            (Self::Any { numbers, .. }, Scalar::Number(number)) => {
+                numbers.iter().any(|known| number.compare(&known.value()) == Ordering::Equal)
+            }
             (Self::Any { booleans, .. }, Scalar::Boolean(value)) => booleans[usize::from(*value)],
             (Self::Any { null, .. }, Scalar::Null) => *null,
+        }
+    }
+
+    #[must_use]
+    #[inline]
+    pub fn contain_text(&self, text: &str) -> bool {
+        match self {
+            Self::Short(packed) => pack(text).is_some_and(|word| packed.contains(&word)),
+            Self::Any { texts, .. } => {
+                texts.binary_search_by(|known| known.as_ref().cmp(text)).is_ok()
+            }
         }
     }
 }
@@ -82,10 +83,7 @@ fn pack(text: &str) -> Option<u64> {
     if text.len() > PACKED_BYTES {
         return None;
     }
-    let bytes = text
-        .bytes()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(byte));
+    let bytes = text.bytes().rev().fold(0, |word, byte| word << 8 | u64::from(byte));
     Some(bytes | (text.len() as u64) << (8 * PACKED_BYTES))
 }
 

@@ -16,10 +16,7 @@ pub(super) const NO_ALTERNATIVE: &str = "fits none of the forms that the schema 
 pub(super) const JSON: &str = "is not valid JSON";
 
 pub(super) fn of_type(types: TypeSet) -> String {
-    let names = TypeSet::NAMES
-        .iter()
-        .filter(|(set, ..)| types.has(*set))
-        .map(|(.., name)| *name);
+    let names = TypeSet::NAMES.iter().filter(|(set, ..)| types.has(*set)).map(|(.., name)| *name);
     format!("must be {}", any_of(&names.collect::<Vec<_>>()))
 }
 
@@ -44,16 +41,8 @@ fn shown(value: &Value) -> String {
 }
 
 pub(super) fn of_length(side: Side, characters: u64) -> String {
-    let unit = if characters == 1 {
-        "character"
-    } else {
-        "characters"
-    };
-    let side = if side == Side::AtLeast {
-        "at least"
-    } else {
-        "at most"
-    };
+    let unit = if characters == 1 { "character" } else { "characters" };
+    let side = if side == Side::AtLeast { "at least" } else { "at most" };
     format!("must have {side} {characters} {unit}")
 }
 
@@ -92,15 +81,9 @@ pub(super) fn of_alternatives(members: &[Checks]) -> String {
 
 /// The name of a schema that is a single format, its `type: string` aside.
 fn noun(checks: &Checks) -> Option<&'static str> {
-    let telling = checks
-        .rules
-        .iter()
-        .filter(|rule| !matches!(rule.check, Check::Type(TypeSet::STRING)));
-    match telling
-        .map(|rule| &rule.check)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    let telling =
+        checks.rules.iter().filter(|rule| !matches!(rule.check, Check::Type(TypeSet::STRING)));
+    match telling.map(|rule| &rule.check).collect::<Vec<_>>().as_slice() {
         [Check::Format(format)] => Some(format.noun),
         _ => None,
     }
@@ -124,19 +107,10 @@ mod tests {
         assert_eq!(of_type(TypeSet::INTEGER), "must be a whole number");
         let types = TypeSet::STRING.with(TypeSet::NUMBER).with(TypeSet::NULL);
         assert_eq!(of_type(types), "must be a number, null or text");
-        assert_eq!(
-            of_values(&[json!("A1"), json!("B2")]),
-            "must be one of A1, B2"
-        );
+        assert_eq!(of_values(&[json!("A1"), json!("B2")]), "must be one of A1, B2");
         assert_eq!(of_values(&[json!(true)]), "must be true");
-        assert_eq!(
-            of_length(Side::AtMost, 255),
-            "must have at most 255 characters"
-        );
-        assert_eq!(
-            of_length(Side::AtLeast, 1),
-            "must have at least 1 character"
-        );
+        assert_eq!(of_length(Side::AtMost, 255), "must have at most 255 characters");
+        assert_eq!(of_length(Side::AtLeast, 1), "must have at least 1 character");
         assert_eq!(of_bound(Side::AtMost, "1.00"), "must be at most 1.00");
     }
 

@@ -7,6 +7,7 @@
 //! by which a cell becomes a JSON value (`scalar`) is the same for both.
 
 mod annotation;
+mod bound;
 mod check;
 mod compile;
 mod document;
@@ -24,8 +25,9 @@ mod row;
 mod scalar;
 mod value;
 
+pub use bound::{BoundSchema, Violation};
 pub use error::{HeaderMismatch, HeaderReason, SchemaError, SchemaReason};
 pub use header::{clean, detect};
 pub use limits::SchemaLimits;
-pub use row::{BoundSchema, Column, RowSchema, Violation};
+pub use row::{Column, RowSchema};
 pub use value::ValueSchema;

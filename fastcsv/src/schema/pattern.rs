@@ -18,10 +18,7 @@ pub(super) fn compile(
 ) -> Result<Regex, SchemaError> {
     let refuse = |reason, detail: String| Err(SchemaError::new(reason, pointer, detail));
     if text.len() > limits.pattern_bytes {
-        let detail = format!(
-            "the pattern is over {} bytes (pattern_bytes)",
-            limits.pattern_bytes
-        );
+        let detail = format!("the pattern is over {} bytes (pattern_bytes)", limits.pattern_bytes);
         return refuse(SchemaReason::PatternTooLarge, detail);
     }
     if let Some(feature) = unsupported_feature(text) {
@@ -35,10 +32,7 @@ pub(super) fn compile(
     let Ok(translated) = to_rust_regex(text) else {
         return refuse(SchemaReason::PatternInvalid, invalid.into());
     };
-    match RegexBuilder::new(&translated)
-        .size_limit(limits.pattern_compiled_bytes)
-        .build()
-    {
+    match RegexBuilder::new(&translated).size_limit(limits.pattern_compiled_bytes).build() {
         Ok(regex) => Ok(regex),
         Err(regex::Error::CompiledTooBig(bytes)) => {
             let detail =
@@ -64,10 +58,7 @@ fn unsupported_feature(text: &str) -> Option<&'static str> {
         };
         rest = &rest[first.len_utf8()..];
         if first == '\\' {
-            rest = rest
-                .chars()
-                .next()
-                .map_or("", |escaped| &rest[escaped.len_utf8()..]);
+            rest = rest.chars().next().map_or("", |escaped| &rest[escaped.len_utf8()..]);
         }
     }
     None
@@ -97,9 +88,7 @@ mod tests {
     }
 
     fn matches(pattern: &str, text: &str) -> bool {
-        compile(pattern, "", &SchemaLimits::default())
-            .unwrap()
-            .is_match(text)
+        compile(pattern, "", &SchemaLimits::default()).unwrap().is_match(text)
     }
 
     #[test]
@@ -121,39 +110,15 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_backtracking_is_taken() {
-        for pattern in [
-            "[(?=]",
-            "\\(\\?=",
-            "(?:a)",
-            "(?<name>a)",
-            "[\\](?=]",
-            "\\\\\\\\1",
-        ] {
-            assert!(
-                compile(pattern, "", &SchemaLimits::default()).is_ok(),
-                "{pattern}"
-            );
+        for pattern in ["[(?=]", "\\(\\?=", "(?:a)", "(?<name>a)", "[\\](?=]", "\\\\\\\\1"] {
+            assert!(compile(pattern, "", &SchemaLimits::default()).is_ok(), "{pattern}");
         }
     }
 
     #[test]
     fn other_dialects_and_broken_patterns_are_refused() {
-        for pattern in [
-            "(",
-            "[a",
-            "a{2,1}",
-            "\\A",
-            "\\z",
-            "(?i)a",
-            "(?P<x>a)",
-            "*a",
-            "\\p{Nope}",
-        ] {
-            assert_eq!(
-                refused(pattern).0,
-                SchemaReason::PatternInvalid,
-                "{pattern}"
-            );
+        for pattern in ["(", "[a", "a{2,1}", "\\A", "\\z", "(?i)a", "(?P<x>a)", "*a", "\\p{Nope}"] {
+            assert_eq!(refused(pattern).0, SchemaReason::PatternInvalid, "{pattern}");
         }
     }
 

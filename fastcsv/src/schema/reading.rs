@@ -11,10 +11,7 @@ pub(super) fn types_named(value: &Value) -> TypeSet {
         Value::Array(names) => names.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let sets = names
-        .iter()
-        .filter_map(Value::as_str)
-        .filter_map(TypeSet::named);
+    let sets = names.iter().filter_map(Value::as_str).filter_map(TypeSet::named);
     sets.fold(TypeSet::default(), TypeSet::with)
 }
 
@@ -36,12 +33,7 @@ fn collect_types<'d>(
     }
     let mut types = TypeSet::default();
     for keyword in ["anyOf", "oneOf", "allOf"] {
-        for member in keywords
-            .get(keyword)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for member in keywords.get(keyword).and_then(Value::as_array).into_iter().flatten() {
             types = types.with(collect_types(member, document, followed));
         }
     }
@@ -82,10 +74,7 @@ mod tests {
             (json!(true), T::default()),
             (json!({"enum": [1, 2]}), T::default()),
             (json!({"type": ["null", "string"]}), T::NULL.with(T::STRING)),
-            (
-                json!({"type": "string", "anyOf": [{"type": "integer"}]}),
-                T::STRING,
-            ),
+            (json!({"type": "string", "anyOf": [{"type": "integer"}]}), T::STRING),
             (
                 json!({"anyOf": [{"type": "integer"}, {"oneOf": [{"type": "null"}]}]}),
                 T::INTEGER.with(T::NULL),

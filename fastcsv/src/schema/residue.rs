@@ -11,12 +11,12 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use super::bound::Violation;
 use super::check::Side;
 use super::compile::is_annotation;
 use super::error::SchemaError;
 use super::exact::{Exact, ExactNode, Row};
 use super::limits::SchemaLimits;
-use super::row::Violation;
 use super::scalar::TypeSet;
 use super::{document, general, message};
 use crate::rules;
@@ -81,9 +81,7 @@ impl Residue {
         limits: &SchemaLimits,
     ) -> Result<Option<Self>, SchemaError> {
         let keywords = document.as_object();
-        let columns = keywords
-            .and_then(|root| root.get("properties"))
-            .and_then(Value::as_object);
+        let columns = keywords.and_then(|root| root.get("properties")).and_then(Value::as_object);
         let all_compiled = columns.is_none_or(|columns| columns.len() == compiled.len());
         if all_compiled && keywords.is_some_and(|root| root.iter().all(is_covered)) {
             return Ok(None);
@@ -125,10 +123,7 @@ fn is_covered((keyword, value): (&String, &Value)) -> bool {
 fn refers_freely(document: &Value) -> Result<bool, SchemaError> {
     let mut freely = false;
     document::walk(document, &mut |keywords, pointer| {
-        let target = keywords
-            .get("$ref")
-            .and_then(Value::as_str)
-            .unwrap_or("#/$defs/");
+        let target = keywords.get("$ref").and_then(Value::as_str).unwrap_or("#/$defs/");
         let named = ["$dynamicRef", "$anchor", "$dynamicAnchor"];
         freely |= !target.starts_with("#/$defs/")
             || named.iter().any(|name| keywords.contains_key(*name))
@@ -157,19 +152,11 @@ fn push(error: &ValidationError<'_>, row: &Row<'_>, out: &mut Vec<Violation<'_>>
     let keyword = keyword_of(error);
     let mut push = |field: &str, message: Cow<'static, str>| {
         let column = row.places.get(field).copied();
-        out.push(Violation {
-            column,
-            field: Cow::Owned(field.to_owned()),
-            keyword,
-            message,
-        });
+        out.push(Violation { column, field: Cow::Owned(field.to_owned()), keyword, message });
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
-            push(
-                property.as_str().unwrap_or(ROW_FIELD),
-                message::REQUIRED.into(),
-            );
+            push(property.as_str().unwrap_or(ROW_FIELD), message::REQUIRED.into());
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
@@ -191,11 +178,7 @@ fn field_of(path: &Location) -> Cow<'_, str> {
 
 fn keyword_of(error: &ValidationError<'_>) -> &'static str {
     let name = error.kind().keyword();
-    KEYWORDS
-        .iter()
-        .find(|known| **known == name)
-        .copied()
-        .unwrap_or("schema")
+    KEYWORDS.iter().find(|known| **known == name).copied().unwrap_or("schema")
 }
 
 /// The sentence for an error: the same as a compiled check's where there is one.
@@ -226,9 +209,9 @@ fn types_failed(kind: &TypeKind) -> TypeSet {
     let named = |name: &dyn ToString| TypeSet::named(&name.to_string()).unwrap_or_default();
     match kind {
         TypeKind::Single(one) => named(one),
-        TypeKind::Multiple(many) => many
-            .iter()
-            .fold(TypeSet::default(), |types, one| types.with(named(&one))),
+        TypeKind::Multiple(many) => {
+            many.iter().fold(TypeSet::default(), |types, one| types.with(named(&one)))
+        }
     }
 }
 
@@ -244,8 +227,6 @@ fn silence_behind_types(out: &mut Vec<Violation<'_>>, first: usize) {
         index += 1;
         index <= first
             || violation.keyword == "type"
-            || !violation
-                .column
-                .is_some_and(|column| mistyped.contains(&column))
+            || !violation.column.is_some_and(|column| mistyped.contains(&column))
     });
 }

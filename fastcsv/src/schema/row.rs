@@ -1,20 +1,17 @@
-//! A row schema, the same bound to a header, and the verdict on the cells of one row.
+//! A row schema: its columns, what judges each, and what is known of the document.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::annotation;
+use super::bound::BoundSchema;
 use super::check::Checks;
 use super::compile::{self, is_known_format};
 use super::document::{self, escaped};
 use super::error::{HeaderMismatch, SchemaError, SchemaReason};
-use super::exact::Row;
 use super::header;
 use super::limits::SchemaLimits;
-use super::message;
 use super::reading::{types_named, types_of};
 use super::residue::Residue;
 use super::scalar::TypeSet;
@@ -46,18 +43,6 @@ struct Compiled {
     /// Per column, what its cells are read as.
     types: Vec<TypeSet>,
     residue: Option<Residue>,
-}
-
-/// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation<'s> {
-    /// The place in the header; nothing where the violation belongs to no column of it.
-    pub column: Option<u32>,
-    /// The column's name, or `_row`.
-    pub field: Cow<'s, str>,
-    /// The keyword of JSON Schema that failed.
-    pub keyword: &'static str,
-    pub message: Cow<'s, str>,
 }
 
 impl RowSchema {
@@ -99,10 +84,7 @@ impl RowSchema {
             let schema = properties.get(&column.name);
             checks.push(schema.map_or(Ok(None), |schema| compile(schema, &pointer, limits))?);
         }
-        let compiled = columns
-            .iter()
-            .zip(&checks)
-            .filter(|(_, checks)| checks.is_some());
+        let compiled = columns.iter().zip(&checks).filter(|(_, checks)| checks.is_some());
         let compiled: Vec<&str> = compiled.map(|(column, _)| column.name.as_str()).collect();
         let residue = Residue::of(&parsed, &compiled, limits)?;
         if residue.as_ref().is_some_and(|residue| residue.whole) {
@@ -110,10 +92,7 @@ impl RowSchema {
         }
         let type_of =
             |column: &Column| properties.get(&column.name).map(|it| types_of(it, &parsed));
-        let types = columns
-            .iter()
-            .map(|column| type_of(column).unwrap_or_default())
-            .collect();
+        let types = columns.iter().map(|column| type_of(column).unwrap_or_default()).collect();
         let effective_date = root.get(annotation::EFFECTIVE_DATE).and_then(Value::as_str);
         Ok(Self(Arc::new(Compiled {
             name: name.to_owned(),
@@ -182,14 +161,25 @@ impl RowSchema {
             return Err(header::missing_columns(self, missing));
         }
         let bound = BoundSchema::new(self, header, places);
-        if strict && !bound.unknown.is_empty() {
-            let unknown = bound
-                .unknown
-                .iter()
-                .map(|&place| bound.names[place as usize].to_string());
+        if strict && !bound.unknown().is_empty() {
+            let unknown = bound.unknown().iter().map(|&place| header[place as usize].clone());
             return Err(header::unknown_columns(self, unknown.collect()));
         }
         Ok(bound)
+    }
+
+    /// What judges a column; nothing where the residue does.
+    pub(super) fn checks(&self, column: usize) -> Option<&Checks> {
+        self.0.checks[column].as_ref()
+    }
+
+    /// What a column's cells are read as.
+    pub(super) fn types(&self, column: usize) -> TypeSet {
+        self.0.types[column]
+    }
+
+    pub(super) fn residue(&self) -> Option<&Residue> {
+        self.0.residue.as_ref()
     }
 }
 
@@ -197,13 +187,8 @@ type Keywords = Map<String, Value>;
 
 /// The root of a row schema and its `properties`.
 fn row_parts(document: &Value) -> Result<(&Keywords, &Keywords), SchemaError> {
-    let invalid = |pointer, detail: &str| {
-        Err(SchemaError::new(
-            SchemaReason::SchemaInvalid,
-            pointer,
-            detail,
-        ))
-    };
+    let invalid =
+        |pointer, detail: &str| Err(SchemaError::new(SchemaReason::SchemaInvalid, pointer, detail));
     let Value::Object(root) = document else {
         return invalid("", "a row schema is an object");
     };
@@ -213,10 +198,7 @@ fn row_parts(document: &Value) -> Result<(&Keywords, &Keywords), SchemaError> {
     }
     match root.get("properties") {
         Some(Value::Object(properties)) if !properties.is_empty() => Ok((root, properties)),
-        _ => invalid(
-            "/properties",
-            "a row schema names its columns under properties",
-        ),
+        _ => invalid("/properties", "a row schema names its columns under properties"),
     }
 }
 
@@ -229,10 +211,7 @@ fn columns_of(
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let unlisted = required
-        .iter()
-        .copied()
-        .filter(|name| !properties.contains_key(*name));
+    let unlisted = required.iter().copied().filter(|name| !properties.contains_key(*name));
     let names = properties.keys().map(String::as_str).chain(unlisted);
     let columns = names.map(|name| Column {
         name: name.to_owned(),
@@ -245,11 +224,7 @@ fn columns_of(
     let columns: Vec<Column> = columns.collect();
     if columns.len() > limits.columns {
         let detail = format!("the schema names over {} columns (columns)", limits.columns);
-        return Err(SchemaError::new(
-            SchemaReason::SchemaTooLarge,
-            "/properties",
-            detail,
-        ));
+        return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "/properties", detail));
     }
     match columns
         .iter()
@@ -259,11 +234,7 @@ fn columns_of(
             let pointer = format!("/properties/{}", escaped(&column.name));
             let detail =
                 "a column's name is empty or has blanks around it, which no header can have";
-            Err(SchemaError::new(
-                SchemaReason::SchemaInvalid,
-                &pointer,
-                detail,
-            ))
+            Err(SchemaError::new(SchemaReason::SchemaInvalid, &pointer, detail))
         }
         None => Ok(columns),
     }
@@ -282,135 +253,6 @@ fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
         Ok(())
     })?;
     Ok(warnings)
-}
-
-/// A row schema laid over a header.
-#[derive(Clone, Debug)]
-pub struct BoundSchema {
-    schema: RowSchema,
-    names: Box<[Box<str>]>,
-    places: HashMap<Box<str>, u32>,
-    /// Per cell of a row, the column of the schema that judges it.
-    columns: Box<[Option<u32>]>,
-    /// Per cell of a row, what it is read as.
-    types: Box<[TypeSet]>,
-    unknown: Box<[u32]>,
-}
-
-impl BoundSchema {
-    fn new(schema: &RowSchema, header: &[String], places: HashMap<Box<str>, u32>) -> Self {
-        let names: Box<[Box<str>]> = header
-            .iter()
-            .map(|name| header::clean(name).into())
-            .collect();
-        let known: HashMap<&str, u32> = schema
-            .columns()
-            .iter()
-            .map(|column| column.name.as_str())
-            .zip(0..)
-            .collect();
-        let columns: Box<[Option<u32>]> = names
-            .iter()
-            .map(|name| known.get(name.as_ref()).copied())
-            .collect();
-        let types = columns.iter().map(|column| {
-            column.map_or_else(TypeSet::default, |column| schema.0.types[column as usize])
-        });
-        let unknown = (0..).zip(&columns).filter(|(_, column)| column.is_none());
-        Self {
-            types: types.collect(),
-            unknown: unknown.map(|(place, _)| place).collect(),
-            schema: schema.clone(),
-            names,
-            places,
-            columns,
-        }
-    }
-
-    #[must_use]
-    pub fn schema(&self) -> &RowSchema {
-        &self.schema
-    }
-
-    /// The header's names, clean.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.names.iter().map(AsRef::as_ref)
-    }
-
-    /// Places in the header of columns that the schema does not know. They are kept and not judged.
-    #[must_use]
-    pub fn unknown(&self) -> &[u32] {
-        &self.unknown
-    }
-
-    /// The schema's column at a place in the header, if it knows it.
-    #[must_use]
-    pub fn column(&self, place: usize) -> Option<&Column> {
-        let column = (*self.columns.get(place)?)?;
-        self.schema.columns().get(column as usize)
-    }
-
-    /// Judges the cells of one row: unescaped, as many as the header has. Pushes every violation, one
-    /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
-    #[must_use]
-    pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
-        debug_assert_eq!(
-            cells.len(),
-            self.columns.len(),
-            "ragged rows never come here"
-        );
-        let first = out.len();
-        for (place, (cell, column)) in (0..).zip(cells.iter().zip(&self.columns)) {
-            if let Some(column) = column {
-                self.check_cell(place, *column as usize, cell, out);
-            }
-        }
-        let mut valid = out.len() == first;
-        if let Some(residue) = &self.schema.0.residue {
-            let row = Row {
-                names: &self.names,
-                places: &self.places,
-                types: &self.types,
-                cells,
-            };
-            valid &= residue.check(&row, out);
-        }
-        valid
-    }
-
-    #[inline]
-    fn check_cell<'s>(
-        &'s self,
-        place: u32,
-        column: usize,
-        cell: &str,
-        out: &mut Vec<Violation<'s>>,
-    ) {
-        let compiled = &*self.schema.0;
-        let known = &compiled.columns[column];
-        let mut push = |keyword, message: &'s str| {
-            let (field, message) = (Cow::Borrowed(known.name.as_str()), Cow::Borrowed(message));
-            out.push(Violation {
-                column: Some(place),
-                field,
-                keyword,
-                message,
-            });
-        };
-        if cell.is_empty() {
-            let judged_here = !compiled
-                .residue
-                .as_ref()
-                .is_some_and(|residue| residue.whole);
-            if known.required && judged_here {
-                push("required", message::REQUIRED);
-            }
-        } else if let Some(checks) = &compiled.checks[column] {
-            checks.failures(&compiled.types[column].read(cell), |rule| {
-                push(rule.keyword, &rule.message);
-            });
-        }
-    }
 }
 
 #[cfg(test)]

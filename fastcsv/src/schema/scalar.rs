@@ -42,10 +42,7 @@ impl TypeSet {
     /// The type of that name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(_, known, _)| *known == name)
-            .map(|(set, _, _)| *set)
+        Self::NAMES.iter().find(|(_, known, _)| *known == name).map(|(set, _, _)| *set)
     }
 
     #[must_use]
@@ -71,16 +68,17 @@ impl TypeSet {
         }
     }
 
+    /// Whether every cell is text under a schema that names these types.
+    #[must_use]
+    pub const fn reads_text_alone(self) -> bool {
+        self.0 & !(Self::STRING.0 | Self::OBJECT.0 | Self::ARRAY.0) == 0
+    }
+
     /// The value of a cell under a schema that names these types.
     #[must_use]
     #[inline]
     pub fn read(self, cell: &str) -> Scalar<'_> {
-        const TEXT_ALONE: u8 = TypeSet::STRING.0 | TypeSet::OBJECT.0 | TypeSet::ARRAY.0;
-        if self.0 & !TEXT_ALONE == 0 {
-            Scalar::Text(cell)
-        } else {
-            self.read_typed(cell)
-        }
+        if self.reads_text_alone() { Scalar::Text(cell) } else { self.read_typed(cell) }
     }
 
     fn read_typed(self, cell: &str) -> Scalar<'_> {
@@ -109,28 +107,19 @@ mod tests {
     use super::*;
 
     fn read(types: &[TypeSet], cell: &'static str) -> Scalar<'static> {
-        types
-            .iter()
-            .fold(TypeSet::default(), |all, one| all.with(*one))
-            .read(cell)
+        types.iter().fold(TypeSet::default(), |all, one| all.with(*one)).read(cell)
     }
 
     #[test]
     fn text_becomes_what_the_types_allow() {
         use TypeSet as T;
         assert!(matches!(read(&[], "7"), Scalar::Text("7")));
-        assert!(matches!(
-            read(&[T::STRING, T::OBJECT, T::ARRAY], "7"),
-            Scalar::Text("7")
-        ));
+        assert!(matches!(read(&[T::STRING, T::OBJECT, T::ARRAY], "7"), Scalar::Text("7")));
         assert!(matches!(read(&[T::INTEGER], "007"), Scalar::Number(_)));
         assert!(matches!(read(&[T::INTEGER], "60.0"), Scalar::Text("60.0")));
         assert!(matches!(read(&[T::NUMBER], "60.0"), Scalar::Number(_)));
         assert!(matches!(read(&[T::NUMBER], "NaN"), Scalar::Text("NaN")));
-        assert!(matches!(
-            read(&[T::STRING, T::INTEGER], "7"),
-            Scalar::Number(_)
-        ));
+        assert!(matches!(read(&[T::STRING, T::INTEGER], "7"), Scalar::Number(_)));
         assert!(matches!(read(&[T::BOOLEAN], "true"), Scalar::Boolean(true)));
         assert!(matches!(read(&[T::BOOLEAN], "TRUE"), Scalar::Text("TRUE")));
         assert!(matches!(read(&[T::NULL, T::STRING], "null"), Scalar::Null));

@@ -24,11 +24,7 @@ fn header(names: &[&str]) -> Vec<String> {
 }
 
 fn own_header(schema: &RowSchema) -> Vec<String> {
-    schema
-        .columns()
-        .iter()
-        .map(|column| column.name.clone())
-        .collect()
+    schema.columns().iter().map(|column| column.name.clone()).collect()
 }
 
 /// The column and keyword of every violation.
@@ -39,16 +35,11 @@ fn verdict(schema: &Value, names: &[&str], cells: &[&str]) -> Vec<(String, &'sta
     let mut out = Vec::new();
     let valid = bound.check_row(cells, &mut out);
     assert_eq!(valid, out.is_empty());
-    out.iter()
-        .map(|violation| (violation.field.to_string(), violation.keyword))
-        .collect()
+    out.iter().map(|violation| (violation.field.to_string(), violation.keyword)).collect()
 }
 
 fn pairs(expected: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
-    expected
-        .iter()
-        .map(|(field, keyword)| ((*field).to_owned(), *keyword))
-        .collect()
+    expected.iter().map(|(field, keyword)| ((*field).to_owned(), *keyword)).collect()
 }
 
 #[test]
@@ -57,11 +48,7 @@ fn the_domain_schemas_compile_without_residue_or_warning() {
         assert!(schema.0.residue.is_none(), "{}", schema.name());
         assert!(schema.warnings().is_empty());
         let pii = schema.columns().iter().filter(|column| column.pii).count();
-        let required = schema
-            .columns()
-            .iter()
-            .filter(|column| column.required)
-            .count();
+        let required = schema.columns().iter().filter(|column| column.required).count();
         assert_eq!((pii, required), (3, 4));
     }
 }
@@ -81,21 +68,10 @@ fn a_header_finds_its_own_schema() {
 fn the_fewest_unknown_then_the_fewest_missing_then_the_newest_wins() {
     let schemas = domain();
     let all: Vec<&RowSchema> = schemas.iter().collect();
-    let required = [
-        "session_id",
-        "participant_email",
-        "volunteer_email",
-        "scheduled_at",
-    ];
+    let required = ["session_id", "participant_email", "volunteer_email", "scheduled_at"];
     // Neither version knows `extra`; 1.0 misses fewer of its own columns.
-    assert_eq!(
-        detect(&all, &header(&[&required[..], &["extra"]].concat())),
-        Ok(0)
-    );
-    assert_eq!(
-        detect(&all, &header(&[&required[..], &["metadata"]].concat())),
-        Ok(1)
-    );
+    assert_eq!(detect(&all, &header(&[&required[..], &["extra"]].concat())), Ok(0));
+    assert_eq!(detect(&all, &header(&[&required[..], &["metadata"]].concat())), Ok(1));
     let twins = [&schemas[0], &schemas[0].clone()];
     assert_eq!(detect(&twins, &own_header(&schemas[0])), Ok(0));
     let reissue = |version: &str, date: &str| {
@@ -154,39 +130,13 @@ fn every_failing_field_of_a_row_is_reported() {
         "{\"room\": 7}",
     ];
     assert!(bound.check_row(&good, &mut out), "{out:?}");
-    let empty_options = [
-        "s",
-        "a@b.c",
-        "d@e.f",
-        "2025-06-02",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-    ];
+    let empty_options = ["s", "a@b.c", "d@e.f", "2025-06-02", "", "", "", "", "", "", ""];
     assert!(bound.check_row(&empty_options, &mut out), "{out:?}");
     let long = "x".repeat(5001);
-    let bad = [
-        "",
-        "ana",
-        "",
-        "soon",
-        "2025-02-30",
-        "45.5",
-        "1.01",
-        &long,
-        "D1",
-        "",
-        "{",
-    ];
+    let bad = ["", "ana", "", "soon", "2025-02-30", "45.5", "1.01", &long, "D1", "", "{"];
     assert!(!bound.check_row(&bad, &mut out));
-    let told: Vec<_> = out
-        .iter()
-        .map(|it| (it.column.unwrap(), it.keyword, it.message.as_ref()))
-        .collect();
+    let told: Vec<_> =
+        out.iter().map(|it| (it.column.unwrap(), it.keyword, it.message.as_ref())).collect();
     let moment = "is neither a date and time with a zone (like 2025-01-31T09:30:00Z) \
                   nor a date (like 2025-01-31)";
     let expected = [
@@ -229,10 +179,7 @@ fn what_the_checks_decline_is_judged_by_the_general_validator() {
     );
     let seven = verdict(&schema, &names, &["07", "1", ""]);
     assert_eq!(seven, pairs(&[("c", "required"), ("a", "maximum")]));
-    assert_eq!(
-        verdict(&schema, &names, &["5", "", "x.org"]),
-        pairs(&[("b", "required")])
-    );
+    assert_eq!(verdict(&schema, &names, &["5", "", "x.org"]), pairs(&[("b", "required")]));
     assert_eq!(
         verdict(&schema, &names, &["x", "1.5", ""]),
         pairs(&[("a", "type"), ("b", "oneOf")])
@@ -256,29 +203,19 @@ fn references_lead_about_inside_the_document() {
         verdict(&schema, &names, &["a@b", "7.0", "4"]),
         pairs(&[("a", "format"), ("b", "type"), ("c", "minimum")])
     );
-    assert_eq!(
-        verdict(&schema, &names, &["", "", ""]),
-        pairs(&[("a", "required")])
-    );
+    assert_eq!(verdict(&schema, &names, &["", "", ""]), pairs(&[("a", "required")]));
 }
 
 #[test]
 fn references_out_of_the_document_are_refused_and_never_fetched() {
-    for target in [
-        "https://example.org/schema.json",
-        "file:///etc/passwd",
-        "other.json",
-        "#/$defs/x",
-    ] {
+    for target in
+        ["https://example.org/schema.json", "file:///etc/passwd", "other.json", "#/$defs/x"]
+    {
         let schema = json!({"properties": {"a": {"type": "string"}, "b": {"$ref": target}}});
         let text = schema.to_string();
         let error = RowSchema::compile("t", "1", text.as_bytes(), &SchemaLimits::default());
         let error = error.unwrap_err();
-        assert_eq!(
-            error.reason,
-            SchemaReason::ReferenceRefused,
-            "{target}: {error}"
-        );
+        assert_eq!(error.reason, SchemaReason::ReferenceRefused, "{target}: {error}");
         assert_eq!(error.pointer, "/properties/b/$ref");
     }
 }
@@ -287,15 +224,9 @@ fn references_out_of_the_document_are_refused_and_never_fetched() {
 fn unknown_columns_are_judged_where_the_document_speaks_of_them() {
     let schema = json!({"properties": {"a": true}, "additionalProperties": false});
     assert_eq!(verdict(&schema, &["a", "b"], &["1", ""]), []);
-    assert_eq!(
-        verdict(&schema, &["a", "b"], &["1", "2"]),
-        pairs(&[("b", "additionalProperties")])
-    );
+    assert_eq!(verdict(&schema, &["a", "b"], &["1", "2"]), pairs(&[("b", "additionalProperties")]));
     let schema = json!({"properties": {"a": true}, "patternProperties": {"^n_": {"type": "string", "maxLength": 1}}});
-    assert_eq!(
-        verdict(&schema, &["a", "n_b"], &["1", "23"]),
-        pairs(&[("n_b", "maxLength")])
-    );
+    assert_eq!(verdict(&schema, &["a", "n_b"], &["1", "23"]), pairs(&[("n_b", "maxLength")]));
 }
 
 #[test]
@@ -310,15 +241,9 @@ fn a_row_schema_is_an_object_with_columns() {
         let text = schema.to_string();
         let error = RowSchema::compile("t", "1", text.as_bytes(), &SchemaLimits::default());
         let error = error.unwrap_err();
-        assert_eq!(
-            (error.reason, error.pointer.as_str()),
-            (SchemaReason::SchemaInvalid, pointer)
-        );
+        assert_eq!((error.reason, error.pointer.as_str()), (SchemaReason::SchemaInvalid, pointer));
     }
-    let limits = SchemaLimits {
-        columns: 1,
-        ..SchemaLimits::default()
-    };
+    let limits = SchemaLimits { columns: 1, ..SchemaLimits::default() };
     let two = json!({"properties": {"a": true, "b": true}}).to_string();
     let error = RowSchema::compile("t", "1", two.as_bytes(), &limits).unwrap_err();
     assert_eq!(error.reason, SchemaReason::SchemaTooLarge);

@@ -1,0 +1,166 @@
+//! A row schema laid over a header, and the verdict on the cells of one row.
+//!
+//! The checks of every cell stand in one list in the order of the header, less those that no filled
+//! cell can fail: judging a valid row walks that list once, allocates nothing and follows no pointer
+//! back to the schema.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::check::{Checks, Rule};
+use super::exact::Row;
+use super::row::{Column, RowSchema};
+use super::scalar::TypeSet;
+use super::{header, message};
+
+/// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation<'s> {
+    /// The place in the header; nothing where the violation belongs to no column of it.
+    pub column: Option<u32>,
+    /// The column's name, or `_row`.
+    pub field: Cow<'s, str>,
+    /// The keyword of JSON Schema that failed.
+    pub keyword: &'static str,
+    pub message: Cow<'s, str>,
+}
+
+/// A row schema laid over a header. A clone has its own regular expressions' scratch memory: give each
+/// thread one.
+#[derive(Clone, Debug)]
+pub struct BoundSchema {
+    schema: RowSchema,
+    names: Box<[Box<str>]>,
+    places: HashMap<Box<str>, u32>,
+    plans: Box<[Plan]>,
+    /// Per cell of a row, what it is read as; for the residue.
+    types: Box<[TypeSet]>,
+    unknown: Box<[u32]>,
+}
+
+/// What happens to one cell of a row.
+#[derive(Clone, Debug)]
+struct Plan {
+    /// Whether an empty cell is a violation here; the residue may say so too.
+    required: bool,
+    types: TypeSet,
+    checks: Checks,
+    /// The checks of a cell of at most `short_bytes`, which is too short to be too long.
+    short_checks: Checks,
+    short_bytes: usize,
+    column: Option<u32>,
+}
+
+impl BoundSchema {
+    pub(super) fn new(
+        schema: &RowSchema,
+        header: &[String],
+        places: HashMap<Box<str>, u32>,
+    ) -> Self {
+        let names: Box<[Box<str>]> = header.iter().map(|name| header::clean(name).into()).collect();
+        let known: HashMap<&str, u32> =
+            schema.columns().iter().map(|column| column.name.as_str()).zip(0..).collect();
+        let plan = |name: &str| known.get(name).map_or_else(Plan::none, |&at| Plan::of(schema, at));
+        let plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
+        let unknown = (0..).zip(&plans).filter(|(_, plan)| plan.column.is_none());
+        Self {
+            types: plans.iter().map(|plan| plan.types).collect(),
+            unknown: unknown.map(|(place, _)| place).collect(),
+            schema: schema.clone(),
+            names,
+            places,
+            plans,
+        }
+    }
+
+    #[must_use]
+    pub fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    /// The header's names, clean.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Places in the header of columns that the schema does not know. They are kept and not judged.
+    #[must_use]
+    pub fn unknown(&self) -> &[u32] {
+        &self.unknown
+    }
+
+    /// The schema's column at a place in the header, if it knows it.
+    #[must_use]
+    pub fn column(&self, place: usize) -> Option<&Column> {
+        let column = self.plans.get(place)?.column?;
+        self.schema.columns().get(column as usize)
+    }
+
+    /// Judges the cells of one row: unescaped, as many as the header has. Pushes every violation, one
+    /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
+    #[must_use]
+    pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
+        debug_assert_eq!(cells.len(), self.plans.len(), "ragged rows never come here");
+        let mut valid = true;
+        for (place, (cell, plan)) in cells.iter().zip(&self.plans).enumerate() {
+            if cell.is_empty() {
+                if plan.required {
+                    out.push(self.violation(place, "required", message::REQUIRED));
+                    valid = false;
+                }
+                continue;
+            }
+            let is_short = cell.len() <= plan.short_bytes;
+            let checks = if is_short { &plan.short_checks } else { &plan.checks };
+            checks.failures(&plan.types.read(cell), |rule: &Rule| {
+                out.push(self.violation(place, rule.keyword, &rule.message));
+                valid = false;
+            });
+        }
+        if let Some(residue) = self.schema.residue() {
+            let row = Row { names: &self.names, places: &self.places, types: &self.types, cells };
+            valid &= residue.check(&row, out);
+        }
+        valid
+    }
+
+    fn violation<'s>(
+        &'s self,
+        place: usize,
+        keyword: &'static str,
+        message: &'s str,
+    ) -> Violation<'s> {
+        let field = Cow::Borrowed(self.names[place].as_ref());
+        // A header has fewer columns than a record may have fields, which is a bound far below this.
+        let column = u32::try_from(place).ok();
+        Violation { column, field, keyword, message: Cow::Borrowed(message) }
+    }
+}
+
+impl Plan {
+    fn none() -> Self {
+        Self {
+            required: false,
+            types: TypeSet::default(),
+            checks: Checks::default(),
+            short_checks: Checks::default(),
+            short_bytes: usize::MAX,
+            column: None,
+        }
+    }
+
+    fn of(schema: &RowSchema, column: u32) -> Self {
+        let at = column as usize;
+        let types = schema.types(at);
+        let judged_here = !schema.residue().is_some_and(|residue| residue.whole);
+        let checks = schema.checks(at).map_or_else(Checks::default, |all| all.of_cells(types));
+        Self {
+            required: judged_here && schema.columns()[at].required,
+            types,
+            short_checks: checks.without_max_length(),
+            short_bytes: checks.max_length(),
+            checks,
+            column: Some(column),
+        }
+    }
+}
