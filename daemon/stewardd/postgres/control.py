@@ -24,9 +24,9 @@ log = logger("postgres")
 
 _POLL_S = 0.05
 _LAUNCH_WAIT_S = 5
-_LAUNCH_ATTEMPTS = (
-    4  # processes of a killed postmaster hold its shared memory until they notice: seconds at most
-)
+_LAUNCH_ATTEMPTS = 4
+# Processes of a killed postmaster hold its memory and its files until they notice: seconds at most.
+_DEAD_HOLD_ON = ("pre-existing shared memory block", "lock file")
 _SMART_TIMEOUT_S = 5
 _IMMEDIATE_TIMEOUT_S = 30
 _LOG_FILES_KEPT = 5
@@ -56,17 +56,11 @@ class ServerControl:
     def adopt(self) -> bool:
         """Takes over a postmaster that runs already. Returns whether there was one."""
         found = live_postmaster(self.cluster.data)
-        if (
-            found is not None and found.status == "stopping"
-        ):  # and maybe waiting for clients: see it through
-            self.stop()
+        if found is not None and found.status == "stopping":
+            self.stop()  # a stop that another began may wait for clients for ever: this one is seen through
             return False
-        if found is None:
-            return False
-        if (
-            found.socket_dir is None
-        ):  # caught in its first milliseconds; the file is about to say more
-            time.sleep(1)
+        if found is not None and found.socket_dir is None:
+            time.sleep(1)  # caught in its first milliseconds: the file is about to say more
             found = live_postmaster(self.cluster.data)
         if found is None or found.socket_dir is None:
             return False
@@ -90,8 +84,9 @@ class ServerControl:
             )
             if status == 0 or live_postmaster(self.cluster.data) is not None:
                 return
-            if attempt < _LAUNCH_ATTEMPTS:
-                time.sleep(attempt)
+            if not any(sign in self._log_tail() for sign in _DEAD_HOLD_ON):
+                break
+            time.sleep(attempt)
         raise ToolFailed(
             f"the embedded server does not start: {output.strip()[-300:]}; {self._log_tail()}"
         )

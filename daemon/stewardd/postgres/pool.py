@@ -17,10 +17,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from stewardd.errors import DatabaseBusy, DatabaseDown, DatabaseRefused
+from stewardd.errors import DatabaseBusy, DatabaseDown, DatabaseRefused, StewardError
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
@@ -196,8 +197,10 @@ class Pool:
             try:
                 await self._look()
             except (
-                Exception
-            ):  # the edge of a background loop: without it the pool would not come back
+                StewardError,
+                psycopg.Error,
+                OSError,
+            ):  # without a watcher the pool would not come back
                 log.exception("looking at the database failed", database=self.target.name)
 
     async def _look(self) -> None:
