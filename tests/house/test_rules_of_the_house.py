@@ -50,7 +50,7 @@ def test_except_exception_stands_at_the_edges_only():
         "clients/python/src/steward_client/command/ending.py",
         "daemon/stewardd/health/monitor.py",
         "daemon/stewardd/main.py",
-        "daemon/stewardd/repository/lease.py",  # the heartbeat's loop
+        "daemon/stewardd/repository/lease.py",  # the heart: a background loop
         "daemon/stewardd/rpc/interceptor.py",
     }
     wide = {
