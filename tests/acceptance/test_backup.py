@@ -193,7 +193,7 @@ def test_what_is_not_there_or_not_right_is_refused(client, call, reason):
 def _running(daemon):
     """The command lines of what works below this daemon's folder."""
     listed = subprocess.run(
-        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+        ["ps", "-wweo", "args"], capture_output=True, text=True, check=True
     ).stdout
     socket = str(daemon.data_dir)
     return "\n".join(line for line in listed.splitlines() if "pg_dump" in line and socket in line)

@@ -102,7 +102,7 @@ def test_no_cell_and_no_secret_stands_in_the_log(folder):
         said = refusal_of(daemon.address, upload(b"mark3,x\nmark1@example,y\n"))
         assert "mark1" not in said.message + said.hint
         list_of_processes = subprocess.run(
-            ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+            ["ps", "-wweo", "args"], capture_output=True, text=True, check=True
         )
         assert "hunter2" not in list_of_processes.stdout
         refusal_of(
