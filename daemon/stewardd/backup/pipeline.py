@@ -69,9 +69,8 @@ async def _converse(
 ) -> tuple[Began, Done]:
     if process.stdin is None or process.stdout is None:
         raise ValueError("a worker was started without its pipes")
-    with suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # it is dead already, and its exit says more
+    # A worker that can't be written to is dead already, and its exit says more.
+    with suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(encode_job(job))
         await process.stdin.drain()
     began: Began | None = None

@@ -29,7 +29,14 @@ from stewardd.backup.protocol import (
     failed,
 )
 from stewardd.backup.segments import PackedSegment, Segmenter
-from stewardd.errors import Cancelled, DatabaseDown, Exhausted, StewardError, StorageFull
+from stewardd.errors import (
+    Cancelled,
+    DatabaseDown,
+    DatabaseRefused,
+    Exhausted,
+    StewardError,
+    StorageFull,
+)
 from stewardd.postgres.probe import probe
 from stewardd.postgres.snapshot import Snapshot, export_snapshot
 from stewardd.postgres.target import DatabaseTarget
@@ -126,14 +133,22 @@ class Worker:
         try:
             await dump.wait()
         except StewardError as error:
-            try:
-                await probe(self._target, _PROBE_TIMEOUT_S)
-            except DatabaseDown as down:
-                raise DatabaseDown(
-                    f"database {self._job.database!r} went away during its dump: {dump.complaint}",
-                    metadata=down.metadata,
-                ) from error
-            raise
+            down = await self._down()
+            if down is None:
+                raise
+            raise DatabaseDown(
+                f"database {self._job.database!r} went away during its dump: {dump.complaint}",
+                metadata=down.metadata,
+            ) from error
+
+    async def _down(self) -> DatabaseDown | None:
+        try:
+            await probe(self._target, _PROBE_TIMEOUT_S)
+        except DatabaseDown as down:
+            return down
+        except DatabaseRefused:
+            pass
+        return None
 
     @asynccontextmanager
     async def _reporting(self, segmenter: Segmenter) -> AsyncIterator[None]:

@@ -26,7 +26,10 @@ async def connect(target: DatabaseTarget, application_name: str) -> Connection:
     """
     try:
         return await psycopg.AsyncConnection.connect(
-            target.conninfo, autocommit=True, application_name=application_name
+            target.conninfo,
+            autocommit=True,
+            application_name=application_name,
+            client_encoding="utf8",  # a database of encoding SQL_ASCII would give its text as bytes
         )
     except psycopg.Error as error:
         seen = await asyncio.to_thread(ping, target.conninfo)

@@ -154,13 +154,11 @@ class Pool:
     async def _explain_timeout(
         self, waited_s: float
     ) -> DatabaseDown | DatabaseRefused | DatabaseBusy:
-        if (
-            self._trouble is not None
-        ):  # a new one: an exception that is raised twice mixes its tracebacks
+        if self._trouble is not None:
+            # A new one: an exception that is raised twice mixes its tracebacks.
             return type(self._trouble)(self._trouble.message, metadata=self._trouble.metadata)
-        if (
-            self._lent < self.options.max_size
-        ):  # not all are lent, so that the database must be what is slow
+        if self._lent < self.options.max_size:
+            # Not all are lent, so that the database must be what is slow.
             try:
                 await probe(self.target, _PROBE_TIMEOUT_S)
             except (DatabaseDown, DatabaseRefused) as trouble:
@@ -196,11 +194,8 @@ class Pool:
             failures_seen = failures
             try:
                 await self._look()
-            except (
-                StewardError,
-                psycopg.Error,
-                OSError,
-            ):  # without a watcher the pool would not come back
+            except (StewardError, psycopg.Error, OSError):
+                # Without a watcher the pool would not come back.
                 log.exception("looking at the database failed", database=self.target.name)
 
     async def _look(self) -> None:

