@@ -1,7 +1,7 @@
 //! The cells of one record: unquoted where they stand, and copied only where a quote is doubled.
 
-use crate::frame::Record;
 use crate::tokenise::{Instructions, Tokeniser};
+use std::ops::Range;
 
 /// Room for the cells that had to be unescaped, kept from row to row.
 #[derive(Debug, Default)]
@@ -18,30 +18,27 @@ pub struct Window<'t> {
     pub base: usize,
 }
 
-/// Pushes the record's cells to `cells`.
-///
-/// `marks` are the frame's; `escapes` says whether any cell in it may hold a doubled quote.
+/// Pushes to `cells` those that the frame's `marks` part. `escapes` are the record's doubled quotes.
 #[inline]
 pub fn split<'t>(
     window: Window<'t>,
     marks: &[u32],
-    record: &Record,
-    escapes: bool,
+    mut escapes: &[u32],
+    record_start: u32,
     unescaped: &'t mut Unescaped,
     cells: &mut Vec<&'t str>,
 ) {
     unescaped.text.clear();
     unescaped.cells.clear();
     let Window { text, base } = window;
-    let first = record.first_mark as usize;
-    let mut start = record.start as usize - base;
-    for &mark in &marks[first..first + record.cells as usize] {
+    let mut start = record_start as usize - base;
+    for &mark in marks {
         let end = mark as usize - base;
         let mut cell = &text[start..end];
         if cell.as_bytes().first() == Some(&b'"') {
             cell = &cell[1..cell.len() - 1];
-            if escapes && memchr::memchr(b'"', cell.as_bytes()).is_some() {
-                unescape_into(cell, &mut unescaped.text);
+            if escapes.first().is_some_and(|&escape| escape < mark) {
+                escapes = unescape(window, start + 1..end - 1, escapes, &mut unescaped.text);
                 unescaped.cells.push((cells.len(), unescaped.text.len()));
             }
         }
@@ -55,14 +52,25 @@ pub fn split<'t>(
     }
 }
 
-/// Adds a quoted cell's content, each doubled quote as one.
-fn unescape_into(cell: &str, out: &mut String) {
-    let mut from = 0;
-    while let Some(at) = memchr::memchr(b'"', &cell.as_bytes()[from..]) {
-        out.push_str(&cell[from..=from + at]);
-        from += at + 2;
+/// Adds a quoted cell's content, each doubled quote as one; returns the escapes of later cells.
+fn unescape<'e>(
+    window: Window<'_>,
+    content: Range<usize>,
+    mut escapes: &'e [u32],
+    out: &mut String,
+) -> &'e [u32] {
+    let Window { text, base } = window;
+    let mut from = content.start;
+    while let Some((&escape, later)) = escapes.split_first() {
+        let escape = escape as usize - base;
+        if escape >= content.end {
+            break;
+        }
+        out.push_str(&text[from..escape]);
+        (from, escapes) = (escape + 1, later);
     }
-    out.push_str(&cell[from..]);
+    out.push_str(&text[from..content.end]);
+    escapes
 }
 
 /// Gives a vector of borrowed cells a new lifetime and no cells, and keeps its memory.
@@ -106,10 +114,9 @@ pub fn parse_line(line: &str, delimiter: u8) -> Option<Vec<String>> {
         return None;
     }
     tokeniser.marks.end_at(u32::try_from(line.len()).ok()?);
-    let record = Record::spanning(line.len(), tokeniser.marks.positions().len());
     let (mut unescaped, mut cells) = (Unescaped::default(), Vec::new());
-    let window = Window { text: line, base: 0 };
-    split(window, tokeniser.marks.positions(), &record, true, &mut unescaped, &mut cells);
+    let (window, marks) = (Window { text: line, base: 0 }, &tokeniser.marks);
+    split(window, marks.positions(), &marks.escapes, 0, &mut unescaped, &mut cells);
     Some(cells.into_iter().map(str::to_owned).collect())
 }
 

@@ -5,7 +5,7 @@
 
 use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
-use crate::output::records::{RecordWriter, Row};
+use crate::output::records::{Raw, RecordWriter, Row};
 use crate::schema::{BoundSchema, Violation};
 use crate::tally::{ROW_FIELD, Tally};
 use std::borrow::Cow;
@@ -104,18 +104,20 @@ impl Rows<'_> {
         let (rules, frame) = (self.rules, self.frame);
         let mut unescaped = std::mem::take(self.unescaped);
         let mut cells = cells::recycle(std::mem::take(&mut self.spare));
-        cells::split(window, frame.marks, record, frame.seen.escapes, &mut unescaped, &mut cells);
+        let (marks, escapes) = frame.marks_of(record);
+        cells::split(window, marks, escapes, record.start, &mut unescaped, &mut cells);
         if cells.len() == rules.columns {
             let sound = rules.schema.check_row(&cells, &mut self.violations);
             debug_assert_eq!(sound, self.violations.is_empty());
-            if frame.seen.nul || record.length > rules.max_field_bytes as u64 {
+            if frame.seen_nul || record.length > rules.max_field_bytes as u64 {
                 self.check_bounds(&cells);
             }
         } else {
             self.violations.push(ragged(cells.len(), rules));
             cells.truncate(rules.max_fields);
         }
-        self.settle(number, record, &cells);
+        let raw = &window.text[record.start as usize - window.base..record.end as usize - window.base];
+        self.settle(number, record, &cells, Raw::Text(raw));
         self.spare = cells::recycle(cells);
         *self.unescaped = unescaped;
     }
@@ -136,7 +138,7 @@ impl Rows<'_> {
             cells::guess(raw, self.rules.delimiter, self.rules.max_fields)
         };
         let cells: Vec<&str> = guessed.iter().map(String::as_str).collect();
-        self.settle(number, record, &cells);
+        self.settle(number, record, &cells, Raw::from(raw));
     }
 
     /// What no schema says but every text column must keep to.
@@ -147,7 +149,7 @@ impl Rows<'_> {
                 let field = Cow::Borrowed("");
                 self.violations.push(Violation { column: Some(column), field, keyword, message });
             };
-            if self.frame.seen.nul && memchr::memchr(0, cell.as_bytes()).is_some() {
+            if self.frame.seen_nul && memchr::memchr(0, cell.as_bytes()).is_some() {
                 push("nul", "holds a NUL character".into());
             }
             if cell.len() > limit {
@@ -158,7 +160,7 @@ impl Rows<'_> {
 
     /// Counts the row and, if it is not good, writes it out.
     #[inline]
-    fn settle(&mut self, number: u64, record: &Record, cells: &[&str]) {
+    fn settle(&mut self, number: u64, record: &Record, cells: &[&str], raw: Raw<'_>) {
         if record.recovered {
             self.outcome.tally.recovered_rows += 1;
             if self.violations.is_empty() && !self.rules.accept_recovered {
@@ -171,7 +173,7 @@ impl Rows<'_> {
             self.outcome.tally.valid_rows += 1;
             self.extend_valid_run(record);
         } else {
-            self.quarantine(number, record, cells);
+            self.quarantine(number, record, cells, raw);
         }
     }
 
@@ -192,7 +194,7 @@ impl Rows<'_> {
         self.valid_run = 0..0;
     }
 
-    fn quarantine(&mut self, number: u64, record: &Record, cells: &[&str]) {
+    fn quarantine(&mut self, number: u64, record: &Record, cells: &[&str], raw: Raw<'_>) {
         let Outcome { tally, records, errors, .. } = &mut *self.outcome;
         tally.quarantined_rows += 1;
         for violation in &self.violations {
@@ -202,7 +204,7 @@ impl Rows<'_> {
             number,
             line: record.line,
             offset: self.frame.offset + u64::from(record.start),
-            raw: &self.frame.text[record.start as usize..record.end as usize],
+            raw,
             length: record.length,
             cells,
             violations: &self.violations,

@@ -9,7 +9,7 @@
 //! chunk boundaries change nothing.
 
 use crate::options::KEPT_BYTES;
-use crate::tokenise::{Instructions, Seen, Tokeniser, narrow};
+use crate::tokenise::{Framed, Instructions, Marks, Tokeniser, narrow};
 use std::ops::Range;
 
 /// Bytes scanned before their records are handed on: the marks and the text stay in the L2 cache.
@@ -42,6 +42,9 @@ pub struct Record {
     /// The first of its separators in `Frame::marks`, and how many: one for each cell.
     pub first_mark: u32,
     pub cells: u32,
+    /// The first of its doubled quotes in `Frame::escapes`, and how many.
+    pub first_escape: u32,
+    pub escapes: u32,
     pub line: u64,
     /// Length without the line end. More than `end - start` where the line was over the bound.
     pub length: u64,
@@ -50,35 +53,33 @@ pub struct Record {
     pub recovered: bool,
 }
 
-impl Record {
-    /// A line on its own, of that many bytes and cells.
-    #[must_use]
-    pub fn spanning(size_bytes: usize, cells: usize) -> Self {
-        Self {
-            start: 0,
-            end: narrow(size_bytes),
-            next: narrow(size_bytes),
-            first_mark: 0,
-            cells: narrow(cells),
-            line: 1,
-            length: size_bytes as u64,
-            fault: None,
-            recovered: false,
-        }
-    }
-}
-
 /// Consecutive records of one piece of text.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     pub text: &'a [u8],
     pub marks: &'a [u32],
+    /// Positions of the second quote of each doubled one.
+    pub escapes: &'a [u32],
     pub records: &'a [Record],
-    pub seen: Seen,
+    /// Whether any of them may hold NUL.
+    pub seen_nul: bool,
     /// Where `text` begins in the input.
     pub offset: u64,
     /// The row number of the first record.
     pub first_row: u64,
+}
+
+impl Frame<'_> {
+    /// The separators of one of the records, and its doubled quotes.
+    #[inline]
+    #[must_use]
+    pub fn marks_of(&self, record: &Record) -> (&[u32], &[u32]) {
+        let (marks, escapes) = (record.first_mark as usize, record.first_escape as usize);
+        (
+            &self.marks[marks..marks + record.cells as usize],
+            &self.escapes[escapes..escapes + record.escapes as usize],
+        )
+    }
 }
 
 /// What takes the records.
@@ -112,13 +113,12 @@ pub struct Framer {
     bounds: Bounds,
     tokeniser: Tokeniser,
     records: Vec<Record>,
-    /// How many marks and ends the records took.
-    framed: (usize, usize),
+    framed: Framed,
     /// The open record's bytes from earlier chunks.
     held: Vec<u8>,
-    /// How much of the text has been scanned, and what earlier scans of the open record saw.
+    /// How much of the text has been scanned, and whether earlier scans of the open record saw NUL.
     scanned: usize,
-    seen_before: Seen,
+    seen_nul_before: bool,
     /// The rule that the open record breaks, while its first line is not complete.
     breach: Option<Breach>,
     long_line: Option<LongLine>,
@@ -138,10 +138,10 @@ impl Framer {
             bounds,
             tokeniser: Tokeniser::new(delimiter, Instructions::detect()),
             records: Vec::new(),
-            framed: (0, 0),
+            framed: Framed::default(),
             held: Vec::new(),
             scanned: 0,
-            seen_before: Seen::default(),
+            seen_nul_before: false,
             breach: None,
             long_line: None,
             offset,
@@ -242,38 +242,33 @@ impl Framer {
     /// Notes the complete records from `start` on, and where the open one begins. Stops at a record
     /// that breaks a bound.
     fn gather(&mut self, text: &[u8], mut start: usize, last: bool) -> usize {
-        let limit = self.breach.map_or(self.scanned, |(position, _)| position);
-        let mut open_end = limit;
-        let (mut first_mark, mut index) = (0, 0);
+        let mut open_end = self.breach.map_or(self.scanned, |(position, _)| position);
         loop {
-            let Some(&end_mark) = self.tokeniser.marks.ends.get(index) else {
-                if !self.ends_here(text, start, last) {
-                    break;
+            let Some(&end_mark) = self.tokeniser.marks.ends.get(self.framed.ends) else {
+                if self.ends_here(text, start, last) {
+                    continue;
                 }
-                continue;
+                break;
             };
-            let end_mark = end_mark as usize;
-            let end = self.tokeniser.marks.positions()[end_mark] as usize;
+            let end = self.tokeniser.marks.positions()[end_mark as usize] as usize;
             let Some(next) = after_line_end(text, end, last) else {
                 open_end = end;
                 break;
             };
             if end > start {
-                if let Some(breach) = self.bound_broken(text, start, end) {
+                if let Some(breach) = self.bound_broken(start, end) {
                     self.breach = Some(breach);
-                    self.framed = (first_mark, index);
                     return start;
                 }
-                self.note(text, start..end, next, first_mark..end_mark + 1);
+                self.note(start..end, next, end_mark as usize + 1);
             } else {
                 self.line += 1;
             }
             start = next;
-            first_mark = end_mark + 1;
-            index += 1;
+            self.framed.marks = end_mark as usize + 1;
+            self.framed.ends += 1;
         }
-        self.framed = (first_mark, index);
-        if let Some(breach) = self.bound_broken(text, start, open_end) {
+        if let Some(breach) = self.bound_broken(start, open_end) {
             self.breach = Some(breach);
         }
         start
@@ -293,39 +288,47 @@ impl Framer {
         true
     }
 
+    /// Notes the record `span`, which takes the marks up to `marks_end`.
     #[inline]
-    fn note(&mut self, text: &[u8], span: Range<usize>, next: usize, marks: Range<usize>) {
-        let inner_lines = if self.seen().quoted_lines {
-            line_ends(&text[span.clone()]).count() as u64
-        } else {
-            0
+    fn note(&mut self, span: Range<usize>, next: usize, marks_end: usize) {
+        let Framed { marks: first_mark, inner_lines, escapes: first_escape, .. } = self.framed;
+        let Marks { inner_lines: lines, escapes, .. } = &self.tokeniser.marks;
+        let within = |positions: &[u32]| {
+            positions.iter().take_while(|&&position| (position as usize) < span.end).count()
         };
+        let inner_lines = within(&lines[inner_lines..]);
+        let escapes = within(&escapes[first_escape..]);
         self.records.push(Record {
             start: narrow(span.start),
             end: narrow(span.end),
             next: narrow(next),
-            first_mark: narrow(marks.start),
-            cells: narrow(marks.len()),
+            first_mark: narrow(first_mark),
+            cells: narrow(marks_end - first_mark),
+            first_escape: narrow(first_escape),
+            escapes: narrow(escapes),
             line: self.line,
             length: span.len() as u64,
             fault: None,
             recovered: self.offset + (span.start as u64) < self.recover_until,
         });
-        self.line += 1 + inner_lines;
+        self.framed.inner_lines += inner_lines;
+        self.framed.escapes += escapes;
+        self.line += 1 + inner_lines as u64;
     }
 
-    /// The first bound that `text[start..end]` breaks, if that is before any fault already found.
+    /// The first bound that the record from `start` breaks before `end`.
     #[inline]
-    fn bound_broken(&self, text: &[u8], start: usize, end: usize) -> Option<Breach> {
+    fn bound_broken(&self, start: usize, end: usize) -> Option<Breach> {
         let Bounds { record_bytes, record_lines } = self.bounds;
         let too_long = end - start > record_bytes;
         let within = if too_long { start + record_bytes } else { end };
-        if self.seen().quoted_lines
-            && let Some(position) = line_ends(&text[start..within]).nth(record_lines - 1)
-        {
-            return Some((start + position, Fault::RecordLines));
+        let last_line = self.framed.inner_lines + record_lines - 1;
+        match self.tokeniser.marks.inner_lines.get(last_line) {
+            Some(&position) if (position as usize) < within => {
+                Some((position as usize, Fault::RecordLines))
+            }
+            _ => too_long.then_some((within, Fault::RecordBytes)),
         }
-        too_long.then_some((within, Fault::RecordBytes))
     }
 
     /// Cuts the open record back to its first line and says where the next line begins, or waits
@@ -354,6 +357,8 @@ impl Framer {
             next: narrow(next),
             first_mark: 0,
             cells: 0,
+            first_escape: 0,
+            escapes: 0,
             line: self.line,
             length: length as u64,
             fault: Some(fault),
@@ -394,6 +399,8 @@ impl Framer {
             next: narrow(line.head.len()),
             first_mark: 0,
             cells: 0,
+            first_escape: 0,
+            escapes: 0,
             line: self.line,
             length: line.length,
             fault: Some(line.fault),
@@ -404,8 +411,9 @@ impl Framer {
         sink.take(Frame {
             text: &line.head,
             marks: &[],
+            escapes: &[],
             records: &[record],
-            seen: Seen::default(),
+            seen_nul: false,
             offset: line.offset,
             first_row: self.row - 1,
         })?;
@@ -419,8 +427,9 @@ impl Framer {
         sink.take(Frame {
             text,
             marks: self.tokeniser.marks.positions(),
+            escapes: &self.tokeniser.marks.escapes,
             records: &self.records,
-            seen: self.seen(),
+            seen_nul: self.seen_nul_before | self.tokeniser.seen_nul,
             offset: self.offset,
             first_row: self.row,
         })?;
@@ -429,27 +438,20 @@ impl Framer {
         Ok(())
     }
 
-    #[inline]
-    fn seen(&self) -> Seen {
-        self.seen_before.or(self.tokeniser.seen)
-    }
-
-    /// Drops the marks of the records handed on. The open record began in this window if any ended in it.
+    /// Drops the marks of the records handed on. If any ended in this window the open one began in it.
     fn forget(&mut self) {
-        let (marks, ends) = self.framed;
-        self.seen_before = if marks > 0 { self.tokeniser.seen } else { self.seen() };
-        self.tokeniser.seen = Seen::default();
-        self.tokeniser.marks.forget(marks, ends);
-        self.framed = (0, 0);
+        let seen_nul = std::mem::take(&mut self.tokeniser.seen_nul);
+        self.seen_nul_before = seen_nul | (self.framed.ends == 0 && self.seen_nul_before);
+        self.tokeniser.marks.forget(std::mem::take(&mut self.framed));
     }
 
     /// Reads from `position` on as from the start of a record.
     fn restart(&mut self, position: usize) {
         self.tokeniser.reset();
         self.scanned = position;
-        self.seen_before = Seen::default();
+        self.seen_nul_before = false;
         self.breach = None;
-        self.framed = (0, 0);
+        self.framed = Framed::default();
     }
 
     /// Makes all positions count from `start`, where the open record begins.
@@ -471,12 +473,6 @@ fn after_line_end(text: &[u8], end: usize, last: bool) -> Option<usize> {
         Some([b'\r']) if !last => None,
         _ => Some((end + 1).min(text.len())),
     }
-}
-
-/// Where lines end in `text`: at CR, and at LF without a CR before it.
-pub(crate) fn line_ends(text: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr2_iter(b'\r', b'\n', text)
-        .filter(|&at| text[at] == b'\r' || at == 0 || text[at - 1] != b'\r')
 }
 
 #[cfg(test)]

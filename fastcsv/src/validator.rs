@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Files are read in blocks of this size; measured against mapping them, this won.
-const READ_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 256 << 10;
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 256 << 10;
 

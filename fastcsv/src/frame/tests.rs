@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen_ {
+struct Seen {
     row: u64,
     offset: u64,
     line: u64,
@@ -16,7 +16,7 @@ struct Seen_ {
 }
 
 #[derive(Default)]
-struct Collect(Vec<Seen_>);
+struct Collect(Vec<Seen>);
 
 impl Sink for Collect {
     type Error = ();
@@ -30,7 +30,7 @@ impl Sink for Collect {
                 start = end + 1;
             }
             let text = frame.text[record.start as usize..record.end as usize].to_vec();
-            self.0.push(Seen_ {
+            self.0.push(Seen {
                 row: frame.first_row + index as u64,
                 offset: frame.offset + u64::from(record.start),
                 line: record.line,
@@ -45,8 +45,15 @@ impl Sink for Collect {
     }
 }
 
+/// Where lines end in `text`: at CR, and at LF without a CR before it.
+fn line_ends(text: &[u8]) -> impl Iterator<Item = usize> {
+    (0..text.len()).filter(|&at| {
+        text[at] == b'\r' || text[at] == b'\n' && (at == 0 || text[at - 1] != b'\r')
+    })
+}
+
 /// The rule as the module's opening tells it.
-fn reference(text: &[u8], bounds: Bounds) -> Vec<Seen_> {
+fn reference(text: &[u8], bounds: Bounds) -> Vec<Seen> {
     let (mut found, mut start, mut line, mut recover_until) = (vec![], 0, 1, 0);
     while start < text.len() {
         let read = read_one(&text[start..], bounds);
@@ -55,7 +62,7 @@ fn reference(text: &[u8], bounds: Bounds) -> Vec<Seen_> {
                 let lines = line_ends(&text[start..start + length]).count() as u64 + 1;
                 let next = after_line_end(text, start + length, true).unwrap();
                 if length > 0 {
-                    found.push(Seen_ {
+                    found.push(Seen {
                         row: found.len() as u64 + 1,
                         offset: start as u64,
                         line,
@@ -72,7 +79,7 @@ fn reference(text: &[u8], bounds: Bounds) -> Vec<Seen_> {
                 let length = line_ends(&text[start..]).next().unwrap_or(text.len() - start);
                 let kept =
                     if length > bounds.record_bytes { length.min(KEPT_BYTES) } else { length };
-                found.push(Seen_ {
+                found.push(Seen {
                     row: found.len() as u64 + 1,
                     offset: start as u64,
                     line,
@@ -142,7 +149,7 @@ fn read_one(text: &[u8], bounds: Bounds) -> Result<(Vec<Vec<u8>>, usize), Breach
     Ok((cells, text.len()))
 }
 
-fn framed(text: &[u8], bounds: Bounds, cuts: &[usize]) -> Vec<Seen_> {
+fn framed(text: &[u8], bounds: Bounds, cuts: &[usize]) -> Vec<Seen> {
     let mut collect = Collect::default();
     let mut framer = Framer::new(b',', bounds, 0, 1);
     let mut from = 0;

@@ -28,12 +28,25 @@ pub struct Row<'a> {
     pub line: u64,
     pub offset: u64,
     /// The record's bytes without the line end, or the first of them.
-    pub raw: &'a [u8],
+    pub raw: Raw<'a>,
     /// All its bytes.
     pub length: u64,
     pub cells: &'a [&'a str],
     pub violations: &'a [Violation<'a>],
     pub recovered: bool,
+}
+
+/// A record's bytes, as text where they are.
+#[derive(Debug, Clone, Copy)]
+pub enum Raw<'a> {
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> From<&'a [u8]> for Raw<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or(Self::Bytes(bytes), Self::Text)
+    }
 }
 
 /// Writes the rows of one batch.
@@ -156,14 +169,19 @@ impl RecordWriter {
 /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
 /// of them are kept.
 fn push_raw(row: &Row<'_>, out: &mut Vec<u8>) {
-    if let Ok(text) = std::str::from_utf8(row.raw) {
-        out.extend_from_slice(b",\"rawRow\":");
-        push_string(out, text);
-    } else {
-        out.extend_from_slice(b",\"rawRowBase64\":");
-        push_base64(out, row.raw);
-    }
-    if row.length > row.raw.len() as u64 {
+    let kept = match row.raw {
+        Raw::Text(text) => {
+            out.extend_from_slice(b",\"rawRow\":");
+            push_string(out, text);
+            text.len()
+        }
+        Raw::Bytes(bytes) => {
+            out.extend_from_slice(b",\"rawRowBase64\":");
+            push_base64(out, bytes);
+            bytes.len()
+        }
+    };
+    if row.length > kept as u64 {
         out.extend_from_slice(b",\"rawRowBytes\":");
         push_number(out, row.length);
     }

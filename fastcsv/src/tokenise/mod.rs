@@ -16,14 +16,19 @@ use block::{Kernel, Masks, Scalar};
 /// Bytes that a kernel looks at in one step.
 const BLOCK: usize = 64;
 
-/// What was found since the last `reset` or `forget`: the separators outside quotes, in order.
+/// What was found since the last `reset` or `forget`, in order.
 #[derive(Debug, Default)]
 pub struct Marks {
-    /// Positions of delimiters and line ends. Only the first `len` count: the rest is room to write.
+    /// Positions of delimiters and line ends outside quotes. Only the first `len` count: the rest is
+    /// room to write.
     positions: Vec<u32>,
     len: usize,
     /// Which of the positions end a record, as indices into them. (CRLF ends at its CR.)
     pub ends: Vec<u32>,
+    /// Positions of line ends inside quotes.
+    pub inner_lines: Vec<u32>,
+    /// Positions of the second quote of each doubled one.
+    pub escapes: Vec<u32>,
 }
 
 impl Marks {
@@ -35,6 +40,8 @@ impl Marks {
     pub fn clear(&mut self) {
         self.len = 0;
         self.ends.clear();
+        self.inner_lines.clear();
+        self.escapes.clear();
     }
 
     /// Notes the end of input as the end of a record.
@@ -45,19 +52,22 @@ impl Marks {
         self.len += 1;
     }
 
-    /// Drops the separators of the records already framed, so that those of the open one stand first.
-    pub fn forget(&mut self, framed_marks: usize, framed_ends: usize) {
-        self.positions.copy_within(framed_marks..self.len, 0);
-        self.len -= framed_marks;
-        self.ends.drain(..framed_ends);
+    /// Drops what belongs to the records already framed, so that the marks of the open one stand first.
+    pub fn forget(&mut self, framed: Framed) {
+        self.positions.copy_within(framed.marks..self.len, 0);
+        self.len -= framed.marks;
+        self.ends.drain(..framed.ends);
         for end in &mut self.ends {
-            *end -= narrow(framed_marks);
+            *end -= narrow(framed.marks);
         }
+        self.inner_lines.drain(..framed.inner_lines);
+        self.escapes.drain(..framed.escapes);
     }
 
     /// Makes all positions count from `by` bytes further on.
     pub fn rebase(&mut self, by: u32) {
-        for position in &mut self.positions[..self.len] {
+        let positions = &mut self.positions[..self.len];
+        for position in positions.iter_mut().chain(&mut self.inner_lines).chain(&mut self.escapes) {
             *position -= by;
         }
     }
@@ -104,25 +114,13 @@ struct Carry {
 
 const FRESH: Carry = Carry { quoted: 0, separator: 1, closing: 0, cr: 0 };
 
-/// What the bytes looked at hold besides separators, so that the common case need not look again.
+/// How many marks of each kind complete records took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// Line ends inside quotes.
-    pub quoted_lines: bool,
-    /// Doubled quotes: some cell must be unescaped.
-    pub escapes: bool,
-    pub nul: bool,
-}
-
-impl Seen {
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            quoted_lines: self.quoted_lines | other.quoted_lines,
-            escapes: self.escapes | other.escapes,
-            nul: self.nul | other.nul,
-        }
-    }
+pub struct Framed {
+    pub marks: usize,
+    pub ends: usize,
+    pub inner_lines: usize,
+    pub escapes: usize,
 }
 
 /// A resumable scan over consecutive pieces of one text.
@@ -132,7 +130,8 @@ pub struct Tokeniser {
     kernel: Instructions,
     carry: Carry,
     pub marks: Marks,
-    pub seen: Seen,
+    /// Whether there was any NUL since this was last cleared.
+    pub seen_nul: bool,
 }
 
 /// Which instructions to use. Made only by `detect` and `scalar`: whoever holds one may use them.
@@ -166,14 +165,14 @@ impl Instructions {
 impl Tokeniser {
     #[must_use]
     pub fn new(delimiter: u8, kernel: Instructions) -> Self {
-        Self { delimiter, kernel, carry: FRESH, marks: Marks::default(), seen: Seen::default() }
+        Self { delimiter, kernel, carry: FRESH, marks: Marks::default(), seen_nul: false }
     }
 
     /// Begins anew, at the start of a record.
     pub fn reset(&mut self) {
         self.carry = FRESH;
         self.marks.clear();
-        self.seen = Seen::default();
+        self.seen_nul = false;
     }
 
     /// Whether the text so far ends inside quotes.
@@ -227,7 +226,7 @@ impl Tokeniser {
         let carry = self.carry;
         let line_end = masks.cr | (masks.lf & !(masks.cr << 1 | carry.cr));
         let separator = masks.delimiter | masks.lf | masks.cr | masks.quote;
-        self.seen.nul |= masks.nul & inside != 0;
+        self.seen_nul |= masks.nul & inside != 0;
         self.carry.cr = masks.cr >> last & 1;
         self.carry.separator = separator >> last & 1;
 
@@ -241,20 +240,17 @@ impl Tokeniser {
         let escape = opening & (closing << 1 | carry.closing);
         let stray = opening & !(separator << 1 | carry.separator);
         let trailed = (closing << 1 | carry.closing) & !separator & inside;
-        self.seen.escapes |= escape != 0;
-        self.seen.quoted_lines |= line_end & quoted != 0;
         self.carry.quoted = 0_u64.wrapping_sub(quoted >> 63);
         self.carry.closing = closing >> last & 1;
 
         let fault = stray | trailed;
-        if fault == 0 {
-            self.note(masks.delimiter & !quoted, line_end & !quoted, position);
-            return None;
-        }
-        let sound = (fault & fault.wrapping_neg()) - 1;
-        let sound = !quoted & sound;
-        self.note(masks.delimiter & sound, line_end & sound, position);
-        Some(fault.trailing_zeros())
+        // Below the first fault everything is as it should be.
+        let sound = (fault & fault.wrapping_neg()).wrapping_sub(1);
+        push_all(&mut self.marks.escapes, escape & sound, position);
+        push_all(&mut self.marks.inner_lines, line_end & quoted & sound, position);
+        let bare = !quoted & sound;
+        self.note(masks.delimiter & bare, line_end & bare, position);
+        (fault != 0).then(|| fault.trailing_zeros())
     }
 
     #[inline(always)]
@@ -270,6 +266,15 @@ impl Tokeniser {
             }
         }
         self.marks.push_bits(separators, position);
+    }
+}
+
+/// Adds the positions of bits of which there are few.
+#[inline(always)]
+fn push_all(positions: &mut Vec<u32>, mut bits: u64, base: u32) {
+    while bits != 0 {
+        positions.push(base + bits.trailing_zeros());
+        bits &= bits - 1;
     }
 }
 

@@ -41,7 +41,29 @@ fn reference(bytes: &[u8], delimiter: u8) -> (Vec<u32>, Vec<u32>, Option<u32>) {
     (marks, ends, None)
 }
 
-fn scanned(kernel: Instructions, pieces: &[&[u8]]) -> (Vec<u32>, Vec<u32>, Option<u32>, Seen) {
+/// Line ends inside quotes, and second quotes of doubled ones, of text without a fault.
+fn inside(bytes: &[u8]) -> [Vec<u32>; 2] {
+    let (mut lines, mut escapes, mut quoted) = (vec![], vec![], false);
+    for (index, &byte) in bytes.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| bytes[before]);
+        match byte {
+            b'"' => {
+                if !quoted && before == Some(b'"') {
+                    escapes.push(narrow(index));
+                }
+                quoted = !quoted;
+            }
+            b'\r' if quoted => lines.push(narrow(index)),
+            b'\n' if quoted && before != Some(b'\r') => lines.push(narrow(index)),
+            _ => {}
+        }
+    }
+    [lines, escapes]
+}
+
+type Scan = (Vec<u32>, Vec<u32>, Option<u32>, [Vec<u32>; 2], bool);
+
+fn scanned(kernel: Instructions, pieces: &[&[u8]]) -> Scan {
     let mut tokeniser = Tokeniser::new(b',', kernel);
     let (mut base, mut fault) = (0, None);
     for piece in pieces {
@@ -51,8 +73,8 @@ fn scanned(kernel: Instructions, pieces: &[&[u8]]) -> (Vec<u32>, Vec<u32>, Optio
         }
         base += narrow(piece.len());
     }
-    let Marks { positions, len, ends } = tokeniser.marks;
-    (positions[..len].to_vec(), ends, fault, tokeniser.seen)
+    let Marks { positions, len, ends, inner_lines, escapes } = tokeniser.marks;
+    (positions[..len].to_vec(), ends, fault, [inner_lines, escapes], tokeniser.seen_nul)
 }
 
 fn csv_like() -> impl Strategy<Value = Vec<u8>> {
@@ -89,6 +111,10 @@ proptest! {
             prop_assert_eq!(&found.0, &marks);
             prop_assert_eq!(&found.1, &ends);
             prop_assert_eq!(found.2, fault);
+            if fault.is_none() {
+                prop_assert_eq!(&found.3, &inside(&bytes));
+                prop_assert_eq!(found.4, bytes.contains(&0));
+            }
         }
         let (scalar, simd) = (Instructions::scalar(), Instructions::detect());
         prop_assert_eq!(scanned(scalar, &[&bytes]), scanned(simd, &[&bytes]));
@@ -100,9 +126,9 @@ proptest! {
         let (left, right) = bytes.split_at(cut);
         let kernel = Instructions::detect();
         let (whole, cut) = (scanned(kernel, &[&bytes]), scanned(kernel, &[left, right]));
-        prop_assert_eq!((&cut.0, &cut.1, cut.2), (&whole.0, &whole.1, whole.2));
-        // Past a fault the flags may say too much, never too little.
-        prop_assert!(whole.2.is_some() || cut.3 == whole.3);
+        prop_assert_eq!((&cut.0, &cut.1, cut.2, &cut.3), (&whole.0, &whole.1, whole.2, &whole.3));
+        // Past a fault the flag may say too much, never too little.
+        prop_assert!(whole.2.is_some() || cut.4 == whole.4);
     }
 }
 
@@ -110,7 +136,7 @@ proptest! {
 fn forgetting_keeps_the_marks_of_the_open_record() {
     let mut tokeniser = Tokeniser::new(b',', Instructions::detect());
     assert_eq!(tokeniser.scan(b"a,b\nc,d", 0), None);
-    tokeniser.marks.forget(2, 1);
+    tokeniser.marks.forget(Framed { marks: 2, ends: 1, ..Framed::default() });
     tokeniser.marks.rebase(4);
     assert_eq!(tokeniser.marks.positions(), &[1]);
     assert!(tokeniser.marks.ends.is_empty());
