@@ -37,6 +37,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Forgets everything, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.tally.clear();
+        self.clear_text();
+    }
+
+    pub fn clear_text(&mut self) {
+        self.records.clear();
+        self.errors.clear();
+        self.valid.clear();
+    }
+
     /// How much text there is to write.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
@@ -116,7 +128,8 @@ impl Rows<'_> {
             self.violations.push(ragged(cells.len(), rules));
             cells.truncate(rules.max_fields);
         }
-        let raw = &window.text[record.start as usize - window.base..record.end as usize - window.base];
+        let raw =
+            &window.text[record.start as usize - window.base..record.end as usize - window.base];
         self.settle(number, record, &cells, Raw::Text(raw));
         self.spare = cells::recycle(cells);
         *self.unescaped = unescaped;

@@ -12,6 +12,7 @@ pub mod header;
 pub mod input;
 pub mod options;
 pub mod output;
+pub mod parallel;
 pub mod rules;
 pub mod schema;
 pub mod tally;

@@ -12,7 +12,9 @@ use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
+use crate::parallel::Pool;
 use crate::schema::{RowSchema, SchemaLimits};
+use crate::tally::Tally;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 /// Files are read in blocks of this size; measured against mapping them, this won.
 const READ_BYTES: usize = 256 << 10;
 /// Text for a file is written once there is this much of it.
-const WRITE_BYTES: usize = 256 << 10;
+const WRITE_BYTES: usize = 64 << 10;
 
 /// What a batch is called in its records.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +70,15 @@ struct Text {
 struct Rows {
     header: Header,
     framer: Framer,
-    checker: Checker,
-    /// Text not written yet, and the counts of all rows so far.
-    outcome: Outcome,
+    judging: Judging,
+    /// The counts of all rows judged and written so far.
+    tally: Tally,
+}
+
+/// Where frames are judged: on the caller's thread, or on several.
+enum Judging {
+    Here { checker: Checker, outcome: Outcome },
+    Pool(Pool),
 }
 
 impl Validator {
@@ -118,7 +126,7 @@ impl Validator {
 
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let tally = self.text.rows.as_ref().map(|rows| &rows.outcome.tally);
+        let tally = self.text.rows.as_ref().map(|rows| &rows.tally);
         Progress {
             size_bytes: self.size_bytes,
             crc32c: self.crc32c,
@@ -194,7 +202,7 @@ impl Validator {
             return Err(InputError::Empty.into());
         };
         let header = &rows.header;
-        let tally = &rows.outcome.tally;
+        let tally = &rows.tally;
         let mut report = Report {
             batch: names.batch.clone(),
             source_file: names.source_file.clone(),
@@ -240,7 +248,7 @@ impl Text {
         }
         self.with_rows(|framer, sink| {
             framer.finish(sink)?;
-            sink.write()
+            sink.finish()
         })
     }
 
@@ -272,9 +280,14 @@ impl Text {
             record_lines: options.max_record_lines,
         };
         let framer = Framer::new(header.delimiter, bounds, record.end_offset, record.lines + 1);
-        let checker = Checker::new(Arc::new(rules));
+        let rules = Arc::new(rules);
+        let judging = if options.threads > 1 {
+            Judging::Pool(Pool::new(&rules, options.threads))
+        } else {
+            Judging::Here { checker: Checker::new(rules), outcome: Outcome::default() }
+        };
         self.folder.write(&[], &[], &record.bytes)?;
-        self.rows = Some(Rows { header, framer, checker, outcome: Outcome::default() });
+        self.rows = Some(Rows { header, framer, judging, tally: Tally::default() });
         Ok(())
     }
 
@@ -282,17 +295,17 @@ impl Text {
         &mut self,
         work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { rows: Some(Rows { framer, checker, outcome, .. }), folder, .. } = self else {
+        let Self { rows: Some(Rows { framer, judging, tally, .. }), folder, .. } = self else {
             return Ok(());
         };
-        work(framer, &mut Writing { checker, outcome, folder })
+        work(framer, &mut Writing { judging, tally, folder })
     }
 }
 
-/// Judges frames as they come, and writes what comes of them once it is worth a call.
+/// Judges frames as they come, and writes what comes of them.
 struct Writing<'a> {
-    checker: &'a mut Checker,
-    outcome: &'a mut Outcome,
+    judging: &'a mut Judging,
+    tally: &'a mut Tally,
     folder: &'a mut Folder,
 }
 
@@ -300,20 +313,37 @@ impl Sink for Writing<'_> {
     type Error = Error;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        self.checker.check(&frame, self.outcome);
-        if self.outcome.text_bytes() < WRITE_BYTES { Ok(()) } else { self.write() }
+        let Self { judging, tally, folder } = self;
+        match judging {
+            Judging::Here { checker, outcome } => {
+                checker.check(&frame, outcome);
+                tally.add(&outcome.tally);
+                outcome.tally.clear();
+                if outcome.text_bytes() < WRITE_BYTES {
+                    return Ok(());
+                }
+                folder.write(&outcome.records, &outcome.errors, &outcome.valid)?;
+                outcome.clear_text();
+            }
+            Judging::Pool(pool) => pool.take(&frame, |outcome| write(folder, tally, outcome))?,
+        }
+        Ok(())
     }
 }
 
 impl Writing<'_> {
-    fn write(&mut self) -> Result<(), Error> {
-        let Outcome { records, errors, valid, .. } = self.outcome;
-        self.folder.write(records, errors, valid)?;
-        records.clear();
-        errors.clear();
-        valid.clear();
-        Ok(())
+    fn finish(&mut self) -> Result<(), Error> {
+        let Self { judging, tally, folder } = self;
+        match judging {
+            Judging::Here { outcome, .. } => write(folder, tally, outcome),
+            Judging::Pool(pool) => pool.finish(|outcome| write(folder, tally, outcome)),
+        }
     }
+}
+
+fn write(folder: &mut Folder, tally: &mut Tally, outcome: &Outcome) -> Result<(), Error> {
+    tally.add(&outcome.tally);
+    Ok(folder.write(&outcome.records, &outcome.errors, &outcome.valid)?)
 }
 
 fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {

@@ -47,9 +47,8 @@ impl Sink for Collect {
 
 /// Where lines end in `text`: at CR, and at LF without a CR before it.
 fn line_ends(text: &[u8]) -> impl Iterator<Item = usize> {
-    (0..text.len()).filter(|&at| {
-        text[at] == b'\r' || text[at] == b'\n' && (at == 0 || text[at - 1] != b'\r')
-    })
+    (0..text.len())
+        .filter(|&at| text[at] == b'\r' || text[at] == b'\n' && (at == 0 || text[at - 1] != b'\r'))
 }
 
 /// The rule as the module's opening tells it.
