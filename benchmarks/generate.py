@@ -69,13 +69,15 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def moment(rng: random.Random) -> datetime:
+    """Return a time in 2025."""
     start = datetime(2025, 1, 1, tzinfo=UTC)
     return start + timedelta(seconds=rng.randrange(300 * 86_400))
 
 
 def valid_row(rng: random.Random, number: int) -> Row:
+    """Return a row that breaks no rule."""
     begun = moment(rng)
-    text = " ".join(rng.choices(SENTENCES, k=rng.randint(0, 3)))
+    text = " ".join(rng.choices(SENTENCES, k=rng.randint(0, 5)))
     if rng.random() < 0.01:
         text = text.replace(". ", ".\n")
     metadata = {"device": rng.choice(("phone", "laptop")), "attempt": rng.randint(1, 3)}
@@ -125,6 +127,7 @@ def generated(folder: Path, rows: int, invalid: float, seed: int = 1) -> Path:
 
 
 def main() -> None:
+    """Write one file and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--invalid", type=float, default=0.02, help="share of invalid rows")

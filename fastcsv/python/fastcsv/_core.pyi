@@ -118,7 +118,7 @@ class Options:
         max_header_bytes: int = 65536,
         max_json_depth: int = 128,
         max_errors_per_record: int = 100,
-        max_decompressed_bytes: int = 17179869184,
+        max_decompressed_bytes: int = ...,
     ) -> Options: ...
     @property
     def delimiter(self) -> str | None:
