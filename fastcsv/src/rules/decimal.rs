@@ -76,6 +76,16 @@ impl<'a> Decimal<'a> {
         self.text
     }
 
+    /// Whether the text has neither a fraction nor an exponent.
+    #[must_use]
+    #[inline]
+    pub fn is_digits_alone(&self) -> bool {
+        match self.small {
+            Some(small) => small.scale == 0,
+            None => !self.text.contains(['.', 'e', 'E']),
+        }
+    }
+
     /// The order of the two values. `-0` equals `0`, `1.0` equals `1`.
     #[must_use]
     #[inline]

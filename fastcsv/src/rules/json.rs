@@ -3,7 +3,8 @@
 //! Checked where it stands, nothing is built. Refused beyond the grammar: `\u0000` and lone surrogates
 //! (no PostgreSQL text can hold them) and nesting past a bound. The open brackets are one bit each in
 //! a `u128`, which is what bounds the depth at 128 and needs no stack. Strings are looked through eight
-//! bytes at a time: most keys end within the first eight, so that their length costs no misprediction.
+//! bytes at a time, which takes a note of 250 characters from 160 to 55 ns; short keys and values neither
+//! gain nor lose by it (75 ns for an object of 80 bytes and eleven strings, some 3 ns a token).
 
 /// The deepest nesting that the check can follow.
 pub const DEPTH_MAX: u32 = 128;

@@ -41,6 +41,8 @@ pub enum Check {
     /// The text is JSON, nested at most so deep.
     Json(u32),
     AnyOf(Box<[Checks]>),
+    /// `anyOf` where every alternative is one format of ours: no less true, and a level less to follow.
+    AnyFormat(Box<[&'static Format]>),
     /// The schema `false`.
     Never,
 }
@@ -145,6 +147,7 @@ impl Check {
             Self::AnyOf(members) => members
                 .iter()
                 .any(|member| member.rules.iter().all(|rule| rule.check.takes_text_deep(text))),
+            Self::AnyFormat(formats) => formats.iter().any(|format| (format.check)(text)),
             Self::Pattern(pattern) => pattern.is_match(text),
             Self::Type(types) => types.has(TypeSet::STRING),
             Self::Bound(..) | Self::MultipleOf(_) => true,

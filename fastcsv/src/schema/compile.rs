@@ -11,8 +11,8 @@ use super::limits::SchemaLimits;
 use super::literal::Literals;
 use super::reading::types_named;
 use super::{message, pattern};
-use crate::rules;
 use crate::rules::decimal::{Decimal, Divisor, Limit};
+use crate::rules::{self, Format};
 
 /// Keywords that assert nothing. Unknown `x-…` keywords assert nothing either.
 const ANNOTATIONS: [&str; 11] = [
@@ -207,8 +207,17 @@ impl Compiler<'_> {
             }
         }
         let message = message::of_alternatives(&compiled);
-        self.add("anyOf", Check::AnyOf(compiled.into()), message);
+        let formats: Option<Box<[_]>> = compiled.iter().map(only_format).collect();
+        self.add("anyOf", formats.map_or(Check::AnyOf(compiled.into()), Check::AnyFormat), message);
         Ok(true)
+    }
+}
+
+/// The format that is all that a schema asks.
+fn only_format(checks: &Checks) -> Option<&'static Format> {
+    match &*checks.rules {
+        [Rule { check: Check::Format(format), .. }] => Some(format),
+        _ => None,
     }
 }
 
