@@ -441,7 +441,7 @@ impl Framer {
     /// Drops the marks of the records handed on. If any ended in this window the open one began in it.
     fn forget(&mut self) {
         let seen_nul = std::mem::take(&mut self.tokeniser.seen_nul);
-        self.seen_nul_before = seen_nul | (self.framed.ends == 0 && self.seen_nul_before);
+        self.seen_nul_before = seen_nul || (self.framed.ends == 0 && self.seen_nul_before);
         self.tokeniser.marks.forget(std::mem::take(&mut self.framed));
     }
 

@@ -64,8 +64,8 @@ fn plain_bytes(word: u64) -> usize {
     // Exact for the lowest byte that is zero, which is all that counts.
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    let quote = zero_in(word ^ ONES * u64::from(b'"'));
-    let backslash = zero_in(word ^ ONES * u64::from(b'\\'));
+    let quote = zero_in(word ^ (ONES * u64::from(b'"')));
+    let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
     (control | quote | backslash).trailing_zeros() as usize / 8
 }
 
