@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ def test_the_file_stays_while_any_server_process_works_in_the_folder(tmp_path):
     program.symlink_to("/bin/sleep")
     orphan = subprocess.Popen([str(program), "60"], cwd=tmp_path)
     try:
+        while (
+            Path(f"/proc/{orphan.pid}/comm").read_text() != "postgres\n"
+        ):  # its name comes a moment after its start
+            time.sleep(0.01)
         write(tmp_path, os.getpid())
         assert not remove_if_stale(tmp_path)
         write(tmp_path, orphan.pid)
