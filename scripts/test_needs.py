@@ -1,7 +1,7 @@
 """Installs what tests need beyond Python, Rust and make, where it can, and names what it could not.
 
-Nothing is asked of the machine that a test does not use today: PostgreSQL comes with a Python package, so there is no
-Debian package to install as yet. What is missing is said before the tests run, not found in a skip afterwards.
+PostgreSQL and the S3 server come with Python packages, the Azure emulator with npm into a folder of the project's own.
+What is missing is said before the tests run, not found in a skip afterwards.
 """
 
 from __future__ import annotations
