@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
-use super::pattern;
+use super::{pattern, reference};
 use crate::rules::decimal::{Decimal, Divisor};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -57,6 +57,7 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
         check_patterns(schema, pointer, limits)?;
         check_divisor(schema, pointer)
     })?;
+    reference::check(&document)?;
     Ok(document)
 }
 
@@ -128,40 +129,45 @@ fn check_patterns(
 }
 
 /// Visits every subschema that is an object, the document first, with its JSON pointer.
-pub(super) fn walk(
-    document: &Value,
-    visit: &mut impl FnMut(&Map<String, Value>, &str) -> Result<(), SchemaError>,
+pub(super) fn walk<'d>(
+    document: &'d Value,
+    visit: &mut impl FnMut(&'d Map<String, Value>, &str) -> Result<(), SchemaError>,
 ) -> Result<(), SchemaError> {
     walk_below(document, &mut String::new(), visit)
 }
 
-fn walk_below(
-    schema: &Value,
+fn walk_below<'d>(
+    schema: &'d Value,
     pointer: &mut String,
-    visit: &mut impl FnMut(&Map<String, Value>, &str) -> Result<(), SchemaError>,
+    visit: &mut impl FnMut(&'d Map<String, Value>, &str) -> Result<(), SchemaError>,
 ) -> Result<(), SchemaError> {
     let Value::Object(keywords) = schema else {
         return Ok(());
     };
     visit(keywords, pointer)?;
     for (keyword, value) in keywords {
-        let keyword = keyword.as_str();
-        below(pointer, keyword, |pointer| match value {
-            Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
-                items.iter().enumerate().try_for_each(|(index, item)| {
-                    below(pointer, &index.to_string(), |at| walk_below(item, at, visit))
-                })
-            }
-            Value::Object(table) if HOLDS_TABLE.contains(&keyword) => {
-                table.iter().try_for_each(|(name, item)| {
-                    below(pointer, name, |at| walk_below(item, at, visit))
-                })
-            }
-            _ if HOLDS_SCHEMA.contains(&keyword) => walk_below(value, pointer, visit),
-            _ => Ok(()),
-        })?;
+        for (suffix, child) in schemas_in(keyword, value) {
+            let length = pointer.len();
+            let _ = write!(pointer, "/{}{suffix}", escaped(keyword));
+            walk_below(child, pointer, visit)?;
+            pointer.truncate(length);
+        }
     }
     Ok(())
+}
+
+/// The schemas that a keyword's value holds, each with what it adds to the keyword's pointer.
+pub(super) fn schemas_in<'d>(keyword: &str, value: &'d Value) -> Vec<(String, &'d Value)> {
+    match value {
+        Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
+            items.iter().enumerate().map(|(index, item)| (format!("/{index}"), item)).collect()
+        }
+        Value::Object(table) if HOLDS_TABLE.contains(&keyword) => {
+            table.iter().map(|(name, item)| (format!("/{}", escaped(name)), item)).collect()
+        }
+        _ if HOLDS_SCHEMA.contains(&keyword) => vec![(String::new(), value)],
+        _ => Vec::new(),
+    }
 }
 
 /// Runs `body` with one more reference token on the pointer (RFC 6901).

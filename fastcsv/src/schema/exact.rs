@@ -31,19 +31,29 @@ pub struct Row<'a> {
     pub cells: &'a [&'a str],
 }
 
+/// Tells the identity of a text from that of a value which lies at the same address.
+const TEXT: u32 = 1;
+
 /// A value that is being validated.
 #[derive(Clone, Copy, Debug)]
 pub enum ExactNode<'a> {
     Row(&'a Row<'a>),
-    Scalar(Scalar<'a>),
+    /// With the address of its text, by which the crate tells that a reference leads in a circle.
+    Scalar(Scalar<'a>, usize),
     Value(&'a Value),
 }
 
 impl<'a> ExactNode<'a> {
+    /// What a text is read as. Texts that are alive together lie in different places, but for empty
+    /// ones, of which there is at most one: an empty name, while names are judged.
+    fn of_text(scalar: Scalar<'a>, text: &str) -> Self {
+        Self::Scalar(scalar, text.as_ptr().addr())
+    }
+
     /// The value as a scalar, unless it is a list or an object.
     pub fn scalar(&self) -> Option<Scalar<'a>> {
         match *self {
-            Self::Scalar(scalar) => Some(scalar),
+            Self::Scalar(scalar, _) => Some(scalar),
             Self::Value(Value::String(text)) => Some(Scalar::Text(text)),
             Self::Value(Value::Number(number)) => {
                 Decimal::parse(number.as_str()).map(Scalar::Number)
@@ -58,7 +68,7 @@ impl<'a> ExactNode<'a> {
 impl<'a> Row<'a> {
     fn cell(&self, place: usize) -> Option<ExactNode<'a>> {
         let cell = *self.cells.get(place)?;
-        (!cell.is_empty()).then(|| ExactNode::Scalar(self.types[place].read(cell)))
+        (!cell.is_empty()).then(|| ExactNode::of_text(self.types[place].read(cell), cell))
     }
 
     fn members(&self) -> impl Iterator<Item = (&'a str, ExactNode<'a>)> {
@@ -78,7 +88,7 @@ impl Json for Exact {
     }
 
     fn with_string_node<T>((): &mut (), string: &str, f: impl FnOnce(ExactNode<'_>) -> T) -> T {
-        f(ExactNode::Scalar(Scalar::Text(string)))
+        f(ExactNode::of_text(Scalar::Text(string), string))
     }
 }
 
@@ -145,7 +155,7 @@ impl<'a> Node<'a, Exact> for ExactNode<'a> {
     fn to_value(&self) -> Cow<'a, Value> {
         match *self {
             Self::Value(value) => Cow::Borrowed(value),
-            Self::Scalar(scalar) => Cow::Owned(scalar_value(&scalar)),
+            Self::Scalar(scalar, _) => Cow::Owned(scalar_value(&scalar)),
             Self::Row(row) => {
                 let owned = |node: ExactNode<'a>| node.to_value().into_owned();
                 let members = row.members().map(|(name, node)| (name.to_owned(), owned(node)));
@@ -154,12 +164,12 @@ impl<'a> Node<'a, Exact> for ExactNode<'a> {
         }
     }
 
-    /// Scalars have none: they hold nothing that a reference could lead back to.
+    /// A node without one would follow a circle of references until the stack ends.
     fn identity(&self) -> Option<NodeIdentity> {
         match *self {
             Self::Row(row) => Some(NodeIdentity::new(ptr::from_ref(row).addr())),
             Self::Value(value) => Some(NodeIdentity::new(ptr::from_ref(value).addr())),
-            Self::Scalar(_) => None,
+            Self::Scalar(_, address) => Some(NodeIdentity::tagged(address, TEXT)),
         }
     }
 }

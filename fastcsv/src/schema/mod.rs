@@ -20,6 +20,7 @@ mod literal;
 mod message;
 mod pattern;
 mod reading;
+mod reference;
 mod residue;
 mod row;
 mod scalar;

@@ -1,8 +1,9 @@
 //! What a column's cells are read as: the types that its schema names, itself or through what it is
 //! made of. One answer for the compiled checks and for the general validator.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::reference;
 use super::scalar::TypeSet;
 
 /// The types that the value of `type` names.
@@ -37,22 +38,13 @@ fn collect_types<'d>(
             types = types.with(collect_types(member, document, followed));
         }
     }
-    if let Some((target, referred)) = referred(keywords, document)
+    if let Some((target, referred)) = reference::target(keywords, document)
         && !followed.contains(&target)
     {
         followed.push(target);
         types = types.with(collect_types(referred, document, followed));
     }
     types
-}
-
-/// The schema that a `$ref` by JSON pointer leads to, and the reference.
-fn referred<'d>(
-    keywords: &'d Map<String, Value>,
-    document: &'d Value,
-) -> Option<(&'d str, &'d Value)> {
-    let target = keywords.get("$ref")?.as_str()?;
-    Some((target, document.pointer(target.strip_prefix('#')?)?))
 }
 
 #[cfg(test)]

@@ -104,6 +104,7 @@ impl Residue {
         let first = out.len();
         for error in self.validator.iter_errors(node) {
             push(&error, row, out);
+            drop_repeated(out, first);
         }
         silence_behind_types(out, first);
         false
@@ -212,6 +213,14 @@ fn types_failed(kind: &TypeKind) -> TypeSet {
         TypeKind::Multiple(many) => {
             many.iter().fold(TypeSet::default(), |types, one| types.with(named(&one)))
         }
+    }
+}
+
+/// Drops the last violation where it has been said before: two references may lead to the same fault.
+fn drop_repeated(out: &mut Vec<Violation<'_>>, first: usize) {
+    let repeated = out[first..].split_last().is_some_and(|(last, before)| before.contains(last));
+    if repeated {
+        out.pop();
     }
 }
 

@@ -207,6 +207,17 @@ fn references_lead_about_inside_the_document() {
 }
 
 #[test]
+fn a_circle_that_no_pointer_shows_ends_all_the_same() {
+    let schema = json!({
+        "$defs": {"x": {"$anchor": "x", "allOf": [{"$ref": "#x"}, {"minLength": 2}]}},
+        "properties": {"a": {"$ref": "#x"}},
+        "propertyNames": {"$ref": "#x", "maxLength": 2},
+    });
+    assert_eq!(verdict(&schema, &["aa"], &["ab"]), []);
+    assert_eq!(verdict(&schema, &["aa", "a"], &["", "a"]).len(), 2);
+}
+
+#[test]
 fn references_out_of_the_document_are_refused_and_never_fetched() {
     for target in
         ["https://example.org/schema.json", "file:///etc/passwd", "other.json", "#/$defs/x"]
