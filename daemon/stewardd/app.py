@@ -44,6 +44,7 @@ from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
 from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import Bounds
+from stewardd.validation.source import Roots
 
 log = logger("app")
 
@@ -126,12 +127,19 @@ class App:
 
     async def _repository(self, running: AsyncExitStack) -> tuple[WriterLease, Store]:
         settings = self._settings.repository
-        store = open_store(self._settings.repository_url)
+        store = self._open_store(self._settings.repository_url)
         lease = await WriterLease.acquire(
             store, self._settings.data_dir, ttl_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
         )
         running.push_async_callback(lease.close)
         return lease, store
+
+    def _open_store(self, url: str) -> Store:
+        return open_store(url, self._store_options())
+
+    def _store_options(self) -> dict[str, str]:
+        options = self._settings.repository.options
+        return {name: value.get_secret_value() for name, value in options.items()}
 
     async def _targets(self, running: AsyncExitStack) -> dict[str, DatabaseTarget]:
         """The configured databases, or the embedded one, started."""
@@ -170,6 +178,7 @@ class App:
         settings = self._settings
         return BackupOptions(
             store_url=settings.repository_url,
+            store_options=self._store_options(),
             tools_dir=settings.postgres.tools_dir,
             segment_bytes=settings.backup.segment_bytes,
             compression_level=settings.backup.compression_level,
@@ -202,7 +211,7 @@ class App:
                 max_record_lines=settings.max_record_lines,
                 max_fields=settings.max_fields,
             ),
-            uri_roots=settings.uri_roots,
+            roots=Roots.of(settings.uri_roots, self._open_store),
             admission=Admission(self._settings.server.max_concurrent_batches),
         )
 

@@ -89,6 +89,12 @@ class Repository(Section):
             description="a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"
         ),
     ] = ""
+    options: Annotated[
+        dict[str, Secret],
+        Field(
+            description="for the client of a bucket: region, endpoint, …; credentials come as it finds them"
+        ),
+    ] = {}
     lease_s: Annotated[
         Seconds,
         Field(description="a daemon that did not renew its lease for so long is given up for dead"),
@@ -166,8 +172,11 @@ class Validation(Section):
         ),
     ] = ()
     uri_roots: Annotated[
-        tuple[Path, ...],
-        Field(description="folders below which ValidateBatch may read a uri; none: no uri is read"),
+        tuple[str, ...],
+        Field(
+            description="folders, or s3://… az://… gs://… prefixes, below which ValidateBatch may read a uri; "
+            "none: no uri is read"
+        ),
     ] = ()
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
     max_decompressed_bytes: Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from pathlib import Path
 import uvloop
 
 from stewardd import __version__, config, telemetry
-from stewardd.app import App
 from stewardd.errors import StewardError
 from stewardd.memory import tune_allocator
 
@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: config.Settings) -> None:
+    # Before grpc is loaded: it would say on stderr, at each child process, that it does nothing about it.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+    from stewardd.app import App
+
     app = App(settings)
     stop, hurry = asyncio.Event(), asyncio.Event()
 

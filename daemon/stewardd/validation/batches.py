@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -31,7 +30,7 @@ from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.validation.catalog import KIND, BatchCatalog
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
-from stewardd.validation.uri import open_uri
+from stewardd.validation.source import Roots
 from stewardd.validation.work import NewBatch, Origin, Replay, Work
 
 METHOD = "ValidateBatch"
@@ -92,7 +91,7 @@ class Batches:
     scratch: Path
     executor: Executor
     bounds: Bounds
-    uri_roots: Sequence[Path]
+    roots: Roots
     admission: Admission
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -123,8 +122,8 @@ class Batches:
             work = NewBatch(self, batch_id, request.origin(), claim)
             undo.push_async_callback(work.give_up_claim)
             if request.uri is not None:
-                work.file = open_uri(request.uri, self.uri_roots)
-                undo.callback(os.close, work.file)
+                work.source = await self.roots.open(request.uri, self.executor)
+                undo.push_async_callback(work.source.close)
             work.draft = Draft(self.scratch / batch_id, self.executor, self.bounds)
             undo.push_async_callback(work.draft.discard)
             await work.draft.open(

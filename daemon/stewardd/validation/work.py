@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -14,7 +13,7 @@ from typing import Protocol
 import google_crc32c
 
 import fastcsv
-from stewardd.errors import InputRefused, RequestIdReused, StewardError, UploadIncomplete
+from stewardd.errors import RequestIdReused, StewardError, UploadIncomplete
 from stewardd.repository.claims import Claim
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
@@ -24,10 +23,9 @@ from stewardd.telemetry import logger
 from stewardd.validation.catalog import KIND
 from stewardd.validation.draft import Draft
 from stewardd.validation.manifest import BatchFile, BatchManifest
+from stewardd.validation.source import Source
 
 log = logger("validation")
-
-READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +94,11 @@ class Publisher(Protocol):
 
 
 class NewBatch:
-    """The engine on a new batch. `draft`, `undo` and, for a uri, `file` are set before it is handed out."""
+    """The engine on a new batch. `draft`, `undo` and, for a uri, `source` are set before it is handed out."""
 
     draft: Draft
     undo: AsyncExitStack
-    file: int | None = None
+    source: Source | None = None
 
     def __init__(
         self, publisher: Publisher, batch_id: str, origin: Origin, claim: Claim | None
@@ -139,17 +137,11 @@ class NewBatch:
 
     async def read_uri(self) -> AsyncIterator[None]:
         """See Work.read_uri."""
-        if self.file is None:
+        if self.source is None:
             return
-        before = os.fstat(self.file)
-        while data := await self.draft.on_thread(os.read, self.file, READ_BYTES):
+        async for data in self.source.chunks():
             await self.draft.feed(data)
             yield
-        after = os.fstat(self.file)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise InputRefused(
-                "the file was changed while it was read", hint="name a file that nobody writes to"
-            )
 
     async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
         """See Work.commit."""

@@ -54,7 +54,7 @@ class ValidateBatchRequest(google.protobuf.message.Message):
         source_file: builtins.str
         """The name of the file, as people know it; kept with every quarantined row. At most 1024 characters."""
         uri: builtins.str
-        """The daemon reads them: a `file:///…` URI below one of its configured roots."""
+        """The daemon reads them: a `file:///…`, `s3://…`, `az://…` or `gs://…` URI below one of its configured roots."""
         @property
         def options(self) -> Global___ValidateOptions:
             """How the file is read and judged."""

@@ -1,0 +1,118 @@
+"""Files that the daemon reads itself: below a root in a folder, or below a root in a bucket.
+
+A root is what the configuration allows, and nothing else can be named. A file that changes while it is read is
+refused: half of the old and half of the new is no file that anybody meant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from stewardd.errors import InputRefused, ObjectNotFound, UriRefused
+from stewardd.repository.store import Store
+from stewardd.validation.uri import FIELD, open_uri
+
+READ_BYTES = 1024 * 1024
+
+
+class Source(Protocol):
+    """A file being read. `close` it in any case."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Gives the file's bytes, once. Raises InputRefused where it changed meanwhile."""
+
+    async def close(self) -> None:
+        """Lets go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """What may be read: folders, and stores by their URL without a closing slash."""
+
+    folders: Sequence[Path] = ()
+    stores: Mapping[str, Store] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, roots: Sequence[str], open_store: Callable[[str], Store]) -> Roots:
+        """Sorts configured roots into folders and stores, and opens these."""
+        remote = [root.rstrip("/") for root in roots if _is_remote(root)]
+        local = [Path(root.removeprefix("file://")) for root in roots if not _is_remote(root)]
+        return cls(local, {url: open_store(url) for url in remote})
+
+    async def open(self, uri: str, executor: Executor) -> Source:
+        """Opens the file that a URI names. Raises UriRefused."""
+        for root, store in self.stores.items():
+            if uri.startswith(root + "/"):
+                return await ObjectSource.open(store, uri.removeprefix(root + "/"))
+        opening = asyncio.get_running_loop().run_in_executor(executor, open_uri, uri, self.folders)
+        return FileSource(await opening, executor)
+
+
+class FileSource:
+    """A regular file, by its descriptor."""
+
+    def __init__(self, descriptor: int, executor: Executor) -> None:
+        self._descriptor = descriptor
+        self._executor = executor
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See Source.chunks."""
+        loop = asyncio.get_running_loop()
+        before = os.fstat(self._descriptor)
+        while data := await loop.run_in_executor(
+            self._executor, os.read, self._descriptor, READ_BYTES
+        ):
+            yield data
+        after = os.fstat(self._descriptor)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise _changed()
+
+    async def close(self) -> None:
+        """See Source.close."""
+        os.close(self._descriptor)
+
+
+class ObjectSource:
+    """An object of a bucket."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+
+    @classmethod
+    async def open(cls, store: Store, key: str) -> ObjectSource:
+        """Looks whether the object is there. Raises UriRefused."""
+        try:
+            await store.head(key)
+        except ValueError:
+            raise UriRefused("the uri's path is not plain", field=FIELD) from None
+        except ObjectNotFound:
+            raise UriRefused("the uri's object is not there", field=FIELD) from None
+        return cls(store, key)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See Source.chunks."""
+        before = await self._store.head(self._key)
+        async for data in self._store.read(self._key, chunk_bytes=READ_BYTES):
+            yield data
+        if await self._store.head(self._key) != before:
+            raise _changed()
+
+    async def close(self) -> None:
+        """See Source.close."""
+
+
+def _is_remote(root: str) -> bool:
+    return "://" in root and not root.startswith("file://")
+
+
+def _changed() -> InputRefused:
+    return InputRefused(
+        "the file was changed while it was read", hint="name a file that nobody writes to"
+    )

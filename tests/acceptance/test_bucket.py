@@ -1,0 +1,90 @@
+"""A daemon whose repository is a bucket, and that reads files from another one."""
+
+import importlib.util
+import sys
+import urllib.request
+
+import pytest
+from steward.v1 import backup_pb2 as b
+
+from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
+from tests.acceptance.test_backup import Client, unpacked
+from tests.contract.conftest import serving
+from tests.support.calls import Request, batches, channel, download, opening, upload, validate
+from tests.support.daemon import Daemon
+
+BODY = LANGUAGE + rows(500, bad_every=10)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    if importlib.util.find_spec("moto") is None:
+        pytest.skip("moto[server] is not installed")
+    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
+    with serving(lambda port: [*moto, str(port)]) as url:
+        for bucket in ("steward", "inbox"):
+            put(f"{url}/{bucket}")
+        yield url
+
+
+def put(url, body=None):
+    headers = {"Content-Type": "text/csv"}
+    urllib.request.urlopen(
+        urllib.request.Request(url, data=body, headers=headers, method="PUT")
+    ).close()
+
+
+@pytest.fixture
+def settings(folder, endpoint):
+    file = folder / "steward.toml"
+    file.write_text(
+        f"""
+        [repository]
+        url = "s3://steward/repository"
+        [repository.options]
+        endpoint = "{endpoint}"
+        allow_http = "true"
+        region = "us-east-1"
+        access_key_id = "test"
+        secret_access_key = "hunter2"
+        [validation]
+        uri_roots = ["s3://inbox/in"]
+        """
+    )
+    return file
+
+
+def test_batches_and_backups_live_in_a_bucket_and_outlive_the_daemon(folder, settings):
+    with Daemon(folder / "data", "--config", str(settings)) as daemon:
+        batch = validate(daemon.address, upload(BODY, request_id="one"))
+        assert (batch.total_rows, batch.quarantined_rows) == (500, 50)
+        with channel(daemon.address) as open_channel:
+            client = Client(open_channel)
+            backup = unpacked(client.wait(client.create().name), b.Backup)
+        assert "hunter2" not in daemon.text
+        daemon.kill()
+        daemon.start()
+        assert validate(daemon.address, upload(BODY, request_id="one")) == batch
+        assert batches(daemon.address) == [batch]
+        assert download(daemon.address, batch.name, "records.jsonl").count(b"\n") == 50
+        with channel(daemon.address) as open_channel:
+            listed = Client(open_channel).backups.ListBackups(b.ListBackupsRequest(), timeout=30)
+        assert list(listed.backups) == [backup]
+
+
+def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, endpoint):
+    put(f"{endpoint}/inbox/in/some.csv", BODY)
+    put(f"{endpoint}/inbox/out.csv", BODY)
+    commit = Request(commit=Request.Commit())
+    with Daemon(folder / "data", "--config", str(settings)) as daemon:
+        batch = validate(daemon.address, [opening("", uri="s3://inbox/in/some.csv"), commit])
+        assert (batch.total_rows, batch.source_file) == (500, "some.csv")
+        for uri in (
+            "s3://inbox/in/missing.csv",
+            "s3://inbox/in/../out.csv",
+            "s3://inbox/out.csv",
+            "s3://inbox/in",
+            "s3://steward/in/some.csv",
+            "file:///etc/passwd",
+        ):
+            assert refusal_of(daemon.address, [opening(uri=uri), commit]).reason == "URI_REFUSED"
