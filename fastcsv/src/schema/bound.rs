@@ -101,6 +101,7 @@ impl BoundSchema {
     #[must_use]
     pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
         debug_assert_eq!(cells.len(), self.plans.len(), "ragged rows never come here");
+        let first = out.len();
         let mut valid = true;
         for (place, (cell, plan)) in cells.iter().zip(&self.plans).enumerate() {
             if cell.is_empty() {
@@ -119,7 +120,7 @@ impl BoundSchema {
         }
         if let Some(residue) = self.schema.residue() {
             let row = Row { names: &self.names, places: &self.places, types: &self.types, cells };
-            valid &= residue.check(&row, out);
+            valid &= residue.check(&row, out, first);
         }
         valid
     }

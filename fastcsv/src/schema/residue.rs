@@ -95,13 +95,13 @@ impl Residue {
         Ok(Some(Self { validator, whole }))
     }
 
-    /// Pushes what the row fails; true where it fails nothing.
-    pub fn check(&self, row: &Row<'_>, out: &mut Vec<Violation<'_>>) -> bool {
+    /// Pushes what the row fails; true where it fails nothing. What `out` holds from `first` on was said
+    /// of the same row, and is not said again.
+    pub fn check(&self, row: &Row<'_>, out: &mut Vec<Violation<'_>>, first: usize) -> bool {
         let node = ExactNode::Row(row);
         if self.validator.is_valid(node) {
             return true;
         }
-        let first = out.len();
         for error in self.validator.iter_errors(node) {
             push(&error, row, out);
             drop_repeated(out, first);

@@ -164,6 +164,10 @@ pub fn row_schema() -> impl Strategy<Value = Value> {
         1 => select(vec![
             json!({"dependentRequired": {"a": ["b"]}}),
             json!({"additionalProperties": false}),
+            json!({
+                "if": {"required": ["a"]},
+                "then": {"properties": {"a": {"type": "string"}, "b": {"minLength": 2}}},
+            }),
             json!({"minProperties": 2}),
             json!({"not": {"required": ["a", "b"]}}),
         ]),
