@@ -476,4 +476,6 @@ fn after_line_end(text: &[u8], end: usize, last: bool) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
