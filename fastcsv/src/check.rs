@@ -6,6 +6,7 @@
 use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
 use crate::output::records::{Raw, RecordWriter, Row};
+use crate::output::text::Text;
 use crate::schema::{BoundSchema, Violation};
 use crate::tally::{ROW_FIELD, Tally};
 use std::borrow::Cow;
@@ -31,8 +32,8 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub tally: Tally,
-    pub records: Vec<u8>,
-    pub errors: Vec<u8>,
+    pub records: Text,
+    pub errors: Text,
     pub valid: Vec<u8>,
 }
 

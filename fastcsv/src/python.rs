@@ -87,14 +87,6 @@ struct Column {
     pii: bool,
 }
 
-#[pymethods]
-impl Column {
-    fn __repr__(&self) -> String {
-        let Self { name, required, pii } = self;
-        format!("Column(name={name:?}, required={required}, pii={pii})")
-    }
-}
-
 /// A compiled row schema: a JSON Schema 2020-12 document whose properties are the columns.
 #[pyclass(module = "fastcsv", frozen)]
 struct Schema {
@@ -160,138 +152,59 @@ impl Schema {
     }
 }
 
-/// How an input is validated, and every bound on it.
-#[pyclass(module = "fastcsv", frozen, eq)]
-#[derive(Clone, PartialEq, Eq)]
-struct Options {
-    chosen: options::Options,
+/// Defines `Options` from one list of its fields and their defaults.
+macro_rules! options {
+    ($($field:ident: $type:ty = $default:tt,)*) => {
+        /// How an input is validated, and every bound on it.
+        #[pyclass(module = "fastcsv", frozen, get_all, eq)]
+        #[derive(Clone, PartialEq, Eq)]
+        #[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+        struct Options {
+            delimiter: Option<char>,
+            $($field: $type,)*
+        }
+
+        #[pymethods]
+        impl Options {
+            #[new]
+            #[pyo3(signature = (*, delimiter = None, $($field = $default,)*))]
+            #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
+            fn new(delimiter: Option<char>, $($field: $type,)*) -> PyResult<Self> {
+                let it = Self { delimiter, $($field,)* };
+                it.chosen()?;
+                Ok(it)
+            }
+        }
+
+        impl Options {
+            /// The same for the core; refuses what no input could be read with.
+            fn chosen(&self) -> PyResult<options::Options> {
+                let delimiter = self.delimiter.map(delimiter_byte).transpose()?;
+                let chosen = options::Options { delimiter, $($field: self.$field,)* };
+                chosen.check().map_err(PyValueError::new_err)?;
+                Ok(chosen)
+            }
+        }
+    };
 }
 
-#[pymethods]
-impl Options {
-    #[new]
-    #[pyo3(signature = (
-        *,
-        delimiter = None,
-        strict = false,
-        accept_recovered = false,
-        valid_out = false,
-        threads = 1,
-        max_record_bytes = 1_048_576,
-        max_record_lines = 10_000,
-        max_fields = 1_024,
-        max_field_bytes = 262_144,
-        max_header_bytes = 65_536,
-        max_json_depth = 128,
-        max_errors_per_record = 100,
-        max_decompressed_bytes = 17_179_869_184,
-    ))]
-    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "keyword-only")]
-    fn new(
-        delimiter: Option<&str>,
-        strict: bool,
-        accept_recovered: bool,
-        valid_out: bool,
-        threads: usize,
-        max_record_bytes: usize,
-        max_record_lines: usize,
-        max_fields: usize,
-        max_field_bytes: usize,
-        max_header_bytes: usize,
-        max_json_depth: u32,
-        max_errors_per_record: usize,
-        max_decompressed_bytes: u64,
-    ) -> PyResult<Self> {
-        let chosen = options::Options {
-            delimiter: delimiter.map(delimiter_byte).transpose()?,
-            strict,
-            accept_recovered,
-            valid_out,
-            threads,
-            max_record_bytes,
-            max_record_lines,
-            max_fields,
-            max_field_bytes,
-            max_header_bytes,
-            max_json_depth,
-            max_errors_per_record,
-            max_decompressed_bytes,
-        };
-        chosen.check().map_err(PyValueError::new_err)?;
-        Ok(Self { chosen })
-    }
-
-    #[getter]
-    fn delimiter(&self) -> Option<char> {
-        self.chosen.delimiter.map(char::from)
-    }
-
-    #[getter]
-    fn strict(&self) -> bool {
-        self.chosen.strict
-    }
-
-    #[getter]
-    fn accept_recovered(&self) -> bool {
-        self.chosen.accept_recovered
-    }
-
-    #[getter]
-    fn valid_out(&self) -> bool {
-        self.chosen.valid_out
-    }
-
-    #[getter]
-    fn threads(&self) -> usize {
-        self.chosen.threads
-    }
-
-    #[getter]
-    fn max_record_bytes(&self) -> usize {
-        self.chosen.max_record_bytes
-    }
-
-    #[getter]
-    fn max_record_lines(&self) -> usize {
-        self.chosen.max_record_lines
-    }
-
-    #[getter]
-    fn max_fields(&self) -> usize {
-        self.chosen.max_fields
-    }
-
-    #[getter]
-    fn max_field_bytes(&self) -> usize {
-        self.chosen.max_field_bytes
-    }
-
-    #[getter]
-    fn max_header_bytes(&self) -> usize {
-        self.chosen.max_header_bytes
-    }
-
-    #[getter]
-    fn max_json_depth(&self) -> u32 {
-        self.chosen.max_json_depth
-    }
-
-    #[getter]
-    fn max_errors_per_record(&self) -> usize {
-        self.chosen.max_errors_per_record
-    }
-
-    #[getter]
-    fn max_decompressed_bytes(&self) -> u64 {
-        self.chosen.max_decompressed_bytes
-    }
+options! {
+    strict: bool = false,
+    accept_recovered: bool = false,
+    valid_out: bool = false,
+    threads: usize = 1,
+    max_record_bytes: usize = 1_048_576,
+    max_record_lines: usize = 10_000,
+    max_fields: usize = 1_024,
+    max_field_bytes: usize = 262_144,
+    max_header_bytes: usize = 65_536,
+    max_json_depth: u32 = 128,
+    max_errors_per_record: usize = 100,
+    max_decompressed_bytes: u64 = 17_179_869_184,
 }
 
-fn delimiter_byte(text: &str) -> PyResult<u8> {
-    match text.as_bytes() {
-        [byte] => Ok(*byte),
-        _ => Err(PyValueError::new_err("delimiter must be one ASCII character")),
-    }
+fn delimiter_byte(delimiter: char) -> PyResult<u8> {
+    u8::try_from(delimiter).map_err(|_| PyValueError::new_err("delimiter must be ASCII"))
 }
 
 /// How far a batch has come. Sizes and checksum are of the input as it came.
@@ -333,132 +246,65 @@ struct OutputFile {
     crc32c: u32,
 }
 
-impl From<&file::OutputFile> for OutputFile {
-    fn from(file: &file::OutputFile) -> Self {
-        let file::OutputFile { name, size_bytes, crc32c } = *file;
-        Self { name, size_bytes, crc32c }
-    }
-}
-
-#[pymethods]
-impl OutputFile {
-    fn __repr__(&self) -> String {
-        let Self { name, size_bytes, crc32c } = self;
-        format!("OutputFile(name={name:?}, size_bytes={size_bytes}, crc32c={crc32c:#010x})")
-    }
-}
-
 /// What a batch came to.
-#[pyclass(module = "fastcsv", frozen)]
+#[pyclass(module = "fastcsv", frozen, get_all)]
 struct Report {
-    made: report::Report,
+    batch: String,
+    source_file: String,
+    schema: String,
+    version: String,
+    total_rows: u64,
+    valid_rows: u64,
+    quarantined_rows: u64,
+    recovered_rows: u64,
+    size_bytes: u64,
+    crc32c: u32,
+    errors_by_field: BTreeMap<String, u64>,
+    errors_by_keyword: BTreeMap<&'static str, u64>,
+    total_errors: u64,
+    unknown_columns: Py<PyTuple>,
+    missing_optional_columns: Py<PyTuple>,
+    delimiter: char,
+    encoding: &'static str,
+    compression: &'static str,
+    files: Py<PyTuple>,
+    made_at: String,
+}
+
+impl Report {
+    fn new(py: Python<'_>, made: report::Report) -> PyResult<Self> {
+        let files = made.files.iter().map(|&file::OutputFile { name, size_bytes, crc32c }| {
+            OutputFile { name, size_bytes, crc32c }
+        });
+        Ok(Self {
+            batch: made.batch,
+            source_file: made.source_file,
+            schema: made.schema,
+            version: made.version,
+            total_rows: made.total_rows,
+            valid_rows: made.valid_rows,
+            quarantined_rows: made.quarantined_rows,
+            recovered_rows: made.recovered_rows,
+            size_bytes: made.size_bytes,
+            crc32c: made.crc32c,
+            errors_by_field: made.errors_by_field,
+            errors_by_keyword: made.errors_by_keyword,
+            total_errors: made.total_errors,
+            unknown_columns: PyTuple::new(py, made.unknown_columns)?.unbind(),
+            missing_optional_columns: PyTuple::new(py, made.missing_optional_columns)?.unbind(),
+            delimiter: made.delimiter,
+            encoding: made.encoding,
+            compression: made.compression,
+            files: PyTuple::new(py, files.collect::<Vec<_>>())?.unbind(),
+            made_at: made.made_at,
+        })
+    }
 }
 
 #[pymethods]
 impl Report {
-    #[getter]
-    fn batch(&self) -> &str {
-        &self.made.batch
-    }
-
-    #[getter]
-    fn source_file(&self) -> &str {
-        &self.made.source_file
-    }
-
-    #[getter]
-    fn schema(&self) -> &str {
-        &self.made.schema
-    }
-
-    #[getter]
-    fn version(&self) -> &str {
-        &self.made.version
-    }
-
-    #[getter]
-    fn total_rows(&self) -> u64 {
-        self.made.total_rows
-    }
-
-    #[getter]
-    fn valid_rows(&self) -> u64 {
-        self.made.valid_rows
-    }
-
-    #[getter]
-    fn quarantined_rows(&self) -> u64 {
-        self.made.quarantined_rows
-    }
-
-    #[getter]
-    fn recovered_rows(&self) -> u64 {
-        self.made.recovered_rows
-    }
-
-    #[getter]
-    fn size_bytes(&self) -> u64 {
-        self.made.size_bytes
-    }
-
-    #[getter]
-    fn crc32c(&self) -> u32 {
-        self.made.crc32c
-    }
-
-    #[getter]
-    fn errors_by_field(&self) -> BTreeMap<String, u64> {
-        self.made.errors_by_field.clone()
-    }
-
-    #[getter]
-    fn errors_by_keyword(&self) -> BTreeMap<&'static str, u64> {
-        self.made.errors_by_keyword.clone()
-    }
-
-    #[getter]
-    fn total_errors(&self) -> u64 {
-        self.made.total_errors
-    }
-
-    #[getter]
-    fn unknown_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.made.unknown_columns)
-    }
-
-    #[getter]
-    fn missing_optional_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.made.missing_optional_columns)
-    }
-
-    #[getter]
-    fn delimiter(&self) -> char {
-        self.made.delimiter
-    }
-
-    #[getter]
-    fn encoding(&self) -> &'static str {
-        self.made.encoding
-    }
-
-    #[getter]
-    fn compression(&self) -> &'static str {
-        self.made.compression
-    }
-
-    #[getter]
-    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.made.files.iter().map(OutputFile::from).collect::<Vec<_>>())
-    }
-
-    #[getter]
-    fn made_at(&self) -> &str {
-        &self.made.made_at
-    }
-
     fn __repr__(&self) -> String {
-        let report::Report { batch, schema, version, total_rows, quarantined_rows, .. } =
-            &self.made;
+        let Self { batch, schema, version, total_rows, quarantined_rows, .. } = self;
         format!(
             "Report(batch={batch:?}, schema={schema:?}, version={version:?}, \
              total_rows={total_rows}, quarantined_rows={quarantined_rows})"
@@ -506,7 +352,7 @@ impl Validator {
             source_file: source_file.to_owned(),
             quarantined_at: quarantined_at.to_owned(),
         };
-        let options = options.map_or_else(options::Options::default, |it| it.chosen.clone());
+        let options = options.map_or_else(|| Ok(options::Options::default()), Options::chosen)?;
         let core = py.detach(|| validator::Validator::new(&compiled, &out_dir, names, options))?;
         Ok(Self { schemas, core: Mutex::new(core), snapshot: Mutex::default() })
     }
@@ -538,7 +384,7 @@ impl Validator {
 
     /// Writes what is left and the report, and waits until the disk has all of it.
     fn finish(&self, py: Python<'_>) -> PyResult<Report> {
-        Ok(Report { made: py.detach(|| self.work(validator::Validator::finish))? })
+        Report::new(py, py.detach(|| self.work(validator::Validator::finish))?)
     }
 
     /// Removes what was written; does nothing after finish, or a second time.

@@ -322,7 +322,11 @@ impl Sink for Writing<'_> {
                 if outcome.text_bytes() < WRITE_BYTES {
                     return Ok(());
                 }
-                folder.write(&outcome.records, &outcome.errors, &outcome.valid)?;
+                folder.write(
+                    outcome.records.as_bytes(),
+                    outcome.errors.as_bytes(),
+                    &outcome.valid,
+                )?;
                 outcome.clear_text();
             }
             Judging::Pool(pool) => pool.take(&frame, |outcome| write(folder, tally, outcome))?,
@@ -343,7 +347,7 @@ impl Writing<'_> {
 
 fn write(folder: &mut Folder, tally: &mut Tally, outcome: &Outcome) -> Result<(), Error> {
     tally.add(&outcome.tally);
-    Ok(folder.write(&outcome.records, &outcome.errors, &outcome.valid)?)
+    Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
 }
 
 fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {

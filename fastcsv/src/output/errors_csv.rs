@@ -5,6 +5,7 @@
 //! there. A value over a spreadsheet's cell limit is cut; records.jsonl has it whole.
 
 use super::json::push_number;
+use super::text::Text;
 
 pub const NAME: &str = "errors.csv";
 pub const HEADER: &str = "Row Number,Field,Error Message,Invalid Value,Quarantined At\r\n";
@@ -13,7 +14,7 @@ const CELL_CHARS_MAX: usize = 32_767;
 
 /// Appends one error; `field` and `quarantined_at` are cells already.
 pub fn push_error(
-    out: &mut Vec<u8>,
+    out: &mut Text,
     row: u64,
     field: &[u8],
     message: &str,
@@ -22,18 +23,18 @@ pub fn push_error(
 ) {
     push_number(out, row);
     out.push(b',');
-    out.extend_from_slice(field);
+    out.extend(field);
     out.push(b',');
     push_cell(out, message);
     out.push(b',');
     push_cell(out, cut(value.unwrap_or_default()));
     out.push(b',');
-    out.extend_from_slice(quarantined_at);
-    out.extend_from_slice(b"\r\n");
+    out.extend(quarantined_at);
+    out.extend(b"\r\n");
 }
 
 /// Appends a cell that is safe to open in a spreadsheet, quoted where it must be (RFC 4180).
-pub fn push_cell(out: &mut Vec<u8>, text: &str) {
+pub fn push_cell(out: &mut Text, text: &str) {
     let bytes = text.as_bytes();
     let guarded = matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\''));
     let apostrophe: &[u8] = if guarded { b"'" } else { b"" };
@@ -41,18 +42,18 @@ pub fn push_cell(out: &mut Vec<u8>, text: &str) {
         .iter()
         .fold(0, |special, &byte| special | u8::from(matches!(byte, b'"' | b',' | b'\n' | b'\r')));
     if special == 0 {
-        out.extend_from_slice(apostrophe);
-        out.extend_from_slice(bytes);
+        out.extend(apostrophe);
+        out.extend(bytes);
         return;
     }
     out.push(b'"');
-    out.extend_from_slice(apostrophe);
+    out.extend(apostrophe);
     let mut from = 0;
     for quote in memchr::memchr_iter(b'"', bytes) {
-        out.extend_from_slice(&bytes[from..=quote]);
+        out.extend(&bytes[from..=quote]);
         from = quote;
     }
-    out.extend_from_slice(&bytes[from..]);
+    out.extend(&bytes[from..]);
     out.push(b'"');
 }
 
@@ -69,9 +70,9 @@ mod tests {
     use super::*;
 
     fn cell(text: &str) -> String {
-        let mut out = Vec::new();
+        let mut out = Text::default();
         push_cell(&mut out, text);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out.as_bytes().to_vec()).unwrap()
     }
 
     #[test]

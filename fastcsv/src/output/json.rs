@@ -1,5 +1,7 @@
 //! JSON text, appended to a buffer: strings are copied in runs, and only what must be escaped is.
 
+use super::text::{BLOCK, Text, copy_short};
+
 /// What a byte becomes: 0 itself, 1 `\u00XX`, else a backslash and this.
 const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
@@ -16,15 +18,13 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
-/// Bytes looked at together, as one integer.
-const WORD: usize = 8;
-/// Words whose output is gathered on the stack before it is appended.
-const STEP: usize = 4 * WORD;
+/// Bytes of text for which room is made at once.
+const STEP: usize = 1024;
 /// `\u00XX`
 const ESCAPE_BYTES_MAX: usize = 6;
 
 /// Appends `text` as a JSON string.
-pub fn push_string(out: &mut Vec<u8>, text: &str) {
+pub fn push_string(out: &mut Text, text: &str) {
     out.push(b'"');
     push_escaped(out, text);
     out.push(b'"');
@@ -32,33 +32,56 @@ pub fn push_string(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as the inside of a JSON string.
 ///
-/// Whole words are copied whether or not they hold a special byte; only what comes before that byte then
-/// counts. Text with many quotes, as raw rows have it, costs a branch a quote instead of one a byte.
-pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let mut escaped = [0; STEP * ESCAPE_BYTES_MAX + WORD];
+/// Whole blocks are copied whether or not they hold a special byte; only what comes before that byte
+/// then counts. Text with many quotes, as raw rows have it, costs a branch a quote, not one a byte.
+pub fn push_escaped(out: &mut Text, text: &str) {
+    // In steps, so that the worst case of a long cell does not ask for six times its length.
     for step in text.as_bytes().chunks(STEP) {
-        let mut size = 0;
-        let mut rest = step;
-        while let Some(word) = rest.first_chunk::<WORD>() {
-            escaped[size..size + WORD].copy_from_slice(word);
-            let plain = plain_bytes(u64::from_le_bytes(*word));
-            size += plain;
-            rest = &rest[plain..];
-            if plain < WORD {
-                size += escape(rest[0], &mut escaped[size..]);
-                rest = &rest[1..];
+        let room = out.room(step.len() * ESCAPE_BYTES_MAX + BLOCK);
+        let (mut written, mut rest) = (0, step);
+        while !rest.is_empty() {
+            let block = block_of(rest);
+            room[written..written + BLOCK].copy_from_slice(&block);
+            let plain = plain_bytes(block);
+            if plain >= rest.len().min(BLOCK) {
+                written += rest.len().min(BLOCK);
+                rest = &rest[rest.len().min(BLOCK)..];
+            } else {
+                written += plain;
+                written += escape(rest[plain], &mut room[written..]);
+                rest = &rest[plain + 1..];
             }
         }
-        for &byte in rest {
-            size += escape(byte, &mut escaped[size..]);
-        }
-        out.extend_from_slice(&escaped[..size]);
+        out.advance(written);
+    }
+}
+
+/// The first bytes of `rest`, filled up with letters where they are too few.
+#[inline]
+fn block_of(rest: &[u8]) -> [u8; BLOCK] {
+    if let Some(block) = rest.first_chunk::<BLOCK>() {
+        return *block;
+    }
+    let mut block = [b'a'; BLOCK];
+    copy_short(rest, &mut block);
+    block
+}
+
+/// How many bytes of the block, from the first, stand for themselves.
+#[inline]
+fn plain_bytes(block: [u8; BLOCK]) -> usize {
+    let word = u128::from_le_bytes(block);
+    #[allow(clippy::cast_possible_truncation, reason = "the halves")]
+    let (low, high) = (word as u64, (word >> 64) as u64);
+    match plain_in_word(low) {
+        8 => 8 + plain_in_word(high),
+        plain => plain,
     }
 }
 
 /// How many bytes of the word, from the lowest, stand for themselves.
 #[inline]
-fn plain_bytes(word: u64) -> usize {
+fn plain_in_word(word: u64) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     // Exact for the lowest byte that is zero, which is all that counts.
@@ -91,7 +114,7 @@ fn escape(byte: u8, out: &mut [u8]) -> usize {
 }
 
 /// Appends a whole number.
-pub fn push_number(out: &mut Vec<u8>, mut number: u64) {
+pub fn push_number(out: &mut Text, mut number: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {
@@ -102,11 +125,11 @@ pub fn push_number(out: &mut Vec<u8>, mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[first..]);
+    out.extend(&digits[first..]);
 }
 
 /// Appends `bytes` as a JSON string of base64 (RFC 4648, 4, with padding).
-pub fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn push_base64(out: &mut Text, bytes: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push(b'"');
     for group in bytes.chunks(3) {
@@ -116,7 +139,7 @@ pub fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
         let sextets = [a >> 2, (a & 3) << 4 | b >> 4, (b & 15) << 2 | c >> 6, c & 63];
         let mut letters = sextets.map(|sextet| ALPHABET[usize::from(sextet)]);
         letters[group.len() + 1..].fill(b'=');
-        out.extend_from_slice(&letters);
+        out.extend(&letters);
     }
     out.push(b'"');
 }
@@ -129,27 +152,27 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_comes_back(text in "(\\PC|[\\x00-\\x1f\"\\\\]){0,200}") {
-            let mut out = Vec::new();
+            let mut out = Text::default();
             push_string(&mut out, &text);
-            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+            prop_assert_eq!(serde_json::from_slice::<String>(out.as_bytes()).unwrap(), text);
         }
     }
 
     #[test]
     fn numbers_are_written_as_they_read() {
         for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
-            let mut out = Vec::new();
+            let mut out = Text::default();
             push_number(&mut out, number);
-            assert_eq!(out, number.to_string().as_bytes());
+            assert_eq!(out.as_bytes(), number.to_string().as_bytes());
         }
     }
 
     #[test]
     fn base64_is_that_of_the_rfc() {
         let of = |bytes: &[u8]| {
-            let mut out = Vec::new();
+            let mut out = Text::default();
             push_base64(&mut out, bytes);
-            String::from_utf8(out).unwrap()
+            String::from_utf8(out.as_bytes().to_vec()).unwrap()
         };
         for (bytes, wanted) in
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]

@@ -6,3 +6,4 @@ pub mod folder;
 pub mod json;
 pub mod records;
 pub mod report;
+pub mod text;

@@ -4,6 +4,7 @@
 
 use super::errors_csv;
 use super::json::{push_base64, push_escaped, push_number, push_string};
+use super::text::Text;
 use crate::schema::Violation;
 use std::borrow::Cow;
 
@@ -67,7 +68,8 @@ pub struct RecordWriter {
 impl RecordWriter {
     #[must_use]
     pub fn new(batch: &Batch<'_>) -> Self {
-        let mut middle = b"],\"quarantinedAt\":".to_vec();
+        let mut middle = Text::default();
+        middle.extend(b"],\"quarantinedAt\":");
         push_string(&mut middle, batch.quarantined_at);
         for (key, value) in [
             ("sourceFile", batch.source_file),
@@ -79,12 +81,12 @@ impl RecordWriter {
             middle.push(b':');
             push_string(&mut middle, value);
         }
-        middle.extend_from_slice(b",\"lineNumber\":");
+        middle.extend(b",\"lineNumber\":");
         Self {
             keys: batch.header.iter().enumerate().map(|(at, name)| key(name, at > 0)).collect(),
             error_starts: batch.header.iter().map(|name| error_start(name)).collect(),
             csv_fields: batch.header.iter().map(|name| csv_cell(name)).collect(),
-            middle,
+            middle: middle.as_bytes().to_vec(),
             quarantined_at: csv_cell(batch.quarantined_at),
             extra_key: key(&extra_name(batch.header), true),
             max_errors: batch.max_errors_per_record,
@@ -92,12 +94,12 @@ impl RecordWriter {
     }
 
     /// Appends the row to `records` and its errors to `errors`.
-    pub fn push(&self, row: &Row<'_>, records: &mut Vec<u8>, errors: &mut Vec<u8>) {
-        records.extend_from_slice(b"{\"rowNumber\":");
+    pub fn push(&self, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
+        records.extend(b"{\"rowNumber\":");
         push_number(records, row.number);
-        records.extend_from_slice(b",\"rawData\":{");
+        records.extend(b",\"rawData\":{");
         self.push_cells(row.cells, records);
-        records.extend_from_slice(b"},\"errors\":[");
+        records.extend(b"},\"errors\":[");
         for (index, violation) in row.violations.iter().take(self.max_errors).enumerate() {
             if index > 0 {
                 records.push(b',');
@@ -106,28 +108,28 @@ impl RecordWriter {
             self.push_error(violation, value, records);
             self.push_csv_error(row.number, violation, value, errors);
         }
-        records.extend_from_slice(&self.middle);
+        records.extend(&self.middle);
         push_number(records, row.line);
-        records.extend_from_slice(b",\"byteOffset\":");
+        records.extend(b",\"byteOffset\":");
         push_number(records, row.offset);
         push_raw(row, records);
         if row.violations.len() > self.max_errors {
-            records.extend_from_slice(b",\"errorCount\":");
+            records.extend(b",\"errorCount\":");
             push_number(records, row.violations.len() as u64);
         }
         if row.recovered {
-            records.extend_from_slice(b",\"recovered\":true");
+            records.extend(b",\"recovered\":true");
         }
-        records.extend_from_slice(b"}\n");
+        records.extend(b"}\n");
     }
 
-    fn push_cells(&self, cells: &[&str], out: &mut Vec<u8>) {
+    fn push_cells(&self, cells: &[&str], out: &mut Text) {
         for (key, cell) in self.keys.iter().zip(cells) {
-            out.extend_from_slice(key);
+            out.extend(key);
             push_string(out, cell);
         }
         if let Some(extra) = cells.get(self.keys.len()..).filter(|extra| !extra.is_empty()) {
-            out.extend_from_slice(&self.extra_key);
+            out.extend(&self.extra_key);
             for (index, cell) in extra.iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
                 push_string(out, cell);
@@ -136,18 +138,18 @@ impl RecordWriter {
         }
     }
 
-    fn push_error(&self, violation: &Violation<'_>, value: Option<&str>, out: &mut Vec<u8>) {
+    fn push_error(&self, violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
         match violation.column.and_then(|column| self.error_starts.get(column as usize)) {
-            Some(start) => out.extend_from_slice(start),
-            None => out.extend_from_slice(&error_start(&violation.field)),
+            Some(start) => out.extend(start),
+            None => out.extend(&error_start(&violation.field)),
         }
         push_escaped(out, &violation.message);
-        out.extend_from_slice(b"\",\"value\":");
+        out.extend(b"\",\"value\":");
         match value {
             Some(value) => push_string(out, value),
-            None => out.extend_from_slice(b"null"),
+            None => out.extend(b"null"),
         }
-        out.extend_from_slice(b",\"keyword\":");
+        out.extend(b",\"keyword\":");
         push_string(out, violation.keyword);
         out.push(b'}');
     }
@@ -157,7 +159,7 @@ impl RecordWriter {
         row: u64,
         violation: &Violation<'_>,
         value: Option<&str>,
-        out: &mut Vec<u8>,
+        out: &mut Text,
     ) {
         let known = violation.column.and_then(|column| self.csv_fields.get(column as usize));
         let field = known.map_or_else(|| Cow::Owned(csv_cell(&violation.field)), Cow::from);
@@ -168,43 +170,45 @@ impl RecordWriter {
 
 /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
 /// of them are kept.
-fn push_raw(row: &Row<'_>, out: &mut Vec<u8>) {
+fn push_raw(row: &Row<'_>, out: &mut Text) {
     let kept = match row.raw {
         Raw::Text(text) => {
-            out.extend_from_slice(b",\"rawRow\":");
+            out.extend(b",\"rawRow\":");
             push_string(out, text);
             text.len()
         }
         Raw::Bytes(bytes) => {
-            out.extend_from_slice(b",\"rawRowBase64\":");
+            out.extend(b",\"rawRowBase64\":");
             push_base64(out, bytes);
             bytes.len()
         }
     };
     if row.length > kept as u64 {
-        out.extend_from_slice(b",\"rawRowBytes\":");
+        out.extend(b",\"rawRowBytes\":");
         push_number(out, row.length);
     }
 }
 
 fn key(name: &str, comma: bool) -> Vec<u8> {
-    let mut key = if comma { vec![b','] } else { Vec::new() };
+    let mut key = Text::default();
+    key.extend(if comma { b"," } else { b"" });
     push_string(&mut key, name);
     key.push(b':');
-    key
+    key.as_bytes().to_vec()
 }
 
 fn error_start(field: &str) -> Vec<u8> {
-    let mut start = b"{\"field\":".to_vec();
+    let mut start = Text::default();
+    start.extend(b"{\"field\":");
     push_string(&mut start, field);
-    start.extend_from_slice(b",\"message\":\"");
-    start
+    start.extend(b",\"message\":\"");
+    start.as_bytes().to_vec()
 }
 
 fn csv_cell(text: &str) -> Vec<u8> {
-    let mut cell = Vec::new();
+    let mut cell = Text::default();
     errors_csv::push_cell(&mut cell, text);
-    cell
+    cell.as_bytes().to_vec()
 }
 
 /// The key of cells that have no column: `_extra`, unless that is a column.

@@ -1,0 +1,120 @@
+//! A growing buffer of text that keeps room ahead of what is written.
+//!
+//! A vector checks and copies by the exact length; short pieces, of which rows are made, cost a call
+//! each. Here there is always room, so that 16 bytes can be copied where fewer are wanted, and what
+//! was copied too much is written over by the next piece.
+
+/// Bytes copied together.
+pub const BLOCK: usize = 16;
+
+/// Text to be written to a file. What follows `len` in `bytes` is room.
+#[derive(Debug, Default)]
+pub struct Text {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Text {
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Appends a byte.
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        self.room(1)[0] = byte;
+        self.len += 1;
+    }
+
+    /// Appends bytes: by blocks while there are any, which for a short piece is one step.
+    #[inline]
+    pub fn extend(&mut self, bytes: &[u8]) {
+        if bytes.len() > 4 * BLOCK {
+            self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        } else {
+            let room = self.room(5 * BLOCK);
+            let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+            let (room, after) = room.split_at_mut(bytes.len() - rest.len());
+            for (block, room) in blocks.iter().zip(room.as_chunks_mut::<BLOCK>().0) {
+                *room = *block;
+            }
+            copy_short(rest, after);
+        }
+        self.len += bytes.len();
+    }
+
+    /// At least `size` bytes to write to, of which `advance` then keeps some.
+    #[inline]
+    pub fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.bytes.len() - self.len < size {
+            self.grow(size);
+        }
+        &mut self.bytes[self.len..]
+    }
+
+    #[inline]
+    pub fn advance(&mut self, size: usize) {
+        debug_assert!(self.len + size <= self.bytes.len(), "what was written had room");
+        self.len += size;
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) {
+        let wanted = (self.bytes.len() * 2).max(self.len + size).max(4096);
+        self.bytes.resize(wanted, 0);
+    }
+}
+
+/// Copies fewer bytes than a block, as two overlapping halves where that will do.
+#[inline]
+pub(super) fn copy_short(bytes: &[u8], room: &mut [u8]) {
+    let size = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        room[..8].copy_from_slice(first);
+        room[size - 8..size].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        room[..4].copy_from_slice(first);
+        room[size - 4..size].copy_from_slice(last);
+    } else {
+        for (byte, room) in bytes.iter().zip(room) {
+            *room = *byte;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_every_length_come_out_in_order() {
+        let source: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        let (mut text, mut wanted) = (Text::default(), Vec::new());
+        for size in (0..200).chain([999, 0, 1]) {
+            text.extend(&source[..size]);
+            text.push(b'!');
+            wanted.extend_from_slice(&source[..size]);
+            wanted.push(b'!');
+        }
+        assert_eq!(text.as_bytes(), wanted);
+        text.clear();
+        assert!(text.is_empty());
+        text.extend(b"again");
+        assert_eq!(text.as_bytes(), b"again");
+    }
+}
