@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Shallow enough for the recursion limit of `serde_json`, which is near ours but not ours.
 const COMPARED_DEPTH: usize = 100;
 
+/// A name that `serde_json` keeps for itself: it reads an object with that member as a number.
+const PRIVATE: &str = "$serde_json::private";
+
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -17,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let shallow = is_json(text, 3);
     assert!(verdict || !shallow, "a lower bound on the depth takes no more");
     let brackets = data.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    if brackets <= COMPARED_DEPTH {
+    if brackets <= COMPARED_DEPTH && !text.contains(PRIVATE) {
         let parsed = serde_json::from_str::<Value>(text);
         assert_eq!(verdict, parsed.is_ok_and(|value| !holds_nul(&value)), "{text:?}");
     }

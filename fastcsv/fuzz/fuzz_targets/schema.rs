@@ -1,7 +1,7 @@
 //! Any document compiles or is refused, never panics; and both paths agree on every row under it.
 //!
 //! The first byte chooses: a document as it stands, with its cells behind NUL bytes, or a schema and rows
-//! drawn by the property test's strategies with the input as their randomness.
+//! drawn by the property test's strategies with the input as their seed.
 
 #![no_main]
 
@@ -15,8 +15,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 fuzz_target!(|data: &[u8]| {
     match data.split_first() {
         Some((first, rest)) if first % 2 == 0 => as_it_stands(rest),
-        Some((_, rest)) if rest.len() >= 64 => as_drawn(rest),
-        _ => (),
+        Some((_, rest)) => rest.first_chunk().into_iter().for_each(as_drawn),
+        None => (),
     }
 });
 
@@ -38,8 +38,9 @@ fn as_it_stands(data: &[u8]) {
     }
 }
 
-fn as_drawn(data: &[u8]) {
-    let rng = TestRng::from_seed(RngAlgorithm::PassThrough, data);
+/// The input itself as randomness would not do: where it ends, rejection sampling goes on for ever.
+fn as_drawn(seed: &[u8; 32]) {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let Ok(drawn) = (drawn::row_schema(), drawn::rows()).new_tree(&mut runner) else {
         return;
