@@ -46,7 +46,7 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
         let detail = format!("the schema is no JSON document: {error}");
         SchemaError::new(SchemaReason::SchemaNotJson, "", detail)
     })?;
-    check_dialect(&document)?;
+    walk(&document, &mut check_dialect)?;
     if let Err(error) = jsonschema::draft202012::meta::validate(&document) {
         let pointer = error.instance_path().to_string();
         let detail = format!("the schema is no JSON Schema 2020-12: {}", error.masked());
@@ -61,13 +61,15 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
     Ok(document)
 }
 
-fn check_dialect(document: &Value) -> Result<(), SchemaError> {
-    match document.get("$schema") {
+/// The dialect is that of the whole document: an embedded schema may name no other.
+fn check_dialect(schema: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
+    match schema.get("$schema") {
         None => Ok(()),
         Some(Value::String(uri)) if uri.trim_end_matches('#') == DIALECT => Ok(()),
         Some(_) => {
             let detail = "the schema is not in the dialect 2020-12";
-            Err(SchemaError::new(SchemaReason::DialectUnsupported, "/$schema", detail))
+            let pointer = format!("{pointer}/$schema");
+            Err(SchemaError::new(SchemaReason::DialectUnsupported, &pointer, detail))
         }
     }
 }
@@ -202,6 +204,9 @@ mod tests {
         assert_eq!(parse(b"{", &limits).unwrap_err().reason, SchemaReason::SchemaNotJson);
         let draft_7 = json!({"$schema": "http://json-schema.org/draft-07/schema#"});
         assert_eq!(reason(&draft_7), (SchemaReason::DialectUnsupported, "/$schema".into()));
+        let embedded = json!({"properties": {"a": {"$schema": "https://example.org/mine"}}});
+        let pointer = "/properties/a/$schema".into();
+        assert_eq!(reason(&embedded), (SchemaReason::DialectUnsupported, pointer));
         let negative = json!({"properties": {"a/b": {"maxLength": -1}}});
         let pointer = "/properties/a~1b/maxLength".into();
         assert_eq!(reason(&negative), (SchemaReason::SchemaInvalid, pointer));
