@@ -28,6 +28,7 @@
     │   ├── ToolFailed          a child process ended badly
     │   ├── ToolMissing         no client tool that fits the server
     │   └── Corrupt             what was read is not what was written
+    ├── NotServed               the contract has it, this daemon does not
     └── ConfigurationError      the daemon cannot start like this
 
 Each class carries a stable UPPER_SNAKE `reason`, and a hint that says what to do next. A message is lower case,
@@ -294,6 +295,13 @@ class Corrupt(Failed):
 
     reason = "CORRUPT"
     hint = "keep what is there and look at the storage below the repository"
+
+
+class NotServed(StewardError):
+    """The contract has this method, and the daemon leaves it out."""
+
+    reason = "NOT_SERVED"
+    hint = "do without it; asking again will not help"
 
 
 class ConfigurationError(StewardError):

@@ -95,7 +95,7 @@ class Backups:
         raise DatabaseUnknown(f"{said}; there is {', '.join(names)}", field="database")
 
     async def get(self, backup_id: str) -> BackupManifest:
-        """One backup. Raises BackupNotFound, InvalidRequest, Corrupt."""
+        """One backup. Raises BackupNotFound, Corrupt."""
         return await self._catalog.get(backup_id)
 
     async def list(self, page_size: int, page_token: str) -> BackupPage:

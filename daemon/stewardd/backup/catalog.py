@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stewardd.backup.manifest import BackupManifest
-from stewardd.errors import BackupNotFound, ObjectNotFound
+from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.store import Store
 
@@ -27,10 +27,10 @@ class BackupCatalog:
         self._catalog = Catalog(store, KIND)
 
     async def get(self, backup_id: str) -> BackupManifest:
-        """One backup. Raises BackupNotFound, InvalidRequest for what is no id, Corrupt."""
+        """One backup. Raises BackupNotFound, also for what is no id; Corrupt."""
         try:
             document = await self._catalog.get(backup_id)
-        except ObjectNotFound:
+        except (ObjectNotFound, InvalidRequest):
             raise BackupNotFound(f"there is no backup {backup_id}") from None
         return BackupManifest.from_document(document, backup_id)
 

@@ -1,6 +1,6 @@
 """google.longrunning.Operations, and the stream that it lacks.
 
-DeleteOperation is left UNIMPLEMENTED, as the interface allows: what was done stays on record.
+DeleteOperation is UNIMPLEMENTED, as the interface allows: what was done stays on record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf.empty_pb2 import Empty
 from steward.v1 import operation_pb2, operation_pb2_grpc
 
-from stewardd.errors import InvalidRequest
+from stewardd.errors import InvalidRequest, NotServed
 from stewardd.operations.operations import Operations
 from stewardd.rpc import names
 from stewardd.rpc.operation_messages import operation_message
@@ -58,10 +58,10 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.WaitOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Returns an operation when it is done, or as it is when the time is over."""
+        # Not ToTimedelta, which knows no more than some thousand million days.
+        timeout = request.timeout
         wanted_s = (
-            request.timeout.ToTimedelta().total_seconds()
-            if request.HasField("timeout")
-            else MAX_WAIT_S
+            timeout.seconds + timeout.nanos / 1e9 if request.HasField("timeout") else MAX_WAIT_S
         )
         if wanted_s < 0:
             raise InvalidRequest("timeout must not be negative", field="timeout")
@@ -76,6 +76,12 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         """Asks the operation's owner to cancel it; one that is done stays as it is."""
         await self._operations.cancel(names.parse_uuid("operations", request.name))
         return Empty()
+
+    async def DeleteOperation(
+        self, request: operations_pb2.DeleteOperationRequest, context: Context
+    ) -> Empty:
+        """Refuses."""
+        raise NotServed("operations are not deleted")
 
 
 class OperationServicer(operation_pb2_grpc.OperationServiceServicer):

@@ -16,6 +16,9 @@ from google.rpc.status_pb2 import Status
 from stewardd import errors
 
 DOMAIN = "steward.v1"
+# A status travels in the trailers, message and details both, and clients refuse trailers of more than 8 KiB. What an
+# error quotes of a request can be longer.
+MAX_TEXT_BYTES = 768
 
 # The nearest class of an error's ancestry decides; a test holds the table complete.
 CODES: dict[type[errors.StewardError], grpc.StatusCode] = {
@@ -30,6 +33,7 @@ CODES: dict[type[errors.StewardError], grpc.StatusCode] = {
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.Failed: grpc.StatusCode.INTERNAL,
     errors.Corrupt: grpc.StatusCode.DATA_LOSS,
+    errors.NotServed: grpc.StatusCode.UNIMPLEMENTED,
     errors.ConfigurationError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StewardError: grpc.StatusCode.INTERNAL,
 }
@@ -52,12 +56,15 @@ def code_named(reason: str) -> grpc.StatusCode:
 
 def to_status(error: errors.StewardError) -> Status:
     """Returns an error as google.rpc.Status, with its details."""
-    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    metadata = {key: _bounded(text) for key, text in error.metadata.items()}
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     if error.hint:
-        info.metadata["hint"] = error.hint
+        info.metadata["hint"] = _bounded(error.hint)
     details: list[Message] = [info]
     if error.field is not None:
-        violation = BadRequest.FieldViolation(field=error.field, description=error.message)
+        violation = BadRequest.FieldViolation(
+            field=error.field, description=_bounded(error.message)
+        )
         details.append(BadRequest(field_violations=[violation]))
     if error.retry_after_s is not None:
         delay = Duration()
@@ -65,15 +72,25 @@ def to_status(error: errors.StewardError) -> Status:
         details.append(RetryInfo(retry_delay=delay))
     return Status(
         code=code_of(error).value[0],
-        message=error.message,
+        message=_bounded(error.message),
         details=[_packed(one) for one in details],
     )
 
 
 def stored_status(reason: str, message: str, hint: str | None) -> Status:
     """Returns the status of an error that was kept by its reason and message, as an operation's is."""
-    info = ErrorInfo(reason=reason, domain=DOMAIN, metadata={"hint": hint} if hint else {})
-    return Status(code=code_named(reason).value[0], message=message, details=[_packed(info)])
+    metadata = {"hint": _bounded(hint)} if hint else {}
+    info = ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
+    return Status(
+        code=code_named(reason).value[0], message=_bounded(message), details=[_packed(info)]
+    )
+
+
+def _bounded(text: str) -> str:
+    body = text.encode()
+    if len(body) <= MAX_TEXT_BYTES:
+        return text
+    return body[:MAX_TEXT_BYTES].decode(errors="ignore") + "…"
 
 
 def _packed(message: Message) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,9 +27,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Request = validation_pb2.ValidateBatchRequest
 Response = validation_pb2.ValidateBatchResponse
 
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 PROGRESS_INTERVAL_S = 0.5
 MAX_REQUEST_ID = 128
 MAX_SOURCE_FILE = 1024
+SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 
 
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
@@ -108,7 +111,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     ) -> validation_pb2.ListSchemasResponse:
         """Returns a page of schemas; the token is how many came before."""
         size = page_size_of(request.page_size)
-        if request.page_token and not request.page_token.isdecimal():
+        if request.page_token and not SCHEMA_PAGE_TOKEN.fullmatch(request.page_token):
             raise InvalidRequest("page_token is none of this method's", field="page_token")
         first = int(request.page_token or 0)
         schemas = self._registry.all()
@@ -126,7 +129,11 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         known = {column.name for column in schema.columns}
         return validation_pb2.DetectSchemaResponse(
             schema=names.schema(schema.name, schema.version),
-            unknown_columns=[column for column in request.columns if column.strip() not in known],
+            unknown_columns=[
+                column
+                for column in request.columns
+                if column.strip().strip(BYTE_ORDER_MARK).strip() not in known
+            ],
         )
 
 

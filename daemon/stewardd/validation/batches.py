@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from stewardd.errors import TooManyRequests
 from stewardd.repository.claims import Claims, Done
@@ -53,7 +54,7 @@ class BatchRequest:
 
     def origin(self) -> Origin:
         """Returns where the bytes come from, as it is kept with the batch."""
-        name = self.source_file or (self.uri or "").rpartition("/")[2]
+        name = self.source_file or unquote((self.uri or "").rpartition("/")[2])
         return Origin(source_file=name, uri=self.uri or "", request_id=self.request_id)
 
 

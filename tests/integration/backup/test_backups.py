@@ -108,7 +108,7 @@ async def test_backups_are_got_and_listed_newest_first_by_pages(backups):
 async def test_what_does_not_exist_is_not_found(backups):
     with pytest.raises(BackupNotFound):
         await backups.get("019aabcd-0000-7000-8000-000000000000")
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(BackupNotFound):
         await backups.get("../../etc/passwd")
     assert (await backups.list(10, "")).items == ()
 
