@@ -80,6 +80,8 @@ impl Residue {
         compiled: &[&str],
         limits: &SchemaLimits,
     ) -> Result<Option<Self>, SchemaError> {
+        // Built always: a document is taken or refused by one measure, whatever judges its rows.
+        let judge_of_all = general::build(document, limits)?;
         let keywords = document.as_object();
         let columns = keywords.and_then(|root| root.get("properties")).and_then(Value::as_object);
         let all_compiled = columns.is_none_or(|columns| columns.len() == compiled.len());
@@ -88,7 +90,7 @@ impl Residue {
         }
         let whole = compiled.is_empty() || refers_freely(document)?;
         let validator = if whole {
-            general::build(document, limits)?
+            judge_of_all
         } else {
             general::build(&without(document, compiled), limits)?
         };

@@ -261,6 +261,12 @@ fn a_row_schema_is_an_object_with_columns() {
 }
 
 #[test]
+fn what_the_general_validator_refuses_is_refused_though_the_checks_would_do() {
+    let text = json!({"$id": "urn:a^(b", "properties": {"a": {"type": "string"}}}).to_string();
+    assert!(RowSchema::compile("t", "1", text.as_bytes(), &SchemaLimits::default()).is_err());
+}
+
+#[test]
 fn what_has_no_effect_is_warned_of() {
     let text = json!({"properties": {"a": {"format": "emial"}}}).to_string();
     let schema = RowSchema::compile("t", "1", text.as_bytes(), &SchemaLimits::default()).unwrap();
