@@ -116,7 +116,8 @@ pub fn parse_line(line: &str, delimiter: u8) -> Option<Vec<String>> {
     tokeniser.marks.end_at(u32::try_from(line.len()).ok()?);
     let (mut unescaped, mut cells) = (Unescaped::default(), Vec::new());
     let (window, marks) = (Window { text: line, base: 0 }, &tokeniser.marks);
-    split(window, marks.positions(), &marks.escapes, 0, &mut unescaped, &mut cells);
+    let (separators, escapes) = (marks.separators.as_slice(), marks.escapes.as_slice());
+    split(window, separators, escapes, 0, &mut unescaped, &mut cells);
     Some(cells.into_iter().map(str::to_owned).collect())
 }
 

@@ -250,7 +250,7 @@ impl Framer {
                 }
                 break;
             };
-            let end = self.tokeniser.marks.positions()[end_mark as usize] as usize;
+            let end = self.tokeniser.marks.separators.as_slice()[end_mark as usize] as usize;
             let Some(next) = after_line_end(text, end, last) else {
                 open_end = end;
                 break;
@@ -296,8 +296,8 @@ impl Framer {
         let within = |positions: &[u32]| {
             positions.iter().take_while(|&&position| (position as usize) < span.end).count()
         };
-        let inner_lines = within(&lines[inner_lines..]);
-        let escapes = within(&escapes[first_escape..]);
+        let inner_lines = within(&lines.as_slice()[inner_lines..]);
+        let escapes = within(&escapes.as_slice()[first_escape..]);
         self.records.push(Record {
             start: narrow(span.start),
             end: narrow(span.end),
@@ -323,7 +323,7 @@ impl Framer {
         let too_long = end - start > record_bytes;
         let within = if too_long { start + record_bytes } else { end };
         let last_line = self.framed.inner_lines + record_lines - 1;
-        match self.tokeniser.marks.inner_lines.get(last_line) {
+        match self.tokeniser.marks.inner_lines.as_slice().get(last_line) {
             Some(&position) if (position as usize) < within => {
                 Some((position as usize, Fault::RecordLines))
             }
@@ -426,8 +426,8 @@ impl Framer {
         }
         sink.take(Frame {
             text,
-            marks: self.tokeniser.marks.positions(),
-            escapes: &self.tokeniser.marks.escapes,
+            marks: self.tokeniser.marks.separators.as_slice(),
+            escapes: self.tokeniser.marks.escapes.as_slice(),
             records: &self.records,
             seen_nul: self.seen_nul_before | self.tokeniser.seen_nul,
             offset: self.offset,

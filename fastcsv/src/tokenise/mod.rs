@@ -8,10 +8,12 @@
 #![allow(clippy::inline_always, reason = "a kernel's steps must be compiled with its instructions")]
 
 mod block;
+mod positions;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 
 use block::{Kernel, Masks, Scalar};
+pub use positions::Positions;
 
 /// Bytes that a kernel looks at in one step.
 const BLOCK: usize = 64;
@@ -19,26 +21,19 @@ const BLOCK: usize = 64;
 /// What was found since the last `reset` or `forget`, in order.
 #[derive(Debug, Default)]
 pub struct Marks {
-    /// Positions of delimiters and line ends outside quotes. Only the first `len` count: the rest is
-    /// room to write.
-    positions: Vec<u32>,
-    len: usize,
-    /// Which of the positions end a record, as indices into them. (CRLF ends at its CR.)
+    /// Delimiters and line ends outside quotes.
+    pub separators: Positions,
+    /// Which of those end a record, as indices into them. (CRLF ends at its CR.)
     pub ends: Vec<u32>,
-    /// Positions of line ends inside quotes.
-    pub inner_lines: Vec<u32>,
-    /// Positions of the second quote of each doubled one.
-    pub escapes: Vec<u32>,
+    /// Line ends inside quotes.
+    pub inner_lines: Positions,
+    /// The second quote of each doubled one.
+    pub escapes: Positions,
 }
 
 impl Marks {
-    #[must_use]
-    pub fn positions(&self) -> &[u32] {
-        &self.positions[..self.len]
-    }
-
     pub fn clear(&mut self) {
-        self.len = 0;
+        self.separators.clear();
         self.ends.clear();
         self.inner_lines.clear();
         self.escapes.clear();
@@ -46,56 +41,26 @@ impl Marks {
 
     /// Notes the end of input as the end of a record.
     pub fn end_at(&mut self, position: u32) {
-        self.make_room();
-        self.positions[self.len] = position;
-        self.ends.push(narrow(self.len));
-        self.len += 1;
+        self.ends.push(narrow(self.separators.len()));
+        self.separators.push(position);
     }
 
     /// Drops what belongs to the records already framed, so that the marks of the open one stand first.
     pub fn forget(&mut self, framed: Framed) {
-        self.positions.copy_within(framed.marks..self.len, 0);
-        self.len -= framed.marks;
+        self.separators.drop_first(framed.marks);
         self.ends.drain(..framed.ends);
         for end in &mut self.ends {
             *end -= narrow(framed.marks);
         }
-        self.inner_lines.drain(..framed.inner_lines);
-        self.escapes.drain(..framed.escapes);
+        self.inner_lines.drop_first(framed.inner_lines);
+        self.escapes.drop_first(framed.escapes);
     }
 
     /// Makes all positions count from `by` bytes further on.
     pub fn rebase(&mut self, by: u32) {
-        let positions = &mut self.positions[..self.len];
-        for position in positions.iter_mut().chain(&mut self.inner_lines).chain(&mut self.escapes) {
-            *position -= by;
+        for positions in [&mut self.separators, &mut self.inner_lines, &mut self.escapes] {
+            positions.rebase(by);
         }
-    }
-
-    #[inline]
-    fn make_room(&mut self) {
-        if self.positions.len() - self.len < BLOCK {
-            let wanted = (self.positions.len() * 2).max(4096);
-            self.positions.resize(wanted, 0);
-        }
-    }
-
-    /// Adds the positions of the set bits, eight at a time: most blocks have fewer, and a loop over a
-    /// count that cannot be foretold costs a wrong guess a block.
-    #[inline(always)]
-    fn push_bits(&mut self, mut bits: u64, base: u32) {
-        let count = bits.count_ones() as usize;
-        self.make_room();
-        let room: &mut [u32] = &mut self.positions[self.len..self.len + BLOCK];
-        let mut written = 0;
-        while written < count {
-            for slot in &mut room[written..written + 8] {
-                *slot = base.wrapping_add(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
-            }
-            written += 8;
-        }
-        self.len += count;
     }
 }
 
@@ -134,7 +99,7 @@ pub struct Tokeniser {
     pub seen_nul: bool,
 }
 
-/// Which instructions to use. Made only by `detect` and `scalar`: whoever holds one may use them.
+/// Which instructions to use. Made only by what looks at the machine: whoever holds one may use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instructions(Set);
 
@@ -143,6 +108,8 @@ enum Set {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Instructions {
@@ -150,10 +117,24 @@ impl Instructions {
     #[must_use]
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if simd::available() {
+        if simd::has_avx512() {
+            return Self(Set::Avx512);
+        } else if simd::has_avx2() {
             return Self(Set::Avx2);
         }
         Self::scalar()
+    }
+
+    /// All that this machine has, with their names: for tests and measurements.
+    #[must_use]
+    pub fn all() -> Vec<(&'static str, Self)> {
+        let mut all = vec![("scalar", Self::scalar())];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(simd::has_avx2().then_some(("AVX2", Self(Set::Avx2))));
+            all.extend(simd::has_avx512().then_some(("AVX-512", Self(Set::Avx512))));
+        }
+        all
     }
 
     #[must_use]
@@ -189,7 +170,9 @@ impl Tokeniser {
         match self.kernel.0 {
             Set::Scalar => self.scan_with::<Scalar>(bytes, base),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => simd::scan(self, bytes, base),
+            Set::Avx2 => simd::scan_with_avx2(self, bytes, base),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => simd::scan_with_avx512(self, bytes, base),
         }
     }
 
@@ -246,8 +229,12 @@ impl Tokeniser {
         let fault = stray | trailed;
         // Below the first fault everything is as it should be.
         let sound = (fault & fault.wrapping_neg()).wrapping_sub(1);
-        push_all(&mut self.marks.escapes, escape & sound, position);
-        push_all(&mut self.marks.inner_lines, line_end & quoted & sound, position);
+        if escape != 0 {
+            self.marks.escapes.push_bits(escape & sound, position);
+        }
+        if line_end & quoted != 0 {
+            self.marks.inner_lines.push_bits(line_end & quoted & sound, position);
+        }
         let bare = !quoted & sound;
         self.note(masks.delimiter & bare, line_end & bare, position);
         (fault != 0).then(|| fault.trailing_zeros())
@@ -256,25 +243,14 @@ impl Tokeniser {
     #[inline(always)]
     fn note(&mut self, delimiters: u64, line_ends: u64, position: u32) {
         let separators = delimiters | line_ends;
-        if line_ends != 0 {
-            let mut bits = line_ends;
-            while bits != 0 {
-                let before = (bits & bits.wrapping_neg()) - 1;
-                let index = self.marks.len + (separators & before).count_ones() as usize;
-                self.marks.ends.push(narrow(index));
-                bits &= bits - 1;
-            }
+        let mut bits = line_ends;
+        while bits != 0 {
+            let before = (bits & bits.wrapping_neg()) - 1;
+            let index = self.marks.separators.len() + (separators & before).count_ones() as usize;
+            self.marks.ends.push(narrow(index));
+            bits &= bits - 1;
         }
-        self.marks.push_bits(separators, position);
-    }
-}
-
-/// Adds the positions of bits of which there are few.
-#[inline(always)]
-fn push_all(positions: &mut Vec<u32>, mut bits: u64, base: u32) {
-    while bits != 0 {
-        positions.push(base + bits.trailing_zeros());
-        bits &= bits - 1;
+        self.marks.separators.push_bits(separators, position);
     }
 }
 
