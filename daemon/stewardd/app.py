@@ -18,7 +18,7 @@ from pathlib import Path
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.config import Settings
-from stewardd.errors import StewardError
+from stewardd.errors import ConfigurationError, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
 from stewardd.operations.backups import BackupStarter
@@ -240,6 +240,8 @@ class App:
                 await _sweep(sweep)
             except StewardError as error:
                 log.warning("sweep not finished", error=error.message)
+            except Exception as error:  # an edge: without it nothing would be swept any more
+                log.error("sweep failed unexpectedly", exc_info=error)
 
 
 async def _sweep(sweep: Sweep) -> None:
@@ -252,12 +254,21 @@ async def _sweep(sweep: Sweep) -> None:
 
 def _clear(scratch: Path) -> None:
     """Empties the scratch folder: the data folder is ours alone, so all that stands there is a dead daemon's."""
-    left = sorted(scratch.iterdir()) if scratch.is_dir() else []
-    for folder in left:
-        shutil.rmtree(folder)
-    scratch.mkdir(mode=0o700, exist_ok=True)
+    try:
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        left = sorted(scratch.iterdir())
+        for each in left:
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the scratch folder cannot be emptied: {error}",
+            hint="see who owns what stands in the data folder; all of scratch may be removed",
+        ) from error
     if left:
-        log.warning("removed batches in the making", batches=[folder.name for folder in left])
+        log.warning("removed batches in the making", batches=[each.name for each in left])
 
 
 def _in_background(running: AsyncExitStack, work: object) -> None:

@@ -9,12 +9,14 @@ generated from it (`make docs`).
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -44,7 +46,43 @@ def _read_secret(value: object) -> object:
 
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _read_folder(value: object) -> object:
+    """Takes ~ for the user's home. An empty text, as an unset variable makes it, is not the working folder."""
+    if value in ("", Path()):
+        raise ValueError("it must not be empty")
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("there is no such home") from None
+
+
+def _read_location(value: object) -> object:
+    """Takes ~ in a folder for the user's home, and leaves URLs alone."""
+    return str(_read_folder(value)) if isinstance(value, str) and value[:1] == "~" else value
+
+
+Folder = Annotated[Path, BeforeValidator(_read_folder)]
+Location = Annotated[str, BeforeValidator(_read_location)]
+ADDRESS = r"^(unix:.+|[^:]+:\d{1,5}|\[[^\]]+\]:\d{1,5})$"
+LARGEST_PORT = 65_535
+
+
+def _read_address(text: str) -> str:
+    """HOST:PORT or unix:PATH; grpc would take a port of 99999 for 34463."""
+    port = text.rpartition(":")[2]
+    if re.fullmatch(ADDRESS, text) is None or (
+        not text.startswith("unix:") and int(port) > LARGEST_PORT
+    ):
+        raise ValueError(f"{text!r} is not of the form HOST:PORT or unix:PATH")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_read_address)]
 
 
 class Section(BaseModel):
@@ -57,14 +95,14 @@ class Server(Section):
     """Where the daemon listens, and how much it takes on at once."""
 
     listen: Annotated[
-        tuple[str, ...],
+        tuple[Address, ...],
         Field(
             min_length=1, description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one"
         ),
     ] = ("127.0.0.1:50551",)
-    max_message_bytes: Annotated[Count, Field(description="the largest message that is taken")] = (
-        4 * MIB + 64 * KIB
-    )
+    max_message_bytes: Annotated[
+        int, Field(ge=MIB, le=256 * MIB, description="the largest message that is taken")
+    ] = 4 * MIB + 64 * KIB
     max_concurrent_calls: Annotated[
         Count, Field(description="calls served at once; more are refused, health is exempt")
     ] = 256
@@ -84,7 +122,7 @@ class Repository(Section):
     """Where quarantine, backups, operations and idempotency records are kept."""
 
     url: Annotated[
-        str,
+        Location,
         Field(
             description="a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"
         ),
@@ -135,7 +173,8 @@ class Postgres(Section):
         ),
     ] = ""
     tools_dir: Annotated[
-        Path | None,
+        Folder | None,
+        BeforeValidator(lambda value: value or None),
         Field(
             description="the folder of pg_dump and pg_restore; empty: the nearest that fits is found"
         ),
@@ -234,7 +273,7 @@ class Settings(Section):
     """All settings of a daemon."""
 
     data_dir: Annotated[
-        Path,
+        Folder,
         Field(
             description="the daemon's own folder, for one daemon at a time; default: /var/lib/steward as root, "
             "else $XDG_STATE_HOME/steward or ~/.local/state/steward"
@@ -255,11 +294,19 @@ class Settings(Section):
 
 
 def default_data_dir(environment: Mapping[str, str], *, is_root: bool) -> Path:
-    """Returns the data folder of a daemon that was told of none (XDG Base Directory Specification for users)."""
+    """Returns the data folder of a daemon that was told of none (XDG Base Directory Specification for users).
+
+    Raises ConfigurationError where a user has no home.
+    """
     if is_root:
         return Path("/var/lib/steward")
     state = environment.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "steward"
+    if state:
+        return Path(state) / "steward"
+    try:
+        return Path.home() / ".local" / "state" / "steward"
+    except RuntimeError:
+        raise ConfigurationError("data_dir: not given, and this user has no home") from None
 
 
 def load(
@@ -281,12 +328,12 @@ def load(
             _put(tree, path, _from_text(path, text), name)
     for dotted, value in overrides.items():
         _put(tree, dotted.split("."), value, dotted)
-    tree.setdefault("data_dir", default_data_dir(variables, is_root=os.geteuid() == 0))
+    if "data_dir" not in tree:
+        tree["data_dir"] = default_data_dir(variables, is_root=os.geteuid() == 0)
     try:
-        settings = Settings.model_validate(tree)
+        return Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(error))) from None
-    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
 
 
 def _read_file(file: Path) -> dict[str, Any]:

@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         uvloop.run(_serve(settings))
     except StewardError as error:
         return _explain(error)
+    except Exception as error:  # noqa: BLE001  # the edge: what nobody foresaw has an exit code and a place in the log too
+        telemetry.logger("main").error("failed unexpectedly", exc_info=error)
+        return EXIT_FAILED
     return 0
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Literal, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 import structlog
 
@@ -34,13 +35,18 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if human:
-        last: list[Processor] = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        # Plain: where rich is installed, the default would print every frame's variables, secrets and cells with them.
+        last: list[Processor] = [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Steady(stream))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
@@ -56,6 +62,21 @@ def configure(
     logging.getLogger("psycopg.pool").setLevel(
         logging.ERROR
     )  # it warns of every attempt; the pool says it once
+
+
+class _Steady:
+    """A stream whose reader may die and whose disk may fill: what cannot be logged must not fail what was done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def logger(name: str) -> FilteringBoundLogger:

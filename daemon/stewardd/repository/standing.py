@@ -18,6 +18,7 @@ from typing import Any
 
 from stewardd.errors import Corrupt, ObjectNotFound
 from stewardd.repository import document
+from stewardd.repository.identifiers import is_id
 from stewardd.repository.store import Store
 
 ROOT = "leases"
@@ -112,4 +113,5 @@ async def leases(store: Store) -> AsyncIterator[LeaseRef]:
     """Every lease that the repository still knows."""
     for daemon_id in await store.folders(ROOT):
         for incarnation in await store.folders(f"{ROOT}/{daemon_id}"):
-            yield LeaseRef(daemon_id, incarnation)
+            if is_id(incarnation):
+                yield LeaseRef(daemon_id, incarnation)

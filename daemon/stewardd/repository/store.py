@@ -112,11 +112,7 @@ def key_segments(key: str) -> list[str]:
     """Splits a key. ValueError unless every segment is plain: keys are made by code, so this is a bug, not input."""
     segments = key.split("/")
     for segment in segments:
-        if (
-            _SEGMENT.fullmatch(segment) is None
-            or segment in (".", "..")
-            or len(segment) > MAX_SEGMENT_BYTES
-        ):
+        if not is_segment(segment):
             raise ValueError(f"not a key of the repository: {key!r}")
     if len(key) > MAX_KEY_BYTES:
         raise ValueError(f"a key of {len(key)} bytes is over {MAX_KEY_BYTES}")
@@ -131,7 +127,11 @@ def prefix_segments(prefix: str) -> list[str]:
 
 def is_segment(name: str) -> bool:
     """Whether a name may be a segment of a key; a backend's own files bear names that may not."""
-    return _SEGMENT.fullmatch(name) is not None and name not in (".", "..")
+    return (
+        _SEGMENT.fullmatch(name) is not None
+        and name not in (".", "..")
+        and len(name) <= MAX_SEGMENT_BYTES
+    )
 
 
 async def probe(store: Store) -> None:

@@ -5,6 +5,8 @@ Every option has its reason beside it. What listens beyond loopback does so beca
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,13 +93,13 @@ class Server:
         await self._server.stop(grace_s)
 
     def _bind(self, address: str) -> str:
-        if address.startswith("unix:"):
-            _clear_socket(Path(address.removeprefix("unix:").removeprefix("//")))
         try:
+            if address.startswith("unix:"):
+                _clear_socket(Path(address.removeprefix("unix:").removeprefix("//")))
             port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise ConfigurationError(
-                f"cannot listen on {address}",
+                f"cannot listen on {address!r}: {_why(error)}",
                 hint="another daemon may be listening there; `server.listen` takes another address",
             ) from error
         if address.startswith("unix:"):
@@ -106,9 +108,19 @@ class Server:
         return f"{host}:{port}"
 
 
+def _why(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else "see above"
+
+
 def _clear_socket(path: Path) -> None:
-    """Removes the socket that a killed daemon left; anything else in its place stays, and binding fails."""
+    """Removes the socket that a killed daemon left; anything else in its place stays, and binding fails.
+
+    Raises OSError where somebody listens there: grpc would take the path from them, and they would never know.
+    """
     if path.is_socket():
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+                raise OSError(errno.EADDRINUSE, "somebody listens there")
         path.unlink()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 

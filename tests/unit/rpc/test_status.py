@@ -56,5 +56,5 @@ def test_a_status_fits_into_trailers_whatever_it_quotes(letter):
 def test_states_have_the_numbers_of_the_contract():
     theirs = system_pb2.HealthResponse.State
     for state in State:
-        assert theirs.Name(state.value) == f"STATE_{state.name}"
+        assert theirs.Value(f"STATE_{state.name}") == state.value
     assert len(theirs.keys()) == len(State) + 1, "and one for what is not said"
