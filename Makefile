@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 CARGO := cargo --quiet
 CRATE := --manifest-path fastcsv/Cargo.toml
-SOURCES := daemon/stewardd clients/python/src scripts examples tests proto/generate.py
+SOURCES := daemon/stewardd clients/python/src scripts examples tests proto/generate.py benchmarks
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PYTHONUNBUFFERED := 1

@@ -1,0 +1,91 @@
+"""What was asked of the engine and of ValidateBatch, beside what a run measured."""
+
+from dataclasses import dataclass
+
+from benchmarks.contestants import DUCKDB_TEXT, DUCKDB_TYPED, OURS, SIMD_OWN, Contestant
+from benchmarks.measured import FILES, Measured
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Something asked for, and what came of it."""
+
+    what: str
+    asked: str
+    measured: str
+    met: bool
+
+
+def ratio(measured: Measured, peer: Contestant, file: str) -> float | None:
+    """Return ours by the peer's, where both were measured."""
+    races = measured.races
+    ours, other = races.get(OURS.key, {}).get(file), races.get(peer.key, {}).get(file)
+    if ours is None or other is None or not ours.usages or not other.usages:
+        return None
+    return ours.rate / other.rate
+
+
+def goals(measured: Measured) -> list[Goal]:
+    """Return every goal that was measured."""
+    return [*rate_goals(measured), *shape_goals(measured), *loopback_goals(measured)]
+
+
+def rate_goals(measured: Measured) -> list[Goal]:
+    """Return what was asked of rates and ratios."""
+    found = []
+    for file, least in zip(FILES, (2.5, 1.2), strict=True):
+        race = measured.races.get(OURS.key, {}).get(file)
+        if race is None or not race.usages:
+            continue
+        rate = race.rate / 1e6
+        found.append(
+            Goal(
+                f"rows per CPU second, {file} invalid",
+                f"≥ {least} M",
+                f"{rate:.2f} M",
+                rate >= least,
+            )
+        )
+    for title, peers, least in (
+        ("the Rust program", (SIMD_OWN,), 1.5),
+        ("DuckDB, the quicker way", (DUCKDB_TEXT, DUCKDB_TYPED), 3.5),
+    ):
+        for file in FILES:
+            ratios = [
+                it for it in (ratio(measured, peer, file) for peer in peers) if it is not None
+            ]
+            if ratios:
+                lowest = min(ratios)
+                what = f"times {title}, {file} invalid"
+                found.append(Goal(what, f"≥ {least}", f"{lowest:.2f}", lowest >= least))
+    return found
+
+
+def shape_goals(measured: Measured) -> list[Goal]:
+    """Return what was asked of two cores, of memory and of length."""
+    found = []
+    for file, it in measured.doublings.items():
+        what = f"two threads by two runs side by side, {file} invalid"
+        found.append(Goal(what, "≥ 0.9", f"{it.ratio:.2f}", it.ratio >= 0.9))
+    for file, growth in measured.growths.items():
+        above = growth.above_interpreter_bytes / MIB
+        what = f"memory above the interpreter, ten times the file, {file} invalid"
+        found.append(Goal(what, "≤ 32 MiB", f"{above:.1f} MiB", above <= 32))
+        what = f"CPU time for ten times the file, {file} invalid"
+        found.append(Goal(what, "10 ×", f"{growth.times:.2f} ×", growth.times <= 10.5))
+    return found
+
+
+def loopback_goals(measured: Measured) -> list[Goal]:
+    """Return what was asked of ValidateBatch and of Health."""
+    found = []
+    for file, it in measured.end_to_end.items():
+        what = f"ValidateBatch by the slower of engine and sink, {file} invalid"
+        found.append(Goal(what, "≥ 80 %", f"{it.share:.0%}", it.share >= 0.8))
+    for name, latency in measured.health.items():
+        median_ms = latency.median_s * 1000
+        what = f"{name} while four uploads run, median"
+        found.append(Goal(what, "< 5 ms", f"{median_ms:.1f} ms", median_ms < 5))
+    return found

@@ -1,0 +1,122 @@
+"""Puts the peers in place, each at a version that is written here, in environments of their own under build/.
+
+What cannot be put in place is left out of the run, with the reason; nothing else fails for it.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.places import BUILD, PEERS
+
+PYTHON_PEERS = {"duckdb": "2.0.0", "polars": "2.1.0"}
+QSV_VERSION = "16.1.0"
+QSV_TIMEOUT_S = 20 * 60
+OTHER_TIMEOUT_S = 15 * 60
+
+PYTHON = BUILD / "python" / "bin" / "python"
+SIMD_CSV = BUILD / "simd-csv" / "release" / "simd-csv-peer"
+QSV = BUILD / "qsv" / "bin" / "qsvdp"
+
+
+@dataclass(slots=True)
+class Installed:
+    """What is there: a version for each program, or the reason why it is not."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+class NotInstalled(Exception):
+    """A peer cannot be put in place; the message is the reason."""
+
+
+def run(*argv: str | Path, timeout_s: float = OTHER_TIMEOUT_S) -> str:
+    """Run a command and return what it printed. Raises NotInstalled."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout_s)
+    except FileNotFoundError as error:
+        raise NotInstalled(f"{argv[0]} is not there") from error
+    except subprocess.TimeoutExpired as error:
+        raise NotInstalled(f"not built within {timeout_s / 60:.0f} minutes") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no word why"]
+        named = [line for line in said if line.lower().startswith(("error", "npm error"))]
+        raise NotInstalled(f"{Path(argv[0]).name} failed: {(named or said)[0]}")
+    return done.stdout.strip()
+
+
+def install_python() -> dict[str, str]:
+    """Make an environment for the peers that are Python packages."""
+    uv = Path(sys.executable).with_name("uv")
+    if not PYTHON.exists():
+        run(uv, "venv", "--quiet", "--python", sys.executable, PYTHON.parent.parent)
+    pinned = [f"{name}=={version}" for name, version in PYTHON_PEERS.items()]
+    run(uv, "pip", "install", "--quiet", "--python", PYTHON, *pinned)
+    return dict(PYTHON_PEERS)
+
+
+def install_node() -> dict[str, str]:
+    """Install what package.json pins, without a lock file."""
+    npm = ("npm", "--prefix", PEERS / "zod")
+    run(*npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
+    tree = json.loads(run(*npm, "ls", "--json", "--depth=0"))["dependencies"]
+    named = {name: str(found["version"]) for name, found in tree.items()}
+    return {"node": run("node", "--version").lstrip("v"), **named}
+
+
+def install_rust() -> dict[str, str]:
+    """Build the Rust program in the profile of the extension."""
+    manifest = PEERS / "simd-csv" / "Cargo.toml"
+    build = ("cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", manifest)
+    run(*build, "--target-dir", SIMD_CSV.parent.parent)
+    tree = run("cargo", "tree", "--locked", "--depth", "1", "--manifest-path", manifest)
+    named = [line.split(" ")[1:3] for line in tree.splitlines()[1:]]
+    versions = {name: version.lstrip("v") for name, version in named}
+    return {
+        "rustc": run("rustc", "--version").split()[1],
+        **{name: versions[name] for name in ("simd-csv", "jsonschema")},
+    }
+
+
+def install_qsv() -> dict[str, str]:
+    """Build qsv's variant for DataPusher+, unless it is there already.
+
+    The lite variant would be smaller, but as published it does not compile: its `json` command calls a
+    method of json-objects-to-csv that only a fork has, and what is published is built without the fork.
+    """
+    if not QSV.exists():
+        run(
+            *("cargo", "install", "qsv", "--version", QSV_VERSION, "--locked"),
+            *("--no-default-features", "--features", "datapusher_plus,mimalloc", "--bin", "qsvdp"),
+            *("--root", QSV.parent.parent, "--target-dir", BUILD / "qsv-target"),
+            timeout_s=QSV_TIMEOUT_S,
+        )
+        shutil.rmtree(BUILD / "qsv-target", ignore_errors=True)
+    return {"qsv": run(QSV, "--version").split()[1].split("-")[0]}
+
+
+def install(*, with_peers: bool) -> Installed:
+    """Put every peer in place that can be, if peers are wanted at all."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    installed = Installed()
+    if not with_peers:
+        return installed
+    steps: dict[str, Callable[[], dict[str, str]]] = {
+        "DuckDB and polars": install_python,
+        "Zod": install_node,
+        "simd-csv": install_rust,
+        "qsv": install_qsv,
+    }
+    for name, step in steps.items():
+        print(f"installing {name} …", flush=True)
+        try:
+            installed.versions |= step()
+        except NotInstalled as error:
+            installed.left_out[name] = str(error)
+            print(f"  left out: {error}", flush=True)
+    return installed

@@ -1,0 +1,247 @@
+"""RESULTS.md: what was measured beside what was asked for, the cases where we lose, and how to read it."""
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.contestants import OURS, PEERS_OF_OURS, Contestant
+from benchmarks.goals import MIB, Goal, goals, ratio
+from benchmarks.machine import QUIET_LOAD
+from benchmarks.measured import FILES, Measured
+
+HOW = """\
+`make bench` makes the files, installs the peers and measures everything in one run; this page is what it wrote. A rate
+is rows by CPU seconds (user and system, by `wait4`) of the whole process: interpreter, start and end included, for all
+alike. Contestants run in turn on one core, round after round; figures are medians, the spread is from the quickest to
+the slowest run. Input comes from the page cache, output goes to memory where there is such a file system, so that the
+disk is not measured; what a file system costs the processor is. The files are language_session 1.1, seeded: e-mail
+addresses, timestamps, quoted commas, doubled quotes, line ends inside cells, some of it not ASCII; an invalid row
+breaks one to three rules. Every peer writes its bad rows with what is wrong with them; only ours writes three files
+with checksums, byte offsets and line numbers, and bounds what it reads."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
+    """Return a Markdown table; all but the first columns are numbers."""
+    rule = ["---"] * text_columns + ["---:"] * (len(head) - text_columns)
+    lines = [head, rule, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def render(measured: Measured) -> str:
+    """Return the page."""
+    found = goals(measured)
+    parts = [
+        "# Results",
+        *quiet(measured),
+        HOW,
+        "## Asked and measured",
+        table(
+            ("what", "asked", "measured", "met"),
+            [
+                (goal.what, goal.asked, goal.measured, "yes" if goal.met else "**no**")
+                for goal in found
+            ],
+        ),
+        "## Where we lose",
+        "\n".join(f"- {line}" for line in losses(measured, found)),
+        "## Beside the peers, on one core",
+        *(contest(measured, name) for name in FILES if measured.races),
+        agreement(measured),
+        "How each was run:\n\n" + "\n".join(settings(measured)),
+        "## Two cores",
+        cores(measured),
+        "## Ten times the file",
+        growths(measured),
+        "## Over loopback",
+        loopback(measured),
+        "## The run",
+        run(measured),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def quiet(measured: Measured) -> list[str]:
+    """Say so where the machine had other work."""
+    load = measured.before.load
+    if load <= QUIET_LOAD:
+        return []
+    return [
+        f"""\
+**Taken on a loaded machine**: the load average was {load:.1f} when the run began. CPU seconds suffer from shared caches
+and memory, seconds of the clock from everything: two cores and loopback mean little here. Ratios bear it best, for all
+contestants met the same load."""
+    ]
+
+
+def contenders(measured: Measured) -> list[Contestant]:
+    """Return who was measured, ours first."""
+    return [it for it in (OURS, *PEERS_OF_OURS) if measured.races.get(it.key)]
+
+
+def losses(measured: Measured, found: Sequence[Goal]) -> list[str]:
+    """Return a sentence for everything that was missed, or that another does better."""
+    lines = [
+        f"Missed: {goal.what}: {goal.measured}, asked {goal.asked}."
+        for goal in found
+        if not goal.met
+    ]
+    ours = measured.races.get(OURS.key, {})
+    for peer in contenders(measured):
+        for file, race in measured.races[peer.key].items():
+            if peer is OURS or not race.usages:
+                continue
+            if race.cpu_s < ours[file].cpu_s:
+                lines.append(f"{peer.name} is quicker at {file} invalid.")
+            if race.peak_bytes < ours[file].peak_bytes:
+                lines.append(
+                    f"{peer.name} needs less memory at {file} invalid: {race.peak_bytes / MIB:.0f} MiB, "
+                    f"ours {ours[file].peak_bytes / MIB:.0f} MiB."
+                )
+    return lines or ["Nowhere in this run."]
+
+
+def contest(measured: Measured, file: str) -> str:
+    """Return the table of one file."""
+    rows = []
+    for contestant in contenders(measured):
+        race = measured.races[contestant.key][file]
+        if race.usages:
+            by = ratio(measured, contestant, file) or 0.0
+            rows.append(
+                (
+                    contestant.name,
+                    f"{race.rate / 1e6:.2f} M",
+                    f"{race.cpu_s:.2f} s",
+                    f"{race.spread:.0%}",
+                    "1" if contestant is OURS else f"**{by:.2f}**",
+                    f"{race.peak_bytes / MIB:.0f} MiB",
+                    f"{max(race.counted):,}{'' if race.agrees else ' (!)'}",
+                )
+            )
+    head = ("", "rows per CPU s", "CPU", "spread", "ours ÷ it", "peak RSS", "bad rows found")
+    title = f"{measured.rows:,} rows, {file} invalid, {measured.row_bytes[file]:.0f} bytes a row"
+    return f"### {title}\n\n{table(head, rows)}"
+
+
+def agreement(measured: Measured) -> str:
+    """Say whose verdicts agree with ours, and where they cannot."""
+    lines = ["Bad rows found, held to ours to the row:"]
+    for contestant in contenders(measured):
+        if contestant is OURS:
+            continue
+        for file, race in measured.races[contestant.key].items():
+            if race.failed:
+                lines.append(f"- {contestant.name}, {file}: failed: {race.failed}")
+            elif not race.agrees:
+                counted = ", ".join(f"{it:,}" for it in sorted(race.counted))
+                lines.append(
+                    f"- **{contestant.name}, {file}: found {counted}, should have found {race.expected:,}.**"
+                )
+        if all(race.agrees for race in measured.races[contestant.key].values()):
+            but = (
+                f"as many as it should: {contestant.differs}"
+                if contestant.differs
+                else "the same as ours"
+            )
+            lines.append(f"- {contestant.name}: {but}.")
+    lines += [f"- Left out: {name}: {reason}." for name, reason in measured.left_out.items()]
+    return "\n".join(lines)
+
+
+def settings(measured: Measured) -> list[str]:
+    """Say how each was run."""
+    return [f"- {it.name}: {it.setting}." for it in contenders(measured)]
+
+
+def cores(measured: Measured) -> str:
+    """Return the table of two threads beside two runs."""
+    if not measured.doublings:
+        return f"Not measured: {measured.skipped.get('cores', 'not asked for')}."
+    head = (
+        "invalid",
+        "one thread",
+        "two threads",
+        "two runs side by side",
+        "two threads by two runs",
+        "speed-up",
+    )
+    rows = [
+        (
+            file,
+            *(f"{seconds:.3f} s" for seconds in (it.one_alone_s, it.two_threads_s, it.two_runs_s)),
+            f"**{it.ratio:.2f}**",
+            f"{it.one_alone_s / it.two_threads_s:.2f}",
+        )
+        for file, it in measured.doublings.items()
+    ]
+    return table(head, rows) + "\n\nSeconds of the clock, without the interpreter's start; medians."
+
+
+def growths(measured: Measured) -> str:
+    """Return the table of the file and ten of it."""
+    if not measured.growths:
+        return f"Not measured: {measured.skipped.get('length', 'not asked for')}."
+    head = (
+        "invalid",
+        "CPU",
+        "CPU of ten",
+        "times",
+        "peak RSS",
+        "peak RSS of ten",
+        "above the interpreter",
+    )
+    rows = [
+        (
+            file,
+            f"{it.short_cpu_s:.2f} s",
+            f"{it.long_cpu_s:.2f} s",
+            f"**{it.times:.2f}**",
+            f"{it.short_peak_bytes / MIB:.1f} MiB",
+            f"{it.long_peak_bytes / MIB:.1f} MiB",
+            f"**{it.above_interpreter_bytes / MIB:.1f} MiB**",
+        )
+        for file, it in measured.growths.items()
+    ]
+    return (
+        table(head, rows)
+        + "\n\nHere the output goes to the disk. The interpreter is one that does nothing."
+    )
+
+
+def loopback(measured: Measured) -> str:
+    """Return the tables of ValidateBatch and of Health."""
+    if not measured.end_to_end:
+        return f"Not measured: {measured.skipped.get('loopback', 'not asked for')}."
+    head = ("invalid", "engine, one thread", "bare sink", "ValidateBatch", "by the slower")
+    rows = [
+        (
+            file,
+            *(f"{rate / 1e6:,.0f} MB/s" for rate in (it.engine, it.sink, it.validate_batch)),
+            f"**{it.share:.0%}**",
+        )
+        for file, it in measured.end_to_end.items()
+    ]
+    latencies = [
+        (name, f"**{it.median_s * 1000:.2f} ms**", f"{it.p99_s * 1000:.1f} ms", f"{it.calls}")
+        for name, it in measured.health.items()
+    ]
+    return "\n\n".join(
+        (
+            "Client and server share the machine; every core may be used by both.",
+            table(head, rows),
+            "While four clients upload without a pause:",
+            table(("call", "median", "99th percentile", "calls"), latencies),
+        )
+    )
+
+
+def run(measured: Measured) -> str:
+    """Say on what, with what, and how quietly it was measured."""
+    after = measured.after or measured.before
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(measured.versions.items()))
+    stolen_s = after.stolen_s - measured.before.stolen_s
+    load = f"load average {measured.before.load:.2f} before, {after.load:.2f} after"
+    lines = (
+        f"- Machine: {measured.machine}.",
+        f"- Versions: {versions}.",
+        f"- {measured.rounds} rounds; {load}; {stolen_s:.1f} s taken by the hypervisor.",
+    )
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""The daemon and the sink as processes, from their start until their end."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+STOP_TIMEOUT_S = 90.0
+
+
+class NotServing(Exception):
+    """A server ended before it served; the message holds what it said."""
+
+
+@contextlib.contextmanager
+def running(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """End the process in any case."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def sink() -> Iterator[str]:
+    """Run a sink; yield its address."""
+    argv = [sys.executable, "-m", "benchmarks.rpc.sink"]
+    with running(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        if not address:
+            raise NotServing("the sink did not start")
+        yield address
+
+
+@contextlib.contextmanager
+def daemon(folder: Path) -> Iterator[str]:
+    """Run a daemon with all its defaults, its data in the folder; yield its address."""
+    log = folder / "stewardd.log"
+    argv = [sys.executable, "-m", "stewardd.main"]
+    argv += ["--data-dir", str(folder / "data"), "--listen", "127.0.0.1:0"]
+    environment = {**os.environ, "STEWARDD_LOG__FORMAT": "json"}
+    with log.open("w", encoding="utf-8") as writing:
+        process = subprocess.Popen(argv, stderr=writing, text=True, env=environment)
+    with running(process):
+        yield serving_address(process, log)
+
+
+def serving_address(process: subprocess.Popen[str], log: Path) -> str:
+    """Wait until the log says where the daemon serves. Raises NotServing."""
+    while True:
+        ended = process.poll() is not None
+        for line in log.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if event.get("event") == "serving":
+                    return str(event["addresses"][0])
+        if ended:
+            raise NotServing(log.read_text(encoding="utf-8")[-2000:])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
