@@ -15,7 +15,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -420,11 +420,7 @@ fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
     if let Ok(bytes) = data.extract() {
         return Ok(bytes);
     }
-    let copied = data
-        .py()
-        .get_type::<PyBytes>()
-        .call1((pyo3::buffer::PyBuffer::<u8>::get(data)?.to_vec(data.py())?,))?;
-    Ok(copied.extract()?)
+    Ok(PyMemoryView::from(data)?.call_method0("tobytes")?.extract()?)
 }
 
 /// The schema that fits a header best.
