@@ -38,7 +38,7 @@ from stewardd.rpc.operations import OperationServicer, OperationsServicer
 from stewardd.rpc.quarantine import QuarantineServicer
 from stewardd.rpc.server import SERVICES, Server
 from stewardd.rpc.system import SystemServicer
-from stewardd.rpc.validation import ValidationServicer
+from stewardd.rpc.validation import Patience, ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
@@ -98,7 +98,7 @@ class App:
                     self._batches(registry, catalog, store, lease, claims, scratch, executor),
                     catalog,
                     registry,
-                    settings.validation.idle_timeout_s,
+                    Patience(settings.validation.idle_timeout_s, settings.validation.max_upload_s),
                     settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(catalog, store),
@@ -210,6 +210,10 @@ class App:
                 max_record_bytes=settings.max_record_bytes,
                 max_record_lines=settings.max_record_lines,
                 max_fields=settings.max_fields,
+                max_header_bytes=settings.max_header_bytes,
+                max_field_bytes=settings.max_field_bytes,
+                max_json_depth=settings.max_json_depth,
+                max_errors_per_record=settings.max_errors_per_record,
             ),
             roots=Roots.of(settings.uri_roots, self._open_store),
             admission=Admission(self._settings.server.max_concurrent_batches),

@@ -230,9 +230,22 @@ class Validation(Section):
     max_fields: Annotated[
         Count, Field(description="the most columns of a header or cells of a record")
     ] = 4096
+    max_header_bytes: Annotated[Count, Field(description="the longest header")] = 64 * KIB
+    max_field_bytes: Annotated[
+        Count, Field(description="a row with a longer cell is quarantined")
+    ] = 256 * KIB
+    max_json_depth: Annotated[
+        int, Field(ge=1, le=128, description="how deep JSON in a cell may be nested")
+    ] = 128
+    max_errors_per_record: Annotated[
+        Count, Field(description="errors that are told of one row; more are counted")
+    ] = 100
     idle_timeout_s: Annotated[
         Seconds, Field(description="an upload that sends nothing for so long is ended")
     ] = 120.0
+    max_upload_s: Annotated[
+        Seconds, Field(description="an upload that takes longer is ended, however slowly it comes")
+    ] = 6 * 3600.0
 
 
 class Backup(Section):

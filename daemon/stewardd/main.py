@@ -44,11 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: config.Settings) -> None:
-    # Before grpc is loaded: it would say on stderr, at each child process, that it does nothing about it.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-    from stewardd.app import App
-
-    app = App(settings)
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
@@ -57,6 +52,11 @@ async def _serve(settings: config.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
+    # Before grpc is loaded: it would say on stderr, at each child process, that it does nothing about it.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+    from stewardd.app import App  # it takes a second, in which a signal may come
+
+    app = App(settings)
     await _until(stop, app.start())
     if not stop.is_set():
         await stop.wait()

@@ -1,5 +1,7 @@
 """Requests that no client of ours would send: every one gets its reason and hint, none an INTERNAL or a torn stream."""
 
+import time
+
 import grpc
 import pytest
 from google.longrunning import operations_pb2, operations_pb2_grpc
@@ -8,6 +10,7 @@ from steward.v1 import backup_pb2, backup_pb2_grpc, validation_pb2, validation_p
 
 from tests.acceptance.conftest import LANGUAGE, refusal_of, refused
 from tests.support.calls import Request, channel, opening, upload, validate
+from tests.support.daemon import Daemon
 
 UNUSED = "00000000-0000-7000-8000-000000000000"
 NO_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -113,3 +116,30 @@ def test_a_file_read_by_its_uri_is_named_as_it_is_on_the_disk(daemon, inbox):
         Request(commit=Request.Commit()),
     ]
     assert validate(daemon.address, messages).source_file == "séance ☃.csv"
+
+
+def test_an_upload_that_never_ends_is_ended_and_bounds_of_the_engine_are_settings(folder):
+    environment = {
+        "STEWARDD_POSTGRES__DATABASES__MAIN__URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "STEWARDD_VALIDATION__MAX_UPLOAD_S": "1.5",
+        "STEWARDD_VALIDATION__MAX_HEADER_BYTES": "100",
+        "STEWARDD_VALIDATION__MAX_FIELD_BYTES": "50",
+    }
+
+    def dripping():
+        yield opening()
+        yield Request(chunk=Request.Chunk(data=LANGUAGE))
+        for _ in range(200):
+            time.sleep(0.1)
+            yield Request(chunk=Request.Chunk())
+
+    with Daemon(folder / "data", environment=environment) as daemon:
+        said = refusal_of(daemon.address, dripping())
+        assert (said.code, said.reason) == (grpc.StatusCode.ABORTED, "UPLOAD_INCOMPLETE")
+        assert "1.5 s" in said.message
+        assert "validation.max_upload_s" in said.hint
+        long = LANGUAGE.strip() + b"," + b"x" * 100 + b"\n"
+        assert refusal_of(daemon.address, upload(long)).reason == "INPUT_REFUSED"
+        row = b"%s,ana@example.org,bo@example.org,2025-03-01,0.5\n"
+        body = LANGUAGE + row % (b"S" * 40) + row % (b"S" * 60)
+        assert validate(daemon.address, upload(body)).quarantined_rows == 1

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -34,6 +35,14 @@ MAX_SOURCE_FILE = 1024
 SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an upload is waited for: between two messages, and from its first to its last."""
+
+    idle_s: float
+    whole_s: float
+
+
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     """Translates; what a batch is and when it exists is said in validation/."""
 
@@ -42,20 +51,20 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         batches: Batches,
         catalog: BatchCatalog,
         registry: Registry,
-        idle_timeout_s: float,
+        patience: Patience,
         max_message_bytes: int,
     ) -> None:
         self._batches = batches
         self._catalog = catalog
         self._registry = registry
-        self._idle_timeout_s = idle_timeout_s
+        self._patience = patience
         self._max_message_bytes = max_message_bytes
 
     async def ValidateBatch(
         self, request_iterator: AsyncIterator[Request], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
-        messages = _Messages(request_iterator, self._idle_timeout_s, self._max_message_bytes)
+        messages = _Messages(request_iterator, self._patience, self._max_message_bytes)
         work = await self._batches.begin(_batch_request(await messages.open()))
         taking = asyncio.create_task(_take(messages, work))
         try:
@@ -159,10 +168,11 @@ class _Messages:
     """The client's side of the stream, held to its order: Open, Chunk*, Commit, end."""
 
     def __init__(
-        self, iterator: AsyncIterator[Request], idle_timeout_s: float, max_message_bytes: int
+        self, iterator: AsyncIterator[Request], patience: Patience, max_message_bytes: int
     ) -> None:
         self._iterator = iterator
-        self._idle_timeout_s = idle_timeout_s
+        self._patience = patience
+        self._ends_s = time.monotonic() + patience.whole_s
         self._max_message_bytes = max_message_bytes
         self.commit = Request.Commit()
 
@@ -187,13 +197,19 @@ class _Messages:
         )
 
     async def _next(self) -> Request:
+        left_s = self._ends_s - time.monotonic()
         try:
-            async with asyncio.timeout(self._idle_timeout_s):
+            async with asyncio.timeout(min(self._patience.idle_s, max(0.0, left_s))):
                 message = await anext(self._iterator)
         except StopAsyncIteration:
             raise UploadIncomplete("the stream ended without Commit") from None
         except TimeoutError:
-            raise UploadIncomplete(f"nothing came for {self._idle_timeout_s:g} s") from None
+            if left_s < self._patience.idle_s:
+                raise UploadIncomplete(
+                    f"the upload took longer than {self._patience.whole_s:g} s",
+                    hint="send it faster, or raise `validation.max_upload_s`",
+                ) from None
+            raise UploadIncomplete(f"nothing came for {self._patience.idle_s:g} s") from None
         check_size(message, self._max_message_bytes)
         return message
 

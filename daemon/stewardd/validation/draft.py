@@ -32,6 +32,10 @@ class Bounds:
     max_record_bytes: int
     max_record_lines: int
     max_fields: int
+    max_header_bytes: int
+    max_field_bytes: int
+    max_json_depth: int
+    max_errors_per_record: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Draft:
             max_record_bytes=self._bounds.max_record_bytes,
             max_record_lines=self._bounds.max_record_lines,
             max_fields=self._bounds.max_fields,
+            max_header_bytes=self._bounds.max_header_bytes,
+            max_field_bytes=self._bounds.max_field_bytes,
+            max_json_depth=self._bounds.max_json_depth,
+            max_errors_per_record=self._bounds.max_errors_per_record,
             max_decompressed_bytes=self._bounds.max_decompressed_bytes,
         )
 
