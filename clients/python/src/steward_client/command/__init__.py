@@ -10,12 +10,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from steward_client.command.ending import run
-from steward_client.command.root import root
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code; what it ends with stands in ending.py."""
+    try:
+        # Imported here: it takes a moment, and Ctrl-C in it is no crash either.
+        from steward_client.command.ending import run
+        from steward_client.command.root import root
+    except KeyboardInterrupt:
+        return INTERRUPTED
     asked = os.environ.get("_STEWARD_COMPLETE")
     if asked is not None:
         from click.shell_completion import shell_complete

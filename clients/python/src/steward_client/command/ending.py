@@ -17,6 +17,7 @@ import os
 import sys
 import traceback
 from enum import IntEnum
+from pathlib import Path
 
 import click
 
@@ -44,6 +45,8 @@ class Interrupted(Exception):
 def run(root: click.Group, arguments: list[str]) -> int:
     """Runs the command line. The exit code is what the command's function returns, or what its exception comes to."""
     session = Session()
+    if sys.stdout is None:  # closed before Python began
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Where the output knows ASCII only, the rest of a name becomes its escapes, not a crash.
         sys.stdout.reconfigure(errors="backslashreplace")
