@@ -51,7 +51,11 @@ class Roots:
             if uri.startswith(root + "/"):
                 return await ObjectSource.open(store, uri.removeprefix(root + "/"))
         opening = asyncio.get_running_loop().run_in_executor(executor, open_uri, uri, self.folders)
-        return FileSource(await opening, executor)
+        try:
+            return FileSource(await asyncio.shield(opening), executor)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)  # the thread opens it all the same
+            raise
 
 
 class FileSource:
@@ -60,21 +64,29 @@ class FileSource:
     def __init__(self, descriptor: int, executor: Executor) -> None:
         self._descriptor = descriptor
         self._executor = executor
+        self._reading: asyncio.Future[bytes] | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See Source.chunks."""
         loop = asyncio.get_running_loop()
         before = os.fstat(self._descriptor)
-        while data := await loop.run_in_executor(
-            self._executor, os.read, self._descriptor, READ_BYTES
-        ):
+        while True:
+            self._reading = loop.run_in_executor(
+                self._executor, os.read, self._descriptor, READ_BYTES
+            )
+            data = await asyncio.shield(self._reading)
+            if not data:
+                break
             yield data
         after = os.fstat(self._descriptor)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise _changed()
 
     async def close(self) -> None:
-        """See Source.close."""
+        """See Source.close. A thread may still read for a call that was cancelled: it ends first."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+            self._reading.exception()  # it was raised where it mattered, or matters to nobody
         os.close(self._descriptor)
 
 
@@ -106,6 +118,11 @@ class ObjectSource:
 
     async def close(self) -> None:
         """See Source.close."""
+
+
+def _close_unwanted(opening: asyncio.Future[int]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())
 
 
 def _is_remote(root: str) -> bool:
