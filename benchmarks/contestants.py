@@ -146,7 +146,7 @@ SIMD_OWN = Contestant(
     "simd-csv + jsonschema, own e-mail check",
     "simd-csv",
     simd_csv("own"),
-    "ZeroCopyReader with 1 MiB, the crate over the cells without a serde_json::Value, is_valid first and "
+    "Reader with 1 MiB into one ByteRecord, the crate over the cells without a serde_json::Value, is_valid first and "
     "iter_errors for bad rows, JSON lines; release, fat LTO, one codegen unit",
     ("simd-csv",),
 )

@@ -47,14 +47,14 @@ pub struct Cells;
 /// A value that is being validated.
 #[derive(Clone, Copy, Debug)]
 pub enum Cell<'a> {
-    Record(&'a [Cow<'a, str>]),
+    Record(&'a [&'a str]),
     Text(&'a str),
     Number(f64),
 }
 
 impl<'a> Cell<'a> {
-    fn of(cells: &'a [Cow<'a, str>], column: usize) -> Option<Self> {
-        let text: &str = cells.get(column)?;
+    fn of(cells: &'a [&'a str], column: usize) -> Option<Self> {
+        let text = *cells.get(column)?;
         if text.is_empty() {
             return None;
         }
@@ -175,15 +175,15 @@ impl<'a> Node<'a, Cells> for Cell<'a> {
 
 /// The filled cells of a record, by their columns.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'a>(&'a [Cow<'a, str>]);
+pub struct Record<'a>(&'a [&'a str]);
 
 type Member<'a> = (&'a str, Cell<'a>);
-type Filled<'a> = fn((usize, &'a Cow<'a, str>)) -> Option<(usize, &'a Cow<'a, str>)>;
+type Filled<'a> = fn((usize, &'a &'a str)) -> Option<(usize, &'a &'a str)>;
 
 /// The members of a record.
 pub struct Members<'a> {
-    cells: &'a [Cow<'a, str>],
-    filled: FilterMap<Enumerate<Iter<'a, Cow<'a, str>>>, Filled<'a>>,
+    cells: &'a [&'a str],
+    filled: FilterMap<Enumerate<Iter<'a, &'a str>>, Filled<'a>>,
 }
 
 impl<'a> Iterator for Members<'a> {

@@ -9,6 +9,7 @@ static ATOM: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
+        #[allow(clippy::cast_possible_truncation, reason = "below 256")]
         let ascii = byte as u8;
         table[byte] = ascii.is_ascii_alphanumeric()
             || ascii >= 0x80
