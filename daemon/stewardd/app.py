@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -50,6 +51,7 @@ log = logger("app")
 
 EMBEDDED_NAME = "embedded"
 SLOW_PROBE_INTERVAL_S = 10.0
+EXPIRY_INTERVAL_S = 86_400.0
 SLOW_PROBE_TIMEOUT_S = 10.0
 
 
@@ -84,9 +86,9 @@ class App:
             self._add_probes(pools, store, backups)
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
-            _in_background(running, self._sweep_on(sweep, operations))
-
             claims = Claims(store, lease)
+            _in_background(running, self._sweep_on(sweep, operations, claims))
+
             catalog = BatchCatalog(store)
             starter = BackupStarter(
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
@@ -236,12 +238,18 @@ class App:
         ):
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
-    async def _sweep_on(self, sweep: Sweep, operations: Operations) -> None:
+    async def _sweep_on(self, sweep: Sweep, operations: Operations, claims: Claims) -> None:
+        settings = self._settings.repository
+        expiry_due_s = 0.0
         while True:
-            await asyncio.sleep(self._settings.repository.sweep_interval_s)
+            await asyncio.sleep(settings.sweep_interval_s)
             try:
                 await operations.sweep()
                 await _sweep(sweep)
+                if time.monotonic() >= expiry_due_s:  # it reads every claim: once a day is enough
+                    forgotten = await claims.expire(settings.request_ids_kept_s)
+                    log.info("request ids forgotten", count=forgotten)
+                    expiry_due_s = time.monotonic() + EXPIRY_INTERVAL_S
             except StewardError as error:
                 log.warning("sweep not finished", error=error.message)
             except Exception as error:  # an edge: without it nothing would be swept any more

@@ -141,6 +141,9 @@ class Repository(Section):
     sweep_interval_s: Annotated[
         Seconds, Field(description="how often it is looked for what dead daemons left unfinished")
     ] = 300.0
+    request_ids_kept_s: Annotated[
+        Seconds, Field(description="how long a request_id is remembered after it was last touched")
+    ] = 7 * 86_400.0
 
     @model_validator(mode="after")
     def _renew_in_time(self) -> Repository:

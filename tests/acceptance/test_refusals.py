@@ -144,7 +144,8 @@ def test_a_client_that_dies_in_the_middle_leaves_nothing(daemon):
     import time
 
     until = time.monotonic() + deadline_s
-    while list((daemon.data_dir / "scratch").iterdir()) and time.monotonic() < until:
+    while list((daemon.data_dir / "scratch").iterdir()):
+        assert time.monotonic() < until
         time.sleep(0.05)
 
 
