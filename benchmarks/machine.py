@@ -2,12 +2,14 @@
 
 import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-QUIET_LOAD = 0.5
-STOLEN = 7
-"""The column of /proc/stat that counts what the hypervisor took."""
+QUIET_CORES = 0.1
+LOOK_S = 3.0
+WORKING = 5
+"""How many of processor_s are work of this machine."""
 
 
 def cpu_model() -> str:
@@ -37,13 +39,22 @@ def describe() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The machine's own account of its work, at one time."""
+    """The machine's own account of its work, at one time, while nothing of ours runs."""
 
-    load: float
+    busy_cores: float
     stolen_s: float
 
 
 def moment() -> Moment:
-    """Look at the load, and at the seconds that were taken from all cores."""
-    cpu = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
-    return Moment(os.getloadavg()[0], int(cpu[1 + STOLEN]) / os.sysconf("SC_CLK_TCK"))
+    """Look for a while at how many cores others keep busy, and at the seconds taken from all cores so far."""
+    before = processor_s()
+    time.sleep(LOOK_S)
+    after = processor_s()
+    return Moment((sum(after[:WORKING]) - sum(before[:WORKING])) / LOOK_S, after[-1])
+
+
+def processor_s() -> list[float]:
+    """Return the seconds of all cores: user, nice, system, interrupts (twice), stolen."""
+    fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:]
+    ticks = [int(fields[place]) for place in (0, 1, 2, 5, 6, 7)]
+    return [it / os.sysconf("SC_CLK_TCK") for it in ticks]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.contestants import OURS, PEERS_OF_OURS, Contestant
 from benchmarks.goals import MIB, Goal, goals, ratio
-from benchmarks.machine import QUIET_LOAD
+from benchmarks.machine import QUIET_CORES
 from benchmarks.measured import FILES, Measured
 
 HOW = """\
@@ -60,14 +60,15 @@ def render(measured: Measured) -> str:
 
 def quiet(measured: Measured) -> list[str]:
     """Say so where the machine had other work."""
-    load = measured.before.load
-    if load <= QUIET_LOAD:
+    after = measured.after or measured.before
+    busy = max(measured.before.busy_cores, after.busy_cores)
+    if busy <= QUIET_CORES:
         return []
     return [
         f"""\
-**Taken on a loaded machine**: the load average was {load:.1f} when the run began. CPU seconds suffer from shared caches
-and memory, seconds of the clock from everything: two cores and loopback mean little here. Ratios bear it best, for all
-contestants met the same load."""
+**Taken on a loaded machine**: other work kept {busy:.1f} cores busy before or after the run. CPU seconds suffer from
+shared caches and memory, seconds of the clock from everything: two cores and loopback mean little here. Ratios bear it
+best, for all contestants met the same load."""
     ]
 
 
@@ -238,10 +239,10 @@ def run(measured: Measured) -> str:
     after = measured.after or measured.before
     versions = ", ".join(f"{name} {version}" for name, version in sorted(measured.versions.items()))
     stolen_s = after.stolen_s - measured.before.stolen_s
-    load = f"load average {measured.before.load:.2f} before, {after.load:.2f} after"
+    busy = f"{measured.before.busy_cores:.2f} cores busy with other work before, {after.busy_cores:.2f} after"
     lines = (
         f"- Machine: {measured.machine}.",
         f"- Versions: {versions}.",
-        f"- {measured.rounds} rounds; {load}; {stolen_s:.1f} s taken by the hypervisor.",
+        f"- {measured.rounds} rounds; {busy}; {stolen_s:.1f} s taken by the hypervisor.",
     )
     return "\n".join(lines)
