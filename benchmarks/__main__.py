@@ -74,9 +74,11 @@ PARTS: dict[str, Part] = {
 }
 
 
-def begin(rows: int, rounds: int, files: dict[str, Path], *, with_peers: bool) -> Measured:
+def begin(
+    rows: int, rounds: int, files: dict[str, Path], *, with_peers: bool, with_qsv: bool
+) -> Measured:
     """Put the peers in place, then look at the machine."""
-    installed = install(with_peers=with_peers)
+    installed = install(with_peers=with_peers, with_qsv=with_qsv)
     own = {name: version(name) for name in OUR_PACKAGES}
     return Measured(
         machine=machine.describe(),
@@ -95,6 +97,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
+    parser.add_argument("--qsv", action="store_true", help="build qsv too, which takes long")
     return parser.parse_args()
 
 
@@ -106,7 +109,9 @@ def main() -> None:
     for file, invalid in INVALID.items():
         print(f"making the file with {file} invalid rows …", flush=True)
         files[file] = generated(places.DATA, chosen.rows, invalid)
-    measured = begin(chosen.rows, chosen.rounds, files, with_peers="peers" in parts)
+    measured = begin(
+        chosen.rows, chosen.rounds, files, with_peers="peers" in parts, with_qsv=chosen.qsv
+    )
     scratch = places.scratch()
     try:
         for part in parts:

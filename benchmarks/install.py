@@ -20,6 +20,9 @@ OTHER_TIMEOUT_S = 15 * 60
 
 PYTHON = BUILD / "python" / "bin" / "python"
 SIMD_CSV = BUILD / "simd-csv" / "release" / "simd-csv-peer"
+QSV_LEFT_OUT = (
+    "its build takes well over 20 minutes on two cores; `python -m benchmarks --qsv` tries it"
+)
 QSV = BUILD / "qsv" / "bin" / "qsvdp"
 
 
@@ -100,8 +103,8 @@ def install_qsv() -> dict[str, str]:
     return {"qsv": run(QSV, "--version").split()[1].split("-")[0]}
 
 
-def install(*, with_peers: bool) -> Installed:
-    """Put every peer in place that can be, if peers are wanted at all."""
+def install(*, with_peers: bool, with_qsv: bool) -> Installed:
+    """Put every peer in place that can be, if peers are wanted at all; qsv only where it is asked for or there."""
     BUILD.mkdir(parents=True, exist_ok=True)
     installed = Installed()
     if not with_peers:
@@ -112,6 +115,9 @@ def install(*, with_peers: bool) -> Installed:
         "simd-csv": install_rust,
         "qsv": install_qsv,
     }
+    if not with_qsv and not QSV.exists():
+        del steps["qsv"]
+        installed.left_out["qsv"] = QSV_LEFT_OUT
     for name, step in steps.items():
         print(f"installing {name} …", flush=True)
         try:
