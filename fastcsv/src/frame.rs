@@ -244,7 +244,7 @@ impl Framer {
     fn gather(&mut self, text: &[u8], mut start: usize, last: bool) -> usize {
         let mut open_end = self.breach.map_or(self.scanned, |(position, _)| position);
         loop {
-            let Some(&end_mark) = self.tokeniser.marks.ends.get(self.framed.ends) else {
+            let Some(&end_mark) = self.tokeniser.marks.ends.as_slice().get(self.framed.ends) else {
                 if self.ends_here(text, start, last) {
                     continue;
                 }

@@ -10,18 +10,43 @@ pub(super) struct Masks {
     pub nul: u64,
 }
 
-/// The two steps that are worth special instructions.
+/// The three steps that are worth special instructions.
 pub(super) trait Kernel {
+    /// Whether `spread` costs the same whatever the bits: then a block that has none of a kind is no reason
+    /// for a branch.
+    const SPREADS_AT_ONCE: bool;
+
     fn masks(block: &[u8; 64], delimiter: u8) -> Masks;
 
     /// Bit n of the result is the parity of bits 0 to n.
     fn prefix_xor(bits: u64) -> u64;
+
+    /// Writes `base` and the place of each set bit, in order, and then anything.
+    fn spread(bits: u64, base: u32, room: &mut [u32; 64]);
+}
+
+/// Positions written at once. Most blocks have fewer, and a loop over a count that cannot be foretold costs
+/// a wrong guess a block.
+const STEP: usize = 8;
+
+/// `Kernel::spread` bit by bit.
+#[inline(always)]
+pub(super) fn spread_by_bits(mut bits: u64, base: u32, room: &mut [u32; 64]) {
+    let steps = (bits.count_ones() as usize).div_ceil(STEP);
+    for step in room.as_chunks_mut::<STEP>().0.iter_mut().take(steps) {
+        for slot in step {
+            *slot = base.wrapping_add(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+    }
 }
 
 /// Plain Rust: the twin that the SIMD kernels are held equal to, and the fallback.
 pub(super) struct Scalar;
 
 impl Kernel for Scalar {
+    const SPREADS_AT_ONCE: bool = false;
+
     #[inline(always)]
     fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
         let mask = |wanted: u8| {
@@ -46,5 +71,9 @@ impl Kernel for Scalar {
             parity ^= parity << shift;
         }
         parity
+    }
+    #[inline(always)]
+    fn spread(bits: u64, base: u32, room: &mut [u32; 64]) {
+        spread_by_bits(bits, base, room);
     }
 }

@@ -24,7 +24,7 @@ pub struct Marks {
     /// Delimiters and line ends outside quotes.
     pub separators: Positions,
     /// Which of those end a record, as indices into them. (CRLF ends at its CR.)
-    pub ends: Vec<u32>,
+    pub ends: Positions,
     /// Line ends inside quotes.
     pub inner_lines: Positions,
     /// The second quote of each doubled one.
@@ -48,10 +48,8 @@ impl Marks {
     /// Drops what belongs to the records already framed, so that the marks of the open one stand first.
     pub fn forget(&mut self, framed: Framed) {
         self.separators.drop_first(framed.marks);
-        self.ends.drain(..framed.ends);
-        for end in &mut self.ends {
-            *end -= narrow(framed.marks);
-        }
+        self.ends.drop_first(framed.ends);
+        self.ends.rebase(narrow(framed.marks));
         self.inner_lines.drop_first(framed.inner_lines);
         self.escapes.drop_first(framed.escapes);
     }
@@ -213,8 +211,9 @@ impl Tokeniser {
         self.carry.cr = masks.cr >> last & 1;
         self.carry.separator = separator >> last & 1;
 
-        if masks.quote == 0 && carry.quoted == 0 && carry.closing == 0 {
-            self.note(masks.delimiter, line_end, position);
+        let quiet = masks.quote == 0 && carry.quoted == 0 && carry.closing == 0;
+        if !K::SPREADS_AT_ONCE && quiet {
+            self.note::<K>(masks.delimiter, line_end, position);
             return None;
         }
         let quoted = K::prefix_xor(masks.quote) ^ carry.quoted;
@@ -229,28 +228,24 @@ impl Tokeniser {
         let fault = stray | trailed;
         // Below the first fault everything is as it should be.
         let sound = (fault & fault.wrapping_neg()).wrapping_sub(1);
-        if escape != 0 {
-            self.marks.escapes.push_bits(escape & sound, position);
+        if K::SPREADS_AT_ONCE || escape != 0 {
+            self.marks.escapes.push_bits::<K>(escape & sound, position);
         }
         if line_end & quoted != 0 {
-            self.marks.inner_lines.push_bits(line_end & quoted & sound, position);
+            self.marks.inner_lines.push_bits::<K>(line_end & quoted & sound, position);
         }
         let bare = !quoted & sound;
-        self.note(masks.delimiter & bare, line_end & bare, position);
+        self.note::<K>(masks.delimiter & bare, line_end & bare, position);
         (fault != 0).then(|| fault.trailing_zeros())
     }
 
     #[inline(always)]
-    fn note(&mut self, delimiters: u64, line_ends: u64, position: u32) {
-        let separators = delimiters | line_ends;
-        let mut bits = line_ends;
-        while bits != 0 {
-            let before = (bits & bits.wrapping_neg()) - 1;
-            let index = self.marks.separators.len() + (separators & before).count_ones() as usize;
-            self.marks.ends.push(narrow(index));
-            bits &= bits - 1;
-        }
-        self.marks.separators.push_bits(separators, position);
+    fn note<K: Kernel>(&mut self, delimiters: u64, line_ends: u64, position: u32) {
+        let Marks { separators, ends, .. } = &mut self.marks;
+        let noted = separators.len();
+        let marks = delimiters | line_ends;
+        ends.push_each(line_ends, |before| narrow(noted) + (marks & before).count_ones());
+        separators.push_bits::<K>(marks, position);
     }
 }
 

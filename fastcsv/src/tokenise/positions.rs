@@ -1,10 +1,7 @@
 //! A list of positions that bit masks are turned into, without a branch for each bit.
 
+use super::block::Kernel;
 use super::{BLOCK, narrow};
-
-/// Positions written at once. Most blocks have fewer, and a loop over a count that cannot be foretold costs
-/// a wrong guess a block.
-const STEP: usize = 8;
 
 /// Ascending positions. Only the first `len` slots count: the rest is room to write.
 #[derive(Debug, Default)]
@@ -54,17 +51,28 @@ impl Positions {
 
     /// Adds `base` and the place of each set bit.
     #[inline(always)]
-    pub(super) fn push_bits(&mut self, mut bits: u64, base: u32) {
-        let count = bits.count_ones() as usize;
+    pub(super) fn push_bits<K: Kernel>(&mut self, bits: u64, base: u32) {
         self.make_room();
-        let room = &mut self.slots[self.len..self.len + BLOCK];
-        for step in room.as_chunks_mut::<STEP>().0.iter_mut().take(count.div_ceil(STEP)) {
-            for slot in step {
-                *slot = base.wrapping_add(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
+        if let Some(room) = self.slots[self.len..].first_chunk_mut() {
+            K::spread(bits, base, room);
+        }
+        self.len += bits.count_ones() as usize;
+    }
+
+    /// Adds, for each set bit, what `position` makes of the bits below it. There is seldom more than one in a
+    /// block, and whether there is one cannot be foretold: it is written before it is asked for.
+    #[inline(always)]
+    pub(super) fn push_each(&mut self, mut bits: u64, position: impl Fn(u64) -> u32) {
+        self.make_room();
+        loop {
+            let below = (bits & bits.wrapping_neg()).wrapping_sub(1);
+            self.slots[self.len] = position(below);
+            self.len += usize::from(bits != 0);
+            bits &= bits.wrapping_sub(1);
+            if bits == 0 {
+                return;
             }
         }
-        self.len += count;
     }
 
     #[inline(always)]
