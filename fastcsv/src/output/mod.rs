@@ -1,6 +1,8 @@
 //! The files of one batch: what is written, and how it gets to the disk.
 
 pub mod errors_csv;
+#[cfg(target_arch = "x86_64")]
+mod escape_simd;
 pub mod file;
 pub mod folder;
 pub mod json;

@@ -3,8 +3,8 @@
 //! What is the same in every line (keys, file, schema, time) is written out once, when the batch begins.
 
 use super::errors_csv;
-use super::json::{push_base64, push_escaped, push_number, push_string};
-use super::text::Text;
+use super::json::{Escaper, push_base64, push_number, push_string};
+use super::text::{Piece, Text};
 use crate::schema::Violation;
 use std::borrow::Cow;
 
@@ -53,13 +53,14 @@ impl<'a> From<&'a [u8]> for Raw<'a> {
 /// Writes the rows of one batch.
 #[derive(Debug, Clone)]
 pub struct RecordWriter {
-    /// `"name":` by position, as JSON, with a comma before it where it is not the first.
-    keys: Vec<Vec<u8>>,
+    escaper: Escaper,
+    /// By position, what stands between the text before and the cell's: `","name":"`.
+    keys: Vec<Piece>,
     /// `{"field":"name","message":"` by position.
-    error_starts: Vec<Vec<u8>>,
+    error_starts: Vec<Piece>,
     csv_fields: Vec<Vec<u8>>,
     /// From `quarantinedAt` to `lineNumber`.
-    middle: Vec<u8>,
+    middle: Piece,
     quarantined_at: Vec<u8>,
     extra_key: Vec<u8>,
     max_errors: usize,
@@ -83,12 +84,13 @@ impl RecordWriter {
         }
         middle.extend(b",\"lineNumber\":");
         Self {
-            keys: batch.header.iter().enumerate().map(|(at, name)| key(name, at > 0)).collect(),
-            error_starts: batch.header.iter().map(|name| error_start(name)).collect(),
+            escaper: Escaper::detect(),
+            keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
+            error_starts: batch.header.iter().map(|name| Piece::new(error_start(name))).collect(),
             csv_fields: batch.header.iter().map(|name| csv_cell(name)).collect(),
-            middle: middle.as_bytes().to_vec(),
+            middle: Piece::new(middle.as_bytes().to_vec()),
             quarantined_at: csv_cell(batch.quarantined_at),
-            extra_key: key(&extra_name(batch.header), true),
+            extra_key: extra_key(&extra_name(batch.header)),
             max_errors: batch.max_errors_per_record,
         }
     }
@@ -108,11 +110,11 @@ impl RecordWriter {
             self.push_error(violation, value, records);
             self.push_csv_error(row.number, violation, value, errors);
         }
-        records.extend(&self.middle);
+        records.extend_piece(&self.middle);
         push_number(records, row.line);
         records.extend(b",\"byteOffset\":");
         push_number(records, row.offset);
-        push_raw(row, records);
+        self.push_raw(row, records);
         if row.violations.len() > self.max_errors {
             records.extend(b",\"errorCount\":");
             push_number(records, row.violations.len() as u64);
@@ -125,14 +127,17 @@ impl RecordWriter {
 
     fn push_cells(&self, cells: &[&str], out: &mut Text) {
         for (key, cell) in self.keys.iter().zip(cells) {
-            out.extend(key);
-            push_string(out, cell);
+            out.extend_piece(key);
+            self.escaper.push(out, cell);
+        }
+        if !cells.is_empty() && !self.keys.is_empty() {
+            out.push(b'"');
         }
         if let Some(extra) = cells.get(self.keys.len()..).filter(|extra| !extra.is_empty()) {
             out.extend(&self.extra_key);
             for (index, cell) in extra.iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
-                push_string(out, cell);
+                self.escaper.push_string(out, cell);
             }
             out.push(b']');
         }
@@ -140,18 +145,42 @@ impl RecordWriter {
 
     fn push_error(&self, violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
         match violation.column.and_then(|column| self.error_starts.get(column as usize)) {
-            Some(start) => out.extend(start),
+            Some(start) => out.extend_piece(start),
             None => out.extend(&error_start(&violation.field)),
         }
-        push_escaped(out, &violation.message);
-        out.extend(b"\",\"value\":");
+        self.escaper.push(out, &violation.message);
         match value {
-            Some(value) => push_string(out, value),
-            None => out.extend(b"null"),
+            Some(value) => {
+                out.extend(b"\",\"value\":\"");
+                self.escaper.push(out, value);
+                out.extend(b"\",\"keyword\":\"");
+            }
+            None => out.extend(b"\",\"value\":null,\"keyword\":\""),
         }
-        out.extend(b",\"keyword\":");
-        push_string(out, violation.keyword);
-        out.push(b'}');
+        // A word of ours: nothing in it has to be escaped.
+        out.extend(violation.keyword.as_bytes());
+        out.extend(b"\"}");
+    }
+
+    /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
+    /// of them are kept.
+    fn push_raw(&self, row: &Row<'_>, out: &mut Text) {
+        let kept = match row.raw {
+            Raw::Text(text) => {
+                out.extend(b",\"rawRow\":");
+                self.escaper.push_string(out, text);
+                text.len()
+            }
+            Raw::Bytes(bytes) => {
+                out.extend(b",\"rawRowBase64\":");
+                push_base64(out, bytes);
+                bytes.len()
+            }
+        };
+        if row.length > kept as u64 {
+            out.extend(b",\"rawRowBytes\":");
+            push_number(out, row.length);
+        }
     }
 
     fn push_csv_error(
@@ -168,30 +197,17 @@ impl RecordWriter {
     }
 }
 
-/// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
-/// of them are kept.
-fn push_raw(row: &Row<'_>, out: &mut Text) {
-    let kept = match row.raw {
-        Raw::Text(text) => {
-            out.extend(b",\"rawRow\":");
-            push_string(out, text);
-            text.len()
-        }
-        Raw::Bytes(bytes) => {
-            out.extend(b",\"rawRowBase64\":");
-            push_base64(out, bytes);
-            bytes.len()
-        }
-    };
-    if row.length > kept as u64 {
-        out.extend(b",\"rawRowBytes\":");
-        push_number(out, row.length);
-    }
+fn key(name: &str, after_text: bool) -> Piece {
+    let mut key = Text::default();
+    key.extend(if after_text { b"\"," } else { b"" });
+    push_string(&mut key, name);
+    key.extend(b":\"");
+    Piece::new(key.as_bytes().to_vec())
 }
 
-fn key(name: &str, comma: bool) -> Vec<u8> {
+fn extra_key(name: &str) -> Vec<u8> {
     let mut key = Text::default();
-    key.extend(if comma { b"," } else { b"" });
+    key.push(b',');
     push_string(&mut key, name);
     key.push(b':');
     key.as_bytes().to_vec()

@@ -7,6 +7,25 @@
 /// Bytes copied together.
 pub const BLOCK: usize = 16;
 
+/// Text that is appended again and again, with room behind it to be copied at once.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
+/// Bytes of a piece that are copied whether or not it has so many.
+const PIECE: usize = 64;
+
+impl Piece {
+    #[must_use]
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        let len = bytes.len();
+        bytes.resize(len.max(PIECE), 0);
+        Self { bytes: bytes.into(), len }
+    }
+}
+
 /// Text to be written to a file. What follows `len` in `bytes` is room.
 #[derive(Debug, Default)]
 pub struct Text {
@@ -56,6 +75,18 @@ impl Text {
             copy_short(rest, after);
         }
         self.len += bytes.len();
+    }
+
+    /// Appends a piece, for which no length has to be looked at where it is a short one.
+    #[inline]
+    pub fn extend_piece(&mut self, piece: &Piece) {
+        match (piece.bytes.first_chunk::<PIECE>(), self.room(PIECE).first_chunk_mut::<PIECE>()) {
+            (Some(from), Some(to)) if piece.len <= PIECE => {
+                *to = *from;
+                self.len += piece.len;
+            }
+            _ => self.extend(&piece.bytes[..piece.len]),
+        }
     }
 
     /// At least `size` bytes to write to, of which `advance` then keeps some.
@@ -110,6 +141,10 @@ mod tests {
             text.push(b'!');
             wanted.extend_from_slice(&source[..size]);
             wanted.push(b'!');
+        }
+        for size in [0, 1, 63, 64, 65, 200] {
+            text.extend_piece(&Piece::new(source[..size].to_vec()));
+            wanted.extend_from_slice(&source[..size]);
         }
         assert_eq!(text.as_bytes(), wanted);
         text.clear();

@@ -1,0 +1,75 @@
+//! The inside of JSON strings with AVX-512, 32 bytes a step whatever stands in them.
+//!
+//! One of the files with `unsafe`; each block argues its safety, and `json::push_escaped` is the twin that a
+//! test holds equal.
+#![allow(unsafe_code, reason = "intrinsics; every block below carries its argument")]
+#![allow(clippy::cast_ptr_alignment, reason = "the loads and stores are unaligned ones")]
+
+use super::json;
+use std::arch::x86_64::{
+    __m512i, _mm256_cmpeq_epi8_mask, _mm256_cmplt_epu8_mask, _mm256_mask_blend_epi8,
+    _mm256_maskz_loadu_epi8, _mm256_set1_epi8, _mm512_castsi256_si512, _mm512_mask_expand_epi8,
+    _mm512_set1_epi8, _mm512_storeu_si512, _pdep_u64, _pext_u64,
+};
+
+const STEP: usize = 32;
+/// The second of every two bits.
+const BYTES: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+
+/// Whether this processor has what `escape_avx512` is compiled for.
+pub(super) fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi2")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+}
+
+/// Writes `text` as the inside of a JSON string into `room`, and says in how many bytes. There has to be room
+/// for six times the text and another step of output; it panics where there is not.
+pub(super) fn escape(text: &[u8], room: &mut [u8]) -> usize {
+    debug_assert!(has_avx512());
+    // SAFETY: `Escaper` holds `Set::Avx512` only where `has_avx512` was true.
+    unsafe { escape_avx512(text, room) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
+fn escape_avx512(text: &[u8], room: &mut [u8]) -> usize {
+    let mut written = 0;
+    for step in text.chunks(STEP) {
+        written += escape_step(step, &mut room[written..]);
+    }
+    written
+}
+
+/// Writes 1 to 32 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
+fn escape_step(step: &[u8], room: &mut [u8]) -> usize {
+    debug_assert!((1..=STEP).contains(&step.len()));
+    let inside = u32::MAX >> ((STEP - step.len()) & 31);
+    // SAFETY: reads the bytes that the mask names, which are those of the slice, and no other.
+    let bytes = unsafe { _mm256_maskz_loadu_epi8(inside, step.as_ptr().cast()) };
+    let is = |byte: u8| _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8(byte.cast_signed()));
+    let control = _mm256_cmplt_epu8_mask(bytes, _mm256_set1_epi8(0x20));
+    let (tab, lf, cr) = (is(b'\t'), is(b'\n'), is(b'\r'));
+    if control & !(tab | lf | cr) & inside != 0 {
+        return json::escape_each(step, room);
+    }
+    let special = (control | is(b'"') | is(b'\\')) & inside;
+    let letter = |bytes, places, letter: u8| {
+        _mm256_mask_blend_epi8(places, bytes, _mm256_set1_epi8(letter.cast_signed()))
+    };
+    let bytes = letter(letter(letter(bytes, tab, b't'), lf, b'n'), cr, b'r');
+    // Two bits a byte: is there a backslash, and the byte. Then only those bits that are there.
+    let there = BYTES | _pdep_u64(u64::from(special), !BYTES);
+    let places = _pext_u64(BYTES, there);
+    let backslashes = _mm512_set1_epi8(b'\\'.cast_signed());
+    let out = _mm512_mask_expand_epi8(backslashes, places, _mm512_castsi256_si512(bytes));
+    let room: &mut [u8; 2 * STEP] = room.first_chunk_mut().expect("there is room for a step");
+    // SAFETY: writes an array of 64 bytes, unaligned.
+    unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast::<__m512i>(), out) };
+    step.len() + special.count_ones() as usize
+}
