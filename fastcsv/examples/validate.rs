@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example validate -- SCHEMA.json FILE.csv [THREADS] [valid]`
 
+use fastcsv::input::Source;
 use fastcsv::options::Options;
 use fastcsv::schema::{RowSchema, SchemaLimits};
 use fastcsv::validator::{Names, Validator};
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options { threads, valid_out, ..Options::default() };
     let begun = Instant::now();
     let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
-    let mut file = File::open(file)?;
+    let mut file = Source::new(File::open(file)?, threads);
     while !validator.feed_from(&mut file, usize::MAX)? {}
     let progress = validator.progress();
     let judged_s = begun.elapsed().as_secs_f64();

@@ -7,7 +7,7 @@ use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
 use crate::output::records::{Raw, RecordWriter, Row};
 use crate::output::text::Text;
-use crate::schema::{BoundSchema, Violation};
+use crate::schema::{BATCH, Batch, BoundSchema, Doubts, Place, Violation};
 use crate::tally::{ROW_FIELD, Tally};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -87,10 +87,18 @@ impl Checker {
             spare: Vec::with_capacity(self.rules.columns),
             valid_run: 0..0,
         };
-        for (number, record) in (frame.first_row..).zip(frame.records) {
-            match window {
-                Ok(window) if record.fault.is_none() => rows.judge(number, record, window),
-                _ => rows.judge_alone(number, record),
+        for (first_row, records) in
+            (frame.first_row..).step_by(BATCH).zip(frame.records.chunks(BATCH))
+        {
+            let doubts = rows.sift(records, window.ok());
+            for ((number, record), doubts) in (first_row..).zip(records).zip(doubts) {
+                match window {
+                    Ok(_) if doubts == 0 => rows.pass(record),
+                    Ok(window) if record.fault.is_none() => {
+                        rows.judge(number, record, window, doubts);
+                    }
+                    _ => rows.judge_alone(number, record),
+                }
             }
         }
         rows.end_valid_run();
@@ -111,16 +119,53 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Judges a record whose text is known to be UTF-8.
+    /// What there is to doubt in each of at most `BATCH` records: everything, where it is not for the
+    /// sieve to say.
     #[inline]
-    fn judge(&mut self, number: u64, record: &Record, window: Window<'_>) {
+    fn sift(&self, records: &[Record], window: Option<Window<'_>>) -> [Doubts; BATCH] {
+        let mut doubts = [Doubts::MAX; BATCH];
+        let (Some(sieve), Some(Window { text, base })) = (self.rules.schema.sieve(), window) else {
+            return doubts;
+        };
+        if self.frame.seen_nul {
+            return doubts;
+        }
+        let mut places = [Place::default(); BATCH];
+        let mut count = 0;
+        for (index, record) in (0..).zip(records) {
+            let &Record { start, first_mark, .. } = record;
+            places[count] = Place { start, first_mark, index };
+            let ordinary = record.fault.is_none()
+                && !record.recovered
+                && record.cells as usize == self.rules.columns
+                && record.length <= self.rules.max_field_bytes as u64;
+            if ordinary {
+                doubts[index as usize] = 0;
+                count += 1;
+            }
+        }
+        let batch = Batch { text, base, marks: self.frame.marks, places: &places[..count] };
+        sieve.doubt(batch, &mut doubts);
+        doubts
+    }
+
+    /// Counts a row that is valid.
+    #[inline]
+    fn pass(&mut self, record: &Record) {
+        self.outcome.tally.total_rows += 1;
+        self.outcome.tally.valid_rows += 1;
+        self.extend_valid_run(record);
+    }
+
+    /// Judges the columns in doubt of a record whose text is known to be UTF-8.
+    fn judge(&mut self, number: u64, record: &Record, window: Window<'_>, doubts: Doubts) {
         let (rules, frame) = (self.rules, self.frame);
         let mut unescaped = std::mem::take(self.unescaped);
         let mut cells = cells::recycle(std::mem::take(&mut self.spare));
         let (marks, escapes) = frame.marks_of(record);
         cells::split(window, marks, escapes, record.start, &mut unescaped, &mut cells);
         if cells.len() == rules.columns {
-            let sound = rules.schema.check_row(&cells, &mut self.violations);
+            let sound = rules.schema.check_doubts(&cells, doubts, &mut self.violations);
             debug_assert_eq!(sound, self.violations.is_empty());
             if frame.seen_nul || record.length > rules.max_field_bytes as u64 {
                 self.check_bounds(&cells);
@@ -141,7 +186,9 @@ impl Rows<'_> {
         let base = record.start as usize;
         let raw = &self.frame.text[base..record.end as usize];
         let violation = match (record.fault, simdutf8::basic::from_utf8(raw)) {
-            (None, Ok(text)) => return self.judge(number, record, Window { text, base }),
+            (None, Ok(text)) => {
+                return self.judge(number, record, Window { text, base }, Doubts::MAX);
+            }
             (Some(fault), _) => malformed(fault, self.rules),
             (None, Err(_)) => row_violation("encoding", "the row is not UTF-8"),
         };
@@ -182,11 +229,10 @@ impl Rows<'_> {
                 self.violations.push(row_violation("recovered", message));
             }
         }
-        self.outcome.tally.total_rows += 1;
         if self.violations.is_empty() {
-            self.outcome.tally.valid_rows += 1;
-            self.extend_valid_run(record);
+            self.pass(record);
         } else {
+            self.outcome.tally.total_rows += 1;
             self.quarantine(number, record, cells, raw);
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, InputError as Refused};
 use crate::header::find_schema;
+use crate::input::Source;
 use crate::options;
 use crate::output::file;
 use crate::output::report;
@@ -461,7 +462,8 @@ fn validate_file(
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let now = crate::clock::rfc3339(SystemTime::now());
-    let mut file = py.detach(|| File::open(&path)).map_err(Error::from)?;
+    let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
+    let mut file = Source::new(file, options.map_or(1, |options| options.threads));
     let validator = Validator::new(
         py,
         schemas,
@@ -479,7 +481,7 @@ fn validate_file(
     read
 }
 
-fn read_file(py: Python<'_>, validator: &Validator, file: &mut File) -> PyResult<()> {
+fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
     while !py.detach(|| validator.work(|core| core.feed_from(file, SIGNAL_BYTES)))? {
         py.check_signals()?;
     }

@@ -7,7 +7,7 @@ use crate::check::{Checker, Outcome, Rules};
 use crate::error::{Error, InputError};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
-use crate::input::{Decoder, Decompressor};
+use crate::input::{Block, Decoder, Decompressor, Source};
 use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
@@ -15,12 +15,9 @@ use crate::output::report::Report;
 use crate::parallel::Pool;
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Files are read in blocks of this size; measured against mapping them, this won.
-const READ_BYTES: usize = 256 << 10;
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -51,8 +48,6 @@ pub struct Validator {
     text: Text,
     size_bytes: u64,
     crc32c: u32,
-    /// What files are read into.
-    block: Vec<u8>,
     spent: bool,
 }
 
@@ -108,7 +103,6 @@ impl Validator {
             },
             size_bytes: 0,
             crc32c: 0,
-            block: Vec::new(),
             spent: false,
         })
     }
@@ -138,28 +132,29 @@ impl Validator {
 
     /// Takes the next bytes of the input.
     pub fn feed(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.feed_summed(data, crc32c::crc32c_append(self.crc32c, data))
+    }
+
+    /// Takes the next bytes, with the CRC-32C of all so far.
+    fn feed_summed(&mut self, data: &[u8], crc32c: u32) -> Result<(), Error> {
         self.unless_spent(|it| {
             it.size_bytes += data.len() as u64;
-            it.crc32c = crc32c::crc32c_append(it.crc32c, data);
+            it.crc32c = crc32c;
             let Self { decompressor, decoder, text, .. } = it;
             decompressor.feed(data, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
         })
     }
 
-    /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
-    pub fn feed_from(&mut self, source: &mut impl Read, limit: usize) -> Result<bool, Error> {
-        let mut block = std::mem::take(&mut self.block);
-        block.resize(READ_BYTES, 0);
+    /// Reads on from `source`, for about `limit` bytes; says whether that was the end. All that is fed comes from
+    /// this one source.
+    pub fn feed_from(&mut self, source: &mut Source, limit: usize) -> Result<bool, Error> {
         let mut fed = 0;
-        let mut ended = false;
-        while fed < limit && !ended {
-            let size = read_full(source, &mut block)?;
-            self.feed(&block[..size])?;
-            fed += size;
-            ended = size < block.len();
+        while fed < limit {
+            let Some(Block { bytes, crc32c }) = source.next_block()? else { return Ok(true) };
+            self.feed_summed(bytes, *crc32c)?;
+            fed += bytes.len();
         }
-        self.block = block;
-        Ok(ended)
+        Ok(false)
     }
 
     /// Ends the input, writes what is left and the report, and makes all of it durable.
@@ -352,18 +347,4 @@ fn write(folder: &mut Folder, tally: &mut Tally, outcome: &Outcome) -> Result<()
 
 fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {
     Ok(RowSchema::compile(schema.name(), schema.version(), schema.document(), limits)?)
-}
-
-/// Reads until `block` is full or the source ends.
-fn read_full(source: &mut impl Read, block: &mut [u8]) -> Result<usize, Error> {
-    let mut size = 0;
-    while size < block.len() {
-        match source.read(&mut block[size..]) {
-            Ok(0) => break,
-            Ok(more) => size += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(size)
 }

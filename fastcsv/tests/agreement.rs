@@ -23,6 +23,14 @@ fn the_checks_agree_with_the_general_validator() {
             let (compiled, general) = drawn::compile_both(text.as_bytes()).expect(&text);
             let compiled = compiled.bind(&header, false).unwrap();
             let general = general.bind(&header, false).unwrap();
+            let lines: Vec<Vec<&str>> =
+                rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+            prop_assert_eq!(
+                drawn::verdicts_in_a_file(&compiled, &header, &lines),
+                drawn::verdicts_in_a_file(&general, &header, &lines),
+                "{:?}",
+                lines
+            );
             for row in &rows {
                 let cells: Vec<&str> = row.iter().map(String::as_str).collect();
                 let found = drawn::verdict(&compiled, &cells);

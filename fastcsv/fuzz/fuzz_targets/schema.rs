@@ -8,6 +8,7 @@
 #[path = "../../tests/drawn/mod.rs"]
 mod drawn;
 
+use fastcsv::schema::BoundSchema;
 use libfuzzer_sys::fuzz_target;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -33,9 +34,9 @@ fn as_it_stands(data: &[u8]) {
         return;
     };
     let cells: Vec<&str> = parts.filter_map(|cell| std::str::from_utf8(cell).ok()).collect();
-    for row in cells.chunks_exact(header.len()).take(16) {
-        assert_eq!(drawn::verdict(&compiled, row), drawn::verdict(&general, row), "{row:?}");
-    }
+    let rows: Vec<Vec<&str>> =
+        cells.chunks_exact(header.len()).take(16).map(<[&str]>::to_vec).collect();
+    agree(&compiled, &general, &header, &rows);
 }
 
 /// The input itself as randomness would not do: where it ends, rejection sampling goes on for ever.
@@ -53,8 +54,18 @@ fn as_drawn(seed: &[u8; 32]) {
     else {
         panic!("a drawn schema knows the header: {document}");
     };
-    for row in &rows {
-        let row: Vec<&str> = row.iter().map(String::as_str).collect();
-        assert_eq!(drawn::verdict(&compiled, &row), drawn::verdict(&general, &row), "{row:?}");
+    let rows: Vec<Vec<&str>> =
+        rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+    agree(&compiled, &general, &header, &rows);
+}
+
+fn agree(compiled: &BoundSchema, general: &BoundSchema, header: &[String], rows: &[Vec<&str>]) {
+    for row in rows {
+        assert_eq!(drawn::verdict(compiled, row), drawn::verdict(general, row), "{row:?}");
     }
+    assert_eq!(
+        drawn::verdicts_in_a_file(compiled, header, rows),
+        drawn::verdicts_in_a_file(general, header, rows),
+        "{rows:?}"
+    );
 }

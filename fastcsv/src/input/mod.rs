@@ -1,9 +1,11 @@
-//! What stands between the bytes that are fed and CSV text in UTF-8: compression, then encoding.
+//! Where bytes come from, and what stands between them and CSV text in UTF-8: compression, then encoding.
 //!
-//! Both are found by their first bytes, and both pass plain text on without a copy.
+//! The latter two are found by their first bytes, and pass plain text on without a copy.
 
 mod compression;
 mod encoding;
+mod source;
 
 pub use compression::{Compression, Decompressor};
 pub use encoding::{Decoder, Encoding};
+pub use source::{Block, Source};

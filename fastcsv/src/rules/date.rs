@@ -7,7 +7,13 @@ use super::digits::Template;
 /// Whether `text` is a calendar day, `YYYY-MM-DD`.
 #[must_use]
 pub fn is_date(text: &str) -> bool {
-    match text.as_bytes().first_chunk::<10>() {
+    takes(text.as_bytes())
+}
+
+/// Whether the bytes are a calendar day.
+#[inline]
+pub(crate) fn takes(text: &[u8]) -> bool {
+    match text.first_chunk::<10>() {
         Some(date) if text.len() == 10 => day_of(date).is_some(),
         _ => false,
     }

@@ -10,7 +10,13 @@ use super::time::{Clock, clock_of};
 /// Whether `text` is a timestamp with a zone, `YYYY-MM-DDTHH:MM:SS[.f…](Z|±HH:MM)`.
 #[must_use]
 pub fn is_date_time(text: &str) -> bool {
-    let Some((date, rest)) = text.as_bytes().split_first_chunk::<10>() else {
+    takes(text.as_bytes())
+}
+
+/// Whether the bytes are a timestamp with a zone.
+#[inline]
+pub(crate) fn takes(text: &[u8]) -> bool {
+    let Some((date, rest)) = text.split_first_chunk::<10>() else {
         return false;
     };
     let [b'T', time @ ..] = rest else {

@@ -31,7 +31,7 @@ pub struct Decimal<'a> {
 
 /// `mantissa / 10^scale`, of at most 18 digits.
 #[derive(Clone, Copy, Debug)]
-struct Small {
+pub(crate) struct Small {
     mantissa: i64,
     scale: u8,
 }
@@ -125,8 +125,33 @@ impl<'a> Decimal<'a> {
 }
 
 impl Small {
+    /// The number that plain text spells: digits and, it may be, a fraction, 18 digits in all and no sign.
     #[inline]
-    fn compare(self, other: Self) -> Ordering {
+    pub(crate) fn plain(text: &[u8]) -> Option<Self> {
+        if text.len() > SMALL_DIGITS {
+            return None;
+        }
+        let (value, rest) = take_digits(text, 0);
+        if rest.len() == text.len() {
+            return None;
+        }
+        let [b'.', fraction @ ..] = rest else {
+            return rest.is_empty().then_some(Self { mantissa: value.cast_signed(), scale: 0 });
+        };
+        let (value, rest) = take_digits(fraction, value);
+        // It is shorter than the text.
+        #[allow(clippy::cast_possible_truncation)]
+        let scale = fraction.len() as u8;
+        (rest.is_empty() && scale > 0).then_some(Self { mantissa: value.cast_signed(), scale })
+    }
+
+    /// The value, where it is written without a fraction.
+    pub(crate) fn whole(self) -> Option<i64> {
+        (self.scale == 0).then_some(self.mantissa)
+    }
+
+    #[inline]
+    pub(crate) fn compare(self, other: Self) -> Ordering {
         if self.scale == other.scale {
             return self.mantissa.cmp(&other.mantissa);
         }
@@ -149,6 +174,11 @@ impl Limit {
     pub fn of(text: &str) -> Option<Self> {
         let small = Decimal::parse(text)?.small;
         Some(Self { text: text.into(), small })
+    }
+
+    /// The number, where it is a short one.
+    pub(crate) fn small(&self) -> Option<Small> {
+        self.small
     }
 
     #[must_use]

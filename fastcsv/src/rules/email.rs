@@ -64,17 +64,25 @@ const fn atom() -> u64 {
 /// Whether `text` is an e-mail address.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
+    takes(text.as_bytes())
+}
+
+/// Whether the bytes are an e-mail address.
+#[inline]
+pub(crate) fn takes(text: &[u8]) -> bool {
     let step = |state: u64, byte: &u8| NEXT[usize::from(*byte)] >> (state & 63);
-    let end = text.as_bytes().iter().fold(LOCAL_START, step);
+    let end = text.iter().fold(LOCAL_START, step);
     end & 63 == LABEL && (text.len() <= LOCAL_OCTETS + 1 || has_good_lengths(text))
 }
 
 /// Whether no part of an address is too long.
-fn has_good_lengths(address: &str) -> bool {
-    let (local, domain) = address.split_once('@').unwrap_or_default();
-    local.len() <= LOCAL_OCTETS
+#[cold]
+fn has_good_lengths(address: &[u8]) -> bool {
+    let at = address.iter().position(|&byte| byte == b'@').unwrap_or(address.len());
+    let domain = address.get(at + 1..).unwrap_or_default();
+    at <= LOCAL_OCTETS
         && domain.len() <= DOMAIN_OCTETS
-        && domain.split('.').all(|label| label.len() <= LABEL_OCTETS)
+        && domain.split(|&byte| byte == b'.').all(|label| label.len() <= LABEL_OCTETS)
 }
 
 #[cfg(test)]

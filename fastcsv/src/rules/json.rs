@@ -12,11 +12,18 @@ pub const DEPTH_MAX: u32 = 128;
 /// Whether `text` is a JSON value nested at most `depth_max` deep (`DEPTH_MAX` at the most).
 #[must_use]
 pub fn is_json(text: &str, depth_max: u32) -> bool {
-    let mut reader = Reader { bytes: text.as_bytes(), at: 0, objects: 0, depth: 0 };
-    reader.document(depth_max.min(DEPTH_MAX)).is_some()
+    Reader::<1>::takes(text.as_bytes(), depth_max)
 }
 
-struct Reader<'a> {
+/// Whether a cell holds such a value, read where it stands in the file: inside the cell's quotes every
+/// quote is doubled, and a cell without quotes around it has none inside.
+#[must_use]
+pub(crate) fn is_json_in_csv(cell: &[u8], depth_max: u32) -> bool {
+    Reader::<2>::takes(cell, depth_max)
+}
+
+/// Reads text in which a quote takes `QUOTE` bytes.
+struct Reader<'a, const QUOTE: usize> {
     bytes: &'a [u8],
     at: usize,
     /// One bit per open bracket, innermost last: set for an object.
@@ -24,7 +31,12 @@ struct Reader<'a> {
     depth: u32,
 }
 
-impl Reader<'_> {
+impl<'a, const QUOTE: usize> Reader<'a, QUOTE> {
+    fn takes(bytes: &'a [u8], depth_max: u32) -> bool {
+        let mut reader = Self { bytes, at: 0, objects: 0, depth: 0 };
+        reader.document(depth_max.min(DEPTH_MAX)).is_some()
+    }
+
     /// Reads one value and the blanks around it to the very end. `None` is "not JSON", here and below.
     fn document(&mut self, depth_max: u32) -> Option<()> {
         loop {
@@ -114,13 +126,14 @@ impl Reader<'_> {
 
     #[inline]
     fn string(&mut self) -> Option<()> {
-        self.at += 1;
+        self.at += QUOTE;
         loop {
             self.plain();
-            let byte = self.peek()?;
-            self.at += 1;
-            match byte {
-                b'"' => return Some(()),
+            match self.peek()? {
+                b'"' => {
+                    self.at += QUOTE;
+                    return Some(());
+                }
                 b'\\' => self.escape()?,
                 _ => return None,
             }
@@ -143,9 +156,11 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads on from a backslash.
     fn escape(&mut self) -> Option<()> {
-        let byte = self.peek()?;
         self.at += 1;
+        let byte = self.peek()?;
+        self.at += if byte == b'"' { QUOTE } else { 1 };
         match byte {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => match self.code_unit()? {
@@ -161,7 +176,7 @@ impl Reader<'_> {
     }
 
     fn code_unit(&mut self) -> Option<u32> {
-        let digits = self.bytes[self.at..].first_chunk::<4>()?;
+        let digits = self.bytes.get(self.at..)?.first_chunk::<4>()?;
         self.at += 4;
         digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
     }

@@ -11,6 +11,7 @@ use super::check::{Checks, Rule};
 use super::exact::Row;
 use super::row::{Column, RowSchema};
 use super::scalar::TypeSet;
+use super::sieve::{Doubts, Sieve, doubt};
 use super::{header, message};
 
 /// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
@@ -36,6 +37,8 @@ pub struct BoundSchema {
     /// Per cell of a row, what it is read as; for the residue.
     types: Box<[TypeSet]>,
     unknown: Box<[u32]>,
+    /// Passes most valid rows, where nothing but single columns is to be judged.
+    sieve: Option<Sieve>,
 }
 
 /// What happens to one cell of a row.
@@ -63,7 +66,10 @@ impl BoundSchema {
         let plan = |name: &str| known.get(name).map_or_else(Plan::none, |&at| Plan::of(schema, at));
         let plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
         let unknown = (0..).zip(&plans).filter(|(_, plan)| plan.column.is_none());
+        let columns =
+            plans.iter().map(|it| (it.required, it.types, &it.short_checks, it.short_bytes));
         Self {
+            sieve: schema.residue().is_none().then(|| Sieve::new(columns)),
             types: plans.iter().map(|plan| plan.types).collect(),
             unknown: unknown.map(|(place, _)| place).collect(),
             schema: schema.clone(),
@@ -96,14 +102,34 @@ impl BoundSchema {
         self.schema.columns().get(column as usize)
     }
 
+    /// What passes most valid rows without a look at each; nothing where the residue judges too.
+    #[must_use]
+    pub fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.as_ref()
+    }
+
     /// Judges the cells of one row: unescaped, as many as the header has. Pushes every violation, one
     /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
     #[must_use]
     pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
+        self.check_doubts(cells, Doubts::MAX, out)
+    }
+
+    /// `check_row` for a row of which the sieve has passed all columns but those in doubt.
+    #[must_use]
+    pub fn check_doubts<'s>(
+        &'s self,
+        cells: &[&str],
+        doubts: Doubts,
+        out: &mut Vec<Violation<'s>>,
+    ) -> bool {
         debug_assert_eq!(cells.len(), self.plans.len(), "ragged rows never come here");
         let first = out.len();
         let mut valid = true;
         for (place, (cell, plan)) in cells.iter().zip(&self.plans).enumerate() {
+            if doubts & doubt(place) == 0 {
+                continue;
+            }
             if cell.is_empty() {
                 if plan.required {
                     out.push(self.violation(place, "required", message::REQUIRED));

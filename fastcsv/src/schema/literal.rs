@@ -33,7 +33,7 @@ impl Literals {
         let mut texts: Vec<Box<str>> =
             values.iter().filter_map(|value| value.as_str().map(Into::into)).collect();
         texts.sort_unstable();
-        let packed: Option<Box<[u64]>> = texts.iter().map(|text| pack(text)).collect();
+        let packed: Option<Box<[u64]>> = texts.iter().map(|text| pack(text.as_bytes())).collect();
         match packed {
             Some(packed) if texts.len() == values.len() => Self::Short(packed),
             _ => Self::Any {
@@ -62,7 +62,7 @@ impl Literals {
     #[inline]
     pub fn contain_text(&self, text: &str) -> bool {
         match self {
-            Self::Short(packed) => pack(text).is_some_and(|word| packed.contains(&word)),
+            Self::Short(packed) => pack(text.as_bytes()).is_some_and(|word| packed.contains(&word)),
             Self::Any { texts, .. } => {
                 texts.binary_search_by(|known| known.as_ref().cmp(text)).is_ok()
             }
@@ -79,11 +79,11 @@ fn number_of(value: &Value) -> Option<Limit> {
 
 /// The bytes of a short text, and its length in the highest.
 #[inline]
-fn pack(text: &str) -> Option<u64> {
+pub(super) fn pack(text: &[u8]) -> Option<u64> {
     if text.len() > PACKED_BYTES {
         return None;
     }
-    let bytes = text.bytes().rev().fold(0, |word, byte| word << 8 | u64::from(byte));
+    let bytes = text.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
     Some(bytes | (text.len() as u64) << (8 * PACKED_BYTES))
 }
 

@@ -24,6 +24,7 @@ mod reference;
 mod residue;
 mod row;
 mod scalar;
+mod sieve;
 mod value;
 
 pub use bound::{BoundSchema, Violation};
@@ -31,4 +32,5 @@ pub use error::{HeaderMismatch, HeaderReason, SchemaError, SchemaReason};
 pub use header::{clean, detect};
 pub use limits::SchemaLimits;
 pub use row::{Column, RowSchema};
+pub use sieve::{BATCH, Batch, Doubts, Place, Sieve};
 pub use value::ValueSchema;

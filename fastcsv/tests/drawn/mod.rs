@@ -2,6 +2,12 @@
 //! texts that lie on the edges of what those keywords ask. The property test and a fuzz target draw from
 //! here.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use fastcsv::check::{Checker, Outcome, Rules};
+use fastcsv::frame::{Bounds, Frame, Framer, Sink};
+use fastcsv::output::records::{Batch, RecordWriter};
 use fastcsv::schema::{BoundSchema, RowSchema, SchemaLimits};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -232,4 +238,75 @@ pub fn verdict<'s>(bound: &'s BoundSchema, cells: &[&str]) -> Vec<(String, &'s s
         .collect();
     verdict.sort();
     verdict
+}
+
+/// Number, field and keyword of everything that is wrong in the rows when they stand in a file, which is
+/// how they come to the sieve.
+pub fn verdicts_in_a_file(
+    bound: &BoundSchema,
+    header: &[String],
+    rows: &[Vec<&str>],
+) -> Vec<(u64, String, String)> {
+    let batch = Batch {
+        header,
+        csv_type: "t",
+        schema_version: "1",
+        source_file: "",
+        quarantined_at: "",
+        max_errors_per_record: usize::MAX,
+    };
+    let rules = Rules {
+        schema: bound.clone(),
+        writer: RecordWriter::new(&batch),
+        columns: header.len(),
+        delimiter: b',',
+        accept_recovered: false,
+        valid_out: false,
+        max_fields: usize::MAX,
+        max_field_bytes: usize::MAX,
+        max_record_bytes: usize::MAX,
+        max_record_lines: 1 << 20,
+    };
+    let mut judge = Judge(Checker::new(Arc::new(rules)), Outcome::default());
+    let file: String = rows.iter().map(|row| record(row)).collect();
+    let bounds = Bounds { record_bytes: 1 << 24, record_lines: 1 << 20 };
+    let mut framer = Framer::new(b',', bounds, 0, 1);
+    let Ok(()) = framer.feed(file.as_bytes(), &mut judge);
+    let Ok(()) = framer.finish(&mut judge);
+    let Judge(_, outcome) = judge;
+    assert_eq!(outcome.tally.total_rows, rows.len() as u64);
+    let mut verdicts = Vec::new();
+    for line in std::str::from_utf8(outcome.records.as_bytes()).unwrap().lines() {
+        let found: Value = serde_json::from_str(line).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        for error in found["errors"].as_array().unwrap() {
+            let number = found["rowNumber"].as_u64().unwrap();
+            verdicts.push((number, text(&error["field"]), text(&error["keyword"])));
+        }
+    }
+    verdicts.sort();
+    verdicts
+}
+
+/// The row as a line of CSV. A cell is quoted where it must be, and now and then where it need not be.
+fn record(row: &[&str]) -> String {
+    let cell = |cell: &&str| {
+        if cell.contains(['"', ',', '\n', '\r']) || cell.len().is_multiple_of(3) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            (*cell).to_owned()
+        }
+    };
+    row.iter().map(cell).collect::<Vec<_>>().join(",") + "\n"
+}
+
+struct Judge(Checker, Outcome);
+
+impl Sink for Judge {
+    type Error = Infallible;
+
+    fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
+        self.0.check(&frame, &mut self.1);
+        Ok(())
+    }
 }
