@@ -25,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// Between two looks at signals (Ctrl-C) a file is read for so many bytes.
-const SIGNAL_BYTES: usize = 16 << 20;
+const SIGNAL_BYTES: usize = 64 << 20;
 
 create_exception!(fastcsv, FastcsvError, PyException, "What fastcsv refuses, or fails at.");
 create_exception!(fastcsv, SchemaError, FastcsvError, "A schema document is refused.");
@@ -463,7 +463,7 @@ fn validate_file(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let now = crate::clock::rfc3339(SystemTime::now());
     let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
-    let mut file = Source::new(file, options.map_or(1, |options| options.threads));
+    let mut file = Source::new(file);
     let validator = Validator::new(
         py,
         schemas,

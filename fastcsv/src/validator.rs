@@ -7,14 +7,15 @@ use crate::check::{Checker, Outcome, Rules};
 use crate::error::{Error, InputError};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
-use crate::input::{Block, Decoder, Decompressor, Source};
+use crate::input::{BLOCK_BYTES, Decoder, Decompressor, Source};
 use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
-use crate::parallel::Pool;
+use crate::parallel::{self, Each, Hand, Job};
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct Validator {
     text: Text,
     size_bytes: u64,
     crc32c: u32,
+    /// What files are read into.
+    block: Vec<u8>,
     spent: bool,
 }
 
@@ -65,15 +68,12 @@ struct Text {
 struct Rows {
     header: Header,
     framer: Framer,
-    judging: Judging,
+    /// One for each thread, the caller's first.
+    hands: Vec<Hand>,
+    /// What the caller's thread has not written yet.
+    outcome: Outcome,
     /// The counts of all rows judged and written so far.
     tally: Tally,
-}
-
-/// Where frames are judged: on the caller's thread, or on several.
-enum Judging {
-    Here { checker: Checker, outcome: Outcome },
-    Pool(Pool),
 }
 
 impl Validator {
@@ -103,6 +103,7 @@ impl Validator {
             },
             size_bytes: 0,
             crc32c: 0,
+            block: Vec::new(),
             spent: false,
         })
     }
@@ -132,29 +133,80 @@ impl Validator {
 
     /// Takes the next bytes of the input.
     pub fn feed(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.feed_summed(data, crc32c::crc32c_append(self.crc32c, data))
-    }
-
-    /// Takes the next bytes, with the CRC-32C of all so far.
-    fn feed_summed(&mut self, data: &[u8], crc32c: u32) -> Result<(), Error> {
+        if data.len() > BLOCK_BYTES && self.text.options.threads > 1 {
+            if !self.text.has_helpers() {
+                // The header is read by one alone.
+                let (first, rest) = data.split_at(BLOCK_BYTES);
+                self.feed(first)?;
+                return self.feed(rest);
+            }
+            let mut blocks = data.chunks(BLOCK_BYTES);
+            return self.feed_together(|block| {
+                block.clear();
+                block.extend_from_slice(blocks.next().unwrap_or_default());
+                Ok(!block.is_empty())
+            });
+        }
         self.unless_spent(|it| {
             it.size_bytes += data.len() as u64;
-            it.crc32c = crc32c;
+            it.crc32c = crc32c::crc32c_append(it.crc32c, data);
             let Self { decompressor, decoder, text, .. } = it;
             decompressor.feed(data, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
         })
     }
 
-    /// Reads on from `source`, for about `limit` bytes; says whether that was the end. All that is fed comes from
-    /// this one source.
+    /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
     pub fn feed_from(&mut self, source: &mut Source, limit: usize) -> Result<bool, Error> {
-        let mut fed = 0;
-        while fed < limit {
-            let Some(Block { bytes, crc32c }) = source.next_block()? else { return Ok(true) };
-            self.feed_summed(bytes, *crc32c)?;
-            fed += bytes.len();
+        let (mut fed, mut ended) = (0, false);
+        let mut block = std::mem::take(&mut self.block);
+        // The header is read by one alone.
+        while fed < limit && !ended && !self.text.has_helpers() {
+            ended = !source.fill(&mut block)?;
+            self.feed(&block)?;
+            fed += block.len();
         }
-        Ok(false)
+        self.block = block;
+        if fed < limit && !ended {
+            self.feed_together(|block| {
+                if fed >= limit {
+                    return Ok(false);
+                }
+                ended = !source.fill(block)?;
+                fed += block.len();
+                Ok(!ended)
+            })?;
+        }
+        Ok(ended)
+    }
+
+    /// Takes the blocks that `fill` makes, on all threads.
+    fn feed_together(
+        &mut self,
+        mut fill: impl FnMut(&mut Vec<u8>) -> io::Result<bool> + Send,
+    ) -> Result<(), Error> {
+        self.unless_spent(|it| {
+            let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
+            let Text { rows: Some(rows), folder, .. } = text else { return Ok(()) };
+            let Rows { framer, hands, outcome, tally, .. } = rows;
+            write(folder, tally, outcome)?;
+            outcome.clear();
+            let frame = |job: &mut Job| {
+                job.frame(
+                    |block| Ok(fill(block)?),
+                    |block, take| {
+                        *size_bytes += block.len() as u64;
+                        *crc32c = crc32c::crc32c_append(*crc32c, block);
+                        let mut sink = Each(take);
+                        let mut feed = |piece: &[u8]| {
+                            let Ok(()) = framer.feed(piece, &mut sink);
+                            Ok(())
+                        };
+                        decompressor.feed(block, &mut |bytes| decoder.feed(bytes, &mut feed))
+                    },
+                )
+            };
+            parallel::judge(hands, frame, |outcome| write(folder, tally, outcome))
+        })
     }
 
     /// Ends the input, writes what is left and the report, and makes all of it durable.
@@ -243,7 +295,7 @@ impl Text {
         }
         self.with_rows(|framer, sink| {
             framer.finish(sink)?;
-            sink.finish()
+            write(sink.folder, sink.tally, sink.outcome)
         })
     }
 
@@ -276,30 +328,34 @@ impl Text {
         };
         let framer = Framer::new(header.delimiter, bounds, record.end_offset, record.lines + 1);
         let rules = Arc::new(rules);
-        let judging = if options.threads > 1 {
-            Judging::Pool(Pool::new(&rules, options.threads))
-        } else {
-            Judging::Here { checker: Checker::new(rules), outcome: Outcome::default() }
-        };
+        let hands =
+            (0..options.threads).map(|_| Hand::new(Checker::new(Arc::clone(&rules)))).collect();
+        let (outcome, tally) = (Outcome::default(), Tally::default());
         self.folder.write(&[], &[], &record.bytes)?;
-        self.rows = Some(Rows { header, framer, judging, tally: Tally::default() });
+        self.rows = Some(Rows { header, framer, hands, outcome, tally });
         Ok(())
+    }
+
+    /// Whether there are rows to be judged and several threads for it.
+    fn has_helpers(&self) -> bool {
+        self.rows.as_ref().is_some_and(|rows| rows.hands.len() > 1)
     }
 
     fn with_rows(
         &mut self,
         work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { rows: Some(Rows { framer, judging, tally, .. }), folder, .. } = self else {
-            return Ok(());
-        };
-        work(framer, &mut Writing { judging, tally, folder })
+        let Self { rows: Some(rows), folder, .. } = self else { return Ok(()) };
+        let Rows { framer, hands, outcome, tally, .. } = rows;
+        let Some(Hand { checker, .. }) = hands.first_mut() else { return Ok(()) };
+        work(framer, &mut Writing { checker, outcome, tally, folder })
     }
 }
 
 /// Judges frames as they come, and writes what comes of them.
 struct Writing<'a> {
-    judging: &'a mut Judging,
+    checker: &'a mut Checker,
+    outcome: &'a mut Outcome,
     tally: &'a mut Tally,
     folder: &'a mut Folder,
 }
@@ -308,35 +364,15 @@ impl Sink for Writing<'_> {
     type Error = Error;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        let Self { judging, tally, folder } = self;
-        match judging {
-            Judging::Here { checker, outcome } => {
-                checker.check(&frame, outcome);
-                tally.add(&outcome.tally);
-                outcome.tally.clear();
-                if outcome.text_bytes() < WRITE_BYTES {
-                    return Ok(());
-                }
-                folder.write(
-                    outcome.records.as_bytes(),
-                    outcome.errors.as_bytes(),
-                    &outcome.valid,
-                )?;
-                outcome.clear_text();
-            }
-            Judging::Pool(pool) => pool.take(&frame, |outcome| write(folder, tally, outcome))?,
+        let Self { checker, outcome, tally, folder } = self;
+        checker.check(&frame, outcome);
+        tally.add(&outcome.tally);
+        outcome.tally.clear();
+        if outcome.text_bytes() >= WRITE_BYTES {
+            write(folder, tally, outcome)?;
+            outcome.clear_text();
         }
         Ok(())
-    }
-}
-
-impl Writing<'_> {
-    fn finish(&mut self) -> Result<(), Error> {
-        let Self { judging, tally, folder } = self;
-        match judging {
-            Judging::Here { outcome, .. } => write(folder, tally, outcome),
-            Judging::Pool(pool) => pool.finish(|outcome| write(folder, tally, outcome)),
-        }
     }
 }
 

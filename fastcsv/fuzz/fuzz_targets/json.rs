@@ -1,8 +1,9 @@
-//! The JSON check against `serde_json`: the same verdict on every text, our two refusals beside it.
+//! The JSON check against `serde_json`: the same verdict on every text, our two refusals beside it, and the same
+//! again where the text stands in a cell.
 
 #![no_main]
 
-use fastcsv::rules::json::{DEPTH_MAX, is_json};
+use fastcsv::rules::json::{DEPTH_MAX, is_json, is_json_in_csv};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -19,6 +20,10 @@ fuzz_target!(|data: &[u8]| {
     let verdict = is_json(text, DEPTH_MAX);
     let shallow = is_json(text, 3);
     assert!(verdict || !shallow, "a lower bound on the depth takes no more");
+    let doubled = text.replace('"', "\"\"");
+    assert_eq!(is_json_in_csv(doubled.as_bytes(), DEPTH_MAX), verdict, "{text:?} in a cell");
+    // What stands in a cell has its quotes doubled; what has not is refused or taken, and nothing worse.
+    let _ = is_json_in_csv(data, DEPTH_MAX);
     let brackets = data.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     if brackets <= COMPARED_DEPTH && !text.contains(PRIVATE) {
         let parsed = serde_json::from_str::<Value>(text);

@@ -4,12 +4,14 @@
 #![no_main]
 
 use fastcsv::error::Error;
+use fastcsv::input::Source;
 use fastcsv::options::Options;
 use fastcsv::output::report::Report;
 use fastcsv::schema::{RowSchema, SchemaLimits};
 use fastcsv::validator::{Names, Validator};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -51,10 +53,23 @@ fuzz_target!(|data: &[u8]| {
         max_decompressed_bytes: 1 << 20,
         ..Options::default()
     };
-    let whole = validate(&[&input], options.clone());
-    let (left, right) = input.split_at(usize::from(cut) * input.len() / 255);
-    let threads = if choices & 64 != 0 { 2 } else { 1 };
-    let parts = validate(&[left, right], Options { threads, ..options });
+    let feed_all = |validator: &mut Validator| validator.feed(&input);
+    let whole = validate(options.clone(), feed_all);
+    let parts = if choices & 64 == 0 {
+        let (left, right) = input.split_at(usize::from(cut) * input.len() / 255);
+        let feed = |validator: &mut Validator| {
+            validator.feed(left)?;
+            validator.feed(right)
+        };
+        validate(options, feed)
+    } else {
+        let mut source = Source::in_blocks(Cursor::new(input.clone()), usize::from(cut));
+        let feed = |validator: &mut Validator| {
+            while !validator.feed_from(&mut source, 1000)? {}
+            Ok(())
+        };
+        validate(Options { threads: 2, ..options }, feed)
+    };
     match (whole, parts) {
         (Ok(whole), Ok(parts)) => {
             check(&whole);
@@ -65,11 +80,13 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-fn validate(pieces: &[&[u8]], options: Options) -> Result<Written, Error> {
+fn validate(
+    options: Options,
+    feed: impl FnOnce(&mut Validator) -> Result<(), Error>,
+) -> Result<Written, Error> {
     let names = Names::default();
     let mut validator = Validator::new(&[SCHEMA.clone()], &FOLDER, names, options)?;
-    let fed = pieces.iter().try_for_each(|piece| validator.feed(piece));
-    let finished = fed.and_then(|()| validator.finish());
+    let finished = feed(&mut validator).and_then(|()| validator.finish());
     if finished.is_err() {
         validator.abort()?;
     }

@@ -8,4 +8,4 @@ mod source;
 
 pub use compression::{Compression, Decompressor};
 pub use encoding::{Decoder, Encoding};
-pub use source::{Block, Source};
+pub use source::{BLOCK_BYTES, Source};

@@ -18,7 +18,7 @@ pub fn is_json(text: &str, depth_max: u32) -> bool {
 /// Whether a cell holds such a value, read where it stands in the file: inside the cell's quotes every
 /// quote is doubled, and a cell without quotes around it has none inside.
 #[must_use]
-pub(crate) fn is_json_in_csv(cell: &[u8], depth_max: u32) -> bool {
+pub fn is_json_in_csv(cell: &[u8], depth_max: u32) -> bool {
     Reader::<2>::takes(cell, depth_max)
 }
 
@@ -252,6 +252,13 @@ fn special(eight: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_json(text: &str, depth_max: u32) -> bool {
+        let plain = super::is_json(text, depth_max);
+        let doubled = text.replace('"', "\"\"");
+        assert_eq!(is_json_in_csv(doubled.as_bytes(), depth_max), plain, "{text:?} in a cell");
+        plain
+    }
 
     #[test]
     fn takes_json() {

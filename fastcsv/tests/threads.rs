@@ -1,0 +1,120 @@
+//! Several threads and small blocks write byte for byte what one thread writes that is given all at once.
+//!
+//! Real files are cut every 256 KiB; here every few bytes, so that the threads take turns all the time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Error as IoError, ErrorKind, Read};
+
+use fastcsv::error::Error;
+use fastcsv::input::Source;
+use fastcsv::options::Options;
+use fastcsv::schema::{RowSchema, SchemaLimits};
+use fastcsv::validator::{Names, Validator};
+use proptest::prelude::*;
+
+const DOCUMENT: &[u8] = br#"{
+    "type": "object",
+    "required": ["a"],
+    "properties": {
+        "a": {"type": "string", "maxLength": 5},
+        "b": {"type": "integer", "minimum": 0},
+        "c": {"contentMediaType": "application/json"}
+    }
+}"#;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn validate(
+    threads: usize,
+    feed: impl FnOnce(&mut Validator) -> Result<(), Error>,
+) -> Result<Files, Error> {
+    let schema = RowSchema::compile("abc", "1", DOCUMENT, &SchemaLimits::default())?;
+    let parent = tempfile::tempdir()?;
+    let folder = parent.path().join("out");
+    let options = Options { threads, valid_out: true, max_record_bytes: 200, ..Options::default() };
+    let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
+    feed(&mut validator)?;
+    validator.finish()?;
+    let mut files = Files::new();
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        files.insert(path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path)?);
+    }
+    Ok(files)
+}
+
+fn read(source: &mut Source) -> impl FnOnce(&mut Validator) -> Result<(), Error> {
+    |validator| {
+        while !validator.feed_from(source, 10_000)? {}
+        Ok(())
+    }
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z]{0,7}",
+        2 => "-?[0-9]{1,3}",
+        2 => "\"([a-z,\r\n]|\"\"){0,9}\"",
+        1 => Just("\"{\"\"k\"\": [1, 2]}\"".to_owned()),
+        1 => Just("\"never closed".to_owned()),
+        1 => Just("stray\"".to_owned()),
+        1 => "[äöü😀\0]{1,2}",
+    ]
+}
+
+fn rows() -> impl Strategy<Value = String> {
+    let row = prop::collection::vec(cell(), 1..5).prop_map(|cells| cells.join(","));
+    let line = (row, prop_oneof!["\n", "\r\n", "\n\n"]).prop_map(|(row, end)| row + &end);
+    prop::collection::vec(line, 0..120).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(120) })]
+
+    #[test]
+    fn threads_and_blocks_change_nothing(
+        rows in rows(), threads in 1usize..5, block_bytes in 1usize..80,
+    ) {
+        let text = format!("a,b,c\n{rows}");
+        let wanted = validate(1, |validator| validator.feed(text.as_bytes())).unwrap();
+        let mut source = Source::in_blocks(Cursor::new(text.clone()), block_bytes);
+        prop_assert_eq!(validate(threads, read(&mut source)).unwrap(), wanted, "{}", text);
+    }
+}
+
+#[test]
+fn a_large_piece_is_judged_together() {
+    let rows = "abc,1,{}\nabcdef,-1,{\n\"a \"\"b\"\"\",x,\n".repeat(40_000);
+    let text = format!("a,b,c\n{rows}");
+    let (header, rest) = text.as_bytes().split_at(6);
+    let wanted = validate(1, |validator| validator.feed(text.as_bytes())).unwrap();
+    for threads in [2, 3] {
+        let feed = |validator: &mut Validator| {
+            validator.feed(header)?;
+            validator.feed(rest)
+        };
+        assert!(validate(threads, feed).unwrap() == wanted);
+    }
+}
+
+/// Rows, and then a disk that fails.
+struct Broken(usize);
+
+impl Read for Broken {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, IoError> {
+        let left = self.0.checked_sub(1).ok_or(IoError::from(ErrorKind::UnexpectedEof))?;
+        self.0 = left;
+        buffer[..2].copy_from_slice(b"a\n");
+        Ok(2)
+    }
+}
+
+#[test]
+fn an_error_of_the_source_ends_the_work_of_all() {
+    for threads in 1..4 {
+        let mut source = Source::in_blocks(Broken(5000), 64);
+        let error = validate(threads, read(&mut source)).unwrap_err();
+        assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof));
+    }
+}
