@@ -67,16 +67,24 @@ impl Escaper {
     /// Appends `text` as the inside of a JSON string.
     #[inline]
     pub fn push(self, out: &mut Text, text: &str) {
-        // In steps, so that the worst case of a long cell does not ask for six times its length.
-        for step in text.as_bytes().chunks(STEP) {
-            let room = out.room(step.len() * ESCAPE_BYTES_MAX + 4 * BLOCK);
-            let written = match self.0 {
-                Set::Scalar => escape_each(step, room),
-                #[cfg(target_arch = "x86_64")]
-                Set::Avx512 => escape_simd::escape(step, room),
-            };
-            out.advance(written);
+        let bytes = text.as_bytes();
+        if bytes.len() <= STEP {
+            self.push_step(out, bytes);
+        } else {
+            // In steps, so that the worst case of a long cell does not ask for six times its length.
+            bytes.chunks(STEP).for_each(|step| self.push_step(out, step));
         }
+    }
+
+    #[inline]
+    fn push_step(self, out: &mut Text, step: &[u8]) {
+        let room = out.room(STEP * ESCAPE_BYTES_MAX + 4 * BLOCK);
+        let written = match self.0 {
+            Set::Scalar => escape_each(step, room),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => escape_simd::escape(step, room),
+        };
+        out.advance(written);
     }
 
     /// Appends `text` as a JSON string.

@@ -67,6 +67,33 @@ pub fn is_email(text: &str) -> bool {
     takes(text.as_bytes())
 }
 
+/// What judges many addresses, one after another: by the automaton or, where the machine has the
+/// instructions, all bytes at once (20 ns to 8 down a column of a frame).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    #[cfg(target_arch = "x86_64")]
+    quick: Option<super::email_simd::Quick>,
+}
+
+impl Addresses {
+    pub(crate) fn new() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            quick: super::email_simd::Quick::detect(),
+        }
+    }
+
+    /// Whether the bytes are an e-mail address.
+    #[inline]
+    pub(crate) fn take(self, text: &[u8]) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(quick) = self.quick {
+            return quick.takes(text);
+        }
+        takes(text)
+    }
+}
+
 /// Whether the bytes are an e-mail address.
 #[inline]
 pub(crate) fn takes(text: &[u8]) -> bool {

@@ -10,6 +10,8 @@ pub mod date_time;
 pub mod decimal;
 mod digits;
 pub mod email;
+#[cfg(target_arch = "x86_64")]
+mod email_simd;
 pub mod integer;
 pub mod ip;
 pub mod json;

@@ -69,7 +69,7 @@ struct Column {
 enum Kind {
     /// Whatever stands there is valid.
     Any,
-    Email,
+    Email(email::Addresses),
     /// A date and time, or a date.
     Moment,
     Formats(Box<[&'static Format]>),
@@ -103,7 +103,7 @@ impl Sieve {
             match &column.kind {
                 Kind::Any if !column.required && column.bytes_max == usize::MAX => {}
                 Kind::Any => judge.down(doubts, |_| true),
-                Kind::Email => judge.down(doubts, email::takes),
+                Kind::Email(addresses) => judge.down(doubts, |cell| addresses.take(cell)),
                 Kind::Moment => {
                     judge.down(doubts, |cell| date_time::takes(cell) || date::takes(cell));
                 }
@@ -222,7 +222,7 @@ impl Kind {
             formats.len() == names.len() && formats.iter().all(|it| names.contains(&it.name))
         };
         if is(&["email"]) {
-            Self::Email
+            Self::Email(email::Addresses::new())
         } else if is(&["date-time", "date"]) {
             Self::Moment
         } else {
