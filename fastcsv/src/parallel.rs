@@ -186,7 +186,12 @@ pub fn judge<E: Send>(
     let ahead = hands.len() as u64 * AHEAD;
     let work = Work {
         front: Mutex::new(Front { frame, next: 0, ended: None }),
-        back: Mutex::new(Back { write, next: 0, judged: BTreeMap::new(), spare: Vec::new() }),
+        back: Mutex::new(Back {
+            write: Some(write),
+            next: 0,
+            judged: BTreeMap::new(),
+            spare: Vec::new(),
+        }),
         written: Condvar::new(),
         ahead,
     };
@@ -219,11 +224,21 @@ struct Front<E, F> {
 }
 
 struct Back<W> {
-    write: W,
+    /// Nothing while somebody writes, and once nothing is to be written any more.
+    write: Option<W>,
     /// The number of the block to be written next; the last of all numbers once that is over.
     next: u64,
     judged: BTreeMap<u64, Outcome>,
     spare: Vec<Outcome>,
+}
+
+impl<W> Back<W> {
+    /// What came of the block that is next, if that has been judged.
+    fn take_next(&mut self) -> Option<Outcome> {
+        let outcome = self.judged.remove(&self.next)?;
+        self.next += 1;
+        Some(outcome)
+    }
 }
 
 impl<E, F, W> Work<E, F, W>
@@ -258,30 +273,25 @@ where
         None
     }
 
-    /// Writes what came of a block, or keeps it until its turn comes; leaves an empty outcome.
+    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome.
     fn settle(&self, number: u64, outcome: &mut Outcome) -> Result<(), E> {
         let mut back = lock(&self.back);
         while number > back.next && number - back.next >= self.ahead {
             back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
         }
-        if number != back.next {
-            let empty = back.spare.pop().unwrap_or_default();
-            back.judged.insert(number, std::mem::replace(outcome, empty));
-            return Ok(());
+        let empty = back.spare.pop().unwrap_or_default();
+        back.judged.insert(number, std::mem::replace(outcome, empty));
+        // Nobody waits for the disk but the one that writes.
+        let Some(mut write) = back.write.take() else { return Ok(()) };
+        while let Some(mut next) = back.take_next() {
+            drop(back);
+            write(&next)?;
+            next.clear();
+            back = lock(&self.back);
+            back.spare.push(next);
+            self.written.notify_all();
         }
-        (back.write)(outcome)?;
-        outcome.clear();
-        back.next += 1;
-        while let Some(mut outcome) = {
-            let next = back.next;
-            back.judged.remove(&next)
-        } {
-            (back.write)(&outcome)?;
-            outcome.clear();
-            back.spare.push(outcome);
-            back.next += 1;
-        }
-        self.written.notify_all();
+        back.write = Some(write);
         Ok(())
     }
 
