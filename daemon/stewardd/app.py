@@ -63,6 +63,7 @@ class App:
         self._running = AsyncExitStack()
         self._monitor = Monitor()
         self._server: Server | None = None
+        self._operations: Operations | None = None
 
     async def start(self) -> None:
         """Starts everything, and returns when the daemon serves. What had been started is stopped if it fails."""
@@ -111,13 +112,15 @@ class App:
                 health=HealthServicer(self._monitor, SERVICES),
             )
             addresses = await server.start(settings.server.listen)
-            self._server = server
+            self._server, self._operations = server, operations
             self._running = running.pop_all()
         log.info("serving", addresses=addresses, version=__version__)
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """Takes no more calls, waits for those that run, or until `hurry`, and stops everything in reverse."""
         self._monitor.announce_stop()
+        if self._operations is not None:
+            self._operations.announce_stop()
         if self._server is not None:
             grace_s = self._settings.server.drain_timeout_s
             log.info("stopping", grace_s=grace_s)
