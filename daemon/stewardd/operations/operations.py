@@ -15,6 +15,7 @@ from typing import Any
 
 from stewardd.errors import (
     Cancelled,
+    Corrupt,
     Exhausted,
     OperationAbandoned,
     OperationNotFound,
@@ -35,7 +36,9 @@ _log = logger("operations")
 
 _READ_AT_ONCE = 16
 
-Identifiers = list[str]  # inside a class with a method `list`, that word no longer means the type
+# Inside a class with a method `list`, that word no longer means the type.
+Identifiers = list[str]
+Items = list[OperationState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +124,16 @@ class Operations:
         return await self._read(identifier, await self._ledger.request(identifier))
 
     async def list(self, *, page_size: int, page_token: str = "") -> OperationPage:
-        """A page of operations, newest first. InvalidRequest for a token of another listing."""
+        """A page of operations, newest first; one that cannot be read is logged, and left out.
+
+        InvalidRequest for a token of another listing.
+        """
         page = await self._ledger.catalog.page(page_size=page_size, page_token=page_token)
-        items = []
+        items: Items = []
         for start in range(0, len(page.entries), _READ_AT_ONCE):
             some = page.entries[start : start + _READ_AT_ONCE]
             reads = (self._entry(each.identifier, each.manifest) for each in some)
-            items.extend(await asyncio.gather(*reads))
+            items.extend(state for state in await asyncio.gather(*reads) if state is not None)
         return OperationPage(items, page.next_page_token)
 
     async def wait(self, identifier: str, timeout_s: float) -> OperationState:
@@ -254,11 +260,17 @@ class Operations:
             await asyncio.sleep(self._watch_interval_s)
             await changed.wait()
 
-    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState:
+    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState | None:
         running = self._running.get(identifier)
         if running is not None:
             return running.state
-        return await self._read(identifier, request_of(manifest, identifier))
+        try:
+            return await self._read(identifier, request_of(manifest, identifier))
+        except (
+            Corrupt
+        ) as error:  # its result or its progress; the catalog has looked at its request
+            _log.error("left out of a listing", operation=identifier, error=error.message)
+            return None
 
     async def _read(self, identifier: str, request: Request) -> OperationState:
         """Reads an operation that is not ours; the dead one's is ended by being read."""
