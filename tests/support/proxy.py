@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Self
 
@@ -18,7 +19,7 @@ class Proxy:
     """`with Proxy(address) as proxy:` passes on what comes to `proxy.address`.
 
     `on_sent`, if it is set, is called with how many bytes the client has sent on its connection so far, each time that
-    more came; True cuts that connection.
+    more came; True cuts that connection. The first bytes of a connection take `delay_s` longer.
     """
 
     def __init__(self, address: str) -> None:
@@ -28,6 +29,7 @@ class Proxy:
         self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self.on_sent: Callable[[int], bool] = lambda _size_bytes: False
         self.connections = 0
+        self.delay_s = 0.0
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -43,6 +45,7 @@ class Proxy:
             while True:
                 client, _ = self._listening.accept()
                 self.connections += 1
+                time.sleep(self.delay_s)
                 server = socket.create_connection(self._behind)
                 for one, other, watched in ((client, server, True), (server, client, False)):
                     threading.Thread(

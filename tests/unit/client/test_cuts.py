@@ -100,3 +100,9 @@ def test_an_upload_over_a_network_that_cuts_it_at_any_moment_makes_one_batch(she
     assert batch.total_rows == 800_000
     assert cuts.left == 0
     assert len(server.batches) == 1
+
+
+def test_a_connection_that_takes_its_time_is_no_daemon_that_is_not_there(shells, server, notes):
+    with Proxy(server.address) as proxy:
+        proxy.delay_s = 1.0
+        assert shells(proxy.address).validate_file(notes).total_rows == 3
