@@ -146,7 +146,7 @@ class Draft:
         is_header_new = self._validator.schema is None
         try:
             self._validator.feed(data)
-        except Exception as error:
+        except (fastcsv.FastcsvError, OSError) as error:
             if is_header_new:
                 self._loop.call_soon_threadsafe(self._header_refused, error)
             raise
@@ -157,7 +157,7 @@ class Draft:
         if not self.header.done():
             self.header.set_result(None)
 
-    def _header_refused(self, error: Exception) -> None:
+    def _header_refused(self, error: fastcsv.FastcsvError | OSError) -> None:
         if self.header.done():
             return
         try:
