@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -45,6 +44,7 @@ from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
 from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import Bounds
+from stewardd.validation.engine import Engine
 from stewardd.validation.source import Roots
 
 log = logger("app")
@@ -63,6 +63,7 @@ class App:
         self._running = AsyncExitStack()
         self._monitor = Monitor()
         self._server: Server | None = None
+        self._operations: Operations | None = None
 
     async def start(self) -> None:
         """Starts everything, and returns when the daemon serves. What had been started is stopped if it fails."""
@@ -77,8 +78,8 @@ class App:
             registry = await asyncio.to_thread(Registry.load, settings.validation.schema_dirs)
             targets = await self._targets(running)
             pools = await self._pools(running, targets)
-            executor = ThreadPoolExecutor(settings.server.engine_threads, "engine")
-            running.callback(executor.shutdown, wait=False)
+            engine = Engine(settings.server.engine_threads, settings.server.engine_niceness)
+            running.callback(engine.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
             await operations.sweep()
@@ -97,7 +98,7 @@ class App:
             server = Server(guard, settings.server.max_message_bytes)
             server.add(
                 validation=ValidationServicer(
-                    self._batches(registry, catalog, store, lease, claims, scratch, executor),
+                    self._batches(registry, catalog, store, lease, claims, scratch, engine),
                     catalog,
                     registry,
                     Patience(settings.validation.idle_timeout_s, settings.validation.max_upload_s),
@@ -111,13 +112,15 @@ class App:
                 health=HealthServicer(self._monitor, SERVICES),
             )
             addresses = await server.start(settings.server.listen)
-            self._server = server
+            self._server, self._operations = server, operations
             self._running = running.pop_all()
         log.info("serving", addresses=addresses, version=__version__)
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """Takes no more calls, waits for those that run, or until `hurry`, and stops everything in reverse."""
         self._monitor.announce_stop()
+        if self._operations is not None:
+            self._operations.announce_stop()
         if self._server is not None:
             grace_s = self._settings.server.drain_timeout_s
             log.info("stopping", grace_s=grace_s)
@@ -195,7 +198,7 @@ class App:
         lease: WriterLease,
         claims: Claims,
         scratch: Path,
-        executor: ThreadPoolExecutor,
+        engine: Engine,
     ) -> Batches:
         settings = self._settings.validation
         return Batches(
@@ -205,9 +208,10 @@ class App:
             lease=lease,
             claims=claims,
             scratch=scratch,
-            executor=executor,
+            engine=engine,
             bounds=Bounds(
                 max_upload_bytes=settings.max_upload_bytes,
+                max_waiting_bytes=settings.max_waiting_bytes,
                 max_decompressed_bytes=settings.max_decompressed_bytes,
                 max_record_bytes=settings.max_record_bytes,
                 max_record_lines=settings.max_record_lines,

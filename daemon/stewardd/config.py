@@ -112,6 +112,14 @@ class Server(Section):
     engine_threads: Annotated[
         Count, Field(description="threads that run the validation engine")
     ] = max(2, os.cpu_count() or 2)
+    engine_niceness: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=19,
+            description="how far those threads stand back behind the rest of the daemon (nice values; Linux)",
+        ),
+    ] = 10
     drain_timeout_s: Annotated[
         Seconds,
         Field(description="how long SIGTERM waits for running calls before it cancels them"),
@@ -221,6 +229,9 @@ class Validation(Section):
         ),
     ] = ()
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
+    max_waiting_bytes: Annotated[
+        Count, Field(description="what a batch may have received and not judged yet, or one chunk")
+    ] = 4 * MIB
     max_decompressed_bytes: Annotated[
         Count, Field(description="the largest file, once decompressed")
     ] = 256 * GIB

@@ -22,6 +22,7 @@
     │   └── StorageFull         no room to write
     ├── Unavailable             try again later
     │   ├── DatabaseDown        the database does not answer
+    │   │   └── DatabaseFull    it answers that all of its connections are taken
     │   ├── DatabaseBusy        every connection is taken
     │   └── RepositoryDown      the repository does not answer
     ├── Failed                  a tool or a promise failed
@@ -256,6 +257,13 @@ class DatabaseDown(Unavailable):
     """The database does not answer."""
 
     reason = "DATABASE_DOWN"
+
+
+class DatabaseFull(DatabaseDown):
+    """The database is there, and all of its connections are taken: as good as away for who has none."""
+
+    reason = "DATABASE_FULL"
+    hint = "see who holds them (pg_stat_activity); raise max_connections, or lower `postgres.pool_max_size`"
 
 
 class DatabaseBusy(Unavailable):

@@ -12,6 +12,9 @@ from tests.support.calls import Refusal, refusal, responses
 
 LANGUAGE = b"session_id,participant_email,volunteer_email,scheduled_at,rating\n"
 
+# Validation needs no database, and a start without the embedded one is quick.
+NO_DATABASE = {"STEWARDD_POSTGRES__DATABASES__MAIN__URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+
 
 def rows(count: int, *, bad_every: int = 0) -> bytes:
     """Rows under the header LANGUAGE; every so many a rating of 1.7."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import time
 
@@ -151,6 +152,28 @@ def test_a_killed_daemon_ends_its_operation_and_leaves_no_half_backup(folder):
     finally:
         holder.close()
         daemon.stop()
+
+
+def test_who_watches_a_long_backup_does_not_hold_up_a_stop(folder):
+    drain_s = 60.0
+    environment = {"STEWARDD_SERVER__DRAIN_TIMEOUT_S": str(drain_s)}
+    with Daemon(folder / "data", environment=environment) as daemon:
+        os.environ["PGSERVICEFILE"] = str(daemon.data_dir / "pg_service.conf")
+        with psycopg.connect("service=steward") as holder, channel(daemon.address) as open_channel:
+            holder.execute("CREATE TABLE held (n int)")
+            holder.commit()
+            holder.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")  # the dump waits for it
+            client = Client(open_channel)
+            request = operation_pb2.WatchOperationRequest(name=client.create().name)
+            watch = client.watcher.WatchOperation(request, timeout=120)
+            assert not next(watch).done
+            began = time.monotonic()
+            daemon.signal(signal.SIGTERM)
+            with refused() as found:
+                list(watch)
+            assert found[0].code is grpc.StatusCode.UNAVAILABLE
+        assert daemon.wait() == 0
+        assert time.monotonic() - began < drain_s / 2
 
 
 def test_two_daemons_on_one_repository_see_each_others_operations(folder):

@@ -168,7 +168,7 @@ def _until(condition, timeout_s=15.0):
 def test_a_request_id_is_forgotten_after_its_time(folder):
     environment = {
         "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "3",
-        "STEWARDD_REPOSITORY__REQUEST_IDS_KEPT_S": "0.1",
+        "STEWARDD_REPOSITORY__REQUEST_IDS_KEPT_S": "2",
     }
     with Daemon(folder / "data", environment=environment) as daemon:
         first = validate(daemon.address, upload(LANGUAGE, request_id="one"))

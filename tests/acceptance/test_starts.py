@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import LANGUAGE, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.calls import upload, validate
 from tests.support.daemon import Daemon
 
 ROOT = os.geteuid() == 0
-# Validation needs no database, and a start without the embedded one is quick.
-NO_DATABASE = {"STEWARDD_POSTGRES__DATABASES__MAIN__URL": "postgresql://nobody@127.0.0.1:1/nothing"}
 
 
 def refused_start(

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 
+import grpc
 import pytest
+from steward.v1 import validation_pb2, validation_pb2_grpc
 
-from tests.acceptance.conftest import LANGUAGE, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, refused, rows
 from tests.support.calls import (
     Request,
     batches,
+    channel,
     crc32c,
     download,
     opening,
@@ -17,6 +20,7 @@ from tests.support.calls import (
     upload,
     validate,
 )
+from tests.support.daemon import Daemon
 
 SAMPLES = {
     "language_session_1.0.csv": "schemas/language_session/versions/1.0",
@@ -220,3 +224,17 @@ def test_batches_are_listed_newest_first_page_by_page(daemon):
     listed = [batch.name for batch in batches(daemon.address)]
     assert listed[:8] == made[::-1]
     assert len(set(listed)) == len(listed)
+
+
+def test_a_batch_whose_manifest_is_broken_hides_no_other(folder):
+    with Daemon(folder / "data", environment=NO_DATABASE) as daemon:
+        made = [validate(daemon.address, upload(LANGUAGE + rows(n))) for n in range(1, 4)]
+        identifier = made[1].name.removeprefix("batches/")
+        (manifest,) = (daemon.data_dir / "repository").rglob(f"*/{identifier}/manifest.json")
+        manifest.write_bytes(manifest.read_bytes().replace(b'"total_rows":2', b'"total_rows":3'))
+        assert batches(daemon.address) == [made[2], made[0]]
+        with refused() as found, channel(daemon.address) as open_channel:
+            stub = validation_pb2_grpc.ValidationServiceStub(open_channel)
+            stub.GetBatch(validation_pb2.GetBatchRequest(name=made[1].name), timeout=10)
+        assert (found[0].code, found[0].reason) == (grpc.StatusCode.DATA_LOSS, "CORRUPT")
+    assert [entry["id"] for entry in daemon.events("left out of a listing")] == [identifier]

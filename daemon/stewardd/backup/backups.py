@@ -99,7 +99,7 @@ class Backups:
         return await self._catalog.get(backup_id)
 
     async def list(self, page_size: int, page_token: str) -> BackupPage:
-        """A page of backups, newest first. Raises InvalidRequest, Corrupt."""
+        """A page of backups, newest first. Raises InvalidRequest."""
         return await self._catalog.page(page_size, page_token)
 
     async def create(

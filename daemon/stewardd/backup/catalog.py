@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stewardd.backup.manifest import BackupManifest
 from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
-from stewardd.repository.catalog import Catalog
+from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.store import Store
 
 KIND = "backups"
@@ -24,7 +24,7 @@ class BackupCatalog:
     """Reads manifests; see repository/catalog.py for how a listing stays stable."""
 
     def __init__(self, store: Store) -> None:
-        self._catalog = Catalog(store, KIND)
+        self._catalog = Catalog(store, KIND, check=_manifest)
 
     async def get(self, backup_id: str) -> BackupManifest:
         """One backup. Raises BackupNotFound, also for what is no id; Corrupt."""
@@ -35,9 +35,13 @@ class BackupCatalog:
         return BackupManifest.from_document(document, backup_id)
 
     async def page(self, page_size: int, page_token: str = "") -> BackupPage:
-        """A page, newest first. Raises InvalidRequest for a token of another listing, Corrupt."""
+        """A page, newest first; what cannot be read is logged, and left out.
+
+        Raises InvalidRequest for a token of another listing.
+        """
         page = await self._catalog.page(page_size=page_size, page_token=page_token)
-        items = [
-            BackupManifest.from_document(each.manifest, each.identifier) for each in page.entries
-        ]
-        return BackupPage(tuple(items), page.next_page_token)
+        return BackupPage(tuple(map(_manifest, page.entries)), page.next_page_token)
+
+
+def _manifest(entry: Entry) -> BackupManifest:
+    return BackupManifest.from_document(entry.manifest, entry.identifier)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from stewardd.backup.backups import Backups
-from stewardd.errors import DatabaseDown, DatabaseRefused
+from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
 from stewardd.health.monitor import Finding
 from stewardd.health.state import State
@@ -28,6 +28,9 @@ def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
         try:
             sight = await probe(pool.target, timeout_s)
             last[:] = [sight]
+        except DatabaseFull as error:
+            # It is up: what the pool holds goes on serving, and only more of it is not to be had.
+            state, detail = State.DEGRADED, error.message
         except (DatabaseDown, DatabaseRefused) as error:
             state, detail = State.DOWN, error.message
         stats = pool.stats()

@@ -37,7 +37,12 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.catalog = Catalog(store, KIND, file=REQUEST)
+        self.catalog = Catalog(
+            store,
+            KIND,
+            file=REQUEST,
+            check=lambda entry: request_of(entry.manifest, entry.identifier),
+        )
 
     async def open(self, identifier: str, request: Request) -> None:
         """Makes an operation exist. ObjectExists where its key is taken, or fenced."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from stewardd.errors import (
     Cancelled,
+    Corrupt,
     Exhausted,
     OperationAbandoned,
     OperationNotFound,
@@ -35,7 +36,9 @@ _log = logger("operations")
 
 _READ_AT_ONCE = 16
 
-Identifiers = list[str]  # inside a class with a method `list`, that word no longer means the type
+# Inside a class with a method `list`, that word no longer means the type.
+Identifiers = list[str]
+Items = list[OperationState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Operations:
         self._running: dict[str, Running] = {}
         self._attendants: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._stopping = asyncio.Event()
 
     def new_id(self) -> str:
         """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
@@ -120,17 +124,20 @@ class Operations:
         return await self._read(identifier, await self._ledger.request(identifier))
 
     async def list(self, *, page_size: int, page_token: str = "") -> OperationPage:
-        """A page of operations, newest first. InvalidRequest for a token of another listing."""
+        """A page of operations, newest first; one that cannot be read is logged, and left out.
+
+        InvalidRequest for a token of another listing.
+        """
         page = await self._ledger.catalog.page(page_size=page_size, page_token=page_token)
-        items = []
+        items: Items = []
         for start in range(0, len(page.entries), _READ_AT_ONCE):
             some = page.entries[start : start + _READ_AT_ONCE]
             reads = (self._entry(each.identifier, each.manifest) for each in some)
-            items.extend(await asyncio.gather(*reads))
+            items.extend(state for state in await asyncio.gather(*reads) if state is not None)
         return OperationPage(items, page.next_page_token)
 
     async def wait(self, identifier: str, timeout_s: float) -> OperationState:
-        """An operation when it is done, or as it is when the time is over. OperationNotFound."""
+        """An operation when it is done, or as it is when the time is over or the daemon stops. OperationNotFound."""
         state = await self.get(identifier)
         try:
             async with asyncio.timeout(timeout_s), aclosing(self._watch(identifier)) as states:
@@ -140,9 +147,23 @@ class Operations:
             pass
         return state
 
-    def watch(self, identifier: str) -> AsyncIterator[OperationState]:
-        """An operation at once, then when it has changed, until it is done. OperationNotFound."""
-        return self._watch(identifier)
+    async def watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
+        """An operation at once, then when it has changed, until it is done.
+
+        OperationNotFound; Unavailable when the daemon stops before.
+        """
+        async with aclosing(self._watch(identifier)) as states:
+            async for state in states:
+                yield state
+        if not state.done:
+            raise Unavailable(
+                "the daemon is stopping, and tells no more of the operation",
+                hint="watch it again, at this daemon when it is back or at another of the repository",
+            )
+
+    def announce_stop(self) -> None:
+        """Lets go of all who watch or wait: an operation may take hours, and the daemon is to stop now."""
+        self._stopping.set()
 
     async def cancel(self, identifier: str) -> None:
         """Asks for an operation to be cancelled; its owner hears of it within seconds. OperationNotFound."""
@@ -204,6 +225,7 @@ class Operations:
         )
 
     async def _watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
+        """An operation at once, then when it has changed, until it is done or the daemon stops."""
         running: Running | None = None
         last: OperationState | None = None
         while True:
@@ -217,17 +239,38 @@ class Operations:
                 last = state
             if state.done:
                 return
-            if changed is None:
-                await asyncio.sleep(self._poll_s)
-            else:
-                await asyncio.sleep(self._watch_interval_s)
-                await changed.wait()
+            await self._pause(changed)
+            if self._stopping.is_set():
+                return
 
-    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState:
+    async def _pause(self, changed: asyncio.Event | None) -> None:
+        """Waits until it is time to look again, or for the daemon to stop."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        resting = asyncio.create_task(self._rest(changed))
+        try:
+            await asyncio.wait([stopping, resting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            resting.cancel()
+
+    async def _rest(self, changed: asyncio.Event | None) -> None:
+        if changed is None:
+            await asyncio.sleep(self._poll_s)
+        else:
+            await asyncio.sleep(self._watch_interval_s)
+            await changed.wait()
+
+    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState | None:
         running = self._running.get(identifier)
         if running is not None:
             return running.state
-        return await self._read(identifier, request_of(manifest, identifier))
+        try:
+            return await self._read(identifier, request_of(manifest, identifier))
+        except (
+            Corrupt
+        ) as error:  # its result or its progress; the catalog has looked at its request
+            _log.error("left out of a listing", operation=identifier, error=error.message)
+            return None
 
     async def _read(self, identifier: str, request: Request) -> OperationState:
         """Reads an operation that is not ours; the dead one's is ended by being read."""

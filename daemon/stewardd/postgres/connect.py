@@ -10,8 +10,14 @@ from typing import Any
 
 import psycopg
 
-from stewardd.errors import DatabaseDown, DatabaseRefused
-from stewardd.postgres.sqlstate import Verdict, judge_connected, judge_connecting, ping
+from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.postgres.sqlstate import (
+    Verdict,
+    has_no_slot,
+    judge_connected,
+    judge_connecting,
+    ping,
+)
 from stewardd.postgres.target import DatabaseTarget
 
 Connection = psycopg.AsyncConnection[Any]
@@ -21,8 +27,8 @@ _REASON_LIMIT = 300
 async def connect(target: DatabaseTarget, application_name: str) -> Connection:
     """Makes a connection in autocommit mode; the caller bounds the time and closes it.
 
-    Raises DatabaseDown (refused, timed out, starting, shutting down, no slot left), DatabaseRefused (a wrong
-    password, no such database).
+    Raises DatabaseDown (refused, timed out, starting, shutting down), and of its kind DatabaseFull (no slot left),
+    DatabaseRefused (a wrong password, no such database).
     """
     try:
         return await psycopg.AsyncConnection.connect(
@@ -49,6 +55,10 @@ def explain(
     """The server's own words, on one line; neither it nor libpq puts a password into them."""
     said = " ".join(str(error).split())[:_REASON_LIMIT]
     metadata = {"database": target.name} | ({"sqlstate": error.sqlstate} if error.sqlstate else {})
+    if verdict is Verdict.AWAY and has_no_slot(error):
+        return DatabaseFull(
+            f"database {target.name!r} has no connection left: {said}", metadata=metadata
+        )
     if verdict is Verdict.AWAY:
         return DatabaseDown(f"database {target.name!r} is away: {said}", metadata=metadata)
     return DatabaseRefused(f"database {target.name!r} refuses: {said}", metadata=metadata)

@@ -3,7 +3,8 @@
 psycopg's pool takes minutes to come back from a long outage (its pauses double) and says PoolTimeout for everything.
 Here a watcher looks at a database that fails twice a second and refills the pool as soon as it answers; a connection
 that rested is tried before it is lent; the first broken one empties the pool; and who gets none is told whether the
-database is away (DatabaseDown), refuses us (DatabaseRefused) or all connections are lent (DatabaseBusy).
+database is away (DatabaseDown), has no connection left (DatabaseFull), refuses us (DatabaseRefused) or all connections
+of the pool are lent (DatabaseBusy).
 
 Not here: the limit of uses per connection, a stricter idle limit, and the breaker, which stands in front of a pool.
 """
@@ -21,7 +22,13 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from stewardd.errors import DatabaseBusy, DatabaseDown, DatabaseRefused, StewardError
+from stewardd.errors import (
+    DatabaseBusy,
+    DatabaseDown,
+    DatabaseFull,
+    DatabaseRefused,
+    StewardError,
+)
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
@@ -203,7 +210,8 @@ class Pool:
             await probe(self.target, _PROBE_TIMEOUT_S)
         except (DatabaseDown, DatabaseRefused) as trouble:
             if self._trouble is None:
-                log.warning("database lost", database=self.target.name, error=trouble.message)
+                event = "database full" if isinstance(trouble, DatabaseFull) else "database lost"
+                log.warning(event, database=self.target.name, error=trouble.message)
             self._trouble = trouble
             return
         if self._trouble is not None:

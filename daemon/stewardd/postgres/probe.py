@@ -33,8 +33,8 @@ class Sight:
 async def probe(target: DatabaseTarget, timeout_s: float) -> Sight:
     """Looks at a database.
 
-    Raises DatabaseDown when it is away (refused, timed out, starting, shutting down, no slot left), DatabaseRefused
-    when it answers and won't have us (wrong password, no such database).
+    Raises DatabaseDown when it is away (refused, timed out, starting, shutting down), and of its kind DatabaseFull when
+    it has no slot left, DatabaseRefused when it answers and won't have us (wrong password, no such database).
     """
     try:
         async with asyncio.timeout(timeout_s):

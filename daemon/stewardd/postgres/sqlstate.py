@@ -15,7 +15,8 @@ import psycopg
 from psycopg import pq
 
 _AWAY_CLASS = "08"
-_AWAY_CODES = frozenset({"57P01", "57P02", "57P03", "53300", "58030"})
+_NO_SLOT_CODE = "53300"
+_AWAY_CODES = frozenset({"57P01", "57P02", "57P03", _NO_SLOT_CODE, "58030"})
 
 # The server sends a SQLSTATE with a refusal to connect, and libpq doesn't pass it on. These are the English texts of
 # every refusal with 53300; a server that speaks another language (lc_messages) is found to have answered.
@@ -57,7 +58,14 @@ def judge_connecting(error: psycopg.Error, ping: pq.Ping) -> Verdict:
         return Verdict.AWAY
     if ping in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT):
         return Verdict.AWAY
-    return Verdict.AWAY if _NO_SLOT.search(str(error)) else Verdict.ANSWERED
+    return Verdict.AWAY if has_no_slot(error) else Verdict.ANSWERED
+
+
+def has_no_slot(error: psycopg.Error) -> bool:
+    """Whether the server is away only in that all of its connections are taken."""
+    if error.sqlstate is not None:
+        return error.sqlstate == _NO_SLOT_CODE
+    return _NO_SLOT.search(str(error)) is not None
 
 
 def ping(conninfo: str) -> pq.Ping:

@@ -2,7 +2,8 @@
 
 The keys are the index: days sort, and ids within a day. A page token says after which id to go on, so that what is
 published meanwhile neither shifts nor doubles anything; it is bound to the listing that gave it (AIP-158). Only the
-days that a page needs are listed. What has no manifest, or a fence in its place, does not exist.
+days that a page needs are listed. What has no manifest, or a fence in its place, does not exist. A manifest that cannot
+be read is Corrupt to who asks for it by its id; a listing logs it and goes on, for it must not hide all the others.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from stewardd.errors import InvalidRequest, ObjectNotFound
+from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
 from stewardd.repository import document
 from stewardd.repository.identifiers import day_of, folder_of, is_id
 from stewardd.repository.publication import FENCE, MANIFEST
 from stewardd.repository.store import Store
+from stewardd.telemetry import logger
+
+_log = logger("repository")
 
 _READ_AT_ONCE = 16
 MAX_SCANNED = 2000
@@ -48,13 +52,25 @@ def _everything(_: Entry) -> bool:
     return True
 
 
-class Catalog:
-    """The things of one kind. `file` is the object that makes one exist."""
+def _unchecked(_: Entry) -> None:
+    pass
 
-    def __init__(self, store: Store, kind: str, *, file: str = MANIFEST) -> None:
+
+class Catalog:
+    """The things of one kind. `file` is the object that makes one exist; `check` raises Corrupt at one it cannot be."""
+
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        *,
+        file: str = MANIFEST,
+        check: Callable[[Entry], object] = _unchecked,
+    ) -> None:
         self._store = store
         self._kind = kind
         self._file = file
+        self._check = check
 
     async def get(self, identifier: str) -> dict[str, Any]:
         """The manifest of one thing. ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
@@ -97,7 +113,7 @@ class Catalog:
         return Page(found, "")
 
     async def newest_first(self, *, before: str | None = None) -> AsyncGenerator[Entry, None]:
-        """Everything that is older than the id `before`, or all, as it is when it is come to. Corrupt."""
+        """Everything that is older than the id `before`, or all that can be read, as it is when it is come to."""
         for day in reversed(await self._store.folders(self._kind)):
             if before is not None and day > day_of(before):
                 continue
@@ -115,9 +131,14 @@ class Catalog:
 
     async def _entry(self, identifier: str) -> Entry | None:
         try:
-            return Entry(identifier, await self.get(identifier))
+            entry = Entry(identifier, await self.get(identifier))
+            self._check(entry)
         except ObjectNotFound:
             return None
+        except Corrupt as error:
+            _log.error("left out of a listing", kind=self._kind, id=identifier, error=error.message)
+            return None
+        return entry
 
     def _scope(self, scope: Mapping[str, Any]) -> str:
         text = json.dumps([self._kind, scope], sort_keys=True, default=str)

@@ -70,7 +70,7 @@ class Guard(grpc.aio.ServerInterceptor):
     def _unary(self, behaviour: Any, method: str) -> Any:
         async def guarded(request: Any, context: Context) -> Any:
             async with _Call(self, method, context):
-                check_size(request, self._max_message_bytes)
+                check_size(request.ByteSize(), self._max_message_bytes)
                 return await behaviour(request, context)
 
         return guarded
@@ -84,7 +84,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 aclosing(behaviour(request, context)) as answers,
             ):
                 if hasattr(request, "ByteSize"):  # a stream's messages are looked at as they come
-                    check_size(request, self._max_message_bytes)
+                    check_size(request.ByteSize(), self._max_message_bytes)
                 async for response in answers:
                     await context.write(response)
 

@@ -6,6 +6,7 @@ DeleteOperation is UNIMPLEMENTED, as the interface allows: what was done stays o
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -93,6 +94,8 @@ class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
     async def WatchOperation(
         self, request: operation_pb2.WatchOperationRequest, context: Context
     ) -> AsyncIterator[operations_pb2.Operation]:
-        """Sends an operation at once and each time that it changes, until it is done."""
-        async for state in self._operations.watch(names.parse_uuid("operations", request.name)):
-            yield operation_message(state)
+        """Sends an operation at once and each time that it changes, until it is done or the daemon stops."""
+        identifier = names.parse_uuid("operations", request.name)
+        async with aclosing(self._operations.watch(identifier)) as states:
+            async for state in states:
+                yield operation_message(state)

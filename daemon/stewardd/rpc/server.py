@@ -29,6 +29,7 @@ from steward.v1 import (
 
 from stewardd.errors import ConfigurationError
 from stewardd.rpc.backup import BackupServicer
+from stewardd.rpc.chunks import read_message
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
 from stewardd.rpc.operations import OperationServicer, OperationsServicer
@@ -74,6 +75,8 @@ class Server:
     ) -> None:
         """Registers every service, and reflection for all of them."""
         validation_pb2_grpc.add_ValidationServiceServicer_to_server(validation, self._server)
+        # After the generated handlers, in the place of one of them.
+        self._server.add_registered_method_handlers(*_uploads(validation))
         quarantine_pb2_grpc.add_QuarantineServiceServicer_to_server(quarantine, self._server)
         backup_pb2_grpc.add_BackupServiceServicer_to_server(backup, self._server)
         operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
@@ -106,6 +109,18 @@ class Server:
             return address
         host, _, _ = address.rpartition(":")
         return f"{host}:{port}"
+
+
+def _uploads(
+    validation: ValidationServicer,
+) -> tuple[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
+    """Returns ValidateBatch, below its service's name, with a reader of its own for its messages (chunks.py)."""
+    handler = grpc.stream_stream_rpc_method_handler(
+        validation.ValidateBatch,
+        request_deserializer=read_message,
+        response_serializer=validation_pb2.ValidateBatchResponse.SerializeToString,
+    )
+    return SERVICES[0], {"ValidateBatch": handler}
 
 
 def _why(error: Exception) -> str:

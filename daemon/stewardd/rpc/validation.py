@@ -16,6 +16,7 @@ import fastcsv
 from stewardd.errors import InvalidRequest, UploadIncomplete
 from stewardd.rpc import names
 from stewardd.rpc.bounds import check_size
+from stewardd.rpc.chunks import Chunk
 from stewardd.rpc.convert import batch_message, schema_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.schemas.registry import Registry
@@ -61,7 +62,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self._max_message_bytes = max_message_bytes
 
     async def ValidateBatch(
-        self, request_iterator: AsyncIterator[Request], context: Context
+        self, request_iterator: AsyncIterator[Request | Chunk], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
         messages = _Messages(request_iterator, self._patience, self._max_message_bytes)
@@ -168,7 +169,7 @@ class _Messages:
     """The client's side of the stream, held to its order: Open, Chunk*, Commit, end."""
 
     def __init__(
-        self, iterator: AsyncIterator[Request], patience: Patience, max_message_bytes: int
+        self, iterator: AsyncIterator[Request | Chunk], patience: Patience, max_message_bytes: int
     ) -> None:
         self._iterator = iterator
         self._patience = patience
@@ -179,16 +180,18 @@ class _Messages:
     async def open(self) -> Request.Open:
         """Returns the first message."""
         message = await self._next()
-        if message.WhichOneof("message") != "open":
+        if isinstance(message, Chunk) or message.WhichOneof("message") != "open":
             raise InvalidRequest("the first message is not Open", field="open")
         return message.open
 
     async def chunk(self, *, upload: bool) -> bytes | None:
         """Returns the bytes of the next Chunk, or None when Commit came; `commit` holds it then."""
         message = await self._next()
+        if isinstance(message, Chunk):
+            if upload:
+                return message.data
+            raise InvalidRequest("chunk does not belong here", field="chunk")
         kind = message.WhichOneof("message")
-        if kind == "chunk" and upload:
-            return message.chunk.data
         if kind == "commit":
             self.commit = message.commit
             return None
@@ -196,7 +199,7 @@ class _Messages:
             f"{kind or 'an empty message'} does not belong here", field=kind or "message"
         )
 
-    async def _next(self) -> Request:
+    async def _next(self) -> Request | Chunk:
         left_s = self._ends_s - time.monotonic()
         try:
             async with asyncio.timeout(min(self._patience.idle_s, max(0.0, left_s))):
@@ -210,7 +213,8 @@ class _Messages:
                     hint="send it faster, or raise `validation.max_upload_s`",
                 ) from None
             raise UploadIncomplete(f"nothing came for {self._patience.idle_s:g} s") from None
-        check_size(message, self._max_message_bytes)
+        size_bytes = message.size_bytes if isinstance(message, Chunk) else message.ByteSize()
+        check_size(size_bytes, self._max_message_bytes)
         return message
 
 

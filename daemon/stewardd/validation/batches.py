@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.validation.catalog import KIND, BatchCatalog
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
+from stewardd.validation.engine import Engine
 from stewardd.validation.source import Roots
 from stewardd.validation.work import NewBatch, Origin, Replay, Work
 
@@ -90,7 +90,7 @@ class Batches:
     lease: WriterLease
     claims: Claims
     scratch: Path
-    executor: Executor
+    engine: Engine
     bounds: Bounds
     roots: Roots
     admission: Admission
@@ -123,9 +123,9 @@ class Batches:
             work = NewBatch(self, batch_id, request.origin(), claim)
             undo.push_async_callback(work.give_up_claim)
             if request.uri is not None:
-                work.source = await self.roots.open(request.uri, self.executor)
+                work.source = await self.roots.open(request.uri, self.engine)
                 undo.push_async_callback(work.source.close)
-            work.draft = Draft(self.scratch / batch_id, self.executor, self.bounds)
+            work.draft = Draft(self.scratch / batch_id, self.engine, self.bounds)
             undo.push_async_callback(work.draft.discard)
             await work.draft.open(
                 candidates,

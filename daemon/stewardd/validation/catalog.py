@@ -36,10 +36,12 @@ class BatchCatalog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._catalog = Catalog(store, KIND)
+        self._catalog = Catalog(
+            store, KIND, check=lambda entry: BatchManifest.from_document(entry.manifest)
+        )
 
     async def get(self, batch_id: str) -> BatchManifest:
-        """Returns one batch. Raises BatchNotFound."""
+        """Returns one batch. Raises BatchNotFound, Corrupt."""
         try:
             document = await self._catalog.get(batch_id)
         except (ObjectNotFound, InvalidRequest):
@@ -47,7 +49,7 @@ class BatchCatalog:
         return BatchManifest.from_document(document)
 
     async def list(self, page_size: int, page_token: str) -> BatchPage:
-        """Returns a page of batches, newest first."""
+        """Returns a page of batches, newest first; one that cannot be read is logged, and left out."""
         page = await self._catalog.page(page_size=page_size, page_token=page_token)
         batches = [BatchManifest.from_document(entry.manifest) for entry in page.entries]
         return BatchPage(batches, page.next_page_token)

@@ -1,8 +1,7 @@
 """A batch in the making: bytes are fed in, rows are judged beside the event loop, nothing is visible yet.
 
-The engine works on a thread with the interpreter released while the next chunk is on its way: `feed` returns when the
-chunk before has been judged and this one was handed over, so that exactly one chunk is in flight and memory is
-bounded by two. What went wrong with a chunk is raised by the next call.
+The engine works on a thread with the interpreter released while the next chunks are on their way (intake.py): `feed`
+returns when there is room for the chunk among those that wait. What went wrong with a chunk is raised by a later call.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 import fastcsv
 from stewardd.errors import InputRefused, StewardError
+from stewardd.validation.engine import Engine
+from stewardd.validation.intake import Intake
 from stewardd.validation.refusals import refusals
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Bounds:
     """How large things may get before they are refused or quarantined."""
 
     max_upload_bytes: int
+    max_waiting_bytes: int
     max_decompressed_bytes: int
     max_record_bytes: int
     max_record_lines: int
@@ -56,13 +57,15 @@ class Draft:
 
     _validator: fastcsv.Validator
 
-    def __init__(self, folder: Path, executor: Executor, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, engine: Engine, bounds: Bounds) -> None:
         self._folder = folder
-        self._executor = executor
+        self._engine = engine
         self._bounds = bounds
-        self._pending: asyncio.Future[Any] | None = None
+        self._opening: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._intake = Intake(engine, self._judge, bounds.max_waiting_bytes)
         self._taken_bytes = 0
-        self.header: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.header: asyncio.Future[None] = self._loop.create_future()
 
     async def open(
         self,
@@ -103,8 +106,9 @@ class Draft:
                 options=settings,
             )
 
-        self._pending = asyncio.get_running_loop().run_in_executor(self._executor, make)
-        await self.settle()
+        self._opening = self._loop.run_in_executor(self._engine, make)
+        with refusals():
+            await asyncio.shield(self._opening)
 
     @property
     def schema(self) -> fastcsv.Schema | None:
@@ -127,40 +131,46 @@ class Draft:
         return self._validator.progress
 
     async def feed(self, data: bytes) -> None:
-        """Hands the next bytes over, once those before have been judged. Raises what was wrong with those."""
+        """Hands the next bytes over, once there is room for them. Raises what was wrong with any before."""
         self._taken_bytes += len(data)
         if self._taken_bytes > self._bounds.max_upload_bytes:
             raise InputRefused(
                 f"the file is larger than {self._bounds.max_upload_bytes} bytes",
                 hint="split the file, or raise `validation.max_upload_bytes`",
             )
-        await self.settle()
-        feeding = asyncio.get_running_loop().run_in_executor(
-            self._executor, self._validator.feed, data
-        )
-        if not self.header.done():
-            feeding.add_done_callback(self._look_at_header)
-        self._pending = feeding
+        with refusals():
+            await self._intake.put(data)
 
-    def _look_at_header(self, fed: asyncio.Future[fastcsv.Progress]) -> None:
-        if self.header.done() or fed.cancelled():
+    def _judge(self, data: bytes) -> None:
+        """On a thread of the engine."""
+        is_header_new = self._validator.schema is None
+        try:
+            self._validator.feed(data)
+        except (fastcsv.FastcsvError, OSError) as error:
+            if is_header_new:
+                self._loop.call_soon_threadsafe(self._header_refused, error)
+            raise
+        if is_header_new and self._validator.schema is not None:
+            self._loop.call_soon_threadsafe(self._header_fits)
+
+    def _header_fits(self) -> None:
+        if not self.header.done():
+            self.header.set_result(None)
+
+    def _header_refused(self, error: fastcsv.FastcsvError | OSError) -> None:
+        if self.header.done():
             return
         try:
             with refusals():
-                fed.result()
-        except StewardError as error:
-            self.header.set_exception(error)
+                raise error
+        except StewardError as refusal:
+            self.header.set_exception(refusal)
             self.header.exception()  # whether somebody asks for it or not, it is no loose end
-        else:
-            if self._validator.schema is not None:
-                self.header.set_result(None)
 
     async def settle(self) -> None:
         """Waits for the work in flight. Raises what was wrong with it."""
-        if self._pending is not None:
-            with refusals():
-                await asyncio.shield(self._pending)
-            self._pending = None
+        with refusals():
+            await self._intake.settle()
 
     async def finish(self) -> fastcsv.Report:
         """Judges what is left and makes every file durable; the folder then holds the finished batch."""
@@ -169,22 +179,21 @@ class Draft:
 
     async def discard(self) -> None:
         """Ends the work and removes its folder. May be called at any time, and twice."""
-        if self._pending is not None:
-            await asyncio.wait([self._pending])
+        await self._intake.close()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
             # Whatever it was, somebody has been told, or does not listen any more.
-            self._pending.exception()
-            self._pending = None
+            self._opening.exception()
+            self._opening = None
 
         def remove() -> None:
             if hasattr(self, "_validator"):
                 self._validator.abort()
             shutil.rmtree(self._folder, ignore_errors=True)
 
-        await asyncio.get_running_loop().run_in_executor(self._executor, remove)
+        await self._loop.run_in_executor(self._engine, remove)
 
     async def on_thread(self, work: Callable[[*P], T], *arguments: *P) -> T:
         """Runs blocking work beside the event loop."""
         with refusals():
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, work, *arguments
-            )
+            return await self._loop.run_in_executor(self._engine, work, *arguments)

@@ -12,8 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from stewardd.errors import DatabaseDown, DatabaseRefused
+from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.health import probes
+from stewardd.health.state import State
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
+from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 
@@ -70,9 +73,30 @@ def crowded_role(database: DatabaseTarget) -> Iterator[DatabaseTarget]:
         admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-async def test_a_server_without_a_free_slot_is_down(crowded_role):
-    with pytest.raises(DatabaseDown, match="too many connections"):
+async def test_a_server_without_a_free_slot_is_full_which_is_down_for_who_needs_one(crowded_role):
+    with pytest.raises(
+        DatabaseDown, match=r"has no connection left: .*too many connections"
+    ) as raised:
         await probe(crowded_role, 5)
+    assert type(raised.value) is DatabaseFull
+
+
+async def test_health_says_of_a_full_database_that_it_is_full_and_not_that_it_is_away(crowded_role):
+    pool = Pool(crowded_role)
+    finding = await probes.database(pool, embedded=False, timeout_s=5)()
+    assert finding.state is State.DEGRADED
+    assert "has no connection left" in finding.detail
+
+
+async def test_who_gets_no_connection_of_a_full_database_is_told_so(crowded_role):
+    pool = Pool(crowded_role)
+    await pool.open()
+    try:
+        with pytest.raises(DatabaseFull):
+            async with pool.connection(2):
+                pass
+    finally:
+        await pool.close()
 
 
 async def test_a_stopped_server_is_down_and_up_again_after_its_start(folder: Path):

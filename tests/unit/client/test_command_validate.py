@@ -155,8 +155,39 @@ def test_valid_rows_never_overwrite_what_is_read(steward, notes, good_notes, tmp
     assert notes.read_bytes() == twin.read_bytes() == before
 
 
-def test_what_cannot_be_written_exits_3_and_names_the_batch_that_is_there(steward, notes):
-    ended = steward("validate", notes, "--valid-out", "/proc/nope/valid.csv", "--output", "json")
+@pytest.mark.parametrize(
+    "place", ["/proc/nope/valid.csv", "missing/valid.csv", "x" * 230, "/dev/null"]
+)
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_sent(
+    steward, server, notes, place
+):
+    ended = steward("validate", notes, "--valid-out", place, "--output", "json")
+    document = json.loads(ended.stdout)["files"][0]
+    assert ended.returncode == document["exit_code"] == 3
+    assert document["batch"] is None
+    assert document["error"]["code"] == "FILE"
+    assert server.calls["ValidateBatch"] == 0
+
+
+def test_looking_at_the_place_leaves_nothing_and_touches_nothing(steward, notes, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "valid.csv").write_text("old")
+    (tmp_path / "bad.csv").write_text("rating\n1\n")
+    ended = steward("validate", tmp_path / "bad.csv", "--valid-out", out / "valid.csv")
+    assert ended.returncode == 3
+    assert [path.name for path in out.iterdir()] == ["valid.csv"]
+    assert (out / "valid.csv").read_text() == "old"
+
+
+def test_what_cannot_be_written_any_more_exits_3_and_names_the_batch_that_is_there(
+    steward, server, notes, tmp_path
+):
+    (tmp_path / "out").mkdir()
+    server.faults["Published"].append(lambda _call: (tmp_path / "out").rmdir())
+    ended = steward(
+        "validate", notes, "--valid-out", tmp_path / "out" / "valid.csv", "--output", "json"
+    )
     document = json.loads(ended.stdout)["files"][0]
     assert ended.returncode == document["exit_code"] == 3
     assert document["batch"]["name"].startswith("batches/")

@@ -252,6 +252,24 @@ async def test_a_watch_begins_at_once_follows_and_ends(daemon: Daemon, watcher: 
     assert all(one != other for one, other in pairwise(seen))
 
 
+@pytest.mark.parametrize("watcher", ["a", "b"])
+async def test_a_daemon_that_stops_lets_go_of_who_watches_and_who_waits(
+    daemon: Daemon, watcher: str
+) -> None:
+    daemons = {"a": await daemon("a"), "b": await daemon("b")}
+    started = await daemons["a"].start("k", {}, forever)
+    waiting = asyncio.create_task(daemons[watcher].wait(started.id, 60))
+    watch = daemons[watcher].watch(started.id)
+    async with asyncio.timeout(10):
+        assert not (await anext(watch)).done
+        daemons[watcher].announce_stop()
+        with pytest.raises(Unavailable, match="stopping"):
+            while True:
+                await anext(watch)
+        assert not (await waiting).done
+    assert not (await daemons["a"].get(started.id)).done
+
+
 @pytest.mark.parametrize("identifier", [uuid7(), "no-id", "../../etc/passwd", ""])
 async def test_an_operation_that_is_not_there_is_not_found(
     operations: Operations, identifier: str

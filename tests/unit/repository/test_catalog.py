@@ -149,12 +149,25 @@ async def test_a_token_is_good_for_its_own_listing_only(store: LocalStore) -> No
         assert caught.value.field == "page_token"
 
 
-async def test_a_manifest_that_cannot_be_read_is_said_and_not_skipped(store: LocalStore) -> None:
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"null", b'{"rows":"x"}'])
+async def test_what_cannot_be_read_hides_nothing_else(store: LocalStore, body: bytes) -> None:
+    def check(entry: Entry) -> None:
+        if entry.manifest.get("rows") == "x":
+            raise Corrupt("rows are no number")
+
+    made = [await make(store, BEGIN_S + number) for number in range(3)]
+    await store.put(manifest_key("batches", made[1]), body, overwrite=True)
+    catalog = Catalog(store, "batches", check=check)
+    found = [page async for page in pages(catalog, 1)]
+    assert [each.identifier for page in found for each in page] == [made[2], made[0]]
+
+
+async def test_who_asks_for_what_cannot_be_read_is_told(store: LocalStore) -> None:
     identifier = uuid7(lambda: BEGIN_S)
     for body in (b"{", b"[]", b"\xff", b"null"):
         await store.put(manifest_key("batches", identifier), body, overwrite=True)
         with pytest.raises(Corrupt, match=identifier):
-            await Catalog(store, "batches").page(page_size=1)
+            await Catalog(store, "batches").get(identifier)
 
 
 async def test_an_empty_repository_has_one_empty_page(store: LocalStore) -> None:

@@ -104,7 +104,9 @@ def options(target: Target) -> list[tuple[str, int | str]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 200),
+        # In spite of its name: how long one attempt may take, with its TLS and HTTP/2 handshakes. A machine that is
+        # loaded or far away needs more than the 200 ms of the line above, and would be taken for one without a daemon.
+        ("grpc.min_reconnect_backoff_ms", 5_000),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # A proxy of the environment is for what lies beyond this machine.
         ("grpc.enable_http_proxy", 0 if target.is_local else 1),

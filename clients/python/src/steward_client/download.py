@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -30,6 +31,23 @@ OnDownloaded = Callable[[int, int], None]
 """Called with the bytes that are there and the bytes that there will be."""
 
 
+def check_place(path: Path) -> None:
+    """Raises the OSError that a download to `path` would raise, by making a part file there and removing it again.
+
+    For who would rather not do what comes before the download in vain: asking the system for rights is no answer where
+    the file system is read-only, or the name with what a part file adds to it too long.
+    """
+    _check_replaceable(path)
+    probe = path.with_name(f".{path.name}.{uuid.uuid4()}.part")
+    with probe.open("xb"):
+        probe.unlink()
+
+
+def _check_replaceable(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no regular file: a download cannot take its place")
+
+
 class Download:
     """Between `open` and `close`, bytes are taken in order; `publish` gives them their name."""
 
@@ -38,8 +56,7 @@ class Download:
     ) -> None:
         self._file = file
         self.path = Path(path) / file.file if Path(path).is_dir() else Path(path)
-        if self.path.exists() and not self.path.is_file():
-            raise OSError(f"{self.path} is no regular file: a download cannot take its place")
+        _check_replaceable(self.path)
         batch = split_file_name(file.name)[0].rsplit("/", 1)[-1]
         self._part_path = self.path.with_name(f".{self.path.name}.{batch}.part")
         self._progress = progress

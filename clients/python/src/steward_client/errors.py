@@ -12,7 +12,8 @@
     ├── Unauthenticated     UNAUTHENTICATED: the caller is not known
     ├── Unsupported         UNIMPLEMENTED: the daemon does not know the call
     ├── Unavailable         UNAVAILABLE: it may work later
-    │   └── Unreachable     no daemon answers at the address
+    │   ├── Unreachable     no daemon answers at the address
+    │   └── ConnectionLost  the connection broke before the daemon had answered
     ├── DeadlineExceeded    DEADLINE_EXCEEDED: no answer within the time given
     ├── Cancelled           CANCELLED: somebody asked for it
     ├── Failed              INTERNAL, UNKNOWN: the daemon failed
@@ -148,6 +149,13 @@ class Unreachable(Unavailable):
     """No daemon answers at the address."""
 
     reason = "UNREACHABLE"
+
+
+class ConnectionLost(Unavailable):
+    """The connection broke before the daemon had answered; what became of the call, only the daemon knows."""
+
+    reason = "CONNECTION_LOST"
+    hint = "try again, with the same request_id where the call takes one; `steward health` says whether it is back"
 
 
 class DeadlineExceeded(StewardError):

@@ -1,7 +1,8 @@
 """From a gRPC status to an exception: the one table, and the one place that reads google.rpc details.
 
-Knows the call's failure only as it was sent: code, message, ErrorInfo, BadRequest, RetryInfo, Help. The one thing
-that it adds is a hint where the daemon could not give one, because it was never reached.
+Knows the call's failure only as it was sent: code, message, ErrorInfo, BadRequest, RetryInfo, Help. What it adds are
+hints where the daemon could not give one, because it was never reached or the connection to it broke. Whether the
+daemon spoke at all is told by its google.rpc.Status: the daemon sends one with every error, the transport never.
 """
 
 from __future__ import annotations
@@ -37,6 +38,33 @@ BY_CODE: dict[str, type[errors.StewardError]] = {
 # How gRPC's core begins the message of a status that it made itself because there was no connection to be had.
 _NO_CONNECTION = ("failed to connect", "DNS resolution failed", "Failed to create secure")
 
+# How it begins where the connection broke under a call. The code says little then: the same cut is UNAVAILABLE, UNKNOWN
+# or INTERNAL, as it is the reader or a writer that notices it first. With a daemon killed in mid-upload, grpc.aio said
+# in one of eight cases no more than "Internal error from Core", of the message that it could not send.
+_CONNECTION_BROKE = (
+    "Attempt to send",
+    "Broken pipe",
+    "Connection reset",
+    "Delayed close",
+    "Endpoint closing",
+    "GOAWAY",
+    "Internal error from Core",
+    "Last stream closed after sending GOAWAY",
+    "No status received",
+    "RST_STREAM",
+    "Received RST_STREAM",
+    "Socket closed",
+    "Stream removed",
+    "Transport ",
+    "recvmsg:",
+    "sendmsg:",
+)
+_OF_A_BROKEN_CONNECTION = (
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.UNKNOWN,
+)
+
 
 def from_rpc(error: grpc.RpcError, target: Target) -> errors.StewardError:
     """Returns the exception for a call to `target` that ended with a status other than OK."""
@@ -52,6 +80,8 @@ def from_rpc(error: grpc.RpcError, target: Target) -> errors.StewardError:
         return from_status(status)
     if code is grpc.StatusCode.UNAVAILABLE and details.startswith(_NO_CONNECTION):
         return _unreachable(details, target)
+    if code in _OF_A_BROKEN_CONNECTION and details.startswith(_CONNECTION_BROKE):
+        return _connection_lost(code, details, target)
     return BY_CODE.get(code.name, errors.Failed)(
         details or "no message came with it", code=code.name
     )
@@ -105,4 +135,11 @@ def _unreachable(details: str, target: Target) -> errors.Unreachable:
         f"no daemon answers at {target.address}: {why}",
         hint=f"{start}, or name the right address (for the command: --server or STEWARD_SERVER)",
         metadata={"target": target.address, "details": details},
+    )
+
+
+def _connection_lost(code: grpc.StatusCode, details: str, target: Target) -> errors.ConnectionLost:
+    return errors.ConnectionLost(
+        f"the connection to {target.address} broke: {details}",
+        metadata={"target": target.address, "details": details, "status": code.name},
     )

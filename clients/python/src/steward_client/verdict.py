@@ -2,7 +2,7 @@
 
 Such a write fails, and grpc.aio then overwrites the status of the call with its own "Internal error from Core": a
 refusal would lose its reason, whichever of the two comes first. Each status passes by the call's done callbacks, so
-the daemon's is picked up there.
+the daemon's is picked up there. Where the connection broke there may be none to pick up, however long one waits.
 """
 
 from __future__ import annotations

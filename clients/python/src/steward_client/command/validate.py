@@ -143,8 +143,14 @@ class _File:
 
     def validate(self, judging: dict[str, str | bool | None]) -> Outcome:
         """Returns what became of it; no failure of one file may keep the others from being seen to."""
+        from steward_client.download import check_place
+
         batch = None
         try:
+            if self._target is not None:
+                check_place(
+                    self._target
+                )  # before there is a batch that nobody gets the valid rows of
             batch = self._judge(judging)
             valid_out = None if self._target is None else self._fetch(batch, self._target)
             code = Exit.DONE if batch.is_clean else Exit.FOUND

@@ -1,0 +1,172 @@
+"""Pieces are judged one after another on a thread, in order, no more of them held than may wait."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+
+import pytest
+from stewardd.validation.engine import Engine
+from stewardd.validation.intake import Intake
+
+PIECE = b"x" * 100
+
+
+@pytest.fixture
+def engine():
+    with Engine(2, 0) as made:
+        yield made
+
+
+class Judge:
+    """Notes what it is given; works only while `gate` is open, and fails at a piece that says so."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.gate.set()
+        self.seen = []
+        self.inside = 0
+
+    def __call__(self, data):
+        self.inside += 1
+        assert self.inside == 1, "two threads at once"
+        self.gate.wait(10)
+        self.seen.append(data)
+        self.inside -= 1
+        if data == b"bad":
+            raise ValueError("bad")
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_all_pieces_are_judged_in_order(engine):
+    judge = Judge()
+    intake = Intake(engine, judge, 5)
+    pieces = [b"%d" % number for number in range(500)]
+    for piece in pieces:
+        await intake.put(piece)
+    await intake.settle()
+    assert judge.seen == pieces
+
+
+async def test_no_more_waits_than_may(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 3 * len(PIECE))
+    for _ in range(3):
+        await asyncio.wait_for(intake.put(PIECE), 5)
+    fourth = asyncio.create_task(intake.put(PIECE))
+    await asyncio.sleep(0.05)
+    assert not fourth.done()
+    judge.gate.set()
+    await asyncio.wait_for(fourth, 5)
+    await intake.settle()
+    assert len(judge.seen) == 4
+
+
+async def test_a_piece_over_the_bound_goes_alone(engine):
+    judge = Judge()
+    intake = Intake(engine, judge, 1)
+    for _ in range(3):
+        await asyncio.wait_for(intake.put(PIECE), 5)
+    await intake.settle()
+    assert judge.seen == [PIECE] * 3
+
+
+async def test_what_is_wrong_with_a_piece_ends_it_and_is_raised_by_what_comes_next(engine):
+    judge = Judge()
+    intake = Intake(engine, judge, 1000)
+    judge.gate.clear()
+    for piece in (b"good", b"bad", b"after"):
+        await intake.put(piece)
+    judge.gate.set()
+    with pytest.raises(ValueError, match="bad"):
+        await intake.settle()
+    with pytest.raises(ValueError, match="bad"):
+        await intake.put(b"more")
+    assert judge.seen == [b"good", b"bad"]
+    await intake.close()
+
+
+async def test_who_waits_for_room_is_told_of_a_failure(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 1)
+    await intake.put(b"bad")
+    waiting = asyncio.create_task(intake.put(b"more"))
+    await asyncio.sleep(0.01)
+    judge.gate.set()
+    with pytest.raises(ValueError, match="bad"):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_closing_waits_for_the_piece_at_work_and_drops_the_others(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 1000)
+    for _ in range(5):
+        await intake.put(PIECE)
+    await until(lambda: judge.inside)
+    closing = asyncio.create_task(intake.close())
+    await asyncio.sleep(0.02)
+    assert not closing.done()
+    judge.gate.set()
+    await asyncio.wait_for(closing, 5)
+    assert len(judge.seen) == 1
+    await intake.close()
+
+
+async def test_a_wait_that_is_cancelled_leaves_the_rest_as_it_was(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 1)
+    await intake.put(b"1")
+    waiting = asyncio.create_task(intake.put(b"2"))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    judge.gate.set()
+    await intake.put(b"3")
+    await intake.settle()
+    assert judge.seen == [b"1", b"3"]
+
+
+async def test_batches_that_are_more_than_threads_take_turns():
+    with Engine(1, 0) as one_thread:
+        order = []
+
+        def judging(name):
+            def judge(_data):
+                order.append(name)
+                time.sleep(0.001)
+
+            return judge
+
+        async def send(name):
+            intake = Intake(one_thread, judging(name), 10 * len(PIECE))
+            for _ in range(50):
+                await intake.put(PIECE)
+            await intake.settle()
+
+        await asyncio.gather(send("a"), send("b"))
+    # Each has its turn long before the other is through.
+    assert {"a", "b"} == set(order[:20])
+    assert {"a", "b"} == set(order[-20:])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have nice values on Linux only")
+async def test_the_engine_stands_back_and_nobody_else():
+    def nice_value():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = nice_value()
+    with Engine(1, 5) as engine:
+        loop = asyncio.get_running_loop()
+        assert await loop.run_in_executor(engine, nice_value) == min(19, before + 5)
+    assert nice_value() == before
