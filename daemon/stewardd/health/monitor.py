@@ -97,7 +97,10 @@ class Monitor:
 
     async def _look(self, probe: Probe) -> None:
         try:
-            finding = await asyncio.wait_for(probe.look(), probe.timeout_s)
+            # Not wait_for: Python 3.11's swallows a cancellation that comes as the look ends, and `stop` would wait for
+            # a task that looks on for ever.
+            async with asyncio.timeout(probe.timeout_s):
+                finding = await probe.look()
         except TimeoutError:
             finding = Finding(State.DOWN, f"no answer within {probe.timeout_s:g} s")
         except StewardError as error:
