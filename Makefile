@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full check bench proto docs format sync clean
+.PHONY: proto-into help demo run test test-full check bench fuzz sanitize proto docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -50,6 +50,21 @@ check: sync  ## lint, types, formatting, the contract, the layers
 
 bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+# Both need flags that stable Rust hides; RUSTC_BOOTSTRAP shows them, so that no second toolchain has to be there.
+FUZZ_TARGETS := json schema records whole_file
+MINUTES ?= 1
+fuzz: build/tools/bin/cargo-fuzz  ## every fuzz target for MINUTES=1 each, with AddressSanitizer
+	cd fastcsv && for target in $(FUZZ_TARGETS); do mkdir -p fuzz/corpus/$$target && \
+	  RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off PATH="$(CURDIR)/build/tools/bin:$$PATH" \
+	  cargo fuzz run $$target -- -max_total_time=$$(($(MINUTES) * 60)) -timeout=60 || exit 1; done
+
+build/tools/bin/cargo-fuzz:
+	cargo install --quiet --locked cargo-fuzz --version 0.13.2 --root build/tools
+
+sanitize:  ## the engine's tests under AddressSanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=build/sanitize \
+	  cargo test --quiet $(CRATE) --no-default-features --lib --tests --target $$(rustc -vV | sed -n 's/^host: //p')
 
 proto: sync  ## generate the modules of the contract
 	@$(call proto_tool,proto)

@@ -148,11 +148,16 @@ impl Validator {
             });
         }
         self.unless_spent(|it| {
-            it.size_bytes += data.len() as u64;
-            it.crc32c = crc32c::crc32c_append(it.crc32c, data);
-            let Self { decompressor, decoder, text, .. } = it;
-            decompressor.feed(data, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
+            // Piece by piece, so that what was summed up is still in the cache when it is scanned.
+            data.chunks(BLOCK_BYTES).try_for_each(|piece| it.feed_piece(piece))
         })
+    }
+
+    fn feed_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.size_bytes += piece.len() as u64;
+        self.crc32c = crc32c::crc32c_append(self.crc32c, piece);
+        let Self { decompressor, decoder, text, .. } = self;
+        decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
 
     /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
