@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import fastcsv
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.config import Settings
@@ -28,6 +29,11 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.judge import Judge
+from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.listing import Listing
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
@@ -36,7 +42,7 @@ from stewardd.rpc.backup import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
 from stewardd.rpc.operations import OperationServicer, OperationsServicer
-from stewardd.rpc.quarantine import QuarantineServicer
+from stewardd.rpc.quarantine import Quarantine, QuarantineServicer
 from stewardd.rpc.server import SERVICES, Server
 from stewardd.rpc.system import SystemServicer
 from stewardd.rpc.validation import Patience, ValidationServicer
@@ -89,7 +95,8 @@ class App:
             claims = Claims(store, lease)
             _in_background(running, self._sweep_on(sweep, operations, claims))
 
-            catalog = BatchCatalog(store)
+            ledger = Ledger(store, lease, cached_rows=settings.quarantine.cached_rows)
+            catalog = BatchCatalog(store, ledger.summary)
             starter = BackupStarter(
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
             )
@@ -103,7 +110,9 @@ class App:
                     Patience(settings.validation.idle_timeout_s, settings.validation.max_upload_s),
                     settings.server.max_message_bytes,
                 ),
-                quarantine=QuarantineServicer(catalog, store),
+                quarantine=QuarantineServicer(
+                    self._quarantine(running, registry, catalog, ledger, scratch)
+                ),
                 backup=BackupServicer(backups, starter),
                 operations=OperationsServicer(operations),
                 operation=OperationServicer(operations),
@@ -219,6 +228,39 @@ class App:
             ),
             roots=Roots.of(settings.uri_roots, self._open_store),
             admission=Admission(self._settings.server.max_concurrent_batches),
+        )
+
+    def _quarantine(
+        self,
+        running: AsyncExitStack,
+        registry: Registry,
+        catalog: BatchCatalog,
+        ledger: Ledger,
+        scratch: Path,
+    ) -> Quarantine:
+        settings = self._settings.quarantine
+        # Threads of its own: a row is found while uploads keep all of the engine's busy.
+        executor = ThreadPoolExecutor(settings.threads, "quarantine")
+        running.callback(executor.shutdown, wait=False)
+        threads = Threads(executor)
+        judge = Judge(registry, self._judging_options(), scratch)
+        return Quarantine(
+            catalog=catalog,
+            listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
+            corrections=Corrections(catalog, ledger, judge, threads),
+        )
+
+    def _judging_options(self) -> fastcsv.Options:
+        settings = self._settings.validation
+        return fastcsv.Options(
+            delimiter=",",
+            max_record_bytes=settings.max_record_bytes,
+            max_record_lines=settings.max_record_lines,
+            max_fields=settings.max_fields,
+            max_field_bytes=settings.max_field_bytes,
+            max_header_bytes=settings.max_header_bytes,
+            max_json_depth=settings.max_json_depth,
+            max_errors_per_record=settings.max_errors_per_record,
         )
 
     def _add_probes(self, pools: dict[str, Pool], store: Store, backups: Backups) -> None:

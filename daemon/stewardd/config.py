@@ -251,6 +251,20 @@ class Validation(Section):
     ] = 6 * 3600.0
 
 
+class Quarantine(Section):
+    """How much is looked at, and held, to find and correct quarantined rows."""
+
+    threads: Annotated[Count, Field(description="threads that find rows and judge corrections")] = 4
+    cached_rows: Annotated[
+        Count,
+        Field(description="rows whose states are kept in memory, four bytes each"),
+    ] = 5_000_000
+    page_scan_bytes: Annotated[
+        Count,
+        Field(description="how much a page of a filtered listing looks at before it ends early"),
+    ] = 64 * MIB
+
+
 class Backup(Section):
     """How backups are made."""
 
@@ -299,6 +313,7 @@ class Settings(Section):
     repository: Repository = Repository()
     postgres: Postgres = Postgres()
     validation: Validation = Validation()
+    quarantine: Quarantine = Quarantine()
     backup: Backup = Backup()
     operations: Operations = Operations()
     log: Log = Log()

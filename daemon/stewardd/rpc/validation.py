@@ -17,6 +17,7 @@ from stewardd.errors import InvalidRequest, UploadIncomplete
 from stewardd.rpc import names
 from stewardd.rpc.bounds import check_size
 from stewardd.rpc.convert import batch_message, schema_message
+from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchRequest
@@ -92,7 +93,9 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self, request: validation_pb2.ListBatchesRequest, context: Context
     ) -> validation_pb2.ListBatchesResponse:
         """Returns a page of batches, newest first."""
-        page = await self._catalog.list(page_size_of(request.page_size), request.page_token)
+        page = await self._catalog.list(
+            page_size_of(request.page_size), request.page_token, batch_filter_of(request.filter)
+        )
         return validation_pb2.ListBatchesResponse(
             batches=[batch_message(manifest) for manifest in page.items],
             next_page_token=page.next_page_token,

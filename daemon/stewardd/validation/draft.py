@@ -17,7 +17,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 import fastcsv
 from stewardd.errors import InputRefused, StewardError
-from stewardd.validation.refusals import refusals
+from stewardd.schemas.refusals import refusals
 
 T = TypeVar("T")
 P = TypeVarTuple("P")

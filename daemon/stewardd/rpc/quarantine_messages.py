@@ -1,0 +1,103 @@
+"""Quarantined rows and what comes of them, as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from steward.v1 import quarantine_pb2 as q
+from steward.v1 import validation_pb2
+
+from stewardd.quarantine.commit import Action, Event
+from stewardd.quarantine.record import RowViolation, cut_cells
+from stewardd.quarantine.rows import Row
+from stewardd.quarantine.states import State
+from stewardd.rpc import names
+from stewardd.rpc.filters import state_message
+from stewardd.rpc.times import timestamp
+
+_ACTIONS = {
+    Action.CORRECT: q.RowEvent.ACTION_CORRECT,
+    Action.RESUBMIT: q.RowEvent.ACTION_RESUBMIT,
+    Action.RETRY: q.RowEvent.ACTION_RETRY,
+    Action.DISCARD: q.RowEvent.ACTION_DISCARD,
+}
+
+
+def row_message(row: Row, *, history: bool = False) -> q.QuarantinedRow:
+    """Returns a row as the contract has it; its history is left out unless it is asked for."""
+    record = row.record
+    message = q.QuarantinedRow(
+        name=names.row(row.batch_id, row.number),
+        row_number=row.number,
+        line_number=record.line_number,
+        byte_offset=record.byte_offset,
+        raw_row=record.raw_row,
+        recovered=record.recovered,
+        truncated=record.truncated,
+        quarantine_time=timestamp(record.quarantine_time),
+        cells=cell_messages((*record.cells, *(("_extra", value) for value in record.extra))),
+        violations=violation_messages(record.violations),
+        state=state_message(row.state.state),
+        attempt=row.state.attempt,
+        etag=row.etag,
+        schema=names.schema(row.schema, row.judged_by),
+    )
+    if row.corrected is not None:
+        cells = tuple(row.corrected.items())
+        message.corrected_cells.extend(
+            cell_messages(cut_cells(cells) if record.truncated else cells)
+        )
+    if row.events:
+        message.update_time.CopyFrom(timestamp(row.events[-1].time))
+    if row.state.state is State.OPEN and row.state.attempt:
+        found = row.violations
+        message.current_violations.extend(
+            violation_messages([each.cut() for each in found] if record.truncated else found)
+        )
+    if history:
+        message.history.extend(_history(row))
+    return message
+
+
+def cell_messages(cells: Iterable[tuple[str, str]]) -> list[q.QuarantinedRow.Cell]:
+    """Returns cells as the contract has them."""
+    return [q.QuarantinedRow.Cell(column=column, value=value) for column, value in cells]
+
+
+def violation_messages(violations: Iterable[RowViolation]) -> list[q.QuarantinedRow.Violation]:
+    """Returns violations as the contract has them."""
+    return [
+        q.QuarantinedRow.Violation(
+            field=each.field, keyword=each.keyword, message=each.message, value=each.value
+        )
+        for each in violations
+    ]
+
+
+def _history(row: Row) -> Iterable[q.RowEvent]:
+    before = dict(row.record.cells)
+    state_before = validation_pb2.ROW_STATE_OPEN
+    for event in row.events:
+        message = _event(row, event)
+        message.state_before = state_before
+        message.cells_before.extend(cell_messages(before.items()))
+        state_before = message.state_after
+        before = event.change.cells or before
+        yield message
+
+
+def _event(row: Row, event: Event) -> q.RowEvent:
+    change = event.change
+    judged = event.action is not Action.DISCARD
+    return q.RowEvent(
+        commit=event.commit,
+        event_time=timestamp(event.time),
+        actor=event.actor,
+        action=_ACTIONS[event.action],
+        state_after=state_message(change.state),
+        attempt=change.attempt if judged else 0,
+        schema=names.schema(row.schema, change.version) if judged else "",
+        cells_after=cell_messages((change.cells or {}).items()),
+        violations=violation_messages(change.violations),
+        reason=event.reason,
+    )
