@@ -31,9 +31,11 @@ from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import Listing
+from stewardd.quarantine.resubmission import Resubmission, SheetBounds
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
@@ -45,7 +47,8 @@ from stewardd.rpc.operations import OperationServicer, OperationsServicer
 from stewardd.rpc.quarantine import Quarantine, QuarantineServicer
 from stewardd.rpc.server import SERVICES, Server
 from stewardd.rpc.system import SystemServicer
-from stewardd.rpc.validation import Patience, ValidationServicer
+from stewardd.rpc.uploads import Patience
+from stewardd.rpc.validation import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
@@ -101,17 +104,22 @@ class App:
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
             )
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
+            patience = Patience(
+                settings.validation.idle_timeout_s, settings.validation.max_upload_s
+            )
             server = Server(guard, settings.server.max_message_bytes)
             server.add(
                 validation=ValidationServicer(
                     self._batches(registry, catalog, store, lease, claims, scratch, executor),
                     catalog,
                     registry,
-                    Patience(settings.validation.idle_timeout_s, settings.validation.max_upload_s),
+                    patience,
                     settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(
-                    self._quarantine(running, registry, catalog, ledger, scratch)
+                    self._quarantine(running, registry, catalog, ledger, scratch),
+                    patience,
+                    settings.server.max_message_bytes,
                 ),
                 backup=BackupServicer(backups, starter),
                 operations=OperationsServicer(operations),
@@ -248,6 +256,18 @@ class App:
             catalog=catalog,
             listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
             corrections=Corrections(catalog, ledger, judge, threads),
+            resubmission=Resubmission(
+                catalog,
+                ledger,
+                judge,
+                threads,
+                SheetBounds(
+                    settings.max_sheet_bytes,
+                    settings.max_sheet_rows,
+                    self._settings.validation.max_field_bytes,
+                ),
+            ),
+            exports=Exports(catalog, ledger, judge, threads),
         )
 
     def _judging_options(self) -> fastcsv.Options:

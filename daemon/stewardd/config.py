@@ -259,6 +259,12 @@ class Quarantine(Section):
         Count,
         Field(description="rows whose states are kept in memory, four bytes each"),
     ] = 5_000_000
+    max_sheet_bytes: Annotated[
+        Count, Field(description="the largest sheet that may be resubmitted")
+    ] = 256 * MIB
+    max_sheet_rows: Annotated[
+        Count, Field(description="the most rows of a sheet that may be resubmitted")
+    ] = 1_000_000
     page_scan_bytes: Annotated[
         Count,
         Field(description="how much a page of a filtered listing looks at before it ends early"),

@@ -19,6 +19,7 @@
     ├── NotNow                  the state forbids it
     │   ├── RowClosed           the row is resolved or discarded already
     │   ├── RowPurged           what the row held was removed
+    │   ├── NothingToExport     the cursor has had it all
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── DatabaseRefused     the database answers, and won't have us
     │   └── Cancelled           somebody asked for it
@@ -246,6 +247,13 @@ class RowPurged(NotNow):
 
     reason = "ROW_PURGED"
     hint = "an archive may have it, where the purge made one"
+
+
+class NothingToExport(NotNow):
+    """The cursor has had all good rows that there are."""
+
+    reason = "NOTHING_TO_EXPORT"
+    hint = "ask again when more rows are resolved, or download the last export by its name"
 
 
 class ValidRowsNotKept(NotNow):

@@ -7,7 +7,7 @@ takes to change threads. Only reading: what writes is asynchronous, and few.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ class Threads:
         loop = asyncio.get_running_loop()
         return await uninterrupted(loop.run_in_executor(self._executor, work))
 
-    async def iterate(self, items: Iterator[T]) -> AsyncIterator[T]:
+    async def iterate(self, items: Iterator[T]) -> AsyncGenerator[T, None]:
         """Goes through a blocking iterator, a step at a time, and closes it in the end."""
         try:
             while (item := await self.run(lambda: next(items, None))) is not None:

@@ -99,12 +99,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ExportFacts:
-    """What an export says of itself, beside its commit."""
+    """What an export says of itself, beside its commit. `request` stands for its request_id; "" without one."""
 
     cursor: str
     after: int
     resolved_rows: int
     valid_rows: int
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Commit:
         return Event(self.number, self.time, self.actor, self.action, self.reason, change)
 
 
-_EXPORT = ("cursor", "after", "resolved_rows", "valid_rows")
+_EXPORT = ("cursor", "after", "resolved_rows", "valid_rows", "request")
 _REWRITE = ("files", "has_history", "exports", "resolved_rows", "discarded_rows", "facts")
 
 

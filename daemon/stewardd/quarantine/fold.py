@@ -40,6 +40,7 @@ class Export:
     after: int
     resolved_rows: int
     valid_rows: int
+    request: str
 
     def as_document(self) -> dict[str, Any]:
         """As a checkpoint and a rewriting commit have it."""
@@ -148,6 +149,7 @@ def _export(commit: Commit) -> Export:
         after=facts.after,
         resolved_rows=facts.resolved_rows,
         valid_rows=facts.valid_rows,
+        request=facts.request,
     )
 
 

@@ -5,7 +5,7 @@ A row is found by interpolation over byte ranges: a few small reads, however lon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stewardd.errors import Corrupt
 from stewardd.quarantine.blocking import READ_BYTES, BlockingStore
@@ -14,6 +14,7 @@ from stewardd.quarantine.blocking import READ_BYTES, BlockingStore
 LINE_BYTES = 256 * 1024 * 1024
 _PROBE_BYTES = 16 * 1024
 _NEAR_BYTES = 128 * 1024
+_NEAR_ROWS = 500
 
 
 class SortedLines:
@@ -61,12 +62,20 @@ class SortedLines:
                 return offset
         return self.size_bytes
 
-    def find(self, row: int) -> Iterator[bytes]:
-        """The lines of one row."""
-        for _, line in self.read(self.seek(row), chunk_bytes=_PROBE_BYTES):
-            if self.number_of(line) != row:
-                return
-            yield line
+    def select(self, rows: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
+        """The line of each of some rows, in ascending order; None where there is none. Reads on where they are near."""
+        lines: Iterator[tuple[int, bytes]] = iter(())
+        at, held = -_NEAR_ROWS, None
+        for row in rows:
+            if row - at >= _NEAR_ROWS:
+                lines = self.read(self.seek(row))
+                held = None
+            while held is None or self.number_of(held) < row:
+                held = next(lines, (0, None))[1]
+                if held is None:
+                    break
+            at = row
+            yield row, held if held is not None and self.number_of(held) == row else None
 
     def read(
         self, offset: int = 0, *, chunk_bytes: int = READ_BYTES

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -179,6 +180,16 @@ def _page(
             budget.rows -= 1
             budget.bytes -= len(line)
     return found, None
+
+
+def wanted_rows(rows: Rows, wanted: RowFilter) -> Iterator[Row]:
+    """Every row that a filter leaves, in order. For threads."""
+    needles = wanted.needles()
+    happened = rows.events.joined()
+    for _, line in rows.lines.read():
+        row = _wanted(rows, wanted, needles, happened, rows.lines.number_of(line), line)
+        if row is not None:
+            yield row
 
 
 def _wanted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -96,19 +96,23 @@ class Rows:
 
     def get(self, number: int) -> Row:
         """One row with its history. RowNotFound, RowPurged."""
-        if self.state.states[number].purged:
-            raise RowPurged(f"what row {number} of batch {self.batch.batch_id} held was removed")
-        for line in self.lines.find(number):
-            return self.row(record_of(line), self._events_of(number))
-        raise RowNotFound(f"batch {self.batch.batch_id} has no quarantined row {number}")
+        return next(self.some([number]))
 
-    def require(self, numbers: list[int]) -> None:
+    def some(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """Some rows, in ascending order. RowNotFound, RowPurged where one is not there."""
+        happened = None
+        for number, line in self.lines.select(numbers):
+            if line is None:
+                raise self._missing(number)
+            if happened is None:
+                happened = self.events.joined(number)
+            yield self.row(record_of(line), happened.at(number))
+
+    def require(self, numbers: Iterable[int]) -> None:
         """Makes sure that rows, in ascending order, are there. RowNotFound, RowPurged."""
-        for number in numbers:
-            if self.state.states[number].purged:
-                raise RowPurged(f"what row {number} held was removed")
-            if next(self.lines.find(number), None) is None:
-                raise RowNotFound(f"batch {self.batch.batch_id} has no quarantined row {number}")
+        for number, line in self.lines.select(numbers):
+            if line is None:
+                raise self._missing(number)
 
     def all(self) -> Iterator[Row]:
         """Every row that is left, in order."""
@@ -128,6 +132,8 @@ class Rows:
             tuple(events),
         )
 
-    def _events_of(self, number: int) -> list[Event]:
-        touched = self.state.states[number] != RowState()
-        return self.events.of_row(number) if touched else []
+    def _missing(self, number: int) -> RowNotFound | RowPurged:
+        batch_id = self.batch.batch_id
+        if self.state.states[number].purged:
+            return RowPurged(f"what row {number} of batch {batch_id} held was removed")
+        return RowNotFound(f"batch {batch_id} has no quarantined row {number}")

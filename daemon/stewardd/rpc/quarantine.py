@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +13,25 @@ from steward.v1 import quarantine_pb2, quarantine_pb2_grpc
 
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.listing import Listing, RowFilter
+from stewardd.quarantine.resubmission import Resubmission, SheetRequest
 from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message
 from stewardd.rpc.filters import batch_filter_of, state_of, word_of
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.quarantine_messages import row_message
+from stewardd.rpc.quarantine_messages import export_message, export_request_of, row_message
+from stewardd.rpc.uploads import Messages, Patience
 from stewardd.validation.catalog import BatchCatalog
 
 Context = grpc.aio.ServicerContext[Any, Any]
 MAX_ACTOR = 256
 MAX_REASON = 1024
 MAX_DISCARDED = 10_000
+MAX_REQUEST_ID = 128
+CURSOR = re.compile(r"[a-z][a-z0-9-]{0,62}")
+EXPORT_PAGE_TOKEN = re.compile(r"[0-9]{1,12}")
+Response = quarantine_pb2.ExportQuarantineResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +41,21 @@ class Quarantine:
     catalog: BatchCatalog
     listing: Listing
     corrections: Corrections
+    resubmission: Resubmission
+    exports: Exports
 
 
 class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     """Translates; what a row goes through is said in quarantine/."""
 
-    def __init__(self, quarantine: Quarantine) -> None:
+    def __init__(self, quarantine: Quarantine, patience: Patience, max_message_bytes: int) -> None:
         self._catalog = quarantine.catalog
         self._listing = quarantine.listing
         self._corrections = quarantine.corrections
+        self._resubmission = quarantine.resubmission
+        self._exports = quarantine.exports
+        self._patience = patience
+        self._max_message_bytes = max_message_bytes
 
     async def ListQuarantinedRows(
         self, request: quarantine_pb2.ListQuarantinedRowsRequest, context: Context
@@ -111,7 +127,103 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
             batch=batch_message(await self._catalog.get(batch_id)),
         )
 
+    async def ResubmitSheet(
+        self,
+        request_iterator: AsyncIterator[quarantine_pb2.ResubmitSheetRequest],
+        context: Context,
+    ) -> quarantine_pb2.ResubmitSheetResponse:
+        """Takes an edited sheet back."""
+        messages = Messages(request_iterator, self._patience, self._max_message_bytes)
+        request = _sheet_request(await messages.open())
+        with self._resubmission.upload() as upload:
+            while (data := await messages.chunk()) is not None:
+                await upload.feed(data)
+            path = await upload.commit(messages.commit.size_bytes, messages.commit.crc32c)
+            outcome = await self._resubmission.take(path, request)
+        batch = await self._catalog.get(outcome.batch_id)
+        return quarantine_pb2.ResubmitSheetResponse(
+            total_rows=outcome.total_rows,
+            resolved_rows=outcome.resolved_rows,
+            invalid_rows=outcome.invalid_rows,
+            unchanged_rows=outcome.unchanged_rows,
+            conflicting_rows=outcome.conflicting_rows,
+            conflicts=outcome.conflicts,
+            batch=batch_message(batch),
+            commit=outcome.commit,
+        )
+
+    async def CreateExport(
+        self, request: quarantine_pb2.CreateExportRequest, context: Context
+    ) -> quarantine_pb2.Export:
+        """Fixes an export, and moves its cursor."""
+        batch_id = names.parse_uuid("batches", request.parent, field="parent")
+        export = await self._exports.create(
+            batch_id,
+            cursor_of(request.cursor),
+            include_valid=request.include_valid,
+            request_id=word_of(request.request_id, field="request_id", longest=MAX_REQUEST_ID),
+            actor=actor_of(request.actor),
+        )
+        return export_message(batch_id, export)
+
+    async def ListExports(
+        self, request: quarantine_pb2.ListExportsRequest, context: Context
+    ) -> quarantine_pb2.ListExportsResponse:
+        """Returns a page of exports; the token is the commit of the last one before."""
+        batch_id = names.parse_uuid("batches", request.parent, field="parent")
+        size = page_size_of(request.page_size)
+        if request.page_token and not EXPORT_PAGE_TOKEN.fullmatch(request.page_token):
+            raise InvalidRequest("page_token is none of this method's", field="page_token")
+        cursor = cursor_of(request.cursor) if request.cursor else None
+        exports = [
+            each
+            for each in await self._exports.list(batch_id, cursor)
+            if each.commit > int(request.page_token or 0)
+        ]
+        following = str(exports[size - 1].commit) if len(exports) > size else ""
+        return quarantine_pb2.ListExportsResponse(
+            exports=[export_message(batch_id, each) for each in exports[:size]],
+            next_page_token=following,
+        )
+
+    async def ExportQuarantine(
+        self, request: quarantine_pb2.ExportQuarantineRequest, context: Context
+    ) -> AsyncIterator[quarantine_pb2.ExportQuarantineResponse]:
+        """Streams rows as a file."""
+        file = await self._exports.open(export_request_of(request))
+        yield Response(begin=Response.Begin(file_name=file.name))
+        async with aclosing(file.chunks) as chunks:
+            async for each in chunks:
+                if isinstance(each, bytes):
+                    yield Response(chunk=Response.Chunk(data=each))
+                else:
+                    yield Response(
+                        end=Response.End(
+                            size_bytes=each.size_bytes, crc32c=each.crc32c, rows=each.rows
+                        )
+                    )
+
+
+def _sheet_request(message: quarantine_pb2.ResubmitSheetRequest.Open) -> SheetRequest:
+    parent = message.parent
+    return SheetRequest(
+        batch_id=names.parse_uuid("batches", parent, field="open.parent") if parent else None,
+        version=message.schema_version or None,
+        include_unchanged=message.include_unchanged,
+        actor=actor_of(message.actor),
+        dry_run=message.dry_run,
+    )
+
 
 def actor_of(text: str) -> str:
     """Returns who asks, as the request says; nobody proves it yet."""
     return word_of(text, field="actor", longest=MAX_ACTOR)
+
+
+def cursor_of(text: str) -> str:
+    """Returns the name of a cursor. InvalidRequest for what is none."""
+    if not CURSOR.fullmatch(text):
+        raise InvalidRequest(
+            "cursor is not of lower-case letters, digits and hyphens", field="cursor"
+        )
+    return text

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2
 
+from stewardd.errors import InvalidRequest
 from stewardd.quarantine.commit import Action, Event
+from stewardd.quarantine.exports import ExportRequest, Format
+from stewardd.quarantine.fold import Export
+from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.record import RowViolation, cut_cells
 from stewardd.quarantine.rows import Row
 from stewardd.quarantine.states import State
 from stewardd.rpc import names
-from stewardd.rpc.filters import state_message
+from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp
 
 _ACTIONS = {
@@ -20,6 +24,11 @@ _ACTIONS = {
     Action.RESUBMIT: q.RowEvent.ACTION_RESUBMIT,
     Action.RETRY: q.RowEvent.ACTION_RETRY,
     Action.DISCARD: q.RowEvent.ACTION_DISCARD,
+}
+_FORMATS = {
+    q.ExportQuarantineRequest.FORMAT_SHEET: Format.SHEET,
+    q.ExportQuarantineRequest.FORMAT_CSV: Format.CSV,
+    q.ExportQuarantineRequest.FORMAT_JSON: Format.JSON,
 }
 
 
@@ -100,4 +109,41 @@ def _event(row: Row, event: Event) -> q.RowEvent:
         cells_after=cell_messages((change.cells or {}).items()),
         violations=violation_messages(change.violations),
         reason=event.reason,
+    )
+
+
+def export_message(batch_id: str, export: Export) -> q.Export:
+    """Returns an export as the contract has it."""
+    return q.Export(
+        name=names.export(batch_id, export.identifier),
+        cursor=export.cursor,
+        create_time=timestamp(export.time),
+        after_commit=export.after,
+        commit=export.commit,
+        resolved_rows=export.resolved_rows,
+        valid_rows=export.valid_rows,
+        actor=export.actor,
+    )
+
+
+def export_request_of(request: q.ExportQuarantineRequest) -> ExportRequest:
+    """Returns which rows are wanted, as which file."""
+    batch_id, export_id = names.parse_export(request.name)
+    kind = _FORMATS.get(request.format)
+    if kind is None:
+        raise InvalidRequest("format is not one of sheet, csv and json", field="format")
+    state = state_of(request.state)
+    if kind is Format.CSV and (
+        state not in (None, State.RESOLVED) or request.field or request.keyword
+    ):
+        raise InvalidRequest("the CSV has all good rows, by no filter", field="format")
+    if kind is not Format.CSV and (request.include_valid or request.original_order):
+        raise InvalidRequest("include_valid and original_order go with the CSV", field="format")
+    wanted = RowFilter(
+        State.OPEN if state is None else state,
+        word_of(request.field, field="field") or None,
+        word_of(request.keyword, field="keyword") or None,
+    )
+    return ExportRequest(
+        batch_id, export_id, kind, wanted, request.include_valid, request.original_order
     )
