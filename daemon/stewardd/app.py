@@ -36,6 +36,7 @@ from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import Listing
 from stewardd.quarantine.resubmission import Resubmission, SheetBounds
+from stewardd.quarantine.stats import Statistics, StatsBounds
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
@@ -255,6 +256,13 @@ class App:
         return Quarantine(
             catalog=catalog,
             listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
+            statistics=Statistics(
+                catalog,
+                ledger.store,
+                registry,
+                threads,
+                StatsBounds(settings.stats_max_batches, settings.stats_scan_bytes),
+            ),
             corrections=Corrections(catalog, ledger, judge, threads),
             resubmission=Resubmission(
                 catalog,

@@ -259,6 +259,12 @@ class Quarantine(Section):
         Count,
         Field(description="rows whose states are kept in memory, four bytes each"),
     ] = 5_000_000
+    stats_max_batches: Annotated[
+        Count, Field(description="how many batches are counted at once; the newest are")
+    ] = 10_000
+    stats_scan_bytes: Annotated[
+        Count, Field(description="how much is looked at for the commonest invalid values")
+    ] = 64 * MIB
     max_sheet_bytes: Annotated[
         Count, Field(description="the largest sheet that may be resubmitted")
     ] = 256 * MIB

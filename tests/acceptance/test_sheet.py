@@ -162,8 +162,8 @@ def test_a_dry_run_says_what_would_be(daemon, service):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda body, _: b"", "INPUT_REFUSED"),
-        (lambda body, _: b"a,b\n1,2\n", "INPUT_REFUSED"),
+        (lambda *_: b"", "INPUT_REFUSED"),
+        (lambda *_: b"a,b\n1,2\n", "INPUT_REFUSED"),
         (lambda body, _: body.replace(b"rating", b"ratings"), "INPUT_REFUSED"),
         (lambda body, _: body.replace(b",10,", b",ten,"), "INPUT_REFUSED"),
         (lambda body, _: body.replace(b",10,", b",11,"), "ROW_NOT_FOUND"),
@@ -278,5 +278,7 @@ def test_rows_come_as_a_file_each(daemon, service):
     body = service.export(name, JSON)
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
         assert tar.getnames() == ["20.json", "30.json"]
-        found = json.load(tar.extractfile("20.json"))
+        file = tar.extractfile("20.json")
+        assert file is not None
+        found = json.loads(file.read())
     assert (found["rowNumber"], found["rawData"]["session_id"]) == (20, "S20")

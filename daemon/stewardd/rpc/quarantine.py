@@ -12,15 +12,18 @@ import grpc
 from steward.v1 import quarantine_pb2, quarantine_pb2_grpc
 
 from stewardd.errors import InvalidRequest
+from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.corrections import Corrections
 from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.listing import Listing, RowFilter
 from stewardd.quarantine.resubmission import Resubmission, SheetRequest
+from stewardd.quarantine.stats import Statistics
 from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message
 from stewardd.rpc.filters import batch_filter_of, state_of, word_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.quarantine_messages import export_message, export_request_of, row_message
+from stewardd.rpc.stats_messages import stats_message
 from stewardd.rpc.uploads import Messages, Patience
 from stewardd.validation.catalog import BatchCatalog
 
@@ -28,6 +31,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 MAX_ACTOR = 256
 MAX_REASON = 1024
 MAX_DISCARDED = 10_000
+MAX_TOP_VALUES = 100
 MAX_REQUEST_ID = 128
 CURSOR = re.compile(r"[a-z][a-z0-9-]{0,62}")
 EXPORT_PAGE_TOKEN = re.compile(r"[0-9]{1,12}")
@@ -40,6 +44,7 @@ class Quarantine:
 
     catalog: BatchCatalog
     listing: Listing
+    statistics: Statistics
     corrections: Corrections
     resubmission: Resubmission
     exports: Exports
@@ -51,6 +56,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     def __init__(self, quarantine: Quarantine, patience: Patience, max_message_bytes: int) -> None:
         self._catalog = quarantine.catalog
         self._listing = quarantine.listing
+        self._statistics = quarantine.statistics
         self._corrections = quarantine.corrections
         self._resubmission = quarantine.resubmission
         self._exports = quarantine.exports
@@ -71,9 +77,8 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         batches = batch_filter_of(request.batches)
         if batch_id is None:
             page = await self._listing.of_all(batches, wanted, size, request.page_token)
-        elif batches:
-            raise InvalidRequest("batches goes with the parent batches/-", field="batches")
         else:
+            _require_none(batches)
             page = await self._listing.of_batch(batch_id, wanted, size, request.page_token)
         return quarantine_pb2.ListQuarantinedRowsResponse(
             rows=[row_message(row) for row in page.rows],
@@ -85,6 +90,19 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     ) -> quarantine_pb2.QuarantinedRow:
         """Returns one row with its history."""
         return row_message(await self._listing.get(*names.parse_row(request.name)), history=True)
+
+    async def GetQuarantineStats(
+        self, request: quarantine_pb2.GetQuarantineStatsRequest, context: Context
+    ) -> quarantine_pb2.QuarantineStats:
+        """Counts."""
+        batch_id = names.parse_batch_parent(request.parent)
+        if not 0 <= request.top_values <= MAX_TOP_VALUES:
+            raise InvalidRequest(f"top_values is not 0 to {MAX_TOP_VALUES}", field="top_values")
+        batches = batch_filter_of(request.batches)
+        if batch_id is None:
+            return stats_message(await self._statistics.of_all(batches, request.top_values))
+        _require_none(batches)
+        return stats_message(await self._statistics.of_batch(batch_id, request.top_values))
 
     async def CorrectRow(
         self, request: quarantine_pb2.CorrectRowRequest, context: Context
@@ -202,6 +220,11 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
                             size_bytes=each.size_bytes, crc32c=each.crc32c, rows=each.rows
                         )
                     )
+
+
+def _require_none(batches: BatchFilter) -> None:
+    if batches:
+        raise InvalidRequest("batches goes with the parent batches/-", field="batches")
 
 
 def _sheet_request(message: quarantine_pb2.ResubmitSheetRequest.Open) -> SheetRequest:
