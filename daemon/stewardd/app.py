@@ -25,17 +25,23 @@ from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
 from stewardd.operations.backups import BackupStarter
 from stewardd.operations.operations import Operations
+from stewardd.operations.quarantine import QuarantineStarter
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.erasure import Erasure
 from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import Listing
+from stewardd.quarantine.purge import Purge
 from stewardd.quarantine.resubmission import Resubmission, SheetBounds
+from stewardd.quarantine.retry import Retry
+from stewardd.quarantine.rewriting import Rewriting
+from stewardd.quarantine.scope import Scope
 from stewardd.quarantine.stats import Statistics, StatsBounds
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
@@ -118,7 +124,9 @@ class App:
                     settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(
-                    self._quarantine(running, registry, catalog, ledger, scratch),
+                    self._quarantine(
+                        running, registry, catalog, ledger, scratch, operations, claims
+                    ),
                     patience,
                     settings.server.max_message_bytes,
                 ),
@@ -246,6 +254,8 @@ class App:
         catalog: BatchCatalog,
         ledger: Ledger,
         scratch: Path,
+        operations: Operations,
+        claims: Claims,
     ) -> Quarantine:
         settings = self._settings.quarantine
         # Threads of its own: a row is found while uploads keep all of the engine's busy.
@@ -253,6 +263,8 @@ class App:
         running.callback(executor.shutdown, wait=False)
         threads = Threads(executor)
         judge = Judge(registry, self._judging_options(), scratch)
+        scope = Scope(catalog)
+        rewriting = Rewriting(catalog, ledger, judge, threads)
         return Quarantine(
             catalog=catalog,
             listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
@@ -276,6 +288,13 @@ class App:
                 ),
             ),
             exports=Exports(catalog, ledger, judge, threads),
+            starter=QuarantineStarter(
+                operations,
+                claims,
+                Retry(scope, ledger, judge, threads, settings.retry_commit_rows),
+                Purge(scope, rewriting),
+                Erasure(scope, rewriting, ledger.store, registry),
+            ),
         )
 
     def _judging_options(self) -> fastcsv.Options:

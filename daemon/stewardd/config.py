@@ -265,6 +265,9 @@ class Quarantine(Section):
     stats_scan_bytes: Annotated[
         Count, Field(description="how much is looked at for the commonest invalid values")
     ] = 64 * MIB
+    retry_commit_rows: Annotated[
+        Count, Field(description="how many rows of a retry move in one commit")
+    ] = 100_000
     max_sheet_bytes: Annotated[
         Count, Field(description="the largest sheet that may be resubmitted")
     ] = 256 * MIB

@@ -28,6 +28,10 @@ class File(Protocol):
     def size_bytes(self) -> int:
         """Its size."""
 
+    @property
+    def crc32c(self) -> int:
+        """Its CRC-32C (RFC 3720)."""
+
 
 class Batch(Protocol):
     """A published batch, as it is now."""

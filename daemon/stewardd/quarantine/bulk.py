@@ -62,13 +62,14 @@ class Plan:
 
     folder: Path
     tally: Tally
+    rewritten: int
     rows: array[int]
     expected: array[int]
 
     def holds(self, state: BatchState) -> bool:
-        """Whether no row has changed."""
+        """Whether no row has changed, in its state or, by an erasure, in what it holds."""
         states = state.states
-        return all(
+        return state.rewritten == self.rewritten and all(
             states[row].packed() == was for row, was in zip(self.rows, self.expected, strict=True)
         )
 
@@ -80,11 +81,15 @@ class Plan:
 
 @dataclass(slots=True)
 class Bulk:
-    """Gathers candidates, in ascending row order, then judges them. For threads."""
+    """Gathers candidates, in ascending row order, then judges them. For threads.
+
+    `rewritten` is that of the state which the candidates are from.
+    """
 
     judge: Judge
     columns: Sequence[str]
     folder: Path
+    rewritten: int
     _versions: dict[str, _Version] = field(default_factory=dict)
     _rows: array[int] = field(default_factory=lambda: array("Q"))
     _expected: array[int] = field(default_factory=lambda: array("H"))
@@ -105,7 +110,8 @@ class Bulk:
             write_row(file, self.columns)
         ordered = [cells.get(column, "") for column in self.columns]
         write_row(version.file, ordered)
-        kept = None if row.corrected == cells else dict(zip(self.columns, ordered, strict=True))
+        unchanged = ordered == [row.cells.get(column, "") for column in self.columns]
+        kept = None if unchanged else dict(zip(self.columns, ordered, strict=True))
         candidate = [row.number, row.state.attempt + 1, schema.version, kept]
         self._candidates.write(json.dumps(candidate, ensure_ascii=False).encode() + b"\n")
         self._rows.append(row.number)
@@ -132,7 +138,7 @@ class Bulk:
                     changes.write(change.to_line())
                     tally.add(change)
             (self.folder / STATES).write_bytes(tally.states.built().to_bytes())
-        return Plan(self.folder, tally, self._rows, self._expected)
+        return Plan(self.folder, tally, self.rewritten, self._rows, self._expected)
 
     def close(self) -> None:
         """Closes its files; the folder is its maker's."""

@@ -110,14 +110,19 @@ class ExportFacts:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What a purge or an erasure put in the place of what was there: the files, the states, the history."""
+    """What a purge or an erasure put in the place of what was there: the files, the states, the history.
+
+    `removes` names what is to go, below the batch's folder; `archives` what was kept of purged rows.
+    """
 
     files: tuple[Mapping[str, Any], ...]
     has_history: bool
     exports: tuple[Mapping[str, Any], ...]
     resolved_rows: int
     discarded_rows: int
+    archives: tuple[str, ...]
     facts: Mapping[str, Any]
+    removes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,8 @@ class Commit:
             found["export"] = {name: getattr(self.export, name) for name in _EXPORT}
         if self.rewrite is not None:
             found["rewrite"] = {name: getattr(self.rewrite, name) for name in _REWRITE}
+            # By this the log knows that all before it is superseded.
+            found["removes"] = list(self.rewrite.removes)
         return found
 
     def effect(self) -> RowStates:
@@ -175,7 +182,15 @@ class Commit:
 
 
 _EXPORT = ("cursor", "after", "resolved_rows", "valid_rows", "request")
-_REWRITE = ("files", "has_history", "exports", "resolved_rows", "discarded_rows", "facts")
+_REWRITE = (
+    "files",
+    "has_history",
+    "exports",
+    "resolved_rows",
+    "discarded_rows",
+    "archives",
+    "facts",
+)
 
 
 @dataclass(slots=True)
@@ -244,10 +259,15 @@ def commit_of(found: repository_log.Commit) -> Commit:
             changes=None if changes is None else tuple(change_of(each) for each in changes),
             stored=it.get("data", False),
             export=ExportFacts(**it["export"]) if "export" in it else None,
-            rewrite=Rewrite(**it["rewrite"]) if "rewrite" in it else None,
+            rewrite=_rewrite_of(it) if "rewrite" in it else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupt(f"commit {found.number} of a batch's log cannot be read") from error
+
+
+def _rewrite_of(it: Mapping[str, Any]) -> Rewrite:
+    lists = {name: tuple(it["rewrite"][name]) for name in ("files", "exports", "archives")}
+    return Rewrite(**{**it["rewrite"], **lists, "removes": tuple(it["removes"])})
 
 
 def change_of(found: Mapping[str, Any]) -> Change:

@@ -79,7 +79,7 @@ class Corrections:
         change = self._change(found)
 
         async def decide(now: BatchState) -> Commit | None:
-            if now.states[number] != row.state:
+            if now.states[number] != row.state or now.rewritten != state.rewritten:
                 raise RowChanged(f"row {number} was changed meanwhile")
             commit = Commit(now.number + 1, uuid7(), Action.CORRECT, self._ledger.clock(), actor)
             return small_commit(commit, [change])

@@ -66,9 +66,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class BatchState:
-    """A batch's rows after commit `number`. `history` is the id of the rewriting that holds what was before it."""
+    """A batch's rows after commit `number`.
+
+    `rewritten` is the number of the last commit that rewrote, 0 without one; `history` is its id, where it holds what
+    happened to rows before it.
+    """
 
     number: int = 0
+    rewritten: int = 0
     resolved_rows: int = 0
     discarded_rows: int = 0
     states: RowStates = field(default_factory=RowStates)
@@ -76,6 +81,7 @@ class BatchState:
     exports: tuple[Export, ...] = ()
     history: str | None = None
     files: tuple[Mapping[str, Any], ...] | None = None
+    archives: tuple[str, ...] = ()
 
     @property
     def summary(self) -> Summary:
@@ -128,12 +134,14 @@ def _rewritten(commit: Commit, effect: RowStates) -> BatchState:
     assert new is not None
     return BatchState(
         number=commit.number,
+        rewritten=commit.number,
         resolved_rows=new.resolved_rows,
         discarded_rows=new.discarded_rows,
         states=effect,
         exports=tuple(Export.of(each) for each in new.exports),
         history=commit.identifier if new.has_history else None,
         files=new.files,
+        archives=new.archives,
     )
 
 
@@ -165,6 +173,8 @@ def to_checkpoint(state: BatchState) -> bytes:
         "spans": state.spans,
         "exports": [each.as_document() for each in state.exports],
         "history": state.history,
+        "rewritten": state.rewritten,
+        "archives": state.archives,
     }
     return document.encode(head) + document.encode(rest) + state.states.to_bytes()
 
@@ -178,12 +188,14 @@ def of_checkpoint(body: bytes) -> BatchState:
         found = json.loads(middle)
         return BatchState(
             number=summary.number,
+            rewritten=found["rewritten"],
             resolved_rows=summary.resolved_rows,
             discarded_rows=summary.discarded_rows,
             states=RowStates.from_bytes(states),
             spans=tuple(Span(*each) for each in found["spans"]),
             exports=tuple(Export.of(each) for each in found["exports"]),
             history=found["history"],
+            archives=tuple(found["archives"]),
             files=summary.files,
         )
     except (ValueError, KeyError, TypeError) as error:

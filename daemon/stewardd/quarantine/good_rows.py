@@ -15,10 +15,10 @@ from itertools import chain
 from stewardd.errors import Corrupt, ValidRowsNotKept
 from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
+from stewardd.quarantine.csv_records import csv_line, split
 from stewardd.quarantine.events import cells_after
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rows import Rows
-from stewardd.quarantine.sheet import csv_line
 from stewardd.quarantine.states import State
 
 VALID = "valid.csv"
@@ -99,30 +99,9 @@ def _numbered(rows: Rows, records: Iterator[bytes]) -> Iterator[tuple[int, bytes
 
 
 def _valid_records(store: BlockingStore, batch: Batch) -> Iterator[bytes]:
-    """The records of valid.csv, its header first; nothing where there is no such file.
-
-    They are valid, so a quote in them is one of RFC 4180: a record ends where a line does and its quotes are even.
-    """
+    """The records of valid.csv, its header first; nothing where there is no such file."""
     file = batch.file(VALID)
-    if file is None:
-        return
-    held = bytearray()
-    begin = 0  # of the record that is not over
-    quotes = looked_at = 0
-    for data in store.read(key_of(batch, file)):
-        held += data
-        while (end := held.find(b"\n", looked_at)) >= 0:
-            quotes += held.count(b'"', looked_at, end)
-            looked_at = end + 1
-            if quotes % 2 == 0:
-                yield bytes(held[begin:looked_at])
-                begin = looked_at
-                quotes = 0
-        del held[:begin]
-        looked_at -= begin
-        begin = 0
-    if held:
-        yield bytes(held)
+    return iter(()) if file is None else split(store.read(key_of(batch, file)))
 
 
 def _ended(record: bytes) -> bytes:

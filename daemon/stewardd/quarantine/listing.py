@@ -137,7 +137,7 @@ class Listing:
                     return RowPage(tuple(rows), _token(bound, Position(before or batch_id)))
                 before = batch_id
                 budget.scan_bytes -= 1024  # a batch that has nothing still had to be looked at
-                if each is None or not _may_have(each, wanted):
+                if each is None or not may_have(each, wanted):
                     continue
                 more, following = await self._read(each, wanted, Position(batch_id), budget)
                 rows += more
@@ -182,11 +182,11 @@ def _page(
     return found, None
 
 
-def wanted_rows(rows: Rows, wanted: RowFilter) -> Iterator[Row]:
-    """Every row that a filter leaves, in order. For threads."""
+def wanted_rows(rows: Rows, wanted: RowFilter, first: int = 1) -> Iterator[Row]:
+    """Every row that a filter leaves, in order, from one on. For threads."""
     needles = wanted.needles()
-    happened = rows.events.joined()
-    for _, line in rows.lines.read():
+    happened = rows.events.joined(first)
+    for _, line in rows.lines.read(rows.lines.seek(first) if first > 1 else 0):
         row = _wanted(rows, wanted, needles, happened, rows.lines.number_of(line), line)
         if row is not None:
             yield row
@@ -225,7 +225,8 @@ def _offset_of(rows: Rows, position: Position) -> int:
     return lines.seek(position.row)
 
 
-def _may_have(batch: Batch, wanted: RowFilter) -> bool:
+def may_have(batch: Batch, wanted: RowFilter) -> bool:
+    """Whether a batch can have rows that a filter leaves, by its counts."""
     if wanted.state is not None and not rows_in(batch, wanted.state):
         return False
     # An attempt may have found what the first look did not: only an untouched batch's counts are the whole truth.

@@ -107,7 +107,7 @@ class Resubmission:
             state = await self._ledger.state(batch.folder)
             rows = Rows(reader, batch, state)
             with self._judge.folder() as folder:
-                bulk = Bulk(self._judge, columns, folder)
+                bulk = Bulk(self._judge, columns, folder, state.rewritten)
                 outcome = SheetOutcome(batch_id)
                 try:
                     plan = await self._threads.run(

@@ -12,16 +12,15 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from stewardd.errors import Exhausted, InputRefused
+from stewardd.quarantine.csv_records import csv_line, guarded, unguarded
 from stewardd.quarantine.rows import Row
 
 BATCH, ROW, ETAG, ERRORS, RAW = LEADING = ("Batch", "Row Number", "Etag", "Errors", "Raw Row")
 # Excel takes a file for UTF-8 only by this.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 _CELL_CHARACTERS = 32_766  # what a spreadsheet holds in a cell, with room for the apostrophe
 _NUMBER = re.compile(r"([0-9]{1,18})(?:[.,]0+)?")
 _ETAG = re.compile(r"[ax][0-9]+s[0-9]d([0-9a-f]{12})")
@@ -45,16 +44,6 @@ class SheetRow:
         return match[1] if match else ""
 
 
-def guarded(text: str) -> str:
-    """A cell that no spreadsheet runs."""
-    return "'" + text if text.startswith(_GUARDED) else text
-
-
-def unguarded(text: str) -> str:
-    """The cell that `guarded` was given."""
-    return text.removeprefix("'")
-
-
 def header(columns: Sequence[str]) -> bytes:
     """The first line of a sheet."""
     return BYTE_ORDER_MARK + csv_line([*LEADING, *(guarded(column) for column in columns)])
@@ -75,13 +64,6 @@ def line_of(row: Row, columns: Sequence[str]) -> bytes:
         guarded(raw)[:_CELL_CHARACTERS],
     ]
     return csv_line([*leading, *(guarded(cells.get(column, "")) for column in columns)])
-
-
-def csv_line(cells: Sequence[str], delimiter: str = ",", end: str = "\r\n") -> bytes:
-    """A record of RFC 4180, quoted where it must be."""
-    text = StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator=end).writerow(cells)
-    return text.getvalue().encode(errors="replace")
 
 
 class Sheet:

@@ -2,10 +2,14 @@
 
     <folder>/log/000000000001.json         commit 1, create-once: whoever puts it has made it
     <folder>/changes/<day>/<id>/<name>     the data of a large commit, put before it, under its writer's intent
+    <folder>/kept/<day>/<id>/<name>        the same, but of what outlives the commit
 
 The create-once put of commit n is the compare-and-swap: of two writers that saw n-1, one wins, and the other finds
 ObjectExists, reads, and decides anew. A commit bears an id of its own, so that a writer whose answer was lost knows its
 own commit again.
+
+A commit with `removes` stands for all before it: those commits go, with their data and with what it names. Whoever made
+it removes them, or the sweep does where they could not end it.
 
 Data that no commit names was left by a dead writer. Before the sweep removes it, it appends an empty commit that gives
 that id up: a writer that was merely paused meanwhile finds the number taken that it was about to take, and its lease
@@ -33,6 +37,8 @@ from stewardd.telemetry import logger
 
 APPEND = "append"
 CHANGES = "changes"
+KEPT = "kept"
+REMOVES = "removes"
 GIVEN_UP = "given-up"
 
 _READ_AT_ONCE = 16
@@ -74,15 +80,6 @@ class Log:
         await self._lease.check()
         await uninterrupted(_append(self._store, self.folder, number, commit))
 
-    async def remove_through(self, number: int) -> None:
-        """Removes the commits up to a number, which a later one has taken up into itself, with their data."""
-        for commit in await read_after(self._store, self.folder, 0):
-            if commit.number > number:
-                break
-            if "data" in commit.document:
-                await self._store.delete_prefix(data_folder(self.folder, commit.identifier))
-            await self._store.delete(commit_key(self.folder, commit.number))
-
     @asynccontextmanager
     async def staged(self) -> AsyncIterator[Staged]:
         """Opens a place for the data of one commit; what is not appended when the block ends is removed."""
@@ -113,17 +110,21 @@ class Staged:
         self.identifier = uuid7()
         self.folder = data_folder(folder, self.identifier)
         self.intent_key = f"{intents_folder(self.ref)}/{folder}/{CHANGES}/{self.identifier}.json"
+        self.kept_folder = folder_of(f"{folder}/{KEPT}", self.identifier)
         self.appended = False
+        self._removes = False
         # A put may be under way that nobody waits for: then it is the sweep that ends this.
         self.uncertain = False
 
-    async def put_file(self, name: str, path: Path) -> None:
-        """Writes an object of the data from a finished local file."""
+    async def put_file(self, name: str, path: Path, *, kept: bool = False) -> str:
+        """Writes an object of the data from a finished local file; returns where, below the log's folder."""
+        key = f"{self.kept_folder if kept else self.folder}/{name}"
         try:
-            await self._store.put_file(f"{self.folder}/{name}", path)
+            await self._store.put_file(key, path)
         except (RepositoryDown, asyncio.CancelledError):
             self.uncertain = True
             raise
+        return key.removeprefix(f"{self._log_folder}/")
 
     async def append(self, number: int, commit: Mapping[str, Any]) -> None:
         """Makes commit `number`, which names this data by its id. See Log.append."""
@@ -135,12 +136,16 @@ class Staged:
             self.uncertain = True
             raise
         self.appended = True
+        self._removes = REMOVES in commit
 
     async def settle(self) -> None:
         """Removes the intent, and what it stands for unless a commit names it; leaves to the sweep what fails."""
         try:
-            if not self.appended:
+            if self.appended and self._removes:
+                await _remove_superseded(self._store, self._log_folder, self.identifier)
+            elif not self.appended:
                 await self._store.delete_prefix(self.folder)
+                await self._store.delete_prefix(self.kept_folder)
             await self._store.delete(self.intent_key)
         except StewardError as error:
             _log.warning("left to the sweep", what="data", folder=self.folder, error=error.message)
@@ -215,6 +220,7 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool:
     while await exists(store, f"{folder}/{MANIFEST}"):
         commits = await read_after(store, folder, 0)
         if any(commit.identifier == identifier for commit in commits):
+            await _remove_superseded(store, folder, identifier)
             return False
         if any(commit.document.get("of") == identifier for commit in commits):
             break
@@ -226,4 +232,20 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool:
         except ObjectExists:
             continue  # a commit came in between; it may be the very one
         break
-    return await store.delete_prefix(data_folder(folder, identifier)) > 0
+    removed = await store.delete_prefix(data_folder(folder, identifier))
+    return removed + await store.delete_prefix(folder_of(f"{folder}/{KEPT}", identifier)) > 0
+
+
+async def _remove_superseded(store: Store, folder: str, identifier: str) -> None:
+    """Removes what a commit with `removes` stands for, if this is one, in an order that can be taken up anywhere."""
+    commits = await read_after(store, folder, 0)
+    mine = next((each for each in commits if each.identifier == identifier), None)
+    if mine is None or REMOVES not in mine.document:
+        return
+    for name in mine.document[REMOVES]:
+        await store.delete(f"{folder}/{name}")
+    for commit in commits:
+        if commit.number < mine.number:
+            if commit.document.get("data"):
+                await store.delete_prefix(data_folder(folder, commit.identifier))
+            await store.delete(commit_key(folder, commit.number))

@@ -144,6 +144,7 @@ class Sweep:
         return await self._sweep_draft(intent, key)
 
     async def _sweep_append(self, intent: Intent) -> bool:
+        """Ends a commit that its writer began: made or not made, nothing of it is left half done."""
         removed = await give_up(self._store, intent.kind, intent.identifier)
         # As a fence does, the intent outlives what it was for: what a straggler writes meanwhile goes with it.
         if self._lease.now() - intent.written_at >= timedelta(seconds=self._keep_fences_s):

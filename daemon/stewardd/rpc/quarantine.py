@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.longrunning import operations_pb2
 from steward.v1 import quarantine_pb2, quarantine_pb2_grpc
 
 from stewardd.errors import InvalidRequest
+from stewardd.operations.quarantine import QuarantineStarter
 from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.corrections import Corrections
 from stewardd.quarantine.exports import Exports
@@ -20,15 +22,16 @@ from stewardd.quarantine.resubmission import Resubmission, SheetRequest
 from stewardd.quarantine.stats import Statistics
 from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message
-from stewardd.rpc.filters import batch_filter_of, state_of, word_of
+from stewardd.rpc.filters import actor_of, batch_filter_of, state_of, word_of
+from stewardd.rpc.operation_messages import operation_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.quarantine_messages import export_message, export_request_of, row_message
+from stewardd.rpc.quarantine_operations import erase_request, purge_request, retry_request
 from stewardd.rpc.stats_messages import stats_message
 from stewardd.rpc.uploads import Messages, Patience
 from stewardd.validation.catalog import BatchCatalog
 
 Context = grpc.aio.ServicerContext[Any, Any]
-MAX_ACTOR = 256
 MAX_REASON = 1024
 MAX_DISCARDED = 10_000
 MAX_TOP_VALUES = 100
@@ -48,6 +51,7 @@ class Quarantine:
     corrections: Corrections
     resubmission: Resubmission
     exports: Exports
+    starter: QuarantineStarter
 
 
 class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
@@ -60,6 +64,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         self._corrections = quarantine.corrections
         self._resubmission = quarantine.resubmission
         self._exports = quarantine.exports
+        self._starter = quarantine.starter
         self._patience = patience
         self._max_message_bytes = max_message_bytes
 
@@ -179,7 +184,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
             batch_id,
             cursor_of(request.cursor),
             include_valid=request.include_valid,
-            request_id=word_of(request.request_id, field="request_id", longest=MAX_REQUEST_ID),
+            request_id=request_id_of(request),
             actor=actor_of(request.actor),
         )
         return export_message(batch_id, export)
@@ -221,6 +226,32 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
                         )
                     )
 
+    async def RetryQuarantine(
+        self, request: quarantine_pb2.RetryQuarantineRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts judging rows again."""
+        asked = retry_request(request)
+        return operation_message(await self._starter.retry(asked, request_id_of(request)))
+
+    async def PurgeQuarantine(
+        self, request: quarantine_pb2.PurgeQuarantineRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts removing rows."""
+        asked = purge_request(request)
+        return operation_message(await self._starter.purge(asked, request_id_of(request)))
+
+    async def EraseSubject(
+        self, request: quarantine_pb2.EraseSubjectRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts erasing a person."""
+        asked = erase_request(request)
+        return operation_message(await self._starter.erase(asked, request_id_of(request)))
+
+
+def request_id_of(request: Any) -> str:
+    """Returns what identifies a request."""
+    return word_of(request.request_id, field="request_id", longest=MAX_REQUEST_ID)
+
 
 def _require_none(batches: BatchFilter) -> None:
     if batches:
@@ -236,11 +267,6 @@ def _sheet_request(message: quarantine_pb2.ResubmitSheetRequest.Open) -> SheetRe
         actor=actor_of(message.actor),
         dry_run=message.dry_run,
     )
-
-
-def actor_of(text: str) -> str:
-    """Returns who asks, as the request says; nobody proves it yet."""
-    return word_of(text, field="actor", longest=MAX_ACTOR)
 
 
 def cursor_of(text: str) -> str:

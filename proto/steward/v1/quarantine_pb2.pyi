@@ -1224,7 +1224,6 @@ class RetryQuarantineResponse(google.protobuf.message.Message):
     JUDGED_ROWS_FIELD_NUMBER: builtins.int
     RESOLVED_ROWS_FIELD_NUMBER: builtins.int
     INVALID_ROWS_FIELD_NUMBER: builtins.int
-    CONFLICTING_ROWS_FIELD_NUMBER: builtins.int
     UNFIT_BATCHES_FIELD_NUMBER: builtins.int
     DRY_RUN_FIELD_NUMBER: builtins.int
     batches: builtins.int
@@ -1235,10 +1234,8 @@ class RetryQuarantineResponse(google.protobuf.message.Message):
     """Of these: valid now (on a dry run: would be)."""
     invalid_rows: builtins.int
     """Of these: still invalid."""
-    conflicting_rows: builtins.int
-    """Rows that somebody else changed meanwhile."""
     unfit_batches: builtins.int
-    """Batches left out, as the version's required columns are not in their header."""
+    """Batches left out: the version is not there or older than theirs, or requires a column that they do not have."""
     dry_run: builtins.bool
     """It was a dry run."""
     def __init__(
@@ -1248,11 +1245,10 @@ class RetryQuarantineResponse(google.protobuf.message.Message):
         judged_rows: builtins.int = ...,
         resolved_rows: builtins.int = ...,
         invalid_rows: builtins.int = ...,
-        conflicting_rows: builtins.int = ...,
         unfit_batches: builtins.int = ...,
         dry_run: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["batches", b"batches", "conflicting_rows", b"conflicting_rows", "dry_run", b"dry_run", "invalid_rows", b"invalid_rows", "judged_rows", b"judged_rows", "resolved_rows", b"resolved_rows", "unfit_batches", b"unfit_batches"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["batches", b"batches", "dry_run", b"dry_run", "invalid_rows", b"invalid_rows", "judged_rows", b"judged_rows", "resolved_rows", b"resolved_rows", "unfit_batches", b"unfit_batches"]) -> None: ...
 
 Global___RetryQuarantineResponse: typing_extensions.TypeAlias = RetryQuarantineResponse
 
