@@ -239,8 +239,8 @@ def test_a_person_is_erased_everywhere_and_nobody_else(folder):
         for count in ("total_rows", "open_rows", "resolved_rows", "discarded_rows", "valid_rows"):
             assert getattr(after, count) == getattr(before, count)
         for file in after.files:
-            found = download(daemon.address, name, file.name.rpartition("/")[2])
-            assert (len(found), crc32c(found)) == (file.size_bytes, file.crc32c)
+            held = download(daemon.address, name, file.name.rpartition("/")[2])
+            assert (len(held), crc32c(held)) == (file.size_bytes, file.crc32c)
         assert service.batch(untouched.name) == untouched
         again = erase(service, "ana@example.org")
         assert (again.batches, again.subject_hash) == (0, did.subject_hash)
