@@ -121,7 +121,7 @@ class Campaign:
         assert gone == closed - len(by_state[RESOLVED]) - len(by_state[DISCARDED])
         for sheet in self.sheets:
             assert not sheet & by_state[OPEN] or sheet <= by_state[OPEN], "half a sheet"
-        self.sheets = [sheet for sheet in self.sheets if sheet <= by_state[OPEN]]
+        self.sheets.clear()
         self.export(service)
         assert len(self.exported) == len(set(self.exported)), "a row is in two exports"
         assert len(self.exported) == batch.resolved_rows

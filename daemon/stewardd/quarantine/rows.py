@@ -101,7 +101,9 @@ class Rows:
     def some(self, numbers: Iterable[int]) -> Iterator[Row]:
         """Some rows, in ascending order. RowNotFound, RowPurged where one is not there."""
         happened = None
-        for number, line in self.lines.select(numbers):
+        selection = self.lines.select()
+        for number in numbers:
+            line = selection.at(number)
             if line is None:
                 raise self._missing(number)
             if happened is None:
@@ -110,8 +112,9 @@ class Rows:
 
     def require(self, numbers: Iterable[int]) -> None:
         """Makes sure that rows, in ascending order, are there. RowNotFound, RowPurged."""
-        for number, line in self.lines.select(numbers):
-            if line is None:
+        selection = self.lines.select()
+        for number in numbers:
+            if selection.at(number) is None:
                 raise self._missing(number)
 
     def all(self) -> Iterator[Row]:
