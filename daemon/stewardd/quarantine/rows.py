@@ -71,9 +71,16 @@ class Row:
         """Stands for the row as it is now. It begins with a letter, so that no spreadsheet takes it for a number."""
         return etag_of(self.state, self.cells, damaged=self.damaged)
 
-    def cut(self) -> Row:
-        """With the beginnings of what it holds, to fit on a page."""
-        return replace(self, record=self.record.cut())
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes on a page, without its history."""
+        texts = (*self.cells.values(), *(value for _, value in self.record.cells))
+        values = (each.value or "" for each in (*self.record.violations, *self.violations))
+        return len(self.record.raw_row) + sum(map(len, texts)) + sum(map(len, values)) + 512
+
+    def fitting(self) -> Row:
+        """The row, or the beginnings of what it holds where it would not fit on a page."""
+        return self if self.size_bytes <= PAGE_BYTES else replace(self, record=self.record.cut())
 
 
 def etag_of(state: RowState, cells: dict[str, str], *, damaged: bool) -> str:
