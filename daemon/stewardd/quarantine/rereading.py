@@ -24,7 +24,7 @@ class Reader:
         self._threads = threads
 
     async def read(self, batch_id: str, work: Callable[[Rows], T], batch: Batch | None = None) -> T:
-        """Does blocking work on the rows of a batch as they are now. `batch` is it, where it is known. BatchNotFound."""
+        """Does blocking work on the rows of a batch as they are now; `batch` is it, where known. BatchNotFound."""
 
         async def once(known: Batch | None) -> T:
             found = known or await self._batches.get(batch_id)
