@@ -279,6 +279,7 @@ class App:
                 judge,
                 threads,
                 SheetBounds(
+                    settings.max_concurrent_sheets,
                     settings.max_sheet_bytes,
                     settings.max_sheet_rows,
                     self._settings.validation.max_field_bytes,

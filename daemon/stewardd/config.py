@@ -268,6 +268,9 @@ class Quarantine(Section):
     retry_commit_rows: Annotated[
         Count, Field(description="how many rows of a retry move in one commit")
     ] = 100_000
+    max_concurrent_sheets: Annotated[
+        Count, Field(description="sheets resubmitted at once; more are refused")
+    ] = 8
     max_sheet_bytes: Annotated[
         Count, Field(description="the largest sheet that may be resubmitted")
     ] = 256 * MIB
