@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import fastcsv
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.config import Settings
@@ -23,10 +25,24 @@ from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
 from stewardd.operations.backups import BackupStarter
 from stewardd.operations.operations import Operations
+from stewardd.operations.quarantine import QuarantineStarter
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.erasure import Erasure
+from stewardd.quarantine.exports import Exports
+from stewardd.quarantine.judge import Judge
+from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.listing import Listing
+from stewardd.quarantine.purge import Purge
+from stewardd.quarantine.resubmission import Resubmission, SheetBounds
+from stewardd.quarantine.retry import Retry
+from stewardd.quarantine.rewriting import Rewriting
+from stewardd.quarantine.scope import Scope
+from stewardd.quarantine.stats import Statistics, StatsBounds
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
@@ -35,10 +51,11 @@ from stewardd.rpc.backup import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
 from stewardd.rpc.operations import OperationServicer, OperationsServicer
-from stewardd.rpc.quarantine import QuarantineServicer
+from stewardd.rpc.quarantine import Quarantine, QuarantineServicer
 from stewardd.rpc.server import SERVICES, Server
 from stewardd.rpc.system import SystemServicer
-from stewardd.rpc.validation import Patience, ValidationServicer
+from stewardd.rpc.uploads import Patience
+from stewardd.rpc.validation import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
@@ -80,6 +97,9 @@ class App:
             pools = await self._pools(running, targets)
             engine = Engine(settings.server.engine_threads, settings.server.engine_niceness)
             running.callback(engine.shutdown, wait=False)
+            # Threads of its own: a row is found while uploads keep all of the engine's busy.
+            row_threads = ThreadPoolExecutor(settings.quarantine.threads, "quarantine")
+            running.callback(row_threads.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
             await operations.sweep()
@@ -88,23 +108,31 @@ class App:
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
             claims = Claims(store, lease)
-            _in_background(running, self._sweep_on(sweep, operations, claims))
-
-            catalog = BatchCatalog(store)
+            ledger = Ledger(store, lease, cached_rows=settings.quarantine.cached_rows)
+            catalog = BatchCatalog(store, ledger.summary)
             starter = BackupStarter(
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
             )
+            quarantine = self._quarantine(
+                registry, catalog, ledger, scratch, Threads(row_threads), operations, claims
+            )
+            _in_background(running, self._sweep_on(sweep, operations, claims, quarantine.starter))
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
+            patience = Patience(
+                settings.validation.idle_timeout_s, settings.validation.max_upload_s
+            )
             server = Server(guard, settings.server.max_message_bytes)
             server.add(
                 validation=ValidationServicer(
                     self._batches(registry, catalog, store, lease, claims, scratch, engine),
                     catalog,
                     registry,
-                    Patience(settings.validation.idle_timeout_s, settings.validation.max_upload_s),
+                    patience,
                     settings.server.max_message_bytes,
                 ),
-                quarantine=QuarantineServicer(catalog, store),
+                quarantine=QuarantineServicer(
+                    quarantine, patience, settings.server.max_message_bytes
+                ),
                 backup=BackupServicer(backups, starter),
                 operations=OperationsServicer(operations),
                 operation=OperationServicer(operations),
@@ -225,6 +253,66 @@ class App:
             admission=Admission(self._settings.server.max_concurrent_batches),
         )
 
+    def _quarantine(
+        self,
+        registry: Registry,
+        catalog: BatchCatalog,
+        ledger: Ledger,
+        scratch: Path,
+        threads: Threads,
+        operations: Operations,
+        claims: Claims,
+    ) -> Quarantine:
+        settings = self._settings.quarantine
+        judge = Judge(registry, self._judging_options(), scratch)
+        scope = Scope(catalog)
+        rewriting = Rewriting(catalog, ledger, judge, threads)
+        return Quarantine(
+            catalog=catalog,
+            listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
+            statistics=Statistics(
+                catalog,
+                ledger.store,
+                registry,
+                threads,
+                StatsBounds(settings.stats_max_batches, settings.stats_scan_bytes),
+            ),
+            corrections=Corrections(catalog, ledger, judge, threads),
+            resubmission=Resubmission(
+                catalog,
+                ledger,
+                judge,
+                threads,
+                SheetBounds(
+                    settings.max_concurrent_sheets,
+                    settings.max_sheet_bytes,
+                    settings.max_sheet_rows,
+                    self._settings.validation.max_field_bytes,
+                ),
+            ),
+            exports=Exports(catalog, ledger, judge, threads),
+            starter=QuarantineStarter(
+                operations,
+                claims,
+                Retry(scope, ledger, judge, threads, settings.retry_commit_rows),
+                Purge(scope, rewriting),
+                Erasure(scope, rewriting, ledger.store, registry),
+            ),
+        )
+
+    def _judging_options(self) -> fastcsv.Options:
+        settings = self._settings.validation
+        return fastcsv.Options(
+            delimiter=",",
+            max_record_bytes=settings.max_record_bytes,
+            max_record_lines=settings.max_record_lines,
+            max_fields=settings.max_fields,
+            max_field_bytes=settings.max_field_bytes,
+            max_header_bytes=settings.max_header_bytes,
+            max_json_depth=settings.max_json_depth,
+            max_errors_per_record=settings.max_errors_per_record,
+        )
+
     def _add_probes(self, pools: dict[str, Pool], store: Store, backups: Backups) -> None:
         """One database is `database`, several are `database/{name}`."""
         settings = self._settings.postgres
@@ -242,8 +330,11 @@ class App:
         ):
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
-    async def _sweep_on(self, sweep: Sweep, operations: Operations, claims: Claims) -> None:
+    async def _sweep_on(
+        self, sweep: Sweep, operations: Operations, claims: Claims, starter: QuarantineStarter
+    ) -> None:
         settings = self._settings.repository
+        retention = self._settings.quarantine
         expiry_due_s = 0.0
         while True:
             await asyncio.sleep(settings.sweep_interval_s)
@@ -253,6 +344,10 @@ class App:
                 if time.monotonic() >= expiry_due_s:  # it reads every claim: once a day is enough
                     forgotten = await claims.expire(settings.request_ids_kept_s)
                     log.info("request ids forgotten", count=forgotten)
+                    if retention.keep_closed_s:
+                        await starter.expire(
+                            retention.keep_closed_s, archive=retention.archive_purged
+                        )
                     expiry_due_s = time.monotonic() + EXPIRY_INTERVAL_S
             except StewardError as error:
                 log.warning("sweep not finished", error=error.message)

@@ -262,6 +262,47 @@ class Validation(Section):
     ] = 6 * 3600.0
 
 
+class Quarantine(Section):
+    """How much is looked at, and held, to find and correct quarantined rows."""
+
+    threads: Annotated[Count, Field(description="threads that find rows and judge corrections")] = 4
+    cached_rows: Annotated[
+        Count,
+        Field(description="rows whose states are kept in memory, four bytes each"),
+    ] = 5_000_000
+    stats_max_batches: Annotated[
+        Count, Field(description="how many batches are counted at once; the newest are")
+    ] = 10_000
+    stats_scan_bytes: Annotated[
+        Count, Field(description="how much is looked at for the commonest invalid values")
+    ] = 16 * MIB
+    retry_commit_rows: Annotated[
+        Count, Field(description="how many rows of a retry move in one commit")
+    ] = 100_000
+    max_concurrent_sheets: Annotated[
+        Count, Field(description="sheets resubmitted at once; more are refused")
+    ] = 8
+    max_sheet_bytes: Annotated[
+        Count, Field(description="the largest sheet that may be resubmitted")
+    ] = 256 * MIB
+    max_sheet_rows: Annotated[
+        Count, Field(description="the most rows of a sheet that may be resubmitted")
+    ] = 1_000_000
+    keep_closed_s: Annotated[
+        Annotated[float, Field(ge=0, allow_inf_nan=False)],
+        Field(
+            description="resolved and discarded rows are purged so long after; 0: never. Open rows always stay"
+        ),
+    ] = 0.0
+    archive_purged: Annotated[
+        bool, Field(description="what that purges is kept as a compressed object of the batch")
+    ] = True
+    page_scan_bytes: Annotated[
+        Count,
+        Field(description="how much a page of a filtered listing looks at before it ends early"),
+    ] = 64 * MIB
+
+
 class Backup(Section):
     """How backups are made."""
 
@@ -310,6 +351,7 @@ class Settings(Section):
     repository: Repository = Repository()
     postgres: Postgres = Postgres()
     validation: Validation = Validation()
+    quarantine: Quarantine = Quarantine()
     backup: Backup = Backup()
     operations: Operations = Operations()
     log: Log = Log()

@@ -13,9 +13,14 @@
     ├── Conflict                another call is at the same thing
     │   ├── RequestInProgress   the same request_id is being served now
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
+    │   ├── RowChanged          somebody else was faster
     │   ├── LeaseLost           this writer was given up for dead; nothing was published
     │   └── OperationAbandoned  the daemon that was at it is gone
     ├── NotNow                  the state forbids it
+    │   ├── RowClosed           the row is resolved or discarded already
+    │   ├── RowPurged           what the row held was removed
+    │   ├── NothingToExport     the cursor has had it all
+    │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── DatabaseRefused     the database answers, and won't have us
     │   └── Cancelled           somebody asked for it
     ├── Exhausted               a bound was reached
@@ -138,6 +143,19 @@ class BatchNotFound(NotFound):
     reason = "BATCH_NOT_FOUND"
 
 
+class RowNotFound(NotFound):
+    """The batch has no quarantined row of that number."""
+
+    reason = "ROW_NOT_FOUND"
+    hint = "list the rows with `steward quarantine show`"
+
+
+class ExportNotFound(NotFound):
+    """The batch has no export of that name."""
+
+    reason = "EXPORT_NOT_FOUND"
+
+
 class BackupNotFound(NotFound):
     """There is no backup of that name."""
 
@@ -190,6 +208,13 @@ class UploadIncomplete(Conflict):
     hint = "send the file again, and Commit with its size and CRC-32C"
 
 
+class RowChanged(Conflict):
+    """Somebody else changed the row since it was read, or changes the batch's rows all the time."""
+
+    reason = "ROW_CHANGED"
+    hint = "read the row again, and see whether it still wants correcting"
+
+
 class LeaseLost(Conflict):
     """This writer could not renew its lease in time; nothing was published."""
 
@@ -209,6 +234,34 @@ class NotNow(StewardError):
 
     reason = "FAILED_PRECONDITION"
     hint = "bring the system into the state that the message names, and try again"
+
+
+class RowClosed(NotNow):
+    """The row is resolved or discarded, which is final."""
+
+    reason = "ROW_CLOSED"
+    hint = "see its history; a row that is wrong after all comes with a new batch"
+
+
+class RowPurged(NotNow):
+    """What the row held was removed for good."""
+
+    reason = "ROW_PURGED"
+    hint = "an archive may have it, where the purge made one"
+
+
+class NothingToExport(NotNow):
+    """The cursor has had all good rows that there are."""
+
+    reason = "NOTHING_TO_EXPORT"
+    hint = "ask again when more rows are resolved, or download the last export by its name"
+
+
+class ValidRowsNotKept(NotNow):
+    """The batch did not keep the rows that were valid from the start."""
+
+    reason = "VALID_ROWS_NOT_KEPT"
+    hint = "validate the file again with `keep_valid_rows`, or leave the valid rows out"
 
 
 class DatabaseRefused(NotNow):

@@ -1,160 +1,149 @@
-"""Quarantined rows, read from a batch's records.jsonl a page at a time.
-
-A page token is the byte at which the next record begins, so a page costs what it returns however long the file is,
-and pages stay stable for good: a batch never changes. One record is held at a time; one that is larger than a page
-is cut, and says so.
-"""
+"""A quarantined row as it is now: what came, and what has happened to it since."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from stewardd.errors import Corrupt, InvalidRequest
-from stewardd.repository.store import Store
+from stewardd.errors import RowNotFound, RowPurged
+from stewardd.quarantine.batch import Batch, key_of
+from stewardd.quarantine.blocking import BlockingStore
+from stewardd.quarantine.commit import Event, digest_of
+from stewardd.quarantine.events import Events, cells_after, judged
+from stewardd.quarantine.fold import BatchState
+from stewardd.quarantine.lines import SortedLines
+from stewardd.quarantine.record import Record, RowViolation, record_of
+from stewardd.quarantine.states import RowState
 
+RECORDS = "records.jsonl"
+PREFIX = b'{"rowNumber":'
 PAGE_BYTES = 1024 * 1024
-READ_BYTES = 256 * 1024
-# A record line cannot be longer: the engine bounds the record, and JSON escapes a byte by at most six.
-LINE_BYTES = 256 * 1024 * 1024
-CUT_CHARACTERS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class RowViolation:
-    """One rule that one field breaks."""
+@dataclass(frozen=True)
+class Row:
+    """One row; `events` is all that happened to it, oldest first, `version` the schema version that the batch had."""
 
-    field: str
-    keyword: str
-    message: str
-    value: str | None
+    batch_id: str
+    schema: str
+    version: str
+    record: Record
+    state: RowState
+    events: tuple[Event, ...]
 
+    @property
+    def number(self) -> int:
+        """Its row number."""
+        return self.record.row_number
 
-@dataclass(frozen=True, slots=True)
-class QuarantinedRow:
-    """A row that did not pass. `cells` are (column, value) in the order of the header."""
+    @cached_property
+    def corrected(self) -> dict[str, str] | None:
+        """The cells of its last correction; None where there was none."""
+        return cells_after(list(self.events))
 
-    row_number: int
-    line_number: int
-    byte_offset: int
-    cells: tuple[tuple[str, str], ...]
-    violations: tuple[RowViolation, ...]
-    raw_row: bytes
-    recovered: bool
-    quarantine_time: datetime
-    truncated: bool
+    @property
+    def cells(self) -> dict[str, str]:
+        """Its cells as they are now; those of a damaged record are what could be read of it."""
+        return dict(self.record.cells) if self.corrected is None else self.corrected
 
+    @property
+    def damaged(self) -> bool:
+        """Whether its cells are not what was sent, and nobody has put them right."""
+        return self.corrected is None and self.record.damaged
 
-@dataclass(frozen=True, slots=True)
-class RowPage:
-    """Some rows, and where the next page begins; an empty token on the last."""
+    @property
+    def violations(self) -> tuple[RowViolation, ...]:
+        """What is wrong with it now; with a row that is closed, what was wrong with it when it came."""
+        last = judged(list(self.events))
+        if last is None or not last.change.violations:
+            return self.record.violations
+        return last.change.violations
 
-    rows: tuple[QuarantinedRow, ...]
-    next_page_token: str
+    @property
+    def judged_by(self) -> str:
+        """The schema version that judged it last."""
+        last = judged(list(self.events))
+        return self.version if last is None else last.change.version
 
+    @property
+    def etag(self) -> str:
+        """Stands for the row as it is now. It begins with a letter, so that no spreadsheet takes it for a number."""
+        return etag_of(self.state, self.cells, damaged=self.damaged)
 
-async def read_page(
-    store: Store, key: str, size_bytes: int, page_size: int, page_token: str
-) -> RowPage:
-    """Returns the rows from the token on: at most page_size, at most about PAGE_BYTES of them, at least one.
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes on a page, without its history."""
+        texts = (*self.cells.values(), *(value for _, value in self.record.cells))
+        values = (each.value or "" for each in (*self.record.violations, *self.violations))
+        return len(self.record.raw_row) + sum(map(len, texts)) + sum(map(len, values)) + 512
 
-    `key` is that of a records.jsonl of `size_bytes`. Raises InvalidRequest for a token that is none of this file's.
-    """
-    offset = _offset_of(page_token, size_bytes)
-    if offset:
-        before = await store.get_range(key, offset - 1, 1)
-        if before != b"\n":
-            raise InvalidRequest("page_token is none of this batch's", field="page_token")
-    rows: list[QuarantinedRow] = []
-    first = offset
-    async for line in _lines(store, key, offset):
-        if rows and (len(rows) >= page_size or offset + len(line) - first > PAGE_BYTES):
-            break
-        rows.append(_row(line))
-        offset += len(line)
-    return RowPage(tuple(rows), _token(offset) if offset < size_bytes else "")
-
-
-async def _lines(store: Store, key: str, offset: int) -> AsyncIterator[bytes]:
-    held = bytearray()
-    async for data in store.read(key, offset=offset, chunk_bytes=READ_BYTES):
-        held += data
-        begin = 0
-        while (end := held.find(b"\n", begin)) >= 0:
-            yield bytes(held[begin : end + 1])
-            begin = end + 1
-        del held[:begin]
-        if len(held) > LINE_BYTES:
-            raise Corrupt("a quarantined record has no end")
-    if held:
-        raise Corrupt("the quarantine of a batch ends in the middle of a record")
+    def fitting(self) -> Row:
+        """The row, or the beginnings of what it holds where it would not fit on a page."""
+        return self if self.size_bytes <= PAGE_BYTES else replace(self, record=self.record.cut())
 
 
-def _row(line: bytes) -> QuarantinedRow:
-    try:
-        record: dict[str, Any] = json.loads(line)
-        raw = record.get("rawRow")
-        row = QuarantinedRow(
-            row_number=record["rowNumber"],
-            line_number=record["lineNumber"],
-            byte_offset=record["byteOffset"],
-            cells=tuple(_cells(record["rawData"])),
-            violations=tuple(
-                RowViolation(error["field"], error["keyword"], error["message"], error["value"])
-                for error in record["errors"]
-            ),
-            raw_row=raw.encode() if raw is not None else base64.b64decode(record["rawRowBase64"]),
-            recovered=bool(record.get("recovered", False)),
-            quarantine_time=datetime.fromisoformat(record["quarantinedAt"]),
-            truncated=False,
+def etag_of(state: RowState, cells: dict[str, str], *, damaged: bool) -> str:
+    """The etag of a row in this state, with these cells."""
+    return f"{'x' if damaged else 'a'}{state.attempt}s{int(state.state)}d{digest_of(cells)}"
+
+
+class Rows:
+    """The rows of one batch, as of one state of it. For threads."""
+
+    def __init__(self, store: BlockingStore, batch: Batch, state: BatchState) -> None:
+        self.store = store
+        self.batch = batch
+        self.state = state
+        self.events = Events(store, batch.folder, state)
+        file = batch.file(RECORDS)
+        size_bytes = 0 if file is None else file.size_bytes
+        key = "" if file is None else key_of(batch, file)
+        self.lines = SortedLines(store, key, size_bytes, PREFIX)
+
+    def get(self, number: int) -> Row:
+        """One row with its history. RowNotFound, RowPurged."""
+        return next(self.some([number]))
+
+    def some(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """Some rows, in ascending order. RowNotFound, RowPurged where one is not there."""
+        happened = None
+        selection = self.lines.select()
+        for number in numbers:
+            line = selection.at(number)
+            if line is None:
+                raise self._missing(number)
+            if happened is None:
+                happened = self.events.joined(number)
+            yield self.row(record_of(line), happened.at(number))
+
+    def require(self, numbers: Iterable[int]) -> None:
+        """Makes sure that rows, in ascending order, are there. RowNotFound, RowPurged."""
+        selection = self.lines.select()
+        for number in numbers:
+            if selection.at(number) is None:
+                raise self._missing(number)
+
+    def all(self) -> Iterator[Row]:
+        """Every row that is left, in order."""
+        happened = self.events.joined()
+        for _, line in self.lines.read():
+            record = record_of(line)
+            yield self.row(record, happened.at(record.row_number))
+
+    def row(self, record: Record, events: list[Event]) -> Row:
+        """A record with what happened to it."""
+        return Row(
+            self.batch.batch_id,
+            self.batch.schema,
+            self.batch.schema_version,
+            record,
+            self.state.states[record.row_number],
+            tuple(events),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("a quarantined record cannot be read") from error
-    return row if len(line) <= PAGE_BYTES else _cut(row)
 
-
-def _cells(raw_data: dict[str, Any]) -> list[tuple[str, str]]:
-    extra = raw_data.pop("_extra", [])
-    return [*raw_data.items(), *(("_extra", value) for value in extra)]
-
-
-def _cut(row: QuarantinedRow) -> QuarantinedRow:
-    return QuarantinedRow(
-        row_number=row.row_number,
-        line_number=row.line_number,
-        byte_offset=row.byte_offset,
-        cells=tuple((column, value[:CUT_CHARACTERS]) for column, value in row.cells[:4096]),
-        violations=tuple(
-            RowViolation(
-                one.field,
-                one.keyword,
-                one.message,
-                None if one.value is None else one.value[:CUT_CHARACTERS],
-            )
-            for one in row.violations[:4096]
-        ),
-        raw_row=row.raw_row[: 64 * 1024],
-        recovered=row.recovered,
-        quarantine_time=row.quarantine_time,
-        truncated=True,
-    )
-
-
-def _offset_of(page_token: str, size_bytes: int) -> int:
-    if not page_token:
-        return 0
-    try:
-        offset = int(base64.urlsafe_b64decode(page_token.encode()))
-    except ValueError:
-        offset = -1
-    if not 0 < offset < size_bytes:
-        raise InvalidRequest("page_token is none of this batch's", field="page_token")
-    return offset
-
-
-def _token(offset: int) -> str:
-    return base64.urlsafe_b64encode(str(offset).encode()).decode()
+    def _missing(self, number: int) -> RowNotFound | RowPurged:
+        batch_id = self.batch.batch_id
+        if self.state.states[number].purged:
+            return RowPurged(f"what row {number} of batch {batch_id} held was removed")
+        return RowNotFound(f"batch {batch_id} has no quarantined row {number}")

@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +57,10 @@ def _unchecked(_: Entry) -> None:
 
 
 class Catalog:
-    """The things of one kind. `file` is the object that makes one exist; `check` raises Corrupt at one it cannot be."""
+    """The things of one kind. `file` is the object that makes one exist; `check` raises Corrupt at one it cannot be.
+
+    `enrich` adds to a manifest what has happened to its thing since; it is called for as many at once as are read.
+    """
 
     def __init__(
         self,
@@ -66,11 +69,13 @@ class Catalog:
         *,
         file: str = MANIFEST,
         check: Callable[[Entry], object] = _unchecked,
+        enrich: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
         self._store = store
         self._kind = kind
         self._file = file
         self._check = check
+        self._enrich = enrich
 
     async def get(self, identifier: str) -> dict[str, Any]:
         """The manifest of one thing. ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
@@ -78,7 +83,8 @@ class Catalog:
         body = await self._store.get(key)
         if body == FENCE:
             raise ObjectNotFound(f"there is no object {key}")
-        return document.decode(body, key)
+        found = document.decode(body, key)
+        return found if self._enrich is None else await self._enrich(identifier, found)
 
     async def page(
         self,
@@ -88,10 +94,12 @@ class Catalog:
         scope: Mapping[str, Any] | None = None,
         accept: Callable[[Entry], bool] = _everything,
         max_scanned: int = MAX_SCANNED,
+        within: tuple[str | None, str | None] = (None, None),
     ) -> Page:
         """A page, newest first, of what `accept` accepts; `scope` is the filter that `accept` stands for.
 
         A page ends early, with a token, after `max_scanned` things were looked at (AIP-158 allows a short page).
+        `within` are the first and the last day that are looked at; None leaves that end open.
         InvalidRequest for a token of another listing.
         """
         if page_size < 1:
@@ -99,7 +107,7 @@ class Catalog:
         bound = self._scope(scope or {})
         found: list[Entry] = []
         scanned, last = 0, _token_after(page_token, bound)
-        async with aclosing(self.newest_first(before=last)) as entries:
+        async with aclosing(self.newest_first(before=last, within=within)) as entries:
             async for entry in entries:
                 accepted = accept(entry)
                 # The token is given only when there is more for sure: this entry is looked at and left for it.
@@ -112,10 +120,21 @@ class Catalog:
                     return Page(found, _token(last, bound))
         return Page(found, "")
 
-    async def newest_first(self, *, before: str | None = None) -> AsyncGenerator[Entry, None]:
-        """Everything that is older than the id `before`, or all that can be read, as it is when it is come to."""
+    async def newest_first(
+        self,
+        *,
+        before: str | None = None,
+        within: tuple[str | None, str | None] = (None, None),
+    ) -> AsyncGenerator[Entry, None]:
+        """Everything that is older than the id `before`, or all that can be read, as it is when it is come to.
+
+        See `page` for `within`.
+        """
+        first, last = within
         for day in reversed(await self._store.folders(self._kind)):
             if before is not None and day > day_of(before):
+                continue
+            if (last is not None and day > last) or (first is not None and day < first):
                 continue
             names = await self._store.folders(f"{self._kind}/{day}")
             # Only what is read is looked at: of a day's hundred thousand names a page wants the last few.

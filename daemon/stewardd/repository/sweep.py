@@ -15,6 +15,7 @@ from stewardd.errors import ObjectNotFound
 from stewardd.repository import document
 from stewardd.repository.identifiers import created_at, folder_of, is_id
 from stewardd.repository.lease import WriterLease
+from stewardd.repository.log import APPEND, give_up
 from stewardd.repository.publication import (
     WITHDRAW,
     exists,
@@ -134,11 +135,21 @@ class Sweep:
             await remove_published(self._store, intent.kind, intent.identifier)
             await self._store.delete(intent.key)
             return True
+        if found.get("action") == APPEND:
+            return await self._sweep_append(intent)
         key = manifest_key(intent.kind, intent.identifier)
         if await exists(self._store, key):
             await self._store.delete(intent.key)  # published; only this was left
             return False
         return await self._sweep_draft(intent, key)
+
+    async def _sweep_append(self, intent: Intent) -> bool:
+        """Ends a commit that its writer began: made or not made, nothing of it is left half done."""
+        removed = await give_up(self._store, intent.kind, intent.identifier)
+        # As a fence does, the intent outlives what it was for: what a straggler writes meanwhile goes with it.
+        if self._lease.now() - intent.written_at >= timedelta(seconds=self._keep_fences_s):
+            await self._store.delete(intent.key)
+        return removed
 
     async def _sweep_draft(self, intent: Intent, key: str) -> bool:
         fenced_before = await self._is_there(key)

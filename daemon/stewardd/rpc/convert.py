@@ -1,11 +1,10 @@
-"""The domain's objects as messages of the contract."""
+"""Batches and schemas as messages of the contract."""
 
 from __future__ import annotations
 
-from steward.v1 import quarantine_pb2, validation_pb2
+from steward.v1 import validation_pb2
 
 import fastcsv
-from stewardd.quarantine.rows import QuarantinedRow
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
 from stewardd.validation.manifest import BatchManifest
@@ -41,6 +40,9 @@ def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
         elapsed=duration(manifest.elapsed_s),
         request_id=manifest.request_id,
         uri=manifest.uri,
+        resolved_rows=manifest.resolved_rows,
+        discarded_rows=manifest.discarded_rows,
+        open_rows=manifest.open_rows,
     )
 
 
@@ -56,27 +58,3 @@ def schema_message(schema: fastcsv.Schema, document: str = "") -> validation_pb2
         effective_date=schema.effective_date or "",
         deprecated=schema.deprecated,
     )
-
-
-def row_message(batch_id: str, row: QuarantinedRow) -> quarantine_pb2.QuarantinedRow:
-    """Returns a quarantined row as the contract has it."""
-    message = quarantine_pb2.QuarantinedRow(
-        name=names.row(batch_id, row.row_number),
-        row_number=row.row_number,
-        line_number=row.line_number,
-        byte_offset=row.byte_offset,
-        raw_row=row.raw_row,
-        recovered=row.recovered,
-        truncated=row.truncated,
-        quarantine_time=timestamp(row.quarantine_time),
-    )
-    for column, value in row.cells:
-        message.cells.add(column=column, value=value)
-    for violation in row.violations:
-        message.violations.add(
-            field=violation.field,
-            keyword=violation.keyword,
-            message=violation.message,
-            value=violation.value,
-        )
-    return message

@@ -61,6 +61,11 @@ class Guard(grpc.aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(handler.unary_stream, method), **coders
             )
+        if handler.stream_unary:
+            # The messages of a stream are looked at as they come, by the handler.
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(handler.stream_unary, method), **coders
+            )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
                 self._stream(handler.stream_stream, method), **coders
@@ -70,7 +75,8 @@ class Guard(grpc.aio.ServerInterceptor):
     def _unary(self, behaviour: Any, method: str) -> Any:
         async def guarded(request: Any, context: Context) -> Any:
             async with _Call(self, method, context):
-                check_size(request.ByteSize(), self._max_message_bytes)
+                if hasattr(request, "ByteSize"):  # a stream's messages are looked at as they come
+                    check_size(request.ByteSize(), self._max_message_bytes)
                 return await behaviour(request, context)
 
         return guarded

@@ -8,6 +8,7 @@ from stewardd.errors import InvalidRequest
 from stewardd.schemas.names import NAME, VERSION
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ROW_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv")
 
 
@@ -24,6 +25,11 @@ def batch_file(identifier: str, file: str) -> str:
 def row(identifier: str, row_number: int) -> str:
     """Returns `batches/{batch}/rows/{row_number}`."""
     return f"batches/{identifier}/rows/{row_number}"
+
+
+def export(batch_id: str, identifier: str) -> str:
+    """Returns `batches/{batch}/exports/{export}`."""
+    return f"batches/{batch_id}/exports/{identifier}"
 
 
 def backup(identifier: str) -> str:
@@ -59,6 +65,33 @@ def parse_batch_file(name: str) -> tuple[str, str]:
             field="name",
         )
     return parse_uuid("batches", "/".join(parts[:2])), parts[3]
+
+
+def parse_row(name: str) -> tuple[str, int]:
+    """Returns the batch's id and the number of `batches/{batch}/rows/{row_number}`."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[2] != "rows" or not ROW_NUMBER.fullmatch(parts[3]):
+        raise InvalidRequest(
+            "name is not of the form batches/{uuid}/rows/{row_number}", field="name"
+        )
+    return parse_uuid("batches", "/".join(parts[:2])), int(parts[3])
+
+
+def parse_export(name: str) -> tuple[str, str | None]:
+    """Returns the batch's id and the export's of `batches/{batch}/exports/{export}`, or None of `batches/{batch}`."""
+    parts = name.split("/")
+    if len(parts) == 2:
+        return parse_uuid("batches", name), None
+    if len(parts) != 4 or parts[2] != "exports" or not UUID.fullmatch(parts[3]):
+        raise InvalidRequest(
+            "name is not of the form batches/{uuid}[/exports/{uuid}]", field="name"
+        )
+    return parse_uuid("batches", "/".join(parts[:2])), parts[3]
+
+
+def parse_batch_parent(parent: str) -> str | None:
+    """Returns the id of `batches/{batch}`, or None of `batches/-`, which stands for all of them (AIP-159)."""
+    return None if parent == "batches/-" else parse_uuid("batches", parent, field="parent")
 
 
 def parse_schema(name: str, *, field: str = "name") -> tuple[str, str | None]:

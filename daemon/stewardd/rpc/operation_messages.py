@@ -13,9 +13,10 @@ from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2
 
 from stewardd.backup.manifest import BackupManifest
-from stewardd.operations import backups
+from stewardd.operations import backups, quarantine
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
+from stewardd.rpc.quarantine_operations import metadata_message, response_message
 from stewardd.rpc.status import stored_status
 from stewardd.rpc.times import duration, timestamp
 
@@ -27,12 +28,16 @@ def operation_message(state: OperationState) -> operations_pb2.Operation:
     message = operations_pb2.Operation(name=names.operation(state.id), done=state.done)
     if state.kind == backups.KIND:
         message.metadata.Pack(_backup_metadata(state))
+    elif state.kind in quarantine.KINDS:
+        message.metadata.Pack(metadata_message(state))
     if state.error is not None:
         error = state.error
         message.error.CopyFrom(stored_status(error.reason, error.message, error.hint))
     elif state.response is not None and state.kind == backups.KIND:
         manifest = BackupManifest.from_document(state.response, state.metadata["backup"])
         message.response.Pack(backup_message(manifest))
+    elif state.response is not None and state.kind in quarantine.KINDS:
+        message.response.Pack(response_message(state.kind, state.response))
     return message
 
 

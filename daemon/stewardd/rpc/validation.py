@@ -6,19 +6,19 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from steward.v1 import validation_pb2, validation_pb2_grpc
 
 import fastcsv
-from stewardd.errors import InvalidRequest, UploadIncomplete
+from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
-from stewardd.rpc.bounds import check_size
 from stewardd.rpc.chunks import Chunk
 from stewardd.rpc.convert import batch_message, schema_message
+from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
+from stewardd.rpc.uploads import Messages, Patience
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchRequest
 from stewardd.validation.catalog import BatchCatalog
@@ -34,14 +34,6 @@ PROGRESS_INTERVAL_S = 0.5
 MAX_REQUEST_ID = 128
 MAX_SOURCE_FILE = 1024
 SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an upload is waited for: between two messages, and from its first to its last."""
-
-    idle_s: float
-    whole_s: float
 
 
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
@@ -65,7 +57,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self, request_iterator: AsyncIterator[Request | Chunk], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
-        messages = _Messages(request_iterator, self._patience, self._max_message_bytes)
+        messages = Messages(request_iterator, self._patience, self._max_message_bytes)
         work = await self._batches.begin(_batch_request(await messages.open()))
         taking = asyncio.create_task(_take(messages, work))
         try:
@@ -93,7 +85,9 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self, request: validation_pb2.ListBatchesRequest, context: Context
     ) -> validation_pb2.ListBatchesResponse:
         """Returns a page of batches, newest first."""
-        page = await self._catalog.list(page_size_of(request.page_size), request.page_token)
+        page = await self._catalog.list(
+            page_size_of(request.page_size), request.page_token, batch_filter_of(request.filter)
+        )
         return validation_pb2.ListBatchesResponse(
             batches=[batch_message(manifest) for manifest in page.items],
             next_page_token=page.next_page_token,
@@ -147,13 +141,14 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         )
 
 
-async def _take(messages: _Messages, work: Work) -> Request.Commit:
+async def _take(messages: Messages, work: Work) -> Request.Commit:
     """Takes all that the client sends, or the file that it names; returns its Commit."""
     while (data := await messages.chunk(upload=work.is_upload)) is not None:
         await work.feed(data)
     async for _ in work.read_uri():
         pass
-    return messages.commit
+    commit: Request.Commit = messages.commit
+    return commit
 
 
 async def _end(taking: asyncio.Task[Request.Commit], work: Work) -> None:
@@ -163,59 +158,6 @@ async def _end(taking: asyncio.Task[Request.Commit], work: Work) -> None:
         # It was raised where it mattered, or does not matter any more.
         taking.exception()
     await work.close()
-
-
-class _Messages:
-    """The client's side of the stream, held to its order: Open, Chunk*, Commit, end."""
-
-    def __init__(
-        self, iterator: AsyncIterator[Request | Chunk], patience: Patience, max_message_bytes: int
-    ) -> None:
-        self._iterator = iterator
-        self._patience = patience
-        self._ends_s = time.monotonic() + patience.whole_s
-        self._max_message_bytes = max_message_bytes
-        self.commit = Request.Commit()
-
-    async def open(self) -> Request.Open:
-        """Returns the first message."""
-        message = await self._next()
-        if isinstance(message, Chunk) or message.WhichOneof("message") != "open":
-            raise InvalidRequest("the first message is not Open", field="open")
-        return message.open
-
-    async def chunk(self, *, upload: bool) -> bytes | None:
-        """Returns the bytes of the next Chunk, or None when Commit came; `commit` holds it then."""
-        message = await self._next()
-        if isinstance(message, Chunk):
-            if upload:
-                return message.data
-            raise InvalidRequest("chunk does not belong here", field="chunk")
-        kind = message.WhichOneof("message")
-        if kind == "commit":
-            self.commit = message.commit
-            return None
-        raise InvalidRequest(
-            f"{kind or 'an empty message'} does not belong here", field=kind or "message"
-        )
-
-    async def _next(self) -> Request | Chunk:
-        left_s = self._ends_s - time.monotonic()
-        try:
-            async with asyncio.timeout(min(self._patience.idle_s, max(0.0, left_s))):
-                message = await anext(self._iterator)
-        except StopAsyncIteration:
-            raise UploadIncomplete("the stream ended without Commit") from None
-        except TimeoutError:
-            if left_s < self._patience.idle_s:
-                raise UploadIncomplete(
-                    f"the upload took longer than {self._patience.whole_s:g} s",
-                    hint="send it faster, or raise `validation.max_upload_s`",
-                ) from None
-            raise UploadIncomplete(f"nothing came for {self._patience.idle_s:g} s") from None
-        size_bytes = message.size_bytes if isinstance(message, Chunk) else message.ByteSize()
-        check_size(size_bytes, self._max_message_bytes)
-        return message
 
 
 class _Voice:

@@ -28,9 +28,10 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
-from stewardd.validation.catalog import KIND, BatchCatalog
+from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
 from stewardd.validation.engine import Engine
+from stewardd.validation.manifest import KIND
 from stewardd.validation.source import Roots
 from stewardd.validation.work import NewBatch, Origin, Replay, Work
 

@@ -1,18 +1,59 @@
-"""What has been published: batches by id, in pages, and their files."""
+"""What has been published: batches by id, in pages, and their files.
+
+A manifest never changes. What has become of a batch's rows since is somebody else's to know; whoever builds the
+catalogue hands it in, and every batch is given out with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from stewardd.errors import BatchNotFound, InvalidRequest, ObjectNotFound
-from stewardd.repository.catalog import Catalog
+from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.store import Store
-from stewardd.validation.manifest import BatchManifest
+from stewardd.validation.manifest import KIND, BatchManifest
 
-KIND = "batches"
 READ_BYTES = 1024 * 1024
+
+
+class Since(Protocol):
+    """What has happened to a batch since it was published."""
+
+    @property
+    def resolved_rows(self) -> int:
+        """Quarantined rows that are valid now."""
+
+    @property
+    def discarded_rows(self) -> int:
+        """Quarantined rows that were given up."""
+
+    @property
+    def number(self) -> int:
+        """How many commits have changed anything."""
+
+    @property
+    def files(self) -> Sequence[Mapping[str, Any]] | None:
+        """The files that stand in the place of the manifest's; None where they are the manifest's."""
+
+
+class Filter(Protocol):
+    """Which batches are wanted. A dataclass, so that page tokens can be bound to it."""
+
+    @property
+    def create_after(self) -> datetime | None:
+        """Published at this time or later."""
+
+    @property
+    def create_before(self) -> datetime | None:
+        """Published before this time."""
+
+    def takes(self, batch: BatchManifest, /) -> bool:
+        """Whether it leaves a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +73,18 @@ class BatchPage:
 
 
 class BatchCatalog:
-    """Reads published batches; nothing here writes."""
+    """Reads published batches; nothing here writes. `since` tells by its folder what has happened to a batch."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, since: Callable[[str], Awaitable[Since]] | None = None
+    ) -> None:
         self._store = store
+        self._since = since
         self._catalog = Catalog(
-            store, KIND, check=lambda entry: BatchManifest.from_document(entry.manifest)
+            store,
+            KIND,
+            check=lambda entry: BatchManifest.from_document(entry.manifest),
+            enrich=None if since is None else self._enriched,
         )
 
     async def get(self, batch_id: str) -> BatchManifest:
@@ -48,11 +95,38 @@ class BatchCatalog:
             raise BatchNotFound(f"no batch {batch_id}") from None
         return BatchManifest.from_document(document)
 
-    async def list(self, page_size: int, page_token: str) -> BatchPage:
-        """Returns a page of batches, newest first; one that cannot be read is logged, and left out."""
-        page = await self._catalog.page(page_size=page_size, page_token=page_token)
+    async def list(
+        self, page_size: int, page_token: str, batch_filter: Filter | None = None
+    ) -> BatchPage:
+        """Returns a page of batches, newest first, of those that a filter leaves.
+
+        One that cannot be read is logged, and left out.
+        """
+
+        def accept(entry: Entry) -> bool:
+            return batch_filter is None or batch_filter.takes(
+                BatchManifest.from_document(entry.manifest)
+            )
+
+        page = await self._catalog.page(
+            page_size=page_size,
+            page_token=page_token,
+            scope=scope_of(batch_filter),
+            accept=accept,
+            within=_days(batch_filter),
+        )
         batches = [BatchManifest.from_document(entry.manifest) for entry in page.entries]
         return BatchPage(batches, page.next_page_token)
+
+    async def newest_first(
+        self, batch_filter: Filter, before: str | None = None
+    ) -> AsyncGenerator[tuple[str, BatchManifest | None], None]:
+        """Yields batches from before an id on; None beside the id of one that the filter does not leave."""
+        entries = self._catalog.newest_first(before=before, within=_days(batch_filter))
+        async with aclosing(entries):
+            async for entry in entries:
+                batch = BatchManifest.from_document(entry.manifest)
+                yield entry.identifier, batch if batch_filter.takes(batch) else None
 
     async def locate(self, batch_id: str, file: str) -> Located:
         """Says where a file of a batch stands. Raises BatchNotFound, also for a file that the batch does not have."""
@@ -61,7 +135,7 @@ class BatchCatalog:
         if found is None:
             hint = "validate it again and ask for the valid rows" if file == "valid.csv" else None
             raise BatchNotFound(f"batch {batch_id} has no {file}", hint=hint)
-        return Located(f"{folder_of(KIND, batch_id)}/{file}", found.size_bytes)
+        return Located(f"{manifest.folder}/{found.object}", found.size_bytes)
 
     async def read_file(self, batch_id: str, file: str, offset: int) -> AsyncIterator[bytes]:
         """Streams a file of a batch from an offset on. Raises BatchNotFound, InvalidRequest past its end."""
@@ -74,3 +148,31 @@ class BatchCatalog:
             return
         async for data in self._store.read(located.key, offset=offset, chunk_bytes=READ_BYTES):
             yield data
+
+    async def _enriched(self, batch_id: str, document: dict[str, Any]) -> dict[str, Any]:
+        assert self._since is not None
+        since = await self._since(folder_of(KIND, batch_id))
+        files = document["files"] if since.files is None else since.files
+        return {
+            **document,
+            "resolved_rows": since.resolved_rows,
+            "discarded_rows": since.discarded_rows,
+            "commits": since.number,
+            "files": list(files),
+        }
+
+
+def scope_of(batch_filter: Any) -> dict[str, Any]:
+    """What a page token is bound to; the listing of everything is bound to nothing."""
+    return {} if not batch_filter else asdict(batch_filter)
+
+
+def _days(batch_filter: Filter | None) -> tuple[str | None, str | None]:
+    """The days that can hold what a filter leaves: ids are made when an upload begins, a batch exists when it ends."""
+    if batch_filter is None:
+        return (None, None)
+    first, last = batch_filter.create_after, batch_filter.create_before
+    return (
+        None if first is None else (first - timedelta(days=1)).date().isoformat(),
+        None if last is None else last.date().isoformat(),
+    )

@@ -15,9 +15,9 @@ from typing import TypeVar, TypeVarTuple
 
 import fastcsv
 from stewardd.errors import InputRefused, StewardError
+from stewardd.schemas.refusals import refusals
 from stewardd.validation.engine import Engine
 from stewardd.validation.intake import Intake
-from stewardd.validation.refusals import refusals
 
 T = TypeVar("T")
 P = TypeVarTuple("P")

@@ -12,17 +12,25 @@ from datetime import datetime
 from typing import Any, Self
 
 from stewardd.errors import Corrupt
+from stewardd.repository.identifiers import folder_of
 
+KIND = "batches"
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A file of a batch; `crc32c` is CRC-32C (RFC 3720)."""
+    """A file of a batch; `crc32c` is CRC-32C (RFC 3720). `at` is where it lies, if not under its name."""
 
     name: str
     size_bytes: int
     crc32c: int
+    at: str = ""
+
+    @property
+    def object(self) -> str:
+        """Where it lies, below the batch's folder."""
+        return self.at or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,20 @@ class BatchManifest:
     encoding: str
     compression: str
     files: tuple[BatchFile, ...]
+    # What has become of the quarantined rows; not part of what is stored, which never changes.
+    resolved_rows: int = 0
+    discarded_rows: int = 0
+    commits: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Where it lies in the repository."""
+        return folder_of(KIND, self.batch_id)
+
+    @property
+    def open_rows(self) -> int:
+        """Quarantined rows that are neither resolved nor discarded."""
+        return self.quarantined_rows - self.resolved_rows - self.discarded_rows
 
     def file(self, name: str) -> BatchFile | None:
         """Returns the file of that name, None where the batch has none."""
@@ -59,6 +81,10 @@ class BatchManifest:
         """Returns the manifest as JSON has it."""
         document = {"format": FORMAT, **dataclasses.asdict(self)}
         document["create_time"] = self.create_time.isoformat()
+        for name in ("resolved_rows", "discarded_rows", "commits"):
+            del document[name]
+        for file in document["files"]:
+            del file["at"]
         return document
 
     @classmethod

@@ -20,9 +20,8 @@ from stewardd.repository.publication import publish
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
-from stewardd.validation.catalog import KIND
 from stewardd.validation.draft import Draft
-from stewardd.validation.manifest import BatchFile, BatchManifest
+from stewardd.validation.manifest import KIND, BatchFile, BatchManifest
 from stewardd.validation.source import Source
 
 log = logger("validation")

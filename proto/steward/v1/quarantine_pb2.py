@@ -22,26 +22,118 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from steward.v1 import validation_pb2 as steward_dot_v1_dot_validation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/quarantine.proto\x12\nsteward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x1aListQuarantinedRowsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x1bListQuarantinedRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.steward.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb5\x03\n\x0eQuarantinedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x13\n\x0b\x62yte_offset\x18\x04 \x01(\x03\x12.\n\x05\x63\x65lls\x18\x05 \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x38\n\nviolations\x18\x06 \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12\x0f\n\x07raw_row\x18\x07 \x01(\x0c\x12\x11\n\trecovered\x18\x08 \x01(\x08\x12\x33\n\x0fquarantine_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttruncated\x18\n \x01(\x08\x1a%\n\x04\x43\x65ll\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x1aZ\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_value2{\n\x11QuarantineService\x12\x66\n\x13ListQuarantinedRows\x12&.steward.v1.ListQuarantinedRowsRequest\x1a\'.steward.v1.ListQuarantinedRowsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/quarantine.proto\x12\nsteward.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsteward/v1/validation.proto\"\xc2\x01\n\x1aListQuarantinedRowsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.steward.v1.RowState\x12\r\n\x05\x66ield\x18\x05 \x01(\t\x12\x0f\n\x07keyword\x18\x06 \x01(\t\x12(\n\x07\x62\x61tches\x18\x07 \x01(\x0b\x32\x17.steward.v1.BatchFilter\"`\n\x1bListQuarantinedRowsResponse\x12(\n\x04rows\x18\x01 \x03(\x0b\x32\x1a.steward.v1.QuarantinedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x05\n\x0eQuarantinedRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x13\n\x0b\x62yte_offset\x18\x04 \x01(\x03\x12.\n\x05\x63\x65lls\x18\x05 \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x38\n\nviolations\x18\x06 \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12\x0f\n\x07raw_row\x18\x07 \x01(\x0c\x12\x11\n\trecovered\x18\x08 \x01(\x08\x12\x33\n\x0fquarantine_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttruncated\x18\n \x01(\x08\x12#\n\x05state\x18\x0b \x01(\x0e\x32\x14.steward.v1.RowState\x12\x0f\n\x07\x61ttempt\x18\x0c \x01(\x05\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x38\n\x0f\x63orrected_cells\x18\x0e \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12@\n\x12\x63urrent_violations\x18\x0f \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07history\x18\x11 \x03(\x0b\x32\x14.steward.v1.RowEvent\x12\x0e\n\x06schema\x18\x12 \x01(\t\x1a%\n\x04\x43\x65ll\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x1aZ\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_value\"\xa6\x04\n\x08RowEvent\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12+\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x1b.steward.v1.RowEvent.Action\x12*\n\x0cstate_before\x18\x05 \x01(\x0e\x32\x14.steward.v1.RowState\x12)\n\x0bstate_after\x18\x06 \x01(\x0e\x32\x14.steward.v1.RowState\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12\x0e\n\x06schema\x18\x08 \x01(\t\x12\x35\n\x0c\x63\x65lls_before\x18\t \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x34\n\x0b\x63\x65lls_after\x18\n \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x38\n\nviolations\x18\x0b \x03(\x0b\x32$.steward.v1.QuarantinedRow.Violation\x12\x0e\n\x06reason\x18\x0c \x01(\t\"o\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_CORRECT\x10\x01\x12\x13\n\x0f\x41\x43TION_RESUBMIT\x10\x02\x12\x10\n\x0c\x41\x43TION_RETRY\x10\x03\x12\x12\n\x0e\x41\x43TION_DISCARD\x10\x04\"(\n\x18GetQuarantinedRowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x19GetQuarantineStatsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12(\n\x07\x62\x61tches\x18\x02 \x01(\x0b\x32\x17.steward.v1.BatchFilter\x12\x12\n\ntop_values\x18\x03 \x01(\x05\"\xab\x08\n\x0fQuarantineStats\x12\x0f\n\x07\x62\x61tches\x18\x01 \x01(\x03\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x12\n\nvalid_rows\x18\x03 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x04 \x01(\x03\x12\x15\n\rresolved_rows\x18\x05 \x01(\x03\x12\x16\n\x0e\x64iscarded_rows\x18\x06 \x01(\x03\x12\x11\n\topen_rows\x18\x07 \x01(\x03\x12G\n\x0f\x65rrors_by_field\x18\x08 \x03(\x0b\x32..steward.v1.QuarantineStats.ErrorsByFieldEntry\x12K\n\x11\x65rrors_by_keyword\x18\t \x03(\x0b\x32\x30.steward.v1.QuarantineStats.ErrorsByKeywordEntry\x12I\n\x10\x65rrors_by_schema\x18\n \x03(\x0b\x32/.steward.v1.QuarantineStats.ErrorsBySchemaEntry\x12K\n\x11\x65rrors_by_version\x18\x0b \x03(\x0b\x32\x30.steward.v1.QuarantineStats.ErrorsByVersionEntry\x12\x38\n\ntop_values\x18\x0c \x03(\x0b\x32$.steward.v1.QuarantineStats.TopValue\x12\x1e\n\x16top_values_approximate\x18\r \x01(\x08\x12-\n\x04\x64\x61ys\x18\x0e \x03(\x0b\x32\x1f.steward.v1.QuarantineStats.Day\x12\x0f\n\x07partial\x18\x0f \x01(\x08\x1a\x34\n\x12\x45rrorsByFieldEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x45rrorsByKeywordEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x35\n\x13\x45rrorsBySchemaEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x45rrorsByVersionEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1aH\n\x08TopValue\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x1a\x93\x01\n\x03\x44\x61y\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x12\n\ntotal_rows\x18\x03 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x04 \x01(\x03\x12\x15\n\rresolved_rows\x18\x05 \x01(\x03\x12\x16\n\x0e\x64iscarded_rows\x18\x06 \x01(\x03\x12\x11\n\topen_rows\x18\x07 \x01(\x03\"\x86\x01\n\x11\x43orrectRowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x05\x63\x65lls\x18\x02 \x03(\x0b\x32\x1f.steward.v1.QuarantinedRow.Cell\x12\x16\n\x0eschema_version\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"X\n\x12\x44iscardRowsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x13\n\x0brow_numbers\x18\x02 \x03(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"g\n\x13\x44iscardRowsResponse\x12\x16\n\x0e\x64iscarded_rows\x18\x01 \x01(\x03\x12\x16\n\x0eunchanged_rows\x18\x02 \x01(\x03\x12 \n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x11.steward.v1.Batch\"\xfc\x02\n\x14ResubmitSheetRequest\x12\x35\n\x04open\x18\x01 \x01(\x0b\x32%.steward.v1.ResubmitSheetRequest.OpenH\x00\x12\x37\n\x05\x63hunk\x18\x02 \x01(\x0b\x32&.steward.v1.ResubmitSheetRequest.ChunkH\x00\x12\x39\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\'.steward.v1.ResubmitSheetRequest.CommitH\x00\x1ai\n\x04Open\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\t\x12\x19\n\x11include_unchanged\x18\x03 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x1a\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x1a,\n\x06\x43ommit\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x02 \x01(\x07\x42\t\n\x07message\"\xcf\x01\n\x15ResubmitSheetResponse\x12\x12\n\ntotal_rows\x18\x01 \x01(\x03\x12\x15\n\rresolved_rows\x18\x02 \x01(\x03\x12\x14\n\x0cinvalid_rows\x18\x03 \x01(\x03\x12\x16\n\x0eunchanged_rows\x18\x04 \x01(\x03\x12\x18\n\x10\x63onflicting_rows\x18\x05 \x01(\x03\x12\x11\n\tconflicts\x18\x06 \x03(\x03\x12 \n\x05\x62\x61tch\x18\x07 \x01(\x0b\x32\x11.steward.v1.Batch\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x03\"o\n\x13\x43reateExportRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rinclude_valid\x18\x04 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"\xb7\x01\n\x06\x45xport\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61\x66ter_commit\x18\x04 \x01(\x03\x12\x0e\n\x06\x63ommit\x18\x05 \x01(\x03\x12\x15\n\rresolved_rows\x18\x06 \x01(\x03\x12\x12\n\nvalid_rows\x18\x07 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\"[\n\x12ListExportsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\"S\n\x13ListExportsResponse\x12#\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x12.steward.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xac\x02\n\x17\x45xportQuarantineRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x06\x66ormat\x18\x02 \x01(\x0e\x32*.steward.v1.ExportQuarantineRequest.Format\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.steward.v1.RowState\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0f\n\x07keyword\x18\x05 \x01(\t\x12\x15\n\rinclude_valid\x18\x06 \x01(\x08\x12\x16\n\x0eoriginal_order\x18\x07 \x01(\x08\"S\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46ORMAT_SHEET\x10\x01\x12\x0e\n\nFORMAT_CSV\x10\x02\x12\x0f\n\x0b\x46ORMAT_JSON\x10\x03\"\xc4\x02\n\x18\x45xportQuarantineResponse\x12;\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32*.steward.v1.ExportQuarantineResponse.BeginH\x00\x12;\n\x05\x63hunk\x18\x02 \x01(\x0b\x32*.steward.v1.ExportQuarantineResponse.ChunkH\x00\x12\x37\n\x03\x65nd\x18\x03 \x01(\x0b\x32(.steward.v1.ExportQuarantineResponse.EndH\x00\x1a\x1a\n\x05\x42\x65gin\x12\x11\n\tfile_name\x18\x01 \x01(\t\x1a\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x1a\x37\n\x03\x45nd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x02 \x01(\x07\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x42\t\n\x07message\"\xbe\x01\n\x16RetryQuarantineRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12(\n\x07\x62\x61tches\x18\x02 \x01(\x0b\x32\x17.steward.v1.BatchFilter\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x0f\n\x07keyword\x18\x04 \x01(\t\x12\x16\n\x0eschema_version\x18\x05 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\"\x94\x01\n\x17RetryQuarantineResponse\x12\x0f\n\x07\x62\x61tches\x18\x01 \x01(\x03\x12\x13\n\x0bjudged_rows\x18\x02 \x01(\x03\x12\x15\n\rresolved_rows\x18\x03 \x01(\x03\x12\x14\n\x0cinvalid_rows\x18\x04 \x01(\x03\x12\x15\n\runfit_batches\x18\x05 \x01(\x03\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\x8e\x01\n\x1bQuarantineOperationMetadata\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe9\x01\n\x16PurgeQuarantineRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12(\n\x07\x62\x61tches\x18\x02 \x01(\x0b\x32\x17.steward.v1.BatchFilter\x12$\n\x06states\x18\x03 \x03(\x0e\x32\x14.steward.v1.RowState\x12*\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61rchive\x18\x05 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\"\xef\x01\n\x17PurgeQuarantineResponse\x12\x0f\n\x07\x62\x61tches\x18\x01 \x01(\x03\x12\x13\n\x0bpurged_rows\x18\x02 \x01(\x03\x12O\n\x0fpurged_by_state\x18\x03 \x03(\x0b\x32\x36.steward.v1.PurgeQuarantineResponse.PurgedByStateEntry\x12\x16\n\x0e\x61rchived_bytes\x18\x04 \x01(\x03\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x1a\x34\n\x12PurgedByStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"X\n\x13\x45raseSubjectRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xbc\x01\n\x14\x45raseSubjectResponse\x12\x17\n\x0fscanned_batches\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x03 \x01(\x03\x12\x12\n\nvalid_rows\x18\x04 \x01(\x03\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x03\x12\x15\n\rarchived_rows\x18\x06 \x01(\x03\x12\x14\n\x0csubject_hash\x18\x07 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x08 \x01(\x08\x32\xc0\t\n\x11QuarantineService\x12\x66\n\x13ListQuarantinedRows\x12&.steward.v1.ListQuarantinedRowsRequest\x1a\'.steward.v1.ListQuarantinedRowsResponse\x12U\n\x11GetQuarantinedRow\x12$.steward.v1.GetQuarantinedRowRequest\x1a\x1a.steward.v1.QuarantinedRow\x12X\n\x12GetQuarantineStats\x12%.steward.v1.GetQuarantineStatsRequest\x1a\x1b.steward.v1.QuarantineStats\x12G\n\nCorrectRow\x12\x1d.steward.v1.CorrectRowRequest\x1a\x1a.steward.v1.QuarantinedRow\x12N\n\x0b\x44iscardRows\x12\x1e.steward.v1.DiscardRowsRequest\x1a\x1f.steward.v1.DiscardRowsResponse\x12V\n\rResubmitSheet\x12 .steward.v1.ResubmitSheetRequest\x1a!.steward.v1.ResubmitSheetResponse(\x01\x12\x43\n\x0c\x43reateExport\x12\x1f.steward.v1.CreateExportRequest\x1a\x12.steward.v1.Export\x12N\n\x0bListExports\x12\x1e.steward.v1.ListExportsRequest\x1a\x1f.steward.v1.ListExportsResponse\x12_\n\x10\x45xportQuarantine\x12#.steward.v1.ExportQuarantineRequest\x1a$.steward.v1.ExportQuarantineResponse0\x01\x12\x8f\x01\n\x0fRetryQuarantine\x12\".steward.v1.RetryQuarantineRequest\x1a\x1d.google.longrunning.Operation\"9\xca\x41\x36\n\x17RetryQuarantineResponse\x12\x1bQuarantineOperationMetadata\x12\x8f\x01\n\x0fPurgeQuarantine\x12\".steward.v1.PurgeQuarantineRequest\x1a\x1d.google.longrunning.Operation\"9\xca\x41\x36\n\x17PurgeQuarantineResponse\x12\x1bQuarantineOperationMetadata\x12\x86\x01\n\x0c\x45raseSubject\x12\x1f.steward.v1.EraseSubjectRequest\x1a\x1d.google.longrunning.Operation\"6\xca\x41\x33\n\x14\x45raseSubjectResponse\x12\x1bQuarantineOperationMetadatab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'steward.v1.quarantine_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTQUARANTINEDROWSREQUEST']._serialized_start=76
-  _globals['_LISTQUARANTINEDROWSREQUEST']._serialized_end=159
-  _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_start=161
-  _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_end=257
-  _globals['_QUARANTINEDROW']._serialized_start=260
-  _globals['_QUARANTINEDROW']._serialized_end=697
-  _globals['_QUARANTINEDROW_CELL']._serialized_start=568
-  _globals['_QUARANTINEDROW_CELL']._serialized_end=605
-  _globals['_QUARANTINEDROW_VIOLATION']._serialized_start=607
-  _globals['_QUARANTINEDROW_VIOLATION']._serialized_end=697
-  _globals['_QUARANTINESERVICE']._serialized_start=699
-  _globals['_QUARANTINESERVICE']._serialized_end=822
+  _globals['_QUARANTINESTATS_ERRORSBYFIELDENTRY']._loaded_options = None
+  _globals['_QUARANTINESTATS_ERRORSBYFIELDENTRY']._serialized_options = b'8\001'
+  _globals['_QUARANTINESTATS_ERRORSBYKEYWORDENTRY']._loaded_options = None
+  _globals['_QUARANTINESTATS_ERRORSBYKEYWORDENTRY']._serialized_options = b'8\001'
+  _globals['_QUARANTINESTATS_ERRORSBYSCHEMAENTRY']._loaded_options = None
+  _globals['_QUARANTINESTATS_ERRORSBYSCHEMAENTRY']._serialized_options = b'8\001'
+  _globals['_QUARANTINESTATS_ERRORSBYVERSIONENTRY']._loaded_options = None
+  _globals['_QUARANTINESTATS_ERRORSBYVERSIONENTRY']._serialized_options = b'8\001'
+  _globals['_PURGEQUARANTINERESPONSE_PURGEDBYSTATEENTRY']._loaded_options = None
+  _globals['_PURGEQUARANTINERESPONSE_PURGEDBYSTATEENTRY']._serialized_options = b'8\001'
+  _globals['_QUARANTINESERVICE'].methods_by_name['RetryQuarantine']._loaded_options = None
+  _globals['_QUARANTINESERVICE'].methods_by_name['RetryQuarantine']._serialized_options = b'\312A6\n\027RetryQuarantineResponse\022\033QuarantineOperationMetadata'
+  _globals['_QUARANTINESERVICE'].methods_by_name['PurgeQuarantine']._loaded_options = None
+  _globals['_QUARANTINESERVICE'].methods_by_name['PurgeQuarantine']._serialized_options = b'\312A6\n\027PurgeQuarantineResponse\022\033QuarantineOperationMetadata'
+  _globals['_QUARANTINESERVICE'].methods_by_name['EraseSubject']._loaded_options = None
+  _globals['_QUARANTINESERVICE'].methods_by_name['EraseSubject']._serialized_options = b'\312A3\n\024EraseSubjectResponse\022\033QuarantineOperationMetadata'
+  _globals['_LISTQUARANTINEDROWSREQUEST']._serialized_start=143
+  _globals['_LISTQUARANTINEDROWSREQUEST']._serialized_end=337
+  _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_start=339
+  _globals['_LISTQUARANTINEDROWSRESPONSE']._serialized_end=435
+  _globals['_QUARANTINEDROW']._serialized_start=438
+  _globals['_QUARANTINEDROW']._serialized_end=1171
+  _globals['_QUARANTINEDROW_CELL']._serialized_start=1042
+  _globals['_QUARANTINEDROW_CELL']._serialized_end=1079
+  _globals['_QUARANTINEDROW_VIOLATION']._serialized_start=1081
+  _globals['_QUARANTINEDROW_VIOLATION']._serialized_end=1171
+  _globals['_ROWEVENT']._serialized_start=1174
+  _globals['_ROWEVENT']._serialized_end=1724
+  _globals['_ROWEVENT_ACTION']._serialized_start=1613
+  _globals['_ROWEVENT_ACTION']._serialized_end=1724
+  _globals['_GETQUARANTINEDROWREQUEST']._serialized_start=1726
+  _globals['_GETQUARANTINEDROWREQUEST']._serialized_end=1766
+  _globals['_GETQUARANTINESTATSREQUEST']._serialized_start=1768
+  _globals['_GETQUARANTINESTATSREQUEST']._serialized_end=1873
+  _globals['_QUARANTINESTATS']._serialized_start=1876
+  _globals['_QUARANTINESTATS']._serialized_end=2943
+  _globals['_QUARANTINESTATS_ERRORSBYFIELDENTRY']._serialized_start=2500
+  _globals['_QUARANTINESTATS_ERRORSBYFIELDENTRY']._serialized_end=2552
+  _globals['_QUARANTINESTATS_ERRORSBYKEYWORDENTRY']._serialized_start=2554
+  _globals['_QUARANTINESTATS_ERRORSBYKEYWORDENTRY']._serialized_end=2608
+  _globals['_QUARANTINESTATS_ERRORSBYSCHEMAENTRY']._serialized_start=2610
+  _globals['_QUARANTINESTATS_ERRORSBYSCHEMAENTRY']._serialized_end=2663
+  _globals['_QUARANTINESTATS_ERRORSBYVERSIONENTRY']._serialized_start=2665
+  _globals['_QUARANTINESTATS_ERRORSBYVERSIONENTRY']._serialized_end=2719
+  _globals['_QUARANTINESTATS_TOPVALUE']._serialized_start=2721
+  _globals['_QUARANTINESTATS_TOPVALUE']._serialized_end=2793
+  _globals['_QUARANTINESTATS_DAY']._serialized_start=2796
+  _globals['_QUARANTINESTATS_DAY']._serialized_end=2943
+  _globals['_CORRECTROWREQUEST']._serialized_start=2946
+  _globals['_CORRECTROWREQUEST']._serialized_end=3080
+  _globals['_DISCARDROWSREQUEST']._serialized_start=3082
+  _globals['_DISCARDROWSREQUEST']._serialized_end=3170
+  _globals['_DISCARDROWSRESPONSE']._serialized_start=3172
+  _globals['_DISCARDROWSRESPONSE']._serialized_end=3275
+  _globals['_RESUBMITSHEETREQUEST']._serialized_start=3278
+  _globals['_RESUBMITSHEETREQUEST']._serialized_end=3658
+  _globals['_RESUBMITSHEETREQUEST_OPEN']._serialized_start=3473
+  _globals['_RESUBMITSHEETREQUEST_OPEN']._serialized_end=3578
+  _globals['_RESUBMITSHEETREQUEST_CHUNK']._serialized_start=3580
+  _globals['_RESUBMITSHEETREQUEST_CHUNK']._serialized_end=3601
+  _globals['_RESUBMITSHEETREQUEST_COMMIT']._serialized_start=3603
+  _globals['_RESUBMITSHEETREQUEST_COMMIT']._serialized_end=3647
+  _globals['_RESUBMITSHEETRESPONSE']._serialized_start=3661
+  _globals['_RESUBMITSHEETRESPONSE']._serialized_end=3868
+  _globals['_CREATEEXPORTREQUEST']._serialized_start=3870
+  _globals['_CREATEEXPORTREQUEST']._serialized_end=3981
+  _globals['_EXPORT']._serialized_start=3984
+  _globals['_EXPORT']._serialized_end=4167
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=4169
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=4260
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=4262
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=4345
+  _globals['_EXPORTQUARANTINEREQUEST']._serialized_start=4348
+  _globals['_EXPORTQUARANTINEREQUEST']._serialized_end=4648
+  _globals['_EXPORTQUARANTINEREQUEST_FORMAT']._serialized_start=4565
+  _globals['_EXPORTQUARANTINEREQUEST_FORMAT']._serialized_end=4648
+  _globals['_EXPORTQUARANTINERESPONSE']._serialized_start=4651
+  _globals['_EXPORTQUARANTINERESPONSE']._serialized_end=4975
+  _globals['_EXPORTQUARANTINERESPONSE_BEGIN']._serialized_start=4858
+  _globals['_EXPORTQUARANTINERESPONSE_BEGIN']._serialized_end=4884
+  _globals['_EXPORTQUARANTINERESPONSE_CHUNK']._serialized_start=3580
+  _globals['_EXPORTQUARANTINERESPONSE_CHUNK']._serialized_end=3601
+  _globals['_EXPORTQUARANTINERESPONSE_END']._serialized_start=4909
+  _globals['_EXPORTQUARANTINERESPONSE_END']._serialized_end=4964
+  _globals['_RETRYQUARANTINEREQUEST']._serialized_start=4978
+  _globals['_RETRYQUARANTINEREQUEST']._serialized_end=5168
+  _globals['_RETRYQUARANTINERESPONSE']._serialized_start=5171
+  _globals['_RETRYQUARANTINERESPONSE']._serialized_end=5319
+  _globals['_QUARANTINEOPERATIONMETADATA']._serialized_start=5322
+  _globals['_QUARANTINEOPERATIONMETADATA']._serialized_end=5464
+  _globals['_PURGEQUARANTINEREQUEST']._serialized_start=5467
+  _globals['_PURGEQUARANTINEREQUEST']._serialized_end=5700
+  _globals['_PURGEQUARANTINERESPONSE']._serialized_start=5703
+  _globals['_PURGEQUARANTINERESPONSE']._serialized_end=5942
+  _globals['_PURGEQUARANTINERESPONSE_PURGEDBYSTATEENTRY']._serialized_start=5890
+  _globals['_PURGEQUARANTINERESPONSE_PURGEDBYSTATEENTRY']._serialized_end=5942
+  _globals['_ERASESUBJECTREQUEST']._serialized_start=5944
+  _globals['_ERASESUBJECTREQUEST']._serialized_end=6032
+  _globals['_ERASESUBJECTRESPONSE']._serialized_start=6035
+  _globals['_ERASESUBJECTRESPONSE']._serialized_end=6223
+  _globals['_QUARANTINESERVICE']._serialized_start=6226
+  _globals['_QUARANTINESERVICE']._serialized_end=7442
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from steward.v1 import quarantine_pb2 as steward_dot_v1_dot_quarantine__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
@@ -26,7 +27,7 @@ if _version_not_supported:
 
 
 class QuarantineServiceStub(object):
-    """Serves quarantined rows.
+    """Finds, corrects, exports and clears quarantined rows.
     """
 
     def __init__(self, channel):
@@ -40,14 +41,153 @@ class QuarantineServiceStub(object):
                 request_serializer=steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsResponse.FromString,
                 _registered_method=True)
+        self.GetQuarantinedRow = channel.unary_unary(
+                '/steward.v1.QuarantineService/GetQuarantinedRow',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.GetQuarantinedRowRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.FromString,
+                _registered_method=True)
+        self.GetQuarantineStats = channel.unary_unary(
+                '/steward.v1.QuarantineService/GetQuarantineStats',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.GetQuarantineStatsRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.QuarantineStats.FromString,
+                _registered_method=True)
+        self.CorrectRow = channel.unary_unary(
+                '/steward.v1.QuarantineService/CorrectRow',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.CorrectRowRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.FromString,
+                _registered_method=True)
+        self.DiscardRows = channel.unary_unary(
+                '/steward.v1.QuarantineService/DiscardRows',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.DiscardRowsRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.DiscardRowsResponse.FromString,
+                _registered_method=True)
+        self.ResubmitSheet = channel.stream_unary(
+                '/steward.v1.QuarantineService/ResubmitSheet',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.ResubmitSheetRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.ResubmitSheetResponse.FromString,
+                _registered_method=True)
+        self.CreateExport = channel.unary_unary(
+                '/steward.v1.QuarantineService/CreateExport',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.CreateExportRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.Export.FromString,
+                _registered_method=True)
+        self.ListExports = channel.unary_unary(
+                '/steward.v1.QuarantineService/ListExports',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.ListExportsRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.ListExportsResponse.FromString,
+                _registered_method=True)
+        self.ExportQuarantine = channel.unary_stream(
+                '/steward.v1.QuarantineService/ExportQuarantine',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.ExportQuarantineRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_quarantine__pb2.ExportQuarantineResponse.FromString,
+                _registered_method=True)
+        self.RetryQuarantine = channel.unary_unary(
+                '/steward.v1.QuarantineService/RetryQuarantine',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.RetryQuarantineRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.PurgeQuarantine = channel.unary_unary(
+                '/steward.v1.QuarantineService/PurgeQuarantine',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.PurgeQuarantineRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/steward.v1.QuarantineService/EraseSubject',
+                request_serializer=steward_dot_v1_dot_quarantine__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class QuarantineServiceServicer(object):
-    """Serves quarantined rows.
+    """Finds, corrects, exports and clears quarantined rows.
     """
 
     def ListQuarantinedRows(self, request, context):
-        """Lists the quarantined rows of one batch in the order of the file.
+        """Lists the quarantined rows of one batch in the order of the file, or of all batches, the newest batch first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuarantinedRow(self, request, context):
+        """Returns one row with its history. NOT_FOUND / ROW_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuarantineStats(self, request, context):
+        """Counts: one batch, or all batches of a period.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CorrectRow(self, request, context):
+        """Corrects one row and judges it again. A row that is still invalid stays open, with its new violations and one
+        attempt more. The same correction a second time changes nothing. ABORTED / ROW_CHANGED where somebody was faster,
+        FAILED_PRECONDITION / ROW_CLOSED where the row is resolved or discarded already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardRows(self, request, context):
+        """Discards rows of one batch, all or none. Rows that are discarded already stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResubmitSheet(self, request_iterator, context):
+        """Takes an edited rows.csv back: Open, Chunk*, Commit. All its rows move in one commit, or none. The same sheet a
+        second time changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateExport(self, request, context):
+        """Fixes what an export of a batch's good rows holds, and moves its cursor: each row is in exactly one of the exports
+        of a cursor. It can be downloaded by ExportQuarantine as often as it takes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExports(self, request, context):
+        """Lists the exports of a batch, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportQuarantine(self, request, context):
+        """Streams rows as a file: Begin, Chunk*, End. A stream without End is not whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryQuarantine(self, request, context):
+        """Judges open rows again, as when a schema version relaxes a rule. The operation's metadata is
+        QuarantineOperationMetadata, its response a RetryQuarantineResponse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeQuarantine(self, request, context):
+        """Removes rows for good, by age and state; their counts stay. The operation's metadata is
+        QuarantineOperationMetadata, its response a PurgeQuarantineResponse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseSubject(self, request, context):
+        """Masks all that is held of one e-mail address: in rows, values, corrections, histories, valid rows and archives. The
+        operation's metadata is QuarantineOperationMetadata, its response an EraseSubjectResponse; neither holds the address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +201,61 @@ def add_QuarantineServiceServicer_to_server(servicer, server):
                     request_deserializer=steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsRequest.FromString,
                     response_serializer=steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsResponse.SerializeToString,
             ),
+            'GetQuarantinedRow': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuarantinedRow,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.GetQuarantinedRowRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.SerializeToString,
+            ),
+            'GetQuarantineStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuarantineStats,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.GetQuarantineStatsRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.QuarantineStats.SerializeToString,
+            ),
+            'CorrectRow': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectRow,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.CorrectRowRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.SerializeToString,
+            ),
+            'DiscardRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardRows,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.DiscardRowsRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.DiscardRowsResponse.SerializeToString,
+            ),
+            'ResubmitSheet': grpc.stream_unary_rpc_method_handler(
+                    servicer.ResubmitSheet,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.ResubmitSheetRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.ResubmitSheetResponse.SerializeToString,
+            ),
+            'CreateExport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateExport,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.CreateExportRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.Export.SerializeToString,
+            ),
+            'ListExports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExports,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.ListExportsRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.ListExportsResponse.SerializeToString,
+            ),
+            'ExportQuarantine': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportQuarantine,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.ExportQuarantineRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_quarantine__pb2.ExportQuarantineResponse.SerializeToString,
+            ),
+            'RetryQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryQuarantine,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.RetryQuarantineRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'PurgeQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeQuarantine,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.PurgeQuarantineRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=steward_dot_v1_dot_quarantine__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'steward.v1.QuarantineService', rpc_method_handlers)
@@ -70,7 +265,7 @@ def add_QuarantineServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class QuarantineService(object):
-    """Serves quarantined rows.
+    """Finds, corrects, exports and clears quarantined rows.
     """
 
     @staticmethod
@@ -90,6 +285,303 @@ class QuarantineService(object):
             '/steward.v1.QuarantineService/ListQuarantinedRows',
             steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsRequest.SerializeToString,
             steward_dot_v1_dot_quarantine__pb2.ListQuarantinedRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuarantinedRow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/GetQuarantinedRow',
+            steward_dot_v1_dot_quarantine__pb2.GetQuarantinedRowRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuarantineStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/GetQuarantineStats',
+            steward_dot_v1_dot_quarantine__pb2.GetQuarantineStatsRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.QuarantineStats.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectRow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/CorrectRow',
+            steward_dot_v1_dot_quarantine__pb2.CorrectRowRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.QuarantinedRow.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/DiscardRows',
+            steward_dot_v1_dot_quarantine__pb2.DiscardRowsRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.DiscardRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResubmitSheet(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steward.v1.QuarantineService/ResubmitSheet',
+            steward_dot_v1_dot_quarantine__pb2.ResubmitSheetRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.ResubmitSheetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateExport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/CreateExport',
+            steward_dot_v1_dot_quarantine__pb2.CreateExportRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.Export.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/ListExports',
+            steward_dot_v1_dot_quarantine__pb2.ListExportsRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.ListExportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steward.v1.QuarantineService/ExportQuarantine',
+            steward_dot_v1_dot_quarantine__pb2.ExportQuarantineRequest.SerializeToString,
+            steward_dot_v1_dot_quarantine__pb2.ExportQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/RetryQuarantine',
+            steward_dot_v1_dot_quarantine__pb2.RetryQuarantineRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/PurgeQuarantine',
+            steward_dot_v1_dot_quarantine__pb2.PurgeQuarantineRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.QuarantineService/EraseSubject',
+            steward_dot_v1_dot_quarantine__pb2.EraseSubjectRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,6 +12,7 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -23,6 +24,34 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _RowState:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RowStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RowState.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ROW_STATE_UNSPECIFIED: _RowState.ValueType  # 0
+    """Not said; as a filter: any."""
+    ROW_STATE_OPEN: _RowState.ValueType  # 1
+    """Invalid as it is now."""
+    ROW_STATE_RESOLVED: _RowState.ValueType  # 2
+    """Corrected, and valid now."""
+    ROW_STATE_DISCARDED: _RowState.ValueType  # 3
+    """Given up, with a reason."""
+
+class RowState(_RowState, metaclass=_RowStateEnumTypeWrapper):
+    """What has become of a quarantined row."""
+
+ROW_STATE_UNSPECIFIED: RowState.ValueType  # 0
+"""Not said; as a filter: any."""
+ROW_STATE_OPEN: RowState.ValueType  # 1
+"""Invalid as it is now."""
+ROW_STATE_RESOLVED: RowState.ValueType  # 2
+"""Corrected, and valid now."""
+ROW_STATE_DISCARDED: RowState.ValueType  # 3
+"""Given up, with a reason."""
+Global___RowState: typing_extensions.TypeAlias = RowState
 
 @typing.final
 class ValidateBatchRequest(google.protobuf.message.Message):
@@ -291,7 +320,7 @@ Global___ValidateBatchResponse: typing_extensions.TypeAlias = ValidateBatchRespo
 
 @typing.final
 class Batch(google.protobuf.message.Message):
-    """One file, validated as a whole. Immutable."""
+    """One file, validated as a whole. What was found never changes; what has become of the quarantined rows does."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -347,6 +376,9 @@ class Batch(google.protobuf.message.Message):
     ELAPSED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     URI_FIELD_NUMBER: builtins.int
+    RESOLVED_ROWS_FIELD_NUMBER: builtins.int
+    DISCARDED_ROWS_FIELD_NUMBER: builtins.int
+    OPEN_ROWS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`batches/{batch}`; the id is a UUIDv7."""
     schema: builtins.str
@@ -375,6 +407,12 @@ class Batch(google.protobuf.message.Message):
     """The request_id of the call, where it gave one."""
     uri: builtins.str
     """The URI that the daemon read, where it did."""
+    resolved_rows: builtins.int
+    """Of the quarantined: corrected, and valid now."""
+    discarded_rows: builtins.int
+    """Of the quarantined: discarded."""
+    open_rows: builtins.int
+    """Of the quarantined: still open. quarantined_rows = resolved_rows + discarded_rows + open_rows, always."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the batch was published."""
@@ -422,11 +460,65 @@ class Batch(google.protobuf.message.Message):
         elapsed: google.protobuf.duration_pb2.Duration | None = ...,
         request_id: builtins.str = ...,
         uri: builtins.str = ...,
+        resolved_rows: builtins.int = ...,
+        discarded_rows: builtins.int = ...,
+        open_rows: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "name", b"name", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "schema", b"schema", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "discarded_rows", b"discarded_rows", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "name", b"name", "open_rows", b"open_rows", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "resolved_rows", b"resolved_rows", "schema", b"schema", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
 
 Global___Batch: typing_extensions.TypeAlias = Batch
+
+@typing.final
+class BatchFilter(google.protobuf.message.Message):
+    """Which batches. Fields are joined by AND; empty ones leave nothing out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCHEMA_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+    SOURCE_FILE_FIELD_NUMBER: builtins.int
+    CREATE_AFTER_FIELD_NUMBER: builtins.int
+    CREATE_BEFORE_FIELD_NUMBER: builtins.int
+    FIELD_FIELD_NUMBER: builtins.int
+    KEYWORD_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    schema: builtins.str
+    """`schemas/{schema}`."""
+    schema_version: builtins.str
+    """A version of it, such as `1.1`."""
+    source_file: builtins.str
+    """The name of the file, to the letter."""
+    field: builtins.str
+    """With a violation, when it was published, in this field."""
+    keyword: builtins.str
+    """With a violation, when it was published, of this keyword."""
+    state: Global___RowState.ValueType
+    """With a quarantined row in this state now."""
+    @property
+    def create_after(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Published at this time or later."""
+
+    @property
+    def create_before(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Published before this time."""
+
+    def __init__(
+        self,
+        *,
+        schema: builtins.str = ...,
+        schema_version: builtins.str = ...,
+        source_file: builtins.str = ...,
+        create_after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        create_before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        field: builtins.str = ...,
+        keyword: builtins.str = ...,
+        state: Global___RowState.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_after", b"create_after", "create_before", b"create_before"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_after", b"create_after", "create_before", b"create_before", "field", b"field", "keyword", b"keyword", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "state", b"state"]) -> None: ...
+
+Global___BatchFilter: typing_extensions.TypeAlias = BatchFilter
 
 @typing.final
 class BatchFile(google.protobuf.message.Message):
@@ -480,17 +572,24 @@ class ListBatchesRequest(google.protobuf.message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
-    """From the answer before; empty for the first page."""
+    """From the answer before; empty for the first page. It belongs to this filter."""
+    @property
+    def filter(self) -> Global___BatchFilter:
+        """Which batches; all where it is not set."""
+
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        filter: Global___BatchFilter | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
 
 Global___ListBatchesRequest: typing_extensions.TypeAlias = ListBatchesRequest
 

@@ -95,7 +95,7 @@ class ValidationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListBatches(self, request, context):
-        """Lists batches, newest first (AIP-132, AIP-158).
+        """Lists batches, newest first (AIP-132, AIP-158), all or those that a filter leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

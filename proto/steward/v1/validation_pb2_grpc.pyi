@@ -220,7 +220,7 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
     """Returns one batch. NOT_FOUND / BATCH_NOT_FOUND."""
 
     ListBatches: _ValidationServiceListBatchesType
-    """Lists batches, newest first (AIP-132, AIP-158)."""
+    """Lists batches, newest first (AIP-132, AIP-158), all or those that a filter leaves."""
 
     DownloadBatchFile: _ValidationServiceDownloadBatchFileType
     """Streams one file of a batch, byte for byte: what is durable, from any offset."""
@@ -295,7 +295,7 @@ class ValidationServiceServicer(metaclass=abc.ABCMeta):
         request: steward.v1.validation_pb2.ListBatchesRequest,
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.validation_pb2.ListBatchesResponse, collections.abc.Awaitable[steward.v1.validation_pb2.ListBatchesResponse]]:
-        """Lists batches, newest first (AIP-132, AIP-158)."""
+        """Lists batches, newest first (AIP-132, AIP-158), all or those that a filter leaves."""
 
     @abc.abstractmethod
     def DownloadBatchFile(

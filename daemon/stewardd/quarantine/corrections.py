@@ -1,0 +1,157 @@
+"""Correcting one row, and discarding rows: each a small commit of the batch's log.
+
+A row is judged before the commit is tried, and what it was judged from is checked in the attempt: who finds the row
+changed meanwhile is told. The same correction again finds itself in the log, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stewardd.errors import Exhausted, InvalidRequest, RowChanged, RowClosed
+from stewardd.quarantine.batch import Batch, Batches
+from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.commit import Action, Change, Commit, digest_of, small_commit
+from stewardd.quarantine.fold import BatchState
+from stewardd.quarantine.judge import Judge
+from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.record import RowViolation
+from stewardd.quarantine.rereading import Reader
+from stewardd.quarantine.rows import Row, Rows
+from stewardd.quarantine.states import MAX_ATTEMPT, State
+from stewardd.repository.identifiers import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What discarding came to."""
+
+    discarded_rows: int
+    unchanged_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    batch: Batch
+    rewritten: int
+    row: Row
+    cells: dict[str, str]
+    version: str
+    violations: tuple[RowViolation, ...]
+    repeated: bool
+
+
+class Corrections:
+    """Corrects and discards."""
+
+    def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
+        self._reader = Reader(batches, ledger, threads)
+        self._ledger = ledger
+        self._judge = judge
+
+    async def correct(
+        self,
+        batch_id: str,
+        number: int,
+        cells: Mapping[str, str],
+        *,
+        version: str | None = None,
+        etag: str = "",
+        actor: str = "",
+    ) -> Row:
+        """Corrects one row; returns it as it is then. The cells that are not given stay as they are.
+
+        BatchNotFound, RowNotFound, RowPurged, RowClosed, RowChanged, InvalidRequest for a column or a version that
+        there is not, HeaderRefused where the version requires a column that the file has not.
+        """
+        found = await self._reader.read(
+            batch_id, lambda rows: self._judged(rows, number, cells, version)
+        )
+        row = found.row
+        if found.repeated:
+            return row
+        if row.state.state is not State.OPEN:
+            raise _closed(number, row.state.state)
+        if etag not in ("", row.etag):
+            raise RowChanged(f"row {number} is not as it was: it has {row.etag}")
+        change = self._change(found)
+
+        async def decide(now: BatchState) -> Commit | None:
+            if now.states[number] != row.state or now.rewritten != found.rewritten:
+                raise RowChanged(f"row {number} was changed meanwhile")
+            commit = Commit(now.number + 1, uuid7(), Action.CORRECT, self._ledger.clock(), actor)
+            return small_commit(commit, [change])
+
+        await self._ledger.append(found.batch, decide)
+        return await self._reader.read(batch_id, lambda rows: rows.get(number).fitting())
+
+    async def discard(
+        self, batch_id: str, numbers: Sequence[int], *, reason: str, actor: str = ""
+    ) -> Discarded:
+        """Discards rows, all or none. BatchNotFound, RowNotFound, RowPurged, RowClosed for one that is resolved."""
+        wanted = sorted(set(numbers))
+
+        def look(rows: Rows) -> Batch:
+            rows.require(wanted)
+            return rows.batch
+
+        batch = await self._reader.read(batch_id, look)
+
+        async def decide(now: BatchState) -> Commit | None:
+            changes = []
+            for number in wanted:
+                row = now.states[number]
+                if row.state is State.RESOLVED:
+                    raise _closed(number, row.state)
+                if row.state is State.OPEN:
+                    changes.append(Change(number, State.DISCARDED, row.attempt))
+            if not changes:
+                return None
+            time = self._ledger.clock()
+            commit = Commit(now.number + 1, uuid7(), Action.DISCARD, time, actor, reason)
+            return small_commit(commit, changes)
+
+        appended = await self._ledger.append(batch, decide)
+        discarded = appended.commit.rows if appended.commit is not None else 0
+        return Discarded(discarded, len(wanted) - discarded)
+
+    def _judged(
+        self, rows: Rows, number: int, cells: Mapping[str, str], version: str | None
+    ) -> _Judged:
+        row = rows.get(number)
+        batch = rows.batch
+        schema = self._judge.schema(batch, version or row.judged_by)
+        columns = self._judge.columns(rows.store, batch)
+        for column in cells:
+            if column not in columns:
+                raise InvalidRequest(f"the file has no column {column[:64]!r}", field="cells")
+        before = {} if row.damaged else row.cells
+        after = {column: before.get(column, "") for column in columns} | dict(cells)
+        repeated = (
+            row.corrected is not None
+            and digest_of(row.corrected) == digest_of(after)
+            and row.judged_by == schema.version
+            and row.state.state is not State.DISCARDED
+        )
+        violations = () if repeated else self._judge.one(schema, columns, after)
+        return _Judged(
+            batch, rows.state.rewritten, row, after, schema.version, violations, repeated
+        )
+
+    def _change(self, found: _Judged) -> Change:
+        attempt = found.row.state.attempt + 1
+        if attempt > MAX_ATTEMPT:
+            raise Exhausted(f"row {found.row.number} was judged {MAX_ATTEMPT} times")
+        return Change(
+            row=found.row.number,
+            state=State.OPEN if found.violations else State.RESOLVED,
+            attempt=attempt,
+            version=found.version,
+            cells=found.cells,
+            violations=found.violations,
+        )
+
+
+def _closed(number: int, state: State) -> RowClosed:
+    return RowClosed(f"row {number} is {state.name.lower()}")

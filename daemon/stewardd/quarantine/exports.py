@@ -1,0 +1,239 @@
+"""Exports: files of rows as they are now, and the cursors by which importing services get each good row once.
+
+An export by a cursor is a commit of the batch's log, and what it holds follows from two numbers: what was resolved
+after the cursor's last export and up to this one. So a download that was cut is simply repeated, by name, and the
+next export begins behind this one, whatever happened to the one before. The same request_id finds its own commit
+again, which also holds for a daemon that died between the commit and the answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tarfile
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+
+import google_crc32c
+
+from stewardd.errors import ExportNotFound, InvalidRequest, NothingToExport, RequestIdReused
+from stewardd.quarantine import sheet
+from stewardd.quarantine.batch import Batch, Batches
+from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.quarantine.commit import Action, Commit, ExportFacts
+from stewardd.quarantine.fold import BatchState, Export
+from stewardd.quarantine.good_rows import Wanted, good_rows, require_valid
+from stewardd.quarantine.judge import Judge
+from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.listing import RowFilter, wanted_rows
+from stewardd.quarantine.rows import Row, Rows
+from stewardd.repository.identifiers import uuid7
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class Format(Enum):
+    """What kind of file."""
+
+    SHEET = "csv"
+    CSV = "good.csv"
+    JSON = "tar"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What is wanted: rows of a batch by a filter, or an export by its id."""
+
+    batch_id: str
+    export_id: str | None
+    format: Format
+    rows: RowFilter
+    include_valid: bool
+    original_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a file came to."""
+
+    size_bytes: int
+    crc32c: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A file that is about to come: its name, and its bytes, then its ending."""
+
+    name: str
+    chunks: AsyncGenerator[bytes | Ending, None]
+
+
+class Exports:
+    """Makes exports, and streams files."""
+
+    def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
+        self._batches = batches
+        self._ledger = ledger
+        self._judge = judge
+        self._threads = threads
+
+    async def create(
+        self,
+        batch_id: str,
+        cursor: str,
+        *,
+        include_valid: bool = False,
+        request_id: str = "",
+        actor: str = "",
+    ) -> Export:
+        """Fixes an export, and moves the cursor.
+
+        BatchNotFound, NothingToExport, ValidRowsNotKept, RequestIdReused, RowChanged where others are always faster.
+        """
+        batch = await self._batches.get(batch_id)
+        if include_valid:
+            require_valid(batch)
+        request = hashlib.sha256(request_id.encode()).hexdigest() if request_id else ""
+        repeated: list[Export] = []
+
+        async def decide(now: BatchState) -> Commit | None:
+            for each in now.exports:
+                if request and each.request == request:
+                    if each.cursor != cursor:
+                        raise RequestIdReused(
+                            "the request_id was used for another cursor", field="request_id"
+                        )
+                    repeated.append(each)
+                    return None
+            facts = _facts(batch, now, cursor, request, include_valid=include_valid)
+            time = self._ledger.clock()
+            return Commit(now.number + 1, uuid7(), Action.EXPORT, time, actor, export=facts)
+
+        appended = await self._ledger.append(batch, decide)
+        return repeated[0] if appended.commit is None else appended.state.exports[-1]
+
+    async def list(self, batch_id: str, cursor: str | None) -> tuple[Export, ...]:
+        """The exports of a batch, oldest first. BatchNotFound."""
+        batch = await self._batches.get(batch_id)
+        state = await self._ledger.state(batch.folder)
+        return tuple(each for each in state.exports if cursor in (None, each.cursor))
+
+    async def open(self, request: ExportRequest) -> ExportFile:
+        """Opens a file. BatchNotFound, ExportNotFound, ValidRowsNotKept, InvalidRequest for what goes not together."""
+        batch = await self._batches.get(request.batch_id)
+        state = await self._ledger.state(batch.folder)
+        rows = Rows(BlockingStore(self._ledger.store), batch, state)
+        if request.export_id is not None and request.format is not Format.CSV:
+            raise InvalidRequest("an export has the good rows, as CSV", field="format")
+        if request.format is Format.CSV:
+            wanted = _wanted(request, batch, state)
+            pieces = self._csv(rows, wanted)
+        else:
+            pieces = self._filtered(rows, request)
+        name = f"{request.export_id or request.batch_id}.{request.format.value}"
+        return ExportFile(name, self._chunks(pieces))
+
+    def _csv(self, rows: Rows, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
+        columns = self._judge.columns(rows.store, rows.batch)
+        for place, record in enumerate(good_rows(rows, columns, wanted)):
+            yield record, min(place, 1)
+
+    def _filtered(self, rows: Rows, request: ExportRequest) -> Iterator[tuple[bytes, int]]:
+        found = wanted_rows(rows, request.rows)
+        if request.format is Format.JSON:
+            yield from ((_tar_entry(row), 1) for row in found)
+            yield b"\0" * tarfile.BLOCKSIZE * 2, 0
+            return
+        columns: Sequence[str] = self._judge.columns(rows.store, rows.batch)
+        yield sheet.header(columns), 0
+        for row in found:
+            yield sheet.line_of(row, columns), 1
+
+    async def _chunks(
+        self, pieces: Iterator[tuple[bytes, int]]
+    ) -> AsyncGenerator[bytes | Ending, None]:
+        size_bytes = rows = 0
+        crc32c = google_crc32c.Checksum()
+        async with aclosing(self._threads.iterate(_gathered(pieces))) as chunks:
+            async for chunk, count in chunks:
+                crc32c.update(chunk)
+                size_bytes += len(chunk)
+                rows += count
+                yield chunk
+        yield Ending(size_bytes, int.from_bytes(crc32c.digest(), "big"), rows)
+
+
+def _facts(
+    batch: Batch, now: BatchState, cursor: str, request: str, *, include_valid: bool
+) -> ExportFacts:
+    earlier = [each for each in now.exports if each.cursor == cursor]
+    after = earlier[-1].commit if earlier else 0
+    resolved = now.resolved_rows - sum(each.resolved_rows for each in earlier)
+    valid = batch.valid_rows if include_valid and not earlier else 0
+    if not resolved and not valid:
+        raise NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
+    return ExportFacts(cursor, after, resolved, valid, request)
+
+
+def _wanted(request: ExportRequest, batch: Batch, state: BatchState) -> Wanted:
+    if request.export_id is None:
+        if request.include_valid:
+            require_valid(batch)
+        return Wanted(0, state.number, request.include_valid, request.original_order)
+    found = [each for each in state.exports if each.identifier == request.export_id]
+    if not found:
+        raise ExportNotFound(f"batch {batch.batch_id} has no export {request.export_id}")
+    export = found[0]
+    return Wanted(export.after, export.commit, export.valid_rows > 0, request.original_order)
+
+
+def _gathered(pieces: Iterator[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+    """The same bytes in chunks of at most CHUNK_BYTES, with how many rows end in each."""
+    held = bytearray()
+    rows = 0
+    for piece, count in pieces:
+        held += piece
+        rows += count
+        while len(held) >= CHUNK_BYTES:
+            yield bytes(held[:CHUNK_BYTES]), rows
+            del held[:CHUNK_BYTES]
+            rows = 0
+    if held:
+        yield bytes(held), rows
+
+
+def _raw(raw_row: bytes) -> dict[str, str]:
+    """The record's bytes, as records.jsonl has them."""
+    try:
+        return {"rawRow": raw_row.decode()}
+    except UnicodeDecodeError:
+        return {"rawRowBase64": base64.b64encode(raw_row).decode()}
+
+
+def _tar_entry(row: Row) -> bytes:
+    """A row as a file of its own: what came, and what it is now."""
+    record = row.record
+    found = {
+        "batch": row.batch_id,
+        "rowNumber": row.number,
+        "state": row.state.state.name.lower(),
+        "attempt": row.state.attempt,
+        "csvType": row.schema,
+        "schemaVersion": row.judged_by,
+        "quarantinedAt": record.quarantine_time.isoformat(),
+        "rawData": dict(record.cells),
+        "extra": list(record.extra),
+        **_raw(record.raw_row),
+        "correctedData": row.corrected,
+        "errors": [each.as_document() for each in row.violations],
+    }
+    body = json.dumps(found, ensure_ascii=False, indent=2).encode() + b"\n"
+    entry = tarfile.TarInfo(f"{row.number}.json")
+    entry.size = len(body)
+    entry.mtime = int(record.quarantine_time.timestamp())
+    padding = -len(body) % tarfile.BLOCKSIZE
+    return entry.tobuf() + body + b"\0" * padding

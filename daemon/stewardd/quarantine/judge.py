@@ -1,0 +1,121 @@
+"""Judging rows again, by the same engine that judged them first: they are written as a CSV file, and it is validated.
+
+No rule is spoken of here. Every cell is quoted, so that whatever a correction holds is a cell and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import fastcsv
+from stewardd.errors import InvalidRequest, SchemaNotFound
+from stewardd.quarantine.batch import Batch, key_of
+from stewardd.quarantine.blocking import BlockingStore
+from stewardd.quarantine.record import RowViolation, record_of
+from stewardd.quarantine.rows import RECORDS
+from stewardd.schemas.names import SchemaKey
+from stewardd.schemas.refusals import refusals
+from stewardd.schemas.registry import Registry
+
+_LOOKED_AT_BYTES = 1024 * 1024
+
+
+class Judge:
+    """The engine, with the registry's schemas. For threads. `scratch` is a folder for what it writes."""
+
+    def __init__(self, registry: Registry, options: fastcsv.Options, scratch: Path) -> None:
+        self._registry = registry
+        self._options = options
+        self._scratch = scratch
+
+    def schema(self, batch: Batch, version: str | None, *, newest: bool = False) -> fastcsv.Schema:
+        """The version of a batch's schema to judge by; by default the batch's own, or the newest.
+
+        InvalidRequest for one that is older than the batch's, or not there.
+        """
+        wanted = version or (None if newest else batch.schema_version)
+        try:
+            schema = self._registry.get(batch.schema, wanted)
+        except SchemaNotFound as error:
+            raise InvalidRequest(error.message, field="schema_version") from None
+        own = SchemaKey(batch.schema, batch.schema_version)
+        if SchemaKey(schema.name, schema.version).order < own.order:
+            raise InvalidRequest(
+                f"version {schema.version} is older than {batch.schema_version}, which the batch was held to",
+                field="schema_version",
+            )
+        return schema
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder for one piece of work; it is gone afterwards."""
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix="quarantine-", dir=self._scratch))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def one(
+        self, schema: fastcsv.Schema, columns: Sequence[str], cells: Mapping[str, str]
+    ) -> tuple[RowViolation, ...]:
+        """What is wrong with one row; nothing, if it is valid."""
+        with self.folder() as folder:
+            path = folder / "rows.csv"
+            with path.open("wb") as file:
+                write_row(file, columns)
+                write_row(file, [cells.get(column, "") for column in columns])
+            return dict(self.file(schema, path, folder / "judged")).get(1, ())
+
+    def file(
+        self, schema: fastcsv.Schema, path: Path, out: Path
+    ) -> Iterator[tuple[int, tuple[RowViolation, ...]]]:
+        """Judges a file that `write_row` wrote: yields the number of each invalid row, from 1, and what is wrong.
+
+        HeaderRefused where the schema requires a column that is not there; StorageFull.
+        """
+        with refusals():
+            fastcsv.validate_file(schema, path, out, options=self._options)
+        with (out / RECORDS).open("rb") as lines:
+            for line in lines:
+                record = record_of(line)
+                yield record.row_number, record.violations
+
+    def columns(self, store: BlockingStore, batch: Batch) -> tuple[str, ...]:
+        """The columns of a batch, in the order of its file.
+
+        They stand in valid.csv, if there is one, and in each record that has all its cells; where the first records all
+        lack some, their order is the schema's.
+        """
+        known = {
+            column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
+        }
+        report = batch.file("report.json")
+        if report is not None:
+            missing = json.loads(store.get(key_of(batch, report)))["missingOptionalColumns"]
+            known -= set(missing)
+        known |= set(batch.unknown_columns)
+        records = batch.file(RECORDS)
+        if records is not None and records.size_bytes:
+            head = store.get_range(key_of(batch, records), 0, _LOOKED_AT_BYTES)
+            for line in head.splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    names = tuple(name for name, _ in record_of(line).cells)
+                    if set(names) == known:
+                        return names
+        ordered = [
+            column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
+        ]
+        return (*(name for name in ordered if name in known), *batch.unknown_columns)
+
+
+def write_row(file: IO[bytes], cells: Sequence[str]) -> None:
+    """Writes a record of RFC 4180, each cell quoted."""
+    text = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    file.write(text.encode(errors="replace") + b"\n")

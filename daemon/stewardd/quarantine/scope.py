@@ -1,0 +1,27 @@
+"""Which batches an operation goes through: one, or all that a filter leaves, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from stewardd.quarantine.batch import Batch, Batches, BatchFilter
+
+
+class Scope:
+    """Finds batches."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    async def batches(
+        self, batch_id: str | None, batch_filter: BatchFilter
+    ) -> AsyncIterator[Batch]:
+        """Yields them, each as it is when it is come to. BatchNotFound for one that is not there."""
+        if batch_id is not None:
+            yield await self._batches.get(batch_id)
+            return
+        async with aclosing(self._batches.newest_first(batch_filter)) as found:
+            async for _, batch in found:
+                if batch is not None:
+                    yield batch

@@ -1,0 +1,204 @@
+"""The states of a batch's quarantined rows, four bytes for each row that anything has happened to.
+
+Rows are grouped by their number's upper bits; a group holds two sorted arrays, the lower 16 bits and the values, so
+that five million rows take 20 MB wherever they lie, and a binary copy of it is what a commit and a checkpoint hold.
+A row that is not there is open and was never judged again. Instances are immutable: threads may read one while the
+next is made, and the next shares every group that it does not change.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from stewardd.errors import Corrupt
+
+MAX_ATTEMPT = (1 << 13) - 1
+_MAGIC = b"STWR1\n"
+_GROUP = struct.Struct("<QI")
+
+
+class State(IntEnum):
+    """What has become of a quarantined row. The numbers are stored: they never change."""
+
+    OPEN = 0
+    RESOLVED = 1
+    DISCARDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """One row's. `purged`: what it held is gone, its state counts on."""
+
+    state: State = State.OPEN
+    attempt: int = 0
+    purged: bool = False
+
+    def packed(self) -> int:
+        """As 16 bits: 13 for the attempt, one for purged, two for the state."""
+        return self.attempt << 3 | self.purged << 2 | self.state
+
+
+_UNTOUCHED = RowState()
+
+
+def _unpacked(value: int) -> RowState:
+    return RowState(State(value & 3), value >> 3, bool(value & 4))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    lows: array[int]
+    values: array[int]
+
+    def value(self, low: int) -> int | None:
+        at = bisect_left(self.lows, low)
+        return self.values[at] if at < len(self.lows) and self.lows[at] == low else None
+
+    def overlaid(self, other: _Group) -> _Group:
+        if (
+            self.lows[-1] < other.lows[0]
+        ):  # what comes in order is appended, the common case of a sheet
+            return _Group(self.lows + other.lows, self.values + other.values)
+        if len(other.lows) == 1:
+            return self._with_one(other.lows[0], other.values[0])
+        merged = dict(zip(self.lows, self.values, strict=True))
+        merged.update(zip(other.lows, other.values, strict=True))
+        lows = array("H", sorted(merged))
+        return _Group(lows, array("H", [merged[low] for low in lows]))
+
+    def _with_one(self, low: int, value: int) -> _Group:
+        at = bisect_left(self.lows, low)
+        lows, values = self.lows[:], self.values[:]
+        if at < len(lows) and lows[at] == low:
+            values[at] = value
+        else:
+            lows.insert(at, low)
+            values.insert(at, value)
+        return _Group(lows, values)
+
+
+class RowStates:
+    """The states of the rows that have one of their own."""
+
+    def __init__(self, groups: Mapping[int, _Group] | None = None) -> None:
+        self._groups: Mapping[int, _Group] = groups or {}
+        self._any_retried: bool | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, RowState]]) -> RowStates:
+        """Takes rows in ascending order, each once."""
+        builder = StatesBuilder()
+        for number, row in rows:
+            builder.add(number, row)
+        return builder.built()
+
+    def __len__(self) -> int:
+        return sum(len(group.lows) for group in self._groups.values())
+
+    def __getitem__(self, number: int) -> RowState:
+        group = self._groups.get(number >> 16)
+        value = group.value(number & 0xFFFF) if group is not None else None
+        return _UNTOUCHED if value is None else _unpacked(value)
+
+    def __iter__(self) -> Iterator[tuple[int, RowState]]:
+        for high in sorted(self._groups):
+            group = self._groups[high]
+            for low, value in zip(group.lows, group.values, strict=True):
+                yield high << 16 | low, _unpacked(value)
+
+    def overlaid(self, other: RowStates) -> RowStates:
+        """These states, with the other ones in their place where it has any."""
+        groups = dict(self._groups)
+        for high, group in other._groups.items():
+            mine = groups.get(high)
+            groups[high] = group if mine is None else mine.overlaid(group)
+        return RowStates(groups)
+
+    def count(self, state: State) -> int:
+        """How many rows have a state of their own that is this one."""
+        return sum(
+            sum((value & 3) == state for value in group.values) for group in self._groups.values()
+        )
+
+    def any_retried(self) -> bool:
+        """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
+        if self._any_retried is None:  # each page of a filtered listing asks
+            self._any_retried = any(
+                value >> 3 and (value & 3) != State.RESOLVED
+                for group in self._groups.values()
+                for value in group.values
+            )
+        return self._any_retried
+
+    def to_bytes(self) -> bytes:
+        """A binary copy, little-endian."""
+        parts = [_MAGIC]
+        for high in sorted(self._groups):
+            group = self._groups[high]
+            parts.append(_GROUP.pack(high, len(group.lows)))
+            parts += [_little_endian(group.lows), _little_endian(group.values)]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> RowStates:
+        """Reads a copy. Corrupt."""
+        if not body.startswith(_MAGIC):
+            raise Corrupt("the states of a batch's rows cannot be read")
+        groups: dict[int, _Group] = {}
+        at = len(_MAGIC)
+        try:
+            while at < len(body):
+                high, length = _GROUP.unpack_from(body, at)
+                at += _GROUP.size
+                lows = _array(body[at : at + 2 * length])
+                values = _array(body[at + 2 * length : at + 4 * length])
+                if not length or len(values) != length:
+                    raise Corrupt("the states of a batch's rows are cut short")
+                groups[high] = _Group(lows, values)
+                at += 4 * length
+        except (struct.error, ValueError) as error:
+            raise Corrupt("the states of a batch's rows cannot be read") from error
+        return cls(groups)
+
+
+class StatesBuilder:
+    """Gathers states, by ascending row."""
+
+    def __init__(self) -> None:
+        self._groups: dict[int, _Group] = {}
+
+    def add(self, number: int, row: RowState) -> None:
+        """Adds a row that comes after all before it."""
+        high, low = number >> 16, number & 0xFFFF
+        group = self._groups.get(high)
+        if group is None:
+            group = self._groups[high] = _Group(array("H"), array("H"))
+        if group.lows and group.lows[-1] >= low:
+            raise ValueError(f"row {number} is out of order")
+        group.lows.append(low)
+        group.values.append(row.packed())
+
+    def built(self) -> RowStates:
+        """What was gathered; nothing may be added afterwards."""
+        return RowStates(self._groups)
+
+
+def _little_endian(numbers: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _array(body: bytes) -> array[int]:
+    numbers = array("H")
+    numbers.frombytes(body)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

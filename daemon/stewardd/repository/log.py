@@ -1,0 +1,251 @@
+"""An append-only log of numbered commits beside a published thing, in the way of a table format's commit log.
+
+    <folder>/log/000000000001.json         commit 1, create-once: whoever puts it has made it
+    <folder>/changes/<day>/<id>/<name>     the data of a large commit, put before it, under its writer's intent
+    <folder>/kept/<day>/<id>/<name>        the same, but of what outlives the commit
+
+The create-once put of commit n is the compare-and-swap: of two writers that saw n-1, one wins, and the other finds
+ObjectExists, reads, and decides anew. A commit bears an id of its own, so that a writer whose answer was lost knows its
+own commit again.
+
+A commit with `removes` stands for all before it: those commits go, with their data and with what it names. Whoever made
+it removes them, or the sweep does where they could not end it.
+
+Data that no commit names was left by a dead writer. Before the sweep removes it, it appends an empty commit that gives
+that id up: a writer that was merely paused meanwhile finds the number taken that it was about to take, and its lease
+gone before it could take the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stewardd.errors import ObjectExists, ObjectNotFound, RepositoryDown, StewardError
+from stewardd.repository import document
+from stewardd.repository.identifiers import folder_of, uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import MANIFEST, exists, intents_folder
+from stewardd.repository.standing import LeaseRef
+from stewardd.repository.store import Store
+from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.telemetry import logger
+
+APPEND = "append"
+CHANGES = "changes"
+KEPT = "kept"
+REMOVES = "removes"
+GIVEN_UP = "given-up"
+
+_READ_AT_ONCE = 16
+_DIGITS = 12
+_RACES = 8
+_log = logger("repository")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that exists."""
+
+    number: int
+    document: dict[str, Any]
+
+    @property
+    def identifier(self) -> str:
+        """Its own id; that of its data, where it has any."""
+        return str(self.document["id"])
+
+
+class Log:
+    """The log of the thing whose folder is given. The thing is there as long as its manifest is."""
+
+    def __init__(self, store: Store, lease: WriterLease, folder: str) -> None:
+        self._store = store
+        self._lease = lease
+        self.folder = folder
+
+    async def after(self, number: int) -> list[Commit]:
+        """The commits after a number, in order. Corrupt."""
+        return await read_after(self._store, self.folder, number)
+
+    async def append(self, number: int, commit: Mapping[str, Any]) -> None:
+        """Makes commit `number`, durably. ObjectExists where somebody else has; LeaseLost, StorageFull, RepositoryDown.
+
+        After RepositoryDown it may exist, or come to exist yet.
+        """
+        await self._lease.check()
+        await uninterrupted(_append(self._store, self.folder, number, commit))
+
+    @asynccontextmanager
+    async def staged(self) -> AsyncIterator[Staged]:
+        """Opens a place for the data of one commit; what is not appended when the block ends is removed."""
+        staged = Staged(self._store, self._lease, self.folder)
+        self._lease.in_flight.add(staged.intent_key)
+        try:
+            await self._lease.check(staged.ref)
+            await uninterrupted(
+                self._store.put(staged.intent_key, document.encode({"action": APPEND}))
+            )
+            yield staged
+        finally:
+            try:
+                if not staged.uncertain:
+                    await uninterrupted(staged.settle())
+            finally:
+                self._lease.in_flight.discard(staged.intent_key)
+
+
+class Staged:
+    """The data of a commit in the making."""
+
+    def __init__(self, store: Store, lease: WriterLease, folder: str) -> None:
+        self._store = store
+        self._lease = lease
+        self._log_folder = folder
+        self.ref: LeaseRef = lease.ref
+        self.identifier = uuid7()
+        self.folder = data_folder(folder, self.identifier)
+        self.intent_key = f"{intents_folder(self.ref)}/{folder}/{CHANGES}/{self.identifier}.json"
+        self.kept_folder = folder_of(f"{folder}/{KEPT}", self.identifier)
+        self.appended = False
+        self._removes = False
+        # A put may be under way that nobody waits for: then it is the sweep that ends this.
+        self.uncertain = False
+
+    async def put_file(self, name: str, path: Path, *, kept: bool = False) -> str:
+        """Writes an object of the data from a finished local file; returns where, below the log's folder."""
+        key = f"{self.kept_folder if kept else self.folder}/{name}"
+        try:
+            await self._store.put_file(key, path)
+        except (RepositoryDown, asyncio.CancelledError):
+            self.uncertain = True
+            raise
+        return key.removeprefix(f"{self._log_folder}/")
+
+    async def append(self, number: int, commit: Mapping[str, Any]) -> None:
+        """Makes commit `number`, which names this data by its id. See Log.append."""
+        assert commit["id"] == self.identifier
+        await self._lease.check(self.ref)
+        try:
+            await uninterrupted(_append(self._store, self._log_folder, number, commit))
+        except RepositoryDown:
+            self.uncertain = True
+            raise
+        self.appended = True
+        self._removes = REMOVES in commit
+
+    async def settle(self) -> None:
+        """Removes the intent, and what it stands for unless a commit names it; leaves to the sweep what fails."""
+        try:
+            if self.appended and self._removes:
+                await _remove_superseded(self._store, self._log_folder, self.identifier)
+            elif not self.appended:
+                await self._store.delete_prefix(self.folder)
+                await self._store.delete_prefix(self.kept_folder)
+            await self._store.delete(self.intent_key)
+        except StewardError as error:
+            _log.warning("left to the sweep", what="data", folder=self.folder, error=error.message)
+
+
+def commit_key(folder: str, number: int) -> str:
+    """The key of a commit; keys sort as numbers do."""
+    return f"{folder}/log/{number:0{_DIGITS}}.json"
+
+
+def data_folder(folder: str, identifier: str) -> str:
+    """Where the data of a commit lies."""
+    return folder_of(f"{folder}/{CHANGES}", identifier)
+
+
+async def read_after(store: Store, folder: str, number: int) -> list[Commit]:
+    """The commits of a log after a number, in order."""
+    for _ in range(_RACES):
+        try:
+            return await _read_numbers(store, folder, await _numbers_after(store, folder, number))
+        except ObjectNotFound:
+            continue  # a later commit has taken it up into itself meanwhile
+    raise RepositoryDown(f"the log of {folder} is rewritten all the time", retry_after_s=1)
+
+
+async def _numbers_after(store: Store, folder: str, number: int) -> list[int]:
+    prefix = f"{folder}/log"
+    start = commit_key(folder, number) if number else None
+    return [
+        int(meta.key.removeprefix(f"{prefix}/").removesuffix(".json"))
+        async for meta in store.list(prefix, start_after=start)
+    ]
+
+
+async def _read_numbers(store: Store, folder: str, numbers: list[int]) -> list[Commit]:
+    found: list[Commit] = []
+    for begin in range(0, len(numbers), _READ_AT_ONCE):
+        some = numbers[begin : begin + _READ_AT_ONCE]
+        found += await asyncio.gather(*(_read(store, folder, each) for each in some))
+    return found
+
+
+async def _read(store: Store, folder: str, number: int) -> Commit:
+    key = commit_key(folder, number)
+    return Commit(number, document.decode(await store.get(key), key))
+
+
+async def _append(store: Store, folder: str, number: int, commit: Mapping[str, Any]) -> None:
+    key = commit_key(folder, number)
+    body = document.encode(commit)
+    try:
+        await store.put(key, body)
+    except (ObjectExists, RepositoryDown):
+        # A client that repeats a put whose answer was lost finds its own commit.
+        if await _found(store, key) != body:
+            raise
+
+
+async def _found(store: Store, key: str) -> bytes | None:
+    try:
+        return await store.get(key)
+    except (ObjectNotFound, RepositoryDown):
+        return None
+
+
+async def give_up(store: Store, kind: str, identifier: str) -> bool:
+    """For the sweep: removes the data of a commit that was never made. Whether there was anything to remove.
+
+    `kind` is that of the intent: the log's folder and `changes`. False where the commit exists.
+    """
+    folder = kind.removesuffix(f"/{CHANGES}")
+    while await exists(store, f"{folder}/{MANIFEST}"):
+        commits = await read_after(store, folder, 0)
+        if any(commit.identifier == identifier for commit in commits):
+            await _remove_superseded(store, folder, identifier)
+            return False
+        if any(commit.document.get("of") == identifier for commit in commits):
+            break
+        number = commits[-1].number + 1 if commits else 1
+        try:
+            await _append(
+                store, folder, number, {"id": uuid7(), "kind": GIVEN_UP, "of": identifier}
+            )
+        except ObjectExists:
+            continue  # a commit came in between; it may be the very one
+        break
+    removed = await store.delete_prefix(data_folder(folder, identifier))
+    return removed + await store.delete_prefix(folder_of(f"{folder}/{KEPT}", identifier)) > 0
+
+
+async def _remove_superseded(store: Store, folder: str, identifier: str) -> None:
+    """Removes what a commit with `removes` stands for, if this is one, in an order that can be taken up anywhere."""
+    commits = await read_after(store, folder, 0)
+    mine = next((each for each in commits if each.identifier == identifier), None)
+    if mine is None or REMOVES not in mine.document:
+        return
+    for name in mine.document[REMOVES]:
+        await store.delete(f"{folder}/{name}")
+    for commit in commits:
+        if commit.number < mine.number:
+            if commit.document.get("data"):
+                await store.delete_prefix(data_folder(folder, commit.identifier))
+            await store.delete(commit_key(folder, commit.number))

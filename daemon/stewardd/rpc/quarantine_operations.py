@@ -1,0 +1,106 @@
+"""The quarantine's operations: what is asked for, and what came of it, as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+from steward.v1 import quarantine_pb2 as q
+
+from stewardd.errors import InvalidRequest
+from stewardd.operations import quarantine as kinds
+from stewardd.operations.state import OperationState
+from stewardd.quarantine.erasure import EraseRequest
+from stewardd.quarantine.purge import PurgeRequest
+from stewardd.quarantine.retry import RetryRequest
+from stewardd.quarantine.states import State
+from stewardd.quarantine.subject import Subject
+from stewardd.rpc import names
+from stewardd.rpc.filters import actor_of, batch_filter_of, moment_of, state_of, word_of
+from stewardd.rpc.times import timestamp
+
+
+def retry_request(message: q.RetryQuarantineRequest) -> RetryRequest:
+    """Returns which rows are to be judged again."""
+    return RetryRequest(
+        batch_id=names.parse_batch_parent(message.parent),
+        batches=batch_filter_of(message.batches),
+        field=word_of(message.field, field="field") or None,
+        keyword=word_of(message.keyword, field="keyword") or None,
+        version=word_of(message.schema_version, field="schema_version") or None,
+        dry_run=message.dry_run,
+        actor=actor_of(message.actor),
+    )
+
+
+def purge_request(message: q.PurgeQuarantineRequest) -> PurgeRequest:
+    """Returns which rows are to go."""
+    if not message.HasField("before"):
+        raise InvalidRequest("before is required", field="before")
+    states = [state_of(each, field="states") for each in message.states]
+    if None in states:
+        raise InvalidRequest("states has one that is not said", field="states")
+    named = frozenset(each for each in states if each is not None)
+    return PurgeRequest(
+        batch_id=names.parse_batch_parent(message.parent),
+        batches=batch_filter_of(message.batches),
+        states=named or frozenset({State.RESOLVED, State.DISCARDED}),
+        before=moment_of(message.before, field="before"),
+        archive=message.archive,
+        dry_run=message.dry_run,
+        actor=actor_of(message.actor),
+    )
+
+
+def erase_request(message: q.EraseSubjectRequest) -> EraseRequest:
+    """Returns whom to erase."""
+    return EraseRequest(Subject(message.email), message.dry_run, actor_of(message.actor))
+
+
+def metadata_message(state: OperationState) -> q.QuarantineOperationMetadata:
+    """Returns how far an operation has come."""
+    return q.QuarantineOperationMetadata(
+        method=state.kind,
+        batches=state.metadata.get("batches", 0),
+        rows=state.metadata.get("rows", 0),
+        dry_run=state.metadata["dry_run"],
+        create_time=timestamp(state.create_time),
+    )
+
+
+def response_message(kind: str, response: Mapping[str, Any]) -> Message:
+    """Returns what came of an operation."""
+    return _RESPONSES[kind](response)
+
+
+def _retried(response: Mapping[str, Any]) -> Message:
+    return q.RetryQuarantineResponse(
+        batches=response["batches"],
+        judged_rows=response["judged_rows"],
+        resolved_rows=response["resolved_rows"],
+        invalid_rows=response["judged_rows"] - response["resolved_rows"],
+        unfit_batches=response["unfit_batches"],
+        dry_run=response["dry_run"],
+    )
+
+
+def _purged(response: Mapping[str, Any]) -> Message:
+    return q.PurgeQuarantineResponse(
+        batches=response["batches"],
+        purged_rows=sum(response["purged_by_state"].values()),
+        purged_by_state=response["purged_by_state"],
+        archived_bytes=response["archived_bytes"],
+        dry_run=response["dry_run"],
+    )
+
+
+def _erased(response: Mapping[str, Any]) -> Message:
+    return q.EraseSubjectResponse(**response)
+
+
+_RESPONSES: dict[str, Callable[[Mapping[str, Any]], Message]] = {
+    kinds.RETRY: _retried,
+    kinds.PURGE: _purged,
+    kinds.ERASE: _erased,
+}

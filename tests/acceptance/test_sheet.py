@@ -1,0 +1,284 @@
+"""The round trip through a spreadsheet, and the exports that importing services go on with."""
+
+import csv
+import io
+import json
+import tarfile
+
+import grpc
+import pytest
+from steward.v1 import quarantine_pb2 as q
+from steward.v1 import validation_pb2 as v
+
+from tests.acceptance.conftest import LANGUAGE, refused, rows
+from tests.support.calls import upload, validate
+from tests.support.quarantine import OPEN, RESOLVED, quarantine
+
+CSV = q.ExportQuarantineRequest.FORMAT_CSV
+JSON = q.ExportQuarantineRequest.FORMAT_JSON
+
+
+@pytest.fixture
+def service(daemon):
+    with quarantine(daemon.address) as opened:
+        yield opened
+
+
+def batch_of(daemon, body, **fields):
+    return validate(daemon.address, upload(body, **fields)).name
+
+
+def read(sheet):
+    return list(csv.DictReader(io.StringIO(sheet.decode("utf-8-sig"), newline="")))
+
+
+def written(table, *, delimiter=",", end="\r\n", encoding="utf-8", quoting=csv.QUOTE_MINIMAL):
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, list(table[0]), delimiter=delimiter, lineterminator=end, quoting=quoting
+    )
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue().encode(encoding)
+
+
+def edited(table, **cells):
+    return [{**row, **cells} for row in table]
+
+
+def test_an_edited_sheet_resolves_what_is_valid_and_keeps_the_others_open(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(50, bad_every=10))
+    table = read(service.sheet(name))
+    assert [row["Row Number"] for row in table] == ["10", "20", "30", "40", "50"]
+    assert table[0]["Batch"] == name
+    assert "must be at most 1.00" in table[0]["Errors"]
+    table[0]["rating"] = "1.0"
+    table[1]["rating"] = "2"
+    table[2]["participant_email"] = "nobody"
+    answer = service.resubmit(written(table), actor="mia")
+    assert (answer.total_rows, answer.resolved_rows, answer.invalid_rows) == (5, 1, 2)
+    assert (answer.unchanged_rows, answer.conflicting_rows) == (2, 0)
+    assert (answer.batch.open_rows, answer.batch.resolved_rows) == (4, 1)
+    assert [(row.row_number, row.attempt) for row in service.rows(name)] == [
+        (10, 1),
+        (20, 1),
+        (30, 1),
+        (40, 0),
+        (50, 0),
+    ]
+    (event,) = service.row(name, 30).history
+    assert (event.action, event.actor) == (q.RowEvent.ACTION_RESUBMIT, "mia")
+    assert [each.field for each in event.violations] == ["participant_email", "rating"]
+
+
+def test_a_sheet_applied_twice_changes_nothing(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
+    table = read(service.sheet(name))
+    table[0]["rating"], table[1]["rating"] = "0.1", "7"
+    first = service.resubmit(written(table))
+    before = service.rows(name)
+    again = service.resubmit(written(table))
+    assert (first.commit, again.commit) == (1, 0)
+    assert (again.unchanged_rows, again.conflicting_rows) == (3, 0)
+    assert service.rows(name) == before
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"delimiter": ";"},
+        {"delimiter": "\t", "end": "\n"},
+        {"end": "\r"},
+        {"encoding": "utf-16"},
+        {"encoding": "utf-8-sig"},
+        {"quoting": csv.QUOTE_ALL},
+    ],
+    ids=str,
+)
+def test_what_a_spreadsheet_does_to_a_file_does_not_matter(daemon, service, how):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    table = edited(read(service.sheet(name)), rating="0.25")
+    mine = [{"note": "ours", **dict(reversed(row.items()))} for row in reversed(table)]
+    empty = how.get("delimiter", ",").encode() * 3 + b"\r\n"
+    answer = service.resubmit(written(mine, **how) + empty * ("encoding" not in how))
+    assert (answer.total_rows, answer.resolved_rows) == (2, 2)
+
+
+def test_no_cell_of_a_sheet_is_a_formula_and_all_come_back_as_they_were(daemon, service):
+    cells = ["=1+1", "+1", "-1", "@x", "\tx", "'=x", "''", "'", "plain", 'a "quoted", cell', "é\n2"]
+    header = LANGUAGE.replace(b"rating", b"feedback_text,rating")
+    quoted = [cell.replace('"', '""').encode() for cell in cells]
+    body = header + b"".join(
+        b'S,a@example.org,b@example.org,2025-03-01,"%s",1.7\n' % cell for cell in quoted
+    )
+    name = batch_of(daemon, body)
+    table = read(service.sheet(name))
+    assert not any(cell[:1] in "=+-@\t\r" for row in table for cell in row.values() if cell)
+    assert service.resubmit(written(table)).unchanged_rows == len(cells)
+    assert service.resubmit(written(edited(table, rating="1"))).resolved_rows == len(cells)
+    kept = [
+        {cell.column: cell.value for cell in row.corrected_cells}["feedback_text"]
+        for row in service.rows(name)
+    ]
+    assert kept == cells
+
+
+def test_rows_that_are_broken_come_with_their_bytes_and_are_correctable(daemon, service):
+    body = (
+        LANGUAGE
+        + b'1,"x"y@example.org,b@example.org,2025-03-01,\n2,\xff,b,c,d\nshort\na,b,c,d,e,f\n'
+    )
+    name = batch_of(daemon, body)
+    table = read(service.sheet(name))
+    assert '1,"x"y@example.org' in table[0]["Raw Row"]
+    assert service.resubmit(written(table), include_unchanged=True).resolved_rows == 0
+    table = edited(
+        read(service.sheet(name)),
+        session_id="1",
+        participant_email="a@example.org",
+        volunteer_email="b@example.org",
+        scheduled_at="2025-03-01",
+        rating="",
+    )
+    assert service.resubmit(written(table)).resolved_rows == 4
+
+
+def test_a_row_that_changed_since_the_export_is_not_taken_and_named(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
+    table = edited(read(service.sheet(name)), rating="0.5")
+    service.correct(name, 20, rating="0.6")
+    service.correct(name, 30, rating="5")
+    answer = service.resubmit(written(table))
+    assert (answer.resolved_rows, answer.conflicting_rows) == (1, 2)
+    assert list(answer.conflicts) == [20, 30]
+
+
+def test_a_dry_run_says_what_would_be(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    answer = service.resubmit(written(edited(read(service.sheet(name)), rating="0")), dry_run=True)
+    assert (answer.resolved_rows, answer.commit, answer.batch.open_rows) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda *_: b"", "INPUT_REFUSED"),
+        (lambda *_: b"a,b\n1,2\n", "INPUT_REFUSED"),
+        (lambda body, _: body.replace(b"rating", b"ratings"), "INPUT_REFUSED"),
+        (lambda body, _: body.replace(b",10,", b",ten,"), "INPUT_REFUSED"),
+        (lambda body, _: body.replace(b",10,", b",11,"), "ROW_NOT_FOUND"),
+        (lambda body, _: body.replace(b",10,", b",20,"), "INPUT_REFUSED"),
+        (lambda body, _: body.replace(b"ana10", b"\xe9"), "INPUT_REFUSED"),
+        (lambda body, name: body.replace(name.encode(), b"batches/none", 1), "BATCH_NOT_FOUND"),
+    ],
+)
+def test_what_is_no_sheet_is_refused_by_name_and_changes_nothing(daemon, service, change, reason):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    body = written(edited(read(service.sheet(name)), rating="0"))
+    with refused() as found:
+        service.resubmit(change(body, name))
+    assert found[0].reason == reason
+    assert service.batch(name).open_rows == 2
+
+
+def test_a_sheet_that_was_cut_changes_nothing(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    messages = [
+        q.ResubmitSheetRequest(open=q.ResubmitSheetRequest.Open(parent=name)),
+        q.ResubmitSheetRequest(chunk=q.ResubmitSheetRequest.Chunk(data=service.sheet(name))),
+    ]
+    with refused() as found:
+        service.stub.ResubmitSheet(iter(messages), timeout=30)
+    assert (found[0].code, found[0].reason) == (grpc.StatusCode.ABORTED, "UPLOAD_INCOMPLETE")
+
+
+def test_a_large_sheet_moves_in_one_commit(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20_000, bad_every=2))
+    table = edited(read(service.sheet(name)), rating="0.25")
+    for row in table[::100]:
+        row["rating"] = "no number"
+    answer = service.resubmit(written(table))
+    assert (answer.resolved_rows, answer.invalid_rows, answer.commit) == (9_900, 100, 1)
+    assert [row.row_number for row in service.rows(name, 1000, state=OPEN, keyword="type")] == [
+        *range(2, 20_001, 200)
+    ]
+    assert service.row(name, 10_000).state == RESOLVED
+    table = read(service.sheet(name))
+    assert len(table) == 100
+    assert service.resubmit(written(edited(table, rating="1"))).resolved_rows == 100
+    assert service.batch(name).resolved_rows == 10_000
+    good = service.export(name, CSV)
+    assert good.count(b"\n") == 10_001
+
+
+def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
+    name = batch_of(
+        daemon, LANGUAGE + rows(100, bad_every=10), options=v.ValidateOptions(keep_valid_rows=True)
+    )
+    service.correct(name, 10, rating="0.1")
+
+    def create(cursor="importer", **fields):
+        return service.stub.CreateExport(
+            q.CreateExportRequest(parent=name, cursor=cursor, **fields), timeout=30
+        )
+
+    first = create(include_valid=True, request_id="one")
+    assert (first.valid_rows, first.resolved_rows) == (90, 1)
+    assert create(include_valid=True, request_id="one") == first
+    with refused() as found:
+        create()
+    assert found[0].reason == "NOTHING_TO_EXPORT"
+    service.correct(name, 20, rating="0.2")
+    service.discard(name, 30)
+    service.correct(name, 40, rating="0.4")
+    second = create(include_valid=True)
+    assert (second.valid_rows, second.resolved_rows, second.after_commit) == (0, 2, first.commit)
+    other = create("auditor")
+    assert (other.valid_rows, other.resolved_rows, other.after_commit) == (0, 3, 0)
+
+    def sessions(export, **how):
+        body = service.export(export.name, CSV, **how).decode()
+        return [row["session_id"] for row in csv.DictReader(io.StringIO(body))]
+
+    assert sessions(first, original_order=True) == [
+        f"S{n}" for n in range(1, 101) if n % 10 or n == 10
+    ]
+    assert sessions(first)[-1] == "S10"
+    assert sessions(second) == ["S20", "S40"]
+    assert sessions(first) == sessions(first), "a download that was cut is repeated"
+    listed = service.stub.ListExports(q.ListExportsRequest(parent=name, page_size=2))
+    assert [each.name for each in listed.exports] == [first.name, second.name]
+    request = q.ListExportsRequest(parent=name, page_token=listed.next_page_token)
+    assert [each.name for each in service.stub.ListExports(request).exports] == [other.name]
+    with refused() as found:
+        create("importer", request_id="one") and create("someone", request_id="one")
+    assert found[0].reason == "REQUEST_ID_REUSED"
+
+
+def test_valid_rows_that_were_not_kept_cannot_be_exported(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(10, bad_every=10))
+    with refused() as found:
+        service.export(name, CSV, include_valid=True)
+    assert found[0].reason == "VALID_ROWS_NOT_KEPT"
+
+
+def test_the_whole_file_comes_back_in_its_order_with_its_delimiter_and_line_ends(daemon, service):
+    body = (LANGUAGE + rows(25, bad_every=5)).replace(b",", b";").replace(b"\n", b"\r\n")
+    name = batch_of(daemon, body, options=v.ValidateOptions(keep_valid_rows=True))
+    for number in range(5, 26, 5):
+        service.correct(name, number, rating="0.5")
+    assert service.export(name, CSV, include_valid=True, original_order=True) == body.replace(
+        b"1.7", b"0.5"
+    )
+
+
+def test_rows_come_as_a_file_each(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
+    service.correct(name, 10, rating="0.5")
+    body = service.export(name, JSON)
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        assert tar.getnames() == ["20.json", "30.json"]
+        file = tar.extractfile("20.json")
+        assert file is not None
+        found = json.loads(file.read())
+    assert (found["rowNumber"], found["rawData"]["session_id"]) == (20, "S20")

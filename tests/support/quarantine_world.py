@@ -1,0 +1,192 @@
+"""The quarantine without a daemon around it: a repository, batches in it, and the domain's own objects."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.corrections import Corrections
+from stewardd.quarantine.erasure import Erasure
+from stewardd.quarantine.exports import Ending, ExportRequest, Exports, Format
+from stewardd.quarantine.judge import Judge
+from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.listing import Listing, RowFilter
+from stewardd.quarantine.purge import Purge
+from stewardd.quarantine.resubmission import (
+    Resubmission,
+    SheetBounds,
+    SheetOutcome,
+    SheetRequest,
+)
+from stewardd.quarantine.retry import Retry
+from stewardd.quarantine.rewriting import Rewriting
+from stewardd.quarantine.scope import Scope
+from stewardd.quarantine.states import State
+from stewardd.quarantine.stats import Statistics, StatsBounds
+from stewardd.repository.identifiers import uuid7
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.publication import publish
+from stewardd.repository.store import Store
+from stewardd.schemas.registry import Registry
+from stewardd.validation.catalog import BatchCatalog
+from stewardd.validation.manifest import KIND, BatchFile, BatchManifest
+
+import fastcsv
+
+HEADER = b"session_id,participant_email,volunteer_email,scheduled_at,rating\n"
+SCHEMAS = Path(__file__).parents[2] / "schemas" / "csv" / "language_session"
+
+
+def registry() -> Registry:
+    """1.0 as it comes with steward, and a 2.0 that allows a rating of 2."""
+    document = (SCHEMAS / "1.0.json").read_text()
+    relaxed = json.loads(document)
+    relaxed["properties"]["rating"]["maximum"] = 2
+    return Registry(
+        (fastcsv.Schema(text, name="language_session", version=version), text)
+        for version, text in (("1.0", document), ("2.0", json.dumps(relaxed)))
+    )
+
+
+def lines(count: int, *, bad_every: int) -> bytes:
+    return b"".join(
+        b"S%d,ana%d@example.org,bo@example.org,2025-03-01,%s\n"
+        % (n, n, b"1.7" if n % bad_every == 0 else b"0.5")
+        for n in range(1, count + 1)
+    )
+
+
+@dataclass
+class World:
+    """One daemon's share in a repository."""
+
+    store: Store
+    lease: WriterLease
+    registry: Registry
+    ledger: Ledger
+    catalog: BatchCatalog
+    listing: Listing
+    statistics: Statistics
+    corrections: Corrections
+    resubmission: Resubmission
+    exports: Exports
+    retry: Retry
+    purge: Purge
+    erasure: Erasure
+    executor: ThreadPoolExecutor
+    folder: Path
+
+    async def publish(self, body: bytes) -> str:
+        """Validates a file, and publishes the batch, its valid rows kept."""
+        batch_id = uuid7()
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            path, out = Path(folder) / "in.csv", Path(folder) / "out"
+            path.write_bytes(body)
+            report = fastcsv.validate_file(
+                self.registry.get("language_session", "1.0"),
+                path,
+                out,
+                batch=batch_id,
+                quarantined_at="2025-11-13T10:00:00Z",
+                options=fastcsv.Options(valid_out=True),
+            )
+            async with publish(self.store, self.lease, KIND, batch_id) as draft:
+                for file in report.files:
+                    await draft.put_file(file.name, out / file.name)
+                manifest = _manifest(batch_id, report)
+                await draft.commit(manifest.to_document())
+        return batch_id
+
+    async def sheet(self, batch_id: str) -> list[dict[str, str]]:
+        """The open rows, as a sheet has them."""
+        request = ExportRequest(batch_id, None, Format.SHEET, RowFilter(State.OPEN), False, False)
+        body = await self.download(request)
+        return list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline="")))
+
+    async def download(self, request: ExportRequest) -> bytes:
+        file = await self.exports.open(request)
+        return b"".join([each async for each in file.chunks if not isinstance(each, Ending)])
+
+    async def good(self, batch_id: str, export_id: str | None = None) -> list[str]:
+        """The session ids of an export, or of all good rows in their original order."""
+        everything = export_id is None
+        request = ExportRequest(batch_id, export_id, Format.CSV, RowFilter(), everything, True)
+        body = (await self.download(request)).decode()
+        return [row["session_id"] for row in csv.DictReader(io.StringIO(body))]
+
+    async def resubmit(self, batch_id: str, table: list[dict[str, str]]) -> SheetOutcome:
+        path = self.folder / f"{uuid7()}.csv"
+        with path.open("w", newline="") as text:
+            writer = csv.DictWriter(text, list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)
+        request = SheetRequest(batch_id, None, include_unchanged=False, actor="mia", dry_run=False)
+        return await self.resubmission.take(path, request)
+
+    async def close(self) -> None:
+        await self.lease.close()
+        self.executor.shutdown()
+
+
+async def make_world(store: Store, folder: Path, name: str = "data") -> World:
+    lease = await WriterLease.acquire(store, folder / name)
+    known = registry()
+    executor = ThreadPoolExecutor(2)
+    threads = Threads(executor)
+    ledger = Ledger(store, lease)
+    catalog = BatchCatalog(store, ledger.summary)
+    judge = Judge(known, fastcsv.Options(delimiter=","), folder / name / "scratch")
+    scope = Scope(catalog)
+    rewriting = Rewriting(catalog, ledger, judge, threads)
+    return World(
+        store=store,
+        lease=lease,
+        registry=known,
+        ledger=ledger,
+        catalog=catalog,
+        listing=Listing(catalog, ledger, threads, 1 << 26),
+        statistics=Statistics(catalog, store, known, threads, StatsBounds(1000, 1 << 26)),
+        corrections=Corrections(catalog, ledger, judge, threads),
+        resubmission=Resubmission(
+            catalog, ledger, judge, threads, SheetBounds(2, 1 << 26, 100_000, 1 << 18)
+        ),
+        exports=Exports(catalog, ledger, judge, threads),
+        retry=Retry(scope, ledger, judge, threads, 50),
+        purge=Purge(scope, rewriting),
+        erasure=Erasure(scope, rewriting, store, known),
+        executor=executor,
+        folder=folder,
+    )
+
+
+def _manifest(batch_id: str, report: fastcsv.Report) -> BatchManifest:
+    return BatchManifest(
+        batch_id=batch_id,
+        schema=report.schema,
+        schema_version=report.version,
+        source_file=report.source_file,
+        uri="",
+        request_id="",
+        create_time=datetime.now(UTC),
+        elapsed_s=0.1,
+        total_rows=report.total_rows,
+        valid_rows=report.valid_rows,
+        quarantined_rows=report.quarantined_rows,
+        recovered_rows=report.recovered_rows,
+        errors_by_field=dict(report.errors_by_field),
+        errors_by_keyword=dict(report.errors_by_keyword),
+        unknown_columns=tuple(report.unknown_columns),
+        size_bytes=report.size_bytes,
+        crc32c=report.crc32c,
+        delimiter=report.delimiter,
+        encoding=report.encoding,
+        compression="",
+        files=tuple(BatchFile(file.name, file.size_bytes, file.crc32c) for file in report.files),
+    )
