@@ -23,8 +23,9 @@ from tests.unit.client.contract_state import status
 COMMANDS = [
     "validate", "batch list", "batch show", "batch download", "quarantine list", "quarantine show", "quarantine stats",
     "quarantine export", "quarantine exports", "quarantine correct", "quarantine discard", "quarantine resubmit",
-    "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect", "backup create", "backup list", "backup show", "operation list", "operation show",
-    "operation wait", "operation watch", "operation cancel", "health", "completion",
+    "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect",
+    "backup create", "backup list", "backup show", "operation list", "operation show", "operation wait",
+    "operation watch", "operation cancel", "health", "completion",
 ]  # fmt: skip
 
 
