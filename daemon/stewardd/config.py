@@ -264,7 +264,7 @@ class Quarantine(Section):
     ] = 10_000
     stats_scan_bytes: Annotated[
         Count, Field(description="how much is looked at for the commonest invalid values")
-    ] = 64 * MIB
+    ] = 16 * MIB
     retry_commit_rows: Annotated[
         Count, Field(description="how many rows of a retry move in one commit")
     ] = 100_000

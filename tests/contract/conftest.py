@@ -12,7 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.store_contract")
+pytest.register_assert_rewrite(
+    "tests.contract.store_contract", "tests.contract.quarantine_contract"
+)
 
 START_TIMEOUT_S = 60.0
 

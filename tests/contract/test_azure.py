@@ -17,6 +17,7 @@ import pytest
 from stewardd.repository.store import Store, open_store
 
 from tests.contract.conftest import serving
+from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
 from tests.contract.store_contract import *  # noqa: F403  # the tests
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from stewardd.repository.store import Store, open_store
 
+from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
 from tests.contract.store_contract import *  # noqa: F403  # the tests
 
 

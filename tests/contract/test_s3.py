@@ -13,6 +13,7 @@ from stewardd.errors import ConfigurationError, RepositoryDown
 from stewardd.repository.store import Store, open_store
 
 from tests.contract.conftest import serving
+from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
 from tests.contract.store_contract import *  # noqa: F403  # the tests
 
 OPTIONS = {

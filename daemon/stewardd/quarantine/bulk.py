@@ -110,7 +110,8 @@ class Bulk:
             write_row(file, self.columns)
         ordered = [cells.get(column, "") for column in self.columns]
         write_row(version.file, ordered)
-        unchanged = ordered == [row.cells.get(column, "") for column in self.columns]
+        now = row.cells
+        unchanged = ordered == [now.get(column, "") for column in self.columns]
         kept = None if unchanged else dict(zip(self.columns, ordered, strict=True))
         candidate = [row.number, row.state.attempt + 1, schema.version, kept]
         self._candidates.write(json.dumps(candidate, ensure_ascii=False).encode() + b"\n")

@@ -78,20 +78,25 @@ class SortedLines:
             yield row, held if held is not None and self.number_of(held) == row else None
 
     def read(
-        self, offset: int = 0, *, chunk_bytes: int = READ_BYTES
+        self, offset: int = 0, *, chunk_bytes: int = READ_BYTES, needle: bytes | None = None
     ) -> Iterator[tuple[int, bytes]]:
-        """The lines from an offset on, at which one must begin, each with its own."""
+        """The lines from an offset on, at which one must begin, each with its own.
+
+        With a needle only those that hold it, found without looking at the others one by one, and one of each chunk, so
+        that whoever counts what was gone through comes to do so.
+        """
         if offset >= self.size_bytes:
             return
         held = bytearray()
         for data in self._store.read(self._key, offset=offset, chunk_bytes=chunk_bytes):
             held += data
-            begin = 0
-            while (end := held.find(b"\n", begin)) >= 0:
-                yield offset + begin, bytes(held[begin : end + 1])
-                begin = end + 1
-            del held[:begin]
-            offset += begin
+            end = held.rfind(b"\n") + 1
+            if end:
+                block = bytes(held[:end])
+                for begin, stop in _places(block) if needle is None else _holding(block, needle):
+                    yield offset + begin, block[begin:stop]
+                del held[:end]
+                offset += end
             if len(held) > LINE_BYTES:
                 raise Corrupt("a line of the quarantine has no end")
         if held:
@@ -111,6 +116,24 @@ class SortedLines:
             position += len(data)
             length = min(length * 4, 4 * 1024 * 1024)
         return None
+
+
+def _places(block: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of every line."""
+    begin = 0
+    while (end := block.find(b"\n", begin) + 1) > 0:
+        yield begin, end
+        begin = end
+
+
+def _holding(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of the first line, and of those that hold the needle."""
+    done = block.find(b"\n") + 1
+    yield 0, done
+    while (hit := block.find(needle, done)) >= 0:
+        begin = block.rfind(b"\n", 0, hit) + 1
+        done = block.find(b"\n", hit) + 1
+        yield begin, done
 
 
 def _between(

@@ -168,12 +168,14 @@ def _page(
     needles = wanted.needles()
     lines = rows.lines
     happened = rows.events.joined(position.row or 1)
-    for offset, line in lines.read(_offset_of(rows, position)):
+    begin = gone_through = _offset_of(rows, position)
+    for offset, line in lines.read(begin, needle=_needle(rows, needles)):
         number = lines.number_of(line)
         full = budget.rows <= 0 or (found and len(line) > budget.bytes) or budget.scan_bytes <= 0
         if full:
             return found, Position(position.batch_id, number, offset)
-        budget.scan_bytes -= len(line)
+        budget.scan_bytes -= offset + len(line) - gone_through
+        gone_through = offset + len(line)
         row = _wanted(rows, wanted, needles, happened, number, line)
         if row is not None:
             found.append(row if len(line) <= PAGE_BYTES else row.cut())
@@ -186,7 +188,8 @@ def wanted_rows(rows: Rows, wanted: RowFilter, first: int = 1) -> Iterator[Row]:
     """Every row that a filter leaves, in order, from one on. For threads."""
     needles = wanted.needles()
     happened = rows.events.joined(first)
-    for _, line in rows.lines.read(rows.lines.seek(first) if first > 1 else 0):
+    begin = rows.lines.seek(first) if first > 1 else 0
+    for _, line in rows.lines.read(begin, needle=_needle(rows, needles)):
         row = _wanted(rows, wanted, needles, happened, rows.lines.number_of(line), line)
         if row is not None:
             yield row
@@ -204,12 +207,17 @@ def _wanted(
     if not wanted.takes_state(state):
         return None
     # What an attempt found wrong stands in the log and not in this line.
-    retried = state.state is State.OPEN and state.attempt > 0
+    retried = state.state is not State.RESOLVED and state.attempt > 0
     if not retried and not all(needle in line for needle in needles):
         return None
     events = happened.at(number) if state != RowState() else []
     row = rows.row(record_of(line), events)
     return row if wanted.takes(row) else None
+
+
+def _needle(rows: Rows, needles: list[bytes]) -> bytes | None:
+    """By which lines may be left out unseen: only where they tell the violations that the rows have now."""
+    return needles[0] if needles and not rows.state.states.any_retried() else None
 
 
 def _offset_of(rows: Rows, position: Position) -> int:

@@ -125,6 +125,14 @@ class RowStates:
             sum((value & 3) == state for value in group.values) for group in self._groups.values()
         )
 
+    def any_retried(self) -> bool:
+        """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
+        return any(
+            value >> 3 and (value & 3) != State.RESOLVED
+            for group in self._groups.values()
+            for value in group.values
+        )
+
     def to_bytes(self) -> bytes:
         """A binary copy, little-endian."""
         parts = [_MAGIC]
