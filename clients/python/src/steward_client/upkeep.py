@@ -46,10 +46,8 @@ class Retried:
     judged_rows: int
     resolved_rows: int
     invalid_rows: int
-    conflicting_rows: int
-    """Rows that somebody else changed meanwhile."""
     unfit_batches: int
-    """Batches left out: the version's required columns are not in their header."""
+    """Batches left out: the version is not there or older than theirs, or requires a column that they do not have."""
     dry_run: bool
 
     @classmethod
@@ -60,7 +58,6 @@ class Retried:
             judged_rows=message.judged_rows,
             resolved_rows=message.resolved_rows,
             invalid_rows=message.invalid_rows,
-            conflicting_rows=message.conflicting_rows,
             unfit_batches=message.unfit_batches,
             dry_run=message.dry_run,
         )

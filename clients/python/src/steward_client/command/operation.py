@@ -10,7 +10,7 @@ import click
 from steward_client.command import document
 from steward_client.command.ending import Exit, Interrupted, describe, warn
 from steward_client.command.session import Noun, Session, Verb, pass_session
-from steward_client.command.text import count, size
+from steward_client.command.text import many, size
 from steward_client.errors import StewardError
 
 if TYPE_CHECKING:
@@ -190,6 +190,6 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
         words = f"{progress.phase}, {read} read, {stored} stored"
         return progress.dumped_bytes, progress.database_size_bytes or None, words
     if isinstance(progress, QuarantineProgress):
-        words = f"{count(progress.rows)} rows of {count(progress.batches)} batches"
+        words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
         return progress.rows, None, words
     return 0, None, ""

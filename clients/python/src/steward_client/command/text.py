@@ -36,6 +36,16 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def many(number: int, word: str) -> str:
+    """Returns how many there are of something.
+
+    >>> many(1, "row"), many(2000, "row"), many(0, "batch")
+    ('1 row', '2,000 rows', '0 batches')
+    """
+    ending = "" if number == 1 else "es" if word.endswith("ch") else "s"
+    return f"{count(number)} {word}{ending}"
+
+
 def share(part: int, whole: int) -> str:
     """Returns a part of a whole in percent; what is not all never reads as all, nor what is not nothing as nothing.
 

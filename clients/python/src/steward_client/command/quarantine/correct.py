@@ -13,7 +13,7 @@ from steward_client.command.ending import Exit
 from steward_client.command.names import BATCH, MAX_ROWS, batch_name, row_name, row_numbers
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count
+from steward_client.command.text import count, many
 
 _EXAMPLE = """\
 steward quarantine correct batches/019a… 12 rating=0.7
@@ -125,6 +125,6 @@ def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, a
     from steward_client.command import screen
 
     already = f", {count(found.unchanged_rows)} had been before" if found.unchanged_rows else ""
-    screen.line(f"{count(found.discarded_rows)} rows discarded{already}")
-    screen.line(f"{count(found.batch.open_rows)} rows of {batch_name(batch)} are open")
+    screen.line(f"{many(found.discarded_rows, 'row')} discarded{already}")
+    screen.line(f"{many(found.batch.open_rows, 'row')} of {batch_name(batch)} are open")
     return Exit.DONE

@@ -15,7 +15,7 @@ import click
 from steward_client.command.quarantine.options import actor_option, apply_option, no_wait_option
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count
+from steward_client.command.text import count, many
 
 if TYPE_CHECKING:
     from steward_client.plain.operations import Operation
@@ -71,7 +71,7 @@ def _show(found: ErasedSubject) -> None:
 
     would = "would be masked" if found.dry_run else "were masked"
     screen.line(
-        f"in {count(found.batches)} of {count(found.scanned_batches)} batches {would}", style="bold"
+        f"in {count(found.batches)} of {many(found.scanned_batches, 'batch')} {would}", style="bold"
     )
     screen.facts(
         [

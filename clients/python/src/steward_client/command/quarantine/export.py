@@ -18,7 +18,7 @@ from steward_client.command.quarantine.options import (
     state_option,
 )
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, moment, size
+from steward_client.command.text import count, many, moment, size
 from steward_client.errors import NotNow, StewardError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def export(
     if session.is_json:
         document.emit(file)
         return Exit.DONE
-    screen.line(f"{file.path}  {count(file.rows)} rows, {size(file.size_bytes)}")
+    screen.line(f"{file.path}  {many(file.rows, 'row')}, {size(file.size_bytes)}")
     if kind in (None, "sheet") and "/exports/" not in name and file.rows:
         screen.command("edit it, then:", f"steward quarantine resubmit {file.path}")
     return Exit.DONE
@@ -156,7 +156,7 @@ def _next(
         screen.line(f"nothing is new for {cursor}; no file was written")
         return Exit.DONE
     assert file.export is not None
-    screen.line(f"{file.path}  {count(file.rows)} rows, {size(file.size_bytes)}")
+    screen.line(f"{file.path}  {many(file.rows, 'row')}, {size(file.size_bytes)}")
     screen.command("the same again:", f"steward quarantine export {file.export.name} --to FILE")
     return Exit.DONE
 

@@ -20,7 +20,7 @@ from steward_client.command.quarantine.options import (
 )
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, size
+from steward_client.command.text import count, many, size
 
 if TYPE_CHECKING:
     from steward_client.plain.operations import Operation
@@ -93,7 +93,7 @@ def _show(found: Purged) -> None:
 
     would = "would be removed" if found.dry_run else "were removed"
     screen.line(
-        f"{count(found.purged_rows)} rows of {count(found.batches)} batches {would} for good",
+        f"{many(found.purged_rows, 'row')} of {many(found.batches, 'batch')} {would} for good",
         style="bold",
     )
     states = sorted(found.purged_by_state.items())

@@ -14,7 +14,7 @@ from steward_client.command.ending import Exit, Interrupted
 from steward_client.command.names import BATCH
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, ranges, size
+from steward_client.command.text import count, many, ranges, size
 
 if TYPE_CHECKING:
     from steward_client.sheet import Resubmitted
@@ -104,7 +104,7 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
 
     name = found.batch.name
     screen.line(
-        f"{file}: {'nothing is changed; of' if dry_run else 'of'} {count(found.total_rows)} rows"
+        f"{file}: {'nothing is changed; of' if dry_run else 'of'} {many(found.total_rows, 'row')}"
     )
     would = "would be " if dry_run else ""
     screen.facts(
@@ -129,8 +129,8 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
         screen.command("do it:", f"steward quarantine resubmit {file}")
     elif found.batch.open_rows:
         screen.command("what is wrong:", f"steward quarantine show {name} --state open")
-        screen.command("a new sheet:", f"steward quarantine export {name} --to FILE")
+        screen.command("a new sheet:  ", f"steward quarantine export {name} --to FILE")
     if found.batch.resolved_rows and not dry_run:
         screen.command(
-            "hand them on:", f"steward quarantine export {name} --cursor SERVICE --to FILE"
+            "hand them on: ", f"steward quarantine export {name} --cursor SERVICE --to FILE"
         )

@@ -18,7 +18,7 @@ from steward_client.command.quarantine.options import (
 )
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count
+from steward_client.command.text import count, many
 
 if TYPE_CHECKING:
     from steward_client.plain.operations import Operation
@@ -77,28 +77,30 @@ def retry(
 
 
 def _code(found: Retried) -> int:
-    return Exit.FOUND if found.invalid_rows or found.conflicting_rows else Exit.DONE
+    return Exit.FOUND if found.invalid_rows else Exit.DONE
 
 
 def _show(found: Retried) -> None:
     from steward_client.command import screen
 
+    if not found.judged_rows:
+        screen.line("no open row that fits was judged by another version before")
+        return
     would = "would be judged" if found.dry_run else "were judged"
     screen.line(
-        f"{count(found.judged_rows)} rows of {count(found.batches)} batches {would} again",
+        f"{many(found.judged_rows, 'row')} of {many(found.batches, 'batch')} {would} again",
         style="bold",
     )
     screen.facts(
         [
             ("valid now", count(found.resolved_rows)),
             ("still invalid", count(found.invalid_rows)),
-            ("changed meanwhile", count(found.conflicting_rows) if found.conflicting_rows else ""),
         ],
         indent=2,
     )
     if found.unfit_batches:
         screen.line(
-            f"{count(found.unfit_batches)} batches left out: their header lacks columns that the version requires",
+            f"{many(found.unfit_batches, 'batch')} left out: their header lacks columns that the version requires",
             style="yellow",
             indent=2,
         )

@@ -7,6 +7,8 @@ from steward_client.command.quarantine.table import cut
 from steward_client.command.text import count, moment, short_name
 from steward_client.quarantine import QuarantinedRow, RowEvent
 
+_LONG = 1000
+
 
 def show_row(row: QuarantinedRow) -> None:
     """Prints a row, and what can be done about it."""
@@ -60,19 +62,27 @@ def _cells(row: QuarantinedRow) -> None:
     for each in row.wrong if row.state == "open" else ():
         wrong.setdefault(each.field, []).append(each.message)
     came = [(cell.column, cell.value) for cell in row.cells]
-    known = {column for column, _ in came}
-    came += [(column, "") for column in (*now, *wrong) if column not in known | {"_row"}]
+    there = {column for column, _ in came} | {"_row"}
+    came += [(column, "") for column in (*now, *wrong) if column not in there]
+    known = dict(came)
     lines = [
-        (column, cut(value), cut(now.get(column, "")), "; ".join(wrong.get(column, ())))
-        for column, value in dict.fromkeys(came)
+        (column, cut(value, _LONG), _now(value, now.get(column)), "; ".join(wrong.get(column, ())))
+        for column, value in known.items()
     ]
     if "_row" in wrong:
         lines.append(("the row", "", "", "; ".join(wrong["_row"])))
     if now:
-        screen.table(("Column", "As it came", "Now", "What is wrong"), lines, indent=2)
+        screen.table(("Column", "As it came", "Corrected to", "What is wrong"), lines, indent=2)
     else:
-        lines = [(column, value, what) for column, value, _, what in lines]  # type: ignore[misc]
-        screen.table(("Column", "As it came", "What is wrong"), lines, indent=2)
+        shown = [(column, value, what) for column, value, _, what in lines]
+        screen.table(("Column", "As it came", "What is wrong"), shown, indent=2)
+
+
+def _now(before: str, after: str | None) -> str:
+    """Returns what a cell was corrected to; empty where it is as it was."""
+    if after is None or after == before:
+        return ""
+    return cut(after, _LONG) or "(empty)"
 
 
 def _event(event: RowEvent) -> tuple[str, ...]:

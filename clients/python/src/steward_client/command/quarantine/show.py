@@ -76,7 +76,7 @@ def show(
     name = batch_name(batch)
     if not is_all:
         screen.line(f"these are the first {count(len(shown))}")
-        screen.command("all of them:", f"steward batch download {name} errors.csv")
+        screen.command("all of them:   ", f"steward batch download {name} errors.csv")
     screen.command("put them right:", f"steward quarantine export {name} --to rows.csv")
     return Exit.DONE
 

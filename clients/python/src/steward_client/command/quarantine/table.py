@@ -47,8 +47,8 @@ def _lines(row: QuarantinedRow) -> list[tuple[str, ...]]:
     ]
 
 
-def cut(value: str | None) -> str:
+def cut(value: str | None, longest: int = _LONGEST) -> str:
     """Returns a value that fits in a table; one that is cut shows it by its last character."""
     if value is None:
         return ""
-    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+    return value if len(value) <= longest else f"{value[: longest - 1]}…"
