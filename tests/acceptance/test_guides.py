@@ -61,7 +61,9 @@ def done(session_folder):
                 text=True,
                 timeout=120,
             )
-            assert ended.returncode == expected, f"{command}\n{ended.stdout}\n{ended.stderr}\n{daemon.text[-3000:]}"
+            assert ended.returncode == expected, (
+                f"{command}\n{ended.stdout}\n{ended.stderr}\n{daemon.text[-3000:]}"
+            )
             batch = next(iter(re.findall(r"batches/[0-9a-f-]{36}", ended.stdout)), batch)
             printed.append((command, ended.stdout))
     return folder, printed
