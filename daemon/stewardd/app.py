@@ -95,6 +95,9 @@ class App:
             pools = await self._pools(running, targets)
             executor = ThreadPoolExecutor(settings.server.engine_threads, "engine")
             running.callback(executor.shutdown, wait=False)
+            # Threads of its own: a row is found while uploads keep all of the engine's busy.
+            row_threads = ThreadPoolExecutor(settings.quarantine.threads, "quarantine")
+            running.callback(row_threads.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
             await operations.sweep()
@@ -103,13 +106,15 @@ class App:
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
             claims = Claims(store, lease)
-            _in_background(running, self._sweep_on(sweep, operations, claims))
-
             ledger = Ledger(store, lease, cached_rows=settings.quarantine.cached_rows)
             catalog = BatchCatalog(store, ledger.summary)
             starter = BackupStarter(
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
             )
+            quarantine = self._quarantine(
+                registry, catalog, ledger, scratch, Threads(row_threads), operations, claims
+            )
+            _in_background(running, self._sweep_on(sweep, operations, claims, quarantine.starter))
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
             patience = Patience(
                 settings.validation.idle_timeout_s, settings.validation.max_upload_s
@@ -124,11 +129,7 @@ class App:
                     settings.server.max_message_bytes,
                 ),
                 quarantine=QuarantineServicer(
-                    self._quarantine(
-                        running, registry, catalog, ledger, scratch, operations, claims
-                    ),
-                    patience,
-                    settings.server.max_message_bytes,
+                    quarantine, patience, settings.server.max_message_bytes
                 ),
                 backup=BackupServicer(backups, starter),
                 operations=OperationsServicer(operations),
@@ -249,19 +250,15 @@ class App:
 
     def _quarantine(
         self,
-        running: AsyncExitStack,
         registry: Registry,
         catalog: BatchCatalog,
         ledger: Ledger,
         scratch: Path,
+        threads: Threads,
         operations: Operations,
         claims: Claims,
     ) -> Quarantine:
         settings = self._settings.quarantine
-        # Threads of its own: a row is found while uploads keep all of the engine's busy.
-        executor = ThreadPoolExecutor(settings.threads, "quarantine")
-        running.callback(executor.shutdown, wait=False)
-        threads = Threads(executor)
         judge = Judge(registry, self._judging_options(), scratch)
         scope = Scope(catalog)
         rewriting = Rewriting(catalog, ledger, judge, threads)
@@ -282,6 +279,7 @@ class App:
                 judge,
                 threads,
                 SheetBounds(
+                    settings.max_concurrent_sheets,
                     settings.max_sheet_bytes,
                     settings.max_sheet_rows,
                     self._settings.validation.max_field_bytes,
@@ -327,8 +325,11 @@ class App:
         ):
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
-    async def _sweep_on(self, sweep: Sweep, operations: Operations, claims: Claims) -> None:
+    async def _sweep_on(
+        self, sweep: Sweep, operations: Operations, claims: Claims, starter: QuarantineStarter
+    ) -> None:
         settings = self._settings.repository
+        retention = self._settings.quarantine
         expiry_due_s = 0.0
         while True:
             await asyncio.sleep(settings.sweep_interval_s)
@@ -338,6 +339,10 @@ class App:
                 if time.monotonic() >= expiry_due_s:  # it reads every claim: once a day is enough
                     forgotten = await claims.expire(settings.request_ids_kept_s)
                     log.info("request ids forgotten", count=forgotten)
+                    if retention.keep_closed_s:
+                        await starter.expire(
+                            retention.keep_closed_s, archive=retention.archive_purged
+                        )
                     expiry_due_s = time.monotonic() + EXPIRY_INTERVAL_S
             except StewardError as error:
                 log.warning("sweep not finished", error=error.message)

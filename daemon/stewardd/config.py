@@ -268,12 +268,24 @@ class Quarantine(Section):
     retry_commit_rows: Annotated[
         Count, Field(description="how many rows of a retry move in one commit")
     ] = 100_000
+    max_concurrent_sheets: Annotated[
+        Count, Field(description="sheets resubmitted at once; more are refused")
+    ] = 8
     max_sheet_bytes: Annotated[
         Count, Field(description="the largest sheet that may be resubmitted")
     ] = 256 * MIB
     max_sheet_rows: Annotated[
         Count, Field(description="the most rows of a sheet that may be resubmitted")
     ] = 1_000_000
+    keep_closed_s: Annotated[
+        Annotated[float, Field(ge=0, allow_inf_nan=False)],
+        Field(
+            description="resolved and discarded rows are purged so long after; 0: never. Open rows always stay"
+        ),
+    ] = 0.0
+    archive_purged: Annotated[
+        bool, Field(description="what that purges is kept as a compressed object of the batch")
+    ] = True
     page_scan_bytes: Annotated[
         Count,
         Field(description="how much a page of a filtered listing looks at before it ends early"),

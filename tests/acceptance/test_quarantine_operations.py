@@ -256,3 +256,16 @@ def test_a_person_is_erased_everywhere_and_nobody_else(folder):
         with refused() as found:
             erase(service, "no address")
         assert found[0].fields == ("email",)
+
+
+def test_what_was_closed_long_ago_goes_by_itself_where_the_configuration_says_so(folder):
+    settings = {
+        "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "0.2",
+        "STEWARDD_QUARANTINE__KEEP_CLOSED_S": "86400",
+    }
+    with Daemon(folder / "data", environment=settings) as daemon:
+        deadline = time.monotonic() + 30
+        while not (found := daemon.events("operation done")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert (found[0]["kind"], found[0]["reason"]) == ("PurgeQuarantine", None)

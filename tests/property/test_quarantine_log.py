@@ -204,8 +204,8 @@ def row_version(life: Life, number: int) -> str:
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=20,
-    stateful_step_count=12,
+    max_examples=40,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -155,7 +155,7 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         statistics=Statistics(catalog, store, known, threads, StatsBounds(1000, 1 << 26)),
         corrections=Corrections(catalog, ledger, judge, threads),
         resubmission=Resubmission(
-            catalog, ledger, judge, threads, SheetBounds(1 << 26, 100_000, 1 << 18)
+            catalog, ledger, judge, threads, SheetBounds(2, 1 << 26, 100_000, 1 << 18)
         ),
         exports=Exports(catalog, ledger, judge, threads),
         retry=Retry(scope, ledger, judge, threads, 50),

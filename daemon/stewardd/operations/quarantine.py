@@ -9,15 +9,18 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stewardd.operations.ledger import request_key
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
 from stewardd.operations.state import OperationState
+from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest, Erasure
 from stewardd.quarantine.purge import Purge, PurgeRequest, Report
 from stewardd.quarantine.retry import Retry, RetryRequest
+from stewardd.quarantine.states import State
 from stewardd.repository.claims import Claim, Claims, Done
 
 RETRY = "RetryQuarantine"
@@ -64,6 +67,26 @@ class QuarantineStarter:
 
         asked = {**asdict(request), "states": sorted(request.states)}
         return await self._start(PURGE, asked, request_id, work)
+
+    async def expire(self, keep_s: float, *, archive: bool) -> OperationState:
+        """Starts purging what was closed so long ago, once a day whoever else serves the repository.
+
+        RequestInProgress where another daemon is just beginning it.
+        """
+        # By the day, so that all daemons ask for the same.
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        before = today - timedelta(seconds=keep_s)
+        request = PurgeRequest(
+            batch_id=None,
+            batches=BatchFilter(create_before=before),
+            states=frozenset({State.RESOLVED, State.DISCARDED}),
+            before=before,
+            archive=archive,
+            dry_run=False,
+            actor="retention",
+        )
+        asked = f"retention {today.date().isoformat()} {keep_s:g} {archive}"
+        return await self.purge(request, asked)
 
     async def erase(self, request: EraseRequest, request_id: str) -> OperationState:
         """Starts erasing a person. RequestIdReused, RequestInProgress, Exhausted."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from stewardd.errors import Exhausted, InvalidRequest, RowChanged, RowClosed
 from stewardd.quarantine.batch import Batch, Batches
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.commit import Action, Change, Commit, digest_of, small_commit
 from stewardd.quarantine.fold import BatchState
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import RowViolation
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.quarantine.states import MAX_ATTEMPT, State
 from stewardd.repository.identifiers import uuid7
@@ -32,6 +33,8 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    batch: Batch
+    rewritten: int
     row: Row
     cells: dict[str, str]
     version: str
@@ -43,10 +46,9 @@ class Corrections:
     """Corrects and discards."""
 
     def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
-        self._batches = batches
+        self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
-        self._threads = threads
 
     async def correct(
         self,
@@ -63,11 +65,8 @@ class Corrections:
         BatchNotFound, RowNotFound, RowPurged, RowClosed, RowChanged, InvalidRequest for a column or a version that
         there is not, HeaderRefused where the version requires a column that the file has not.
         """
-        batch = await self._batches.get(batch_id)
-        reader = BlockingStore(self._ledger.store)
-        state = await self._ledger.state(batch.folder)
-        found = await self._threads.run(
-            lambda: self._judged(Rows(reader, batch, state), number, cells, version)
+        found = await self._reader.read(
+            batch_id, lambda rows: self._judged(rows, number, cells, version)
         )
         row = found.row
         if found.repeated:
@@ -79,24 +78,25 @@ class Corrections:
         change = self._change(found)
 
         async def decide(now: BatchState) -> Commit | None:
-            if now.states[number] != row.state or now.rewritten != state.rewritten:
+            if now.states[number] != row.state or now.rewritten != found.rewritten:
                 raise RowChanged(f"row {number} was changed meanwhile")
             commit = Commit(now.number + 1, uuid7(), Action.CORRECT, self._ledger.clock(), actor)
             return small_commit(commit, [change])
 
-        appended = await self._ledger.append(batch, decide)
-        rows = Rows(reader, batch, appended.state)
-        return await self._threads.run(lambda: rows.get(number))
+        await self._ledger.append(found.batch, decide)
+        return await self._reader.read(batch_id, lambda rows: rows.get(number).fitting())
 
     async def discard(
         self, batch_id: str, numbers: Sequence[int], *, reason: str, actor: str = ""
     ) -> Discarded:
         """Discards rows, all or none. BatchNotFound, RowNotFound, RowPurged, RowClosed for one that is resolved."""
-        batch = await self._batches.get(batch_id)
         wanted = sorted(set(numbers))
-        reader = BlockingStore(self._ledger.store)
-        state = await self._ledger.state(batch.folder)
-        await self._threads.run(lambda: Rows(reader, batch, state).require(wanted))
+
+        def look(rows: Rows) -> Batch:
+            rows.require(wanted)
+            return rows.batch
+
+        batch = await self._reader.read(batch_id, look)
 
         async def decide(now: BatchState) -> Commit | None:
             changes = []
@@ -120,7 +120,7 @@ class Corrections:
         self, rows: Rows, number: int, cells: Mapping[str, str], version: str | None
     ) -> _Judged:
         row = rows.get(number)
-        batch: Batch = rows.batch
+        batch = rows.batch
         schema = self._judge.schema(batch, version or row.judged_by)
         columns = self._judge.columns(rows.store, batch)
         for column in cells:
@@ -135,7 +135,9 @@ class Corrections:
             and row.state.state is not State.DISCARDED
         )
         violations = () if repeated else self._judge.one(schema, columns, after)
-        return _Judged(row, after, schema.version, violations, repeated)
+        return _Judged(
+            batch, rows.state.rewritten, row, after, schema.version, violations, repeated
+        )
 
     def _change(self, found: _Judged) -> Change:
         attempt = found.row.state.attempt + 1

@@ -8,6 +8,7 @@ again, which also holds for a daemon that died between the commit and the answer
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import tarfile
@@ -205,6 +206,14 @@ def _gathered(pieces: Iterator[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]
         yield bytes(held), rows
 
 
+def _raw(raw_row: bytes) -> dict[str, str]:
+    """The record's bytes, as records.jsonl has them."""
+    try:
+        return {"rawRow": raw_row.decode()}
+    except UnicodeDecodeError:
+        return {"rawRowBase64": base64.b64encode(raw_row).decode()}
+
+
 def _tar_entry(row: Row) -> bytes:
     """A row as a file of its own: what came, and what it is now."""
     record = row.record
@@ -218,7 +227,7 @@ def _tar_entry(row: Row) -> bytes:
         "quarantinedAt": record.quarantine_time.isoformat(),
         "rawData": dict(record.cells),
         "extra": list(record.extra),
-        "rawRow": record.raw_row.decode(errors="replace"),
+        **_raw(record.raw_row),
         "correctedData": row.corrected,
         "errors": [each.as_document() for each in row.violations],
     }

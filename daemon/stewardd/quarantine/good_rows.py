@@ -65,6 +65,7 @@ def _resolved(
 ) -> Iterator[tuple[int, bytes]]:
     """The resolved rows that are wanted, by number."""
     batch = rows.batch
+    as_they_came = rows.lines.select()
     for number, events in rows.events.of_rows():
         last = events[-1]
         if last.change.state is not State.RESOLVED:
@@ -73,7 +74,7 @@ def _resolved(
             continue
         cells = cells_after(events)
         if cells is None:  # valid as it came, by a newer version
-            line = next(rows.lines.select([number]))[1]
+            line = as_they_came.at(number)
             if line is None:
                 raise Corrupt(f"row {number} was resolved, and is not in the quarantine")
             cells = dict(record_of(line).cells)

@@ -149,6 +149,13 @@ class Ledger:
                     continue  # another daemon was faster: see what it did
                 state = await self._folded(folder, state, commit)
                 self._keep(folder, state)
+                _log.info(
+                    "quarantine changed",
+                    folder=folder,
+                    commit=commit.number,
+                    action=commit.action.value,
+                    rows=commit.rows,
+                )
                 await self._maybe_checkpoint(folder, state)
                 return Appended(state, commit)
         raise RowChanged("others change this batch's rows all the time", retry_after_s=1)

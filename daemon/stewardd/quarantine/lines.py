@@ -5,7 +5,7 @@ A row is found by interpolation over byte ranges: a few small reads, however lon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from stewardd.errors import Corrupt
 from stewardd.quarantine.blocking import READ_BYTES, BlockingStore
@@ -62,20 +62,9 @@ class SortedLines:
                 return offset
         return self.size_bytes
 
-    def select(self, rows: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
-        """The line of each of some rows, in ascending order; None where there is none. Reads on where they are near."""
-        lines: Iterator[tuple[int, bytes]] = iter(())
-        at, held = -_NEAR_ROWS, None
-        for row in rows:
-            if row - at >= _NEAR_ROWS:
-                lines = self.read(self.seek(row))
-                held = None
-            while held is None or self.number_of(held) < row:
-                held = next(lines, (0, None))[1]
-                if held is None:
-                    break
-            at = row
-            yield row, held if held is not None and self.number_of(held) == row else None
+    def select(self) -> Selection:
+        """For who asks for some rows, in ascending order."""
+        return Selection(self)
 
     def read(
         self, offset: int = 0, *, chunk_bytes: int = READ_BYTES, needle: bytes | None = None
@@ -116,6 +105,27 @@ class SortedLines:
             position += len(data)
             length = min(length * 4, 4 * 1024 * 1024)
         return None
+
+
+class Selection:
+    """The lines of rows that are asked for in ascending order: it reads on where they are near, and seeks where not."""
+
+    def __init__(self, lines: SortedLines) -> None:
+        self._source = lines
+        self._lines: Iterator[tuple[int, bytes]] = iter(())
+        self._held: bytes | None = None
+        self._at = -_NEAR_ROWS
+
+    def at(self, row: int) -> bytes | None:
+        """The line of a row; None where there is none."""
+        number_of = self._source.number_of
+        if row - self._at >= _NEAR_ROWS:
+            self._lines = self._source.read(self._source.seek(row))
+            self._held = next(self._lines, (0, None))[1]
+        while self._held is not None and number_of(self._held) < row:
+            self._held = next(self._lines, (0, None))[1]
+        self._at = row
+        return self._held if self._held is not None and number_of(self._held) == row else None
 
 
 def _places(block: bytes) -> Iterator[tuple[int, int]]:

@@ -14,15 +14,16 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.batch import Batch, Batches, BatchFilter, rows_in
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.events import Joined
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import RowViolation, record_of
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import PAGE_BYTES, PREFIX, Row, Rows
 from stewardd.quarantine.states import RowState, State
 from stewardd.repository.identifiers import is_id
@@ -101,8 +102,7 @@ class Listing:
         scan_bytes: int,
     ) -> None:
         self._batches = batches
-        self._ledger = ledger
-        self._threads = threads
+        self._reader = Reader(batches, ledger, threads)
         self._scan_bytes = scan_bytes
 
     async def of_batch(
@@ -147,17 +147,19 @@ class Listing:
 
     async def get(self, batch_id: str, number: int) -> Row:
         """One row with its history. BatchNotFound, RowNotFound, RowPurged."""
-        batch = await self._batches.get(batch_id)
-        state = await self._ledger.state(batch.folder)
-        rows = Rows(BlockingStore(self._ledger.store), batch, state)
-        return await self._threads.run(lambda: rows.get(number))
+        return await self._reader.read(batch_id, lambda rows: rows.get(number).fitting())
 
     async def _read(
         self, batch: Batch, wanted: RowFilter, position: Position, budget: _Budget
     ) -> tuple[list[Row], Position | None]:
-        state = await self._ledger.state(batch.folder)
-        rows = Rows(BlockingStore(self._ledger.store), batch, state)
-        return await self._threads.run(lambda: _page(rows, wanted, position, budget))
+        def read(rows: Rows) -> tuple[list[Row], Position | None, _Budget]:
+            left = replace(budget)  # what a page that has to be read again took is not taken
+            found, following = _page(rows, wanted, position, left)
+            return found, following, left
+
+        found, following, left = await self._reader.read(batch.batch_id, read, batch)
+        budget.rows, budget.bytes, budget.scan_bytes = left.rows, left.bytes, left.scan_bytes
+        return found, following
 
 
 def _page(
@@ -171,16 +173,19 @@ def _page(
     begin = gone_through = _offset_of(rows, position)
     for offset, line in lines.read(begin, needle=_needle(rows, needles)):
         number = lines.number_of(line)
-        full = budget.rows <= 0 or (found and len(line) > budget.bytes) or budget.scan_bytes <= 0
-        if full:
-            return found, Position(position.batch_id, number, offset)
+        here = Position(position.batch_id, number, offset)
+        if budget.rows <= 0 or budget.scan_bytes <= 0:
+            return found, here
         budget.scan_bytes -= offset + len(line) - gone_through
         gone_through = offset + len(line)
         row = _wanted(rows, wanted, needles, happened, number, line)
         if row is not None:
-            found.append(row if len(line) <= PAGE_BYTES else row.cut())
+            row = row.fitting()
+            if found and row.size_bytes > budget.bytes:
+                return found, here
+            found.append(row)
             budget.rows -= 1
-            budget.bytes -= len(line)
+            budget.bytes -= row.size_bytes
     return found, None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import zstandard
 
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.batch import Batch, BatchFilter
+from stewardd.quarantine.batch import Batch, BatchFilter, open_rows
 from stewardd.quarantine.commit import Action, Event
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rewriting import ARCHIVE, Ended, Rewriting
@@ -95,8 +95,15 @@ class Purger:
         self.archived_bytes = 0
 
     def concerns(self, rows: Rows) -> bool:
-        """See Rewriter.concerns."""
-        return rows.lines.size_bytes > 0
+        """See Rewriter.concerns. What is closed stands in the log, which is shorter than the records."""
+        self._read_cursors(rows)
+        if State.OPEN in self._request.states and open_rows(rows.batch):
+            return True
+        return any(
+            self._goes(rows.state.states[number].state, b"", events)
+            for number, events in rows.events.of_rows()
+            if events[-1].change.state is not State.OPEN
+        )
 
     def begin(self, rows: Rows, folder: Path) -> None:
         """See Rewriter.begin."""
@@ -104,10 +111,7 @@ class Purger:
         self.archived_bytes = 0
         self._states = StatesBuilder()
         self._rows = rows
-        cursors: dict[str, int] = {}
-        for export in rows.state.exports:
-            cursors[export.cursor] = export.commit
-        self._exported_through = min(cursors.values()) if cursors else None
+        self._read_cursors(rows)
         self._archive: Path | None = None
         if self._request.archive and not self._request.dry_run:
             self._archive = folder / ARCHIVE
@@ -150,6 +154,10 @@ class Purger:
             archives=self._rows.state.archives,
             facts={"purged": {state.name.lower(): n for state, n in self.gone.items()}},
         )
+
+    def _read_cursors(self, rows: Rows) -> None:
+        cursors = {export.cursor: export.commit for export in rows.state.exports}
+        self._exported_through = min(cursors.values()) if cursors else None
 
     def _goes(self, state: State, line: bytes, events: list[Event]) -> bool:
         if state not in self._request.states:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import fastcsv
-from stewardd.errors import InputRefused, InvalidRequest, RowChanged
+from stewardd.errors import InputRefused, InvalidRequest, RowChanged, TooManyRequests
 from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
@@ -33,8 +33,9 @@ _RACES = 8
 
 @dataclass(frozen=True, slots=True)
 class SheetBounds:
-    """How large a sheet may be."""
+    """How large a sheet may be, and how many may be on their way at once."""
 
+    max_uploads: int
     max_bytes: int
     max_rows: int
     max_cell_characters: int
@@ -77,6 +78,7 @@ class Resubmission:
         bounds: SheetBounds,
     ) -> None:
         self.bounds = bounds
+        self._uploads = 0
         self._batches = batches
         self._ledger = ledger
         self._judge = judge
@@ -84,9 +86,19 @@ class Resubmission:
 
     @contextmanager
     def upload(self) -> Iterator[SheetUpload]:
-        """A place for a sheet to come to; it is gone afterwards."""
-        with self._judge.folder() as folder:
-            yield SheetUpload(folder, self._threads, self.bounds.max_bytes)
+        """A place for a sheet to come to; it is gone afterwards. TooManyRequests, as a sheet takes room on the disk."""
+        if self._uploads >= self.bounds.max_uploads:
+            raise TooManyRequests(
+                f"{self._uploads} sheets are being taken",
+                hint="wait, and try again; the bound is `quarantine.max_concurrent_sheets`",
+                retry_after_s=1.0,
+            )
+        self._uploads += 1
+        try:
+            with self._judge.folder() as folder:
+                yield SheetUpload(folder, self._threads, self.bounds.max_bytes)
+        finally:
+            self._uploads -= 1
 
     async def take(self, path: Path, request: SheetRequest) -> SheetOutcome:
         """Takes a sheet that lies in a file.

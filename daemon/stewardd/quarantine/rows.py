@@ -71,9 +71,16 @@ class Row:
         """Stands for the row as it is now. It begins with a letter, so that no spreadsheet takes it for a number."""
         return etag_of(self.state, self.cells, damaged=self.damaged)
 
-    def cut(self) -> Row:
-        """With the beginnings of what it holds, to fit on a page."""
-        return replace(self, record=self.record.cut())
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes on a page, without its history."""
+        texts = (*self.cells.values(), *(value for _, value in self.record.cells))
+        values = (each.value or "" for each in (*self.record.violations, *self.violations))
+        return len(self.record.raw_row) + sum(map(len, texts)) + sum(map(len, values)) + 512
+
+    def fitting(self) -> Row:
+        """The row, or the beginnings of what it holds where it would not fit on a page."""
+        return self if self.size_bytes <= PAGE_BYTES else replace(self, record=self.record.cut())
 
 
 def etag_of(state: RowState, cells: dict[str, str], *, damaged: bool) -> str:
@@ -101,7 +108,9 @@ class Rows:
     def some(self, numbers: Iterable[int]) -> Iterator[Row]:
         """Some rows, in ascending order. RowNotFound, RowPurged where one is not there."""
         happened = None
-        for number, line in self.lines.select(numbers):
+        selection = self.lines.select()
+        for number in numbers:
+            line = selection.at(number)
             if line is None:
                 raise self._missing(number)
             if happened is None:
@@ -110,8 +119,9 @@ class Rows:
 
     def require(self, numbers: Iterable[int]) -> None:
         """Makes sure that rows, in ascending order, are there. RowNotFound, RowPurged."""
-        for number, line in self.lines.select(numbers):
-            if line is None:
+        selection = self.lines.select()
+        for number in numbers:
+            if selection.at(number) is None:
                 raise self._missing(number)
 
     def all(self) -> Iterator[Row]:

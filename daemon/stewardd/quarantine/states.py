@@ -88,6 +88,7 @@ class RowStates:
 
     def __init__(self, groups: Mapping[int, _Group] | None = None) -> None:
         self._groups: Mapping[int, _Group] = groups or {}
+        self._any_retried: bool | None = None
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, RowState]]) -> RowStates:
@@ -127,11 +128,13 @@ class RowStates:
 
     def any_retried(self) -> bool:
         """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
-        return any(
-            value >> 3 and (value & 3) != State.RESOLVED
-            for group in self._groups.values()
-            for value in group.values
-        )
+        if self._any_retried is None:  # each page of a filtered listing asks
+            self._any_retried = any(
+                value >> 3 and (value & 3) != State.RESOLVED
+                for group in self._groups.values()
+                for value in group.values
+            )
+        return self._any_retried
 
     def to_bytes(self) -> bytes:
         """A binary copy, little-endian."""

@@ -12,13 +12,14 @@ from stewardd.quarantine.commit import Action, Event
 from stewardd.quarantine.exports import ExportRequest, Format
 from stewardd.quarantine.fold import Export
 from stewardd.quarantine.listing import RowFilter
-from stewardd.quarantine.record import RowViolation, cut_cells
+from stewardd.quarantine.record import CUT_CHARACTERS, RowViolation, cut_cells
 from stewardd.quarantine.rows import Row
 from stewardd.quarantine.states import State
 from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp
 
+HISTORY_BYTES = 1024 * 1024
 _ACTIONS = {
     Action.CORRECT: q.RowEvent.ACTION_CORRECT,
     Action.RESUBMIT: q.RowEvent.ACTION_RESUBMIT,
@@ -84,15 +85,27 @@ def violation_messages(violations: Iterable[RowViolation]) -> list[q.Quarantined
 
 
 def _history(row: Row) -> Iterable[q.RowEvent]:
-    before = dict(row.record.cells)
+    before = row.record.cells
     state_before = validation_pb2.ROW_STATE_OPEN
+    size_bytes = 0
     for event in row.events:
         message = _event(row, event)
         message.state_before = state_before
-        message.cells_before.extend(cell_messages(before.items()))
+        message.cells_before.extend(cell_messages(before))
         state_before = message.state_after
-        before = event.change.cells or before
+        before = tuple((event.change.cells or dict(before)).items())
+        size_bytes += message.ByteSize()
+        if size_bytes > HISTORY_BYTES:
+            _cut(message)
         yield message
+
+
+def _cut(message: q.RowEvent) -> None:
+    """Leaves the beginnings of values, that a long history of a large row fits into a message."""
+    for cell in (*message.cells_before, *message.cells_after):
+        cell.value = cell.value[:CUT_CHARACTERS]
+    for violation in message.violations:
+        violation.value = violation.value[:CUT_CHARACTERS]
 
 
 def _event(row: Row, event: Event) -> q.RowEvent:

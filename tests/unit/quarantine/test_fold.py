@@ -1,0 +1,132 @@
+"""A log is folded by a pure function, in one go or from a checkpoint on."""
+
+from datetime import UTC, datetime
+
+import pytest
+from stewardd.errors import Corrupt
+from stewardd.quarantine.commit import (
+    Action,
+    Change,
+    Commit,
+    ExportFacts,
+    Rewrite,
+    commit_of,
+    digest_of,
+    small_commit,
+)
+from stewardd.quarantine.fold import (
+    BatchState,
+    Summary,
+    adds_up,
+    fold,
+    fold_summary,
+    of_checkpoint,
+    summary_of,
+    to_checkpoint,
+)
+from stewardd.quarantine.record import RowViolation
+from stewardd.quarantine.states import RowState, RowStates, State
+from stewardd.repository import log
+
+WHEN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+
+
+def commit(number, action=Action.CORRECT, *changes, **fields):
+    made = Commit(number, f"id-{number}", action, WHEN, "mia", "because", **fields)
+    return small_commit(made, changes) if changes else made
+
+
+def resolved(row, attempt=1):
+    return Change(row, State.RESOLVED, attempt, "1.0", {"rating": "1"})
+
+
+def still_open(row, attempt=1):
+    violation = RowViolation("rating", "maximum", "must be at most 1", "2")
+    return Change(row, State.OPEN, attempt, "1.0", {"rating": "2"}, (violation,))
+
+
+COMMITS = [
+    commit(1, Action.CORRECT, still_open(7)),
+    commit(2, Action.RESUBMIT, resolved(9), resolved(7, 2)),
+    commit(3, Action.GIVEN_UP),
+    commit(4, Action.DISCARD, Change(8, State.DISCARDED, 0)),
+    commit(5, Action.EXPORT, export=ExportFacts("importer", 0, 2, 0, "")),
+]
+
+
+def folded(state, commits):
+    for each in commits:
+        state = fold(state, each, each.effect())
+    return state
+
+
+def test_the_counts_are_those_of_the_rows():
+    state = folded(BatchState(), COMMITS)
+    assert (state.number, state.resolved_rows, state.discarded_rows) == (5, 2, 1)
+    assert state.states[7] == RowState(State.RESOLVED, 2)
+    assert adds_up(state)
+    assert [(s.number, s.first, s.last) for s in state.spans] == [(1, 7, 7), (2, 7, 9), (4, 8, 8)]
+    assert [(e.commit, e.cursor, e.after) for e in state.exports] == [(5, "importer", 0)]
+    assert fold_summary(Summary(), COMMITS) == state.summary
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_checkpoint_is_gone_on_from_as_if_all_had_been_read(cut):
+    state = folded(BatchState(), COMMITS[:cut])
+    body = to_checkpoint(state)
+    assert summary_of(body.partition(b"\n")[0]) == state.summary
+    again = folded(of_checkpoint(body), COMMITS[cut:])
+    whole = folded(BatchState(), COMMITS)
+    assert dict(again.states) == dict(whole.states)
+    assert (again.summary, again.spans, again.exports) == (
+        whole.summary,
+        whole.spans,
+        whole.exports,
+    )
+
+
+def test_a_rewriting_stands_for_all_before_it():
+    rewrite = Rewrite(
+        files=({"name": "records.jsonl", "size_bytes": 0, "crc32c": 0, "at": "x"},),
+        has_history=True,
+        exports=(),
+        resolved_rows=1,
+        discarded_rows=0,
+        archives=("kept/a",),
+        facts={},
+        removes=("records.jsonl",),
+    )
+    made = commit(9, Action.PURGE, rewrite=rewrite, stored=True)
+    effect = RowStates.of([(7, RowState(State.RESOLVED, 2, purged=True))])
+    for before in (BatchState(), folded(BatchState(), COMMITS)):
+        state = fold(before, made, effect)
+        assert (state.number, state.rewritten, state.history) == (9, 9, "id-9")
+        assert (state.resolved_rows, state.spans, state.archives) == (1, (), ("kept/a",))
+        assert adds_up(state)
+    found = commit_of(log.Commit(9, made.to_document()))
+    assert found == made
+
+
+def test_a_commit_that_is_not_the_next_is_corrupt():
+    with pytest.raises(Corrupt):
+        folded(BatchState(), COMMITS[1:])
+
+
+@pytest.mark.parametrize("made", COMMITS, ids=lambda each: each.action)
+def test_a_commit_comes_back_as_it_was_written(made):
+    if made.action is not Action.GIVEN_UP:
+        assert commit_of(log.Commit(made.number, made.to_document())) == made
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"kind": "dance"}, {"kind": "correct", "id": "x", "format": 99}]
+)
+def test_a_commit_that_cannot_be_read_is_corrupt(broken):
+    with pytest.raises(Corrupt):
+        commit_of(log.Commit(1, {"id": "x", **broken}))
+
+
+def test_line_ends_empty_cells_and_order_do_not_tell_cells_apart():
+    assert digest_of({"a": "1\r\n2", "b": ""}) == digest_of([("a", "1\n2")])
+    assert digest_of({"a": "1", "b": "2"}) == digest_of({"b": "2", "a": "1"})
+    assert digest_of({"a": "1"}) != digest_of({"b": "1"})

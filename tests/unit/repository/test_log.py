@@ -1,0 +1,118 @@
+"""The log beside a published thing: numbers are taken once, and what no commit names goes."""
+
+import asyncio
+
+import pytest
+from stewardd.errors import LeaseLost, ObjectExists
+from stewardd.repository.identifiers import folder_of, uuid7
+from stewardd.repository.log import GIVEN_UP, Log, commit_key
+from stewardd.repository.publication import publish
+from stewardd.repository.sweep import Sweep
+
+
+@pytest.fixture
+async def thing(store, lease):
+    identifier = uuid7()
+    async with publish(store, lease, "things", identifier) as draft:
+        await draft.commit({"is": "there"})
+    return folder_of("things", identifier)
+
+
+def commit(**fields):
+    return {"id": uuid7(), "kind": "test", **fields}
+
+
+async def keys(store, prefix):
+    return [each.key async for each in store.list(prefix)]
+
+
+async def test_of_many_writers_one_takes_each_number_and_all_find_their_own_again(
+    store, lease, thing
+):
+    log = Log(store, lease, thing)
+    commits = [commit(n=n) for n in range(8)]
+
+    async def take(each):
+        try:
+            await log.append(1, each)
+        except ObjectExists:
+            return None
+        return each
+
+    took = [each for each in await asyncio.gather(*map(take, commits)) if each]
+    (found,) = await log.after(0)
+    assert took == [found.document]
+    await log.append(1, took[0])  # the answer was lost: it is its own
+    assert await log.after(1) == []
+
+
+async def test_commits_are_read_in_order_from_a_number_on(store, lease, thing):
+    log = Log(store, lease, thing)
+    for number in range(1, 41):
+        await log.append(number, commit(n=number))
+    assert [each.number for each in await log.after(0)] == list(range(1, 41))
+    assert [each.document["n"] for each in await log.after(37)] == [38, 39, 40]
+
+
+async def test_data_without_a_commit_goes_with_its_block(store, lease, thing, tmp_path):
+    path = tmp_path / "rows"
+    path.write_bytes(b"rows")
+    log = Log(store, lease, thing)
+    async with log.staged() as staged:
+        assert await staged.put_file("rows", path) == f"{staged.folder[len(thing) + 1 :]}/rows"
+        await staged.put_file("archive", path, kept=True)
+    assert await keys(store, thing) == [f"{thing}/manifest.json"]
+    assert await keys(store, f"{lease.ref.folder}/intents") == []
+
+
+async def test_a_commit_that_removes_takes_all_before_it_away_and_keeps_what_is_kept(
+    store, lease, thing, tmp_path
+):
+    path = tmp_path / "rows"
+    path.write_bytes(b"rows")
+    log = Log(store, lease, thing)
+    await store.put(f"{thing}/old", b"old")
+    await log.append(1, commit())
+    async with log.staged() as first:
+        await first.put_file("rows", path)
+        archive = await first.put_file("archive", path, kept=True)
+        await first.append(2, commit(data=True) | {"id": first.identifier})
+    async with log.staged() as second:
+        await second.put_file("rows", path)
+        await second.append(3, commit(data=True, removes=["old"]) | {"id": second.identifier})
+    assert await keys(store, thing) == sorted(
+        [
+            f"{thing}/manifest.json",
+            f"{thing}/{archive}",
+            f"{second.folder}/rows",
+            commit_key(thing, 3),
+        ]
+    )
+
+
+async def test_the_sweep_gives_up_what_was_not_committed_and_ends_what_was(
+    store, acquire, thing, tmp_path
+):
+    path = tmp_path / "rows"
+    path.write_bytes(b"rows")
+    dying, living = await acquire("dying"), await acquire("living")
+    log = Log(store, dying, thing)
+    await store.put(f"{thing}/old", b"old")
+    made, lost = log.staged(), log.staged()
+    one, two = await made.__aenter__(), await lost.__aenter__()
+    await two.put_file("rows", path)
+    await one.put_file("rows", path)
+    await one.append(1, commit(data=True, removes=["old"]) | {"id": one.identifier})
+    await dying.close()
+    await Sweep(store, living).run()
+    commits = await log.after(0)
+    assert next(each.identifier for each in commits) == one.identifier
+    assert [(e.number, e.document["kind"], e.document["of"]) for e in commits[1:]] == [
+        (2, GIVEN_UP, two.identifier)
+    ]
+    assert await keys(store, f"{thing}/changes") == [f"{one.folder}/rows"]
+    assert f"{thing}/old" not in await keys(store, thing)
+    # The writer was only paused: its number is taken, and its lease is gone.
+    with pytest.raises(LeaseLost):
+        await two.append(2, commit(data=True) | {"id": two.identifier})
+    assert await Sweep(store, living).run() == []
