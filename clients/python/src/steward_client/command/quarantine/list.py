@@ -53,7 +53,6 @@ def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: in
             "File",
             "Type",
             "Rows",
-            "Quarantined",
             "Open",
             "Resolved",
             "Discarded",
@@ -65,7 +64,6 @@ def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: in
                 each.source_file,
                 short_name(each.schema),
                 count(each.total_rows),
-                count(each.quarantined_rows),
                 count(each.open_rows),
                 count(each.resolved_rows),
                 count(each.discarded_rows),
@@ -73,7 +71,7 @@ def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: in
             )
             for each in batches
         ],
-        numbers=("Rows", "Quarantined", "Open", "Resolved", "Discarded"),
+        numbers=("Rows", "Open", "Resolved", "Discarded"),
     )
     if not is_all:
         screen.line(f"these are the newest {count(len(batches))}; --limit shows more")
