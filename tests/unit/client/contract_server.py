@@ -26,6 +26,7 @@ from steward.v1 import (
 )
 
 from tests.unit.client.contract_backups import BackupsAndOperations
+from tests.unit.client.contract_quarantine import Quarantine
 from tests.unit.client.contract_state import page_of, refuse, succeed
 
 Response = validation_pb2.ValidateBatchResponse
@@ -33,8 +34,8 @@ Response = validation_pb2.ValidateBatchResponse
 
 class ContractServer(
     BackupsAndOperations,
+    Quarantine,
     validation_pb2_grpc.ValidationServiceServicer,
-    quarantine_pb2_grpc.QuarantineServiceServicer,
     system_pb2_grpc.SystemServiceServicer,
 ):
     """`with ContractServer() as server:` serves at `server.address`."""
@@ -160,6 +161,7 @@ class ContractServer(
             total_rows=len(lines) - 1,
             valid_rows=len(valid) - 1,
             quarantined_rows=len(rows),
+            open_rows=len(rows),
             errors_by_field={"rating": len(rows)} if rows else {},
             errors_by_keyword={"maximum": len(rows)} if rows else {},
             unknown_columns=[column for column in header if column not in ("id", "rating")],
@@ -191,6 +193,9 @@ class ContractServer(
             row_number=number,
             line_number=number + 1,
             raw_row=line.encode(),
+            state=validation_pb2.ROW_STATE_OPEN,
+            etag="a0",
+            schema="schemas/note/versions/1.0",
         )
         for column, value in cells.items():
             row.cells.add(column=column, value=value)
@@ -215,6 +220,7 @@ class ContractServer(
 
     def ListBatches(self, request, context) -> validation_pb2.ListBatchesResponse:
         self.enter("ListBatches", context)
+        self.requests.append(request)
         page, token = page_of(list(reversed(self.batches.values())), request)
         return validation_pb2.ListBatchesResponse(batches=page, next_page_token=token)
 
@@ -265,13 +271,6 @@ class ContractServer(
         return validation_pb2.DetectSchemaResponse(
             schema="schemas/note/versions/1.0", unknown_columns=unknown
         )
-
-    # --- Quarantine
-
-    def ListQuarantinedRows(self, request, context) -> quarantine_pb2.ListQuarantinedRowsResponse:
-        self.enter("ListQuarantinedRows", context)
-        page, token = page_of(self.rows[request.parent], request)
-        return quarantine_pb2.ListQuarantinedRowsResponse(rows=page, next_page_token=token)
 
     # --- System
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from steward.v1 import backup_pb2, quarantine_pb2, system_pb2, validation_pb2
@@ -79,6 +80,15 @@ class State:
         self.by_request: dict[str, str] = {}
         self.operations: dict[str, operations_pb2.Operation] = {}
         self.backups: dict[str, backup_pb2.Backup] = {}
+        self.requests: list[Message] = []
+        self.sheets: list[bytes] = []
+        self.exports: list[quarantine_pb2.Export] = []
+        self.export_name = "rows.csv"
+        self.export_body = b"".join(b"%d,0.5\n" % number for number in range(1000))
+        self.export_has_end = True
+        self.export_claims: tuple[int, int] | None = None
+        self.stats = quarantine_pb2.QuarantineStats()
+        self.purged_rows = 3
         self.changed = threading.Condition()
         self.health = system_pb2.HealthResponse(
             state=system_pb2.HealthResponse.STATE_HEALTHY, version="9.9"

@@ -21,9 +21,11 @@ from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import status
 
 COMMANDS = [
-    "validate", "batch list", "batch show", "batch download", "quarantine show", "schema list", "schema show",
-    "schema detect", "backup create", "backup list", "backup show", "operation list", "operation show",
-    "operation wait", "operation watch", "operation cancel", "health", "completion",
+    "validate", "batch list", "batch show", "batch download", "quarantine list", "quarantine show", "quarantine stats",
+    "quarantine export", "quarantine exports", "quarantine correct", "quarantine discard", "quarantine resubmit",
+    "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect",
+    "backup create", "backup list", "backup show", "operation list", "operation show", "operation wait",
+    "operation watch", "operation cancel", "health", "completion",
 ]  # fmt: skip
 
 

@@ -44,8 +44,8 @@ def test_both_clients_offer_the_same_methods_with_the_same_arguments():
                 parameter.replace(annotation="")
                 for parameter in inspect.signature(value).parameters.values()
             ]
-            for name, value in vars(cls).items()
-            if inspect.isfunction(value) and not name.startswith("_")
+            for name, value in inspect.getmembers(cls, inspect.isfunction)
+            if not name.startswith("_")
         }
 
     assert methods(Client) == methods(AsyncClient)

@@ -9,7 +9,7 @@ import uuid
 import google_crc32c
 import pytest
 from steward_client import Accepted, Batch, Progress, errors
-from steward_client.upload import CHUNK_BYTES
+from steward_client.source import CHUNK_BYTES
 
 from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import failing

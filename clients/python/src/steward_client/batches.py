@@ -35,7 +35,11 @@ class BatchFile:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One file, validated as a whole. `total_rows == valid_rows + quarantined_rows`, always."""
+    """One file, validated as a whole.
+
+    `total_rows == valid_rows + quarantined_rows`, and `quarantined_rows == open_rows + resolved_rows + discarded_rows`,
+    always.
+    """
 
     name: str
     """`batches/{batch}`."""
@@ -61,6 +65,12 @@ class Batch:
     elapsed_s: float
     request_id: str
     uri: str
+    resolved_rows: int
+    """Of the quarantined: corrected, and valid now."""
+    discarded_rows: int
+    """Of the quarantined: discarded."""
+    open_rows: int
+    """Of the quarantined: still open. What has become of them is as of when the daemon answered."""
 
     @property
     def is_clean(self) -> bool:
@@ -107,6 +117,9 @@ class Batch:
             elapsed_s=wire.seconds(message.elapsed),
             request_id=message.request_id,
             uri=message.uri,
+            resolved_rows=message.resolved_rows,
+            discarded_rows=message.discarded_rows,
+            open_rows=message.open_rows,
         )
 
 

@@ -1,7 +1,7 @@
 """Every call of the contract as a value: where it goes, what it sends, and what is made of the answer.
 
 Both clients are made of these; what differs between them is only how the bytes move. Adding an RPC is one function
-here and one method in each client.
+here (or, for the quarantine, in quarantine_calls.py) and one method in each client.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
-from steward.v1 import backup_pb2, operation_pb2, quarantine_pb2, system_pb2, validation_pb2
+from steward.v1 import backup_pb2, operation_pb2, system_pb2, validation_pb2
 
 from steward_client import wire
-from steward_client.backups import Backup
+from steward_client.backups import Backup, BackupProgress
+from steward_client.batch_filter import BatchFilter
 from steward_client.batches import Batch
 from steward_client.errors import InvalidRequest
 from steward_client.health import Health
 from steward_client.operations import OperationState
-from steward_client.quarantine import QuarantinedRow
 from steward_client.schemas import Detection, Schema
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 VALIDATION = "/steward.v1.ValidationService"
-_QUARANTINE = "/steward.v1.QuarantineService"
+QUARANTINE = "/steward.v1.QuarantineService"
 _BACKUP = "/steward.v1.BackupService"
 _SYSTEM = "/steward.v1.SystemService"
 _OPERATION = "/steward.v1.OperationService"
@@ -70,15 +70,18 @@ def get_batch(name: str) -> Call[validation_pb2.Batch, Batch]:
     return Call(f"{VALIDATION}/GetBatch", request, validation_pb2.Batch, Batch.from_proto)
 
 
-def list_batches(page_size: int) -> Pages[validation_pb2.ListBatchesResponse, Batch]:
+def list_batches(
+    page_size: int, batches: BatchFilter | None
+) -> Pages[validation_pb2.ListBatchesResponse, Batch]:
     """ValidationService.ListBatches."""
+    wanted = None if batches is None else batches.to_proto()
 
     def page(answer: validation_pb2.ListBatchesResponse) -> Page[Batch]:
         return Page(tuple(map(Batch.from_proto, answer.batches)), answer.next_page_token)
 
     return lambda token: Call(
         f"{VALIDATION}/ListBatches",
-        validation_pb2.ListBatchesRequest(page_size=page_size, page_token=token),
+        validation_pb2.ListBatchesRequest(page_size=page_size, page_token=token, filter=wanted),
         validation_pb2.ListBatchesResponse,
         page,
     )
@@ -129,33 +132,14 @@ def detect_schema(columns: Sequence[str]) -> Call[validation_pb2.DetectSchemaRes
     )
 
 
-def list_quarantined_rows(
-    batch: str, page_size: int
-) -> Pages[quarantine_pb2.ListQuarantinedRowsResponse, QuarantinedRow]:
-    """QuarantineService.ListQuarantinedRows."""
-
-    def page(answer: quarantine_pb2.ListQuarantinedRowsResponse) -> Page[QuarantinedRow]:
-        return Page(tuple(map(QuarantinedRow.from_proto, answer.rows)), answer.next_page_token)
-
-    parent = wire.resource("batches", batch)
-    return lambda token: Call(
-        f"{_QUARANTINE}/ListQuarantinedRows",
-        quarantine_pb2.ListQuarantinedRowsRequest(
-            parent=parent, page_size=page_size, page_token=token
-        ),
-        quarantine_pb2.ListQuarantinedRowsResponse,
-        page,
-    )
-
-
 def create_backup(
     database: str, description: str, request_id: str | None
-) -> Call[operations_pb2.Operation, OperationState]:
+) -> Call[operations_pb2.Operation, OperationState[BackupProgress, Backup]]:
     """BackupService.CreateBackup, under a request_id always."""
     request = backup_pb2.CreateBackupRequest(
         database=database, description=description, request_id=request_id or new_request_id()
     )
-    return _operation(f"{_BACKUP}/CreateBackup", request)
+    return operation(f"{_BACKUP}/CreateBackup", request)
 
 
 def get_backup(name: str) -> Call[backup_pb2.Backup, Backup]:
@@ -178,16 +162,18 @@ def list_backups(page_size: int) -> Pages[backup_pb2.ListBackupsResponse, Backup
     )
 
 
-def get_operation(name: str) -> Call[operations_pb2.Operation, OperationState]:
+def get_operation(name: str) -> Call[operations_pb2.Operation, OperationState[Any, Any]]:
     """Operations.GetOperation."""
     request = operations_pb2.GetOperationRequest(name=wire.resource("operations", name))
-    return _operation(f"{_OPERATIONS}/GetOperation", request)
+    return operation(f"{_OPERATIONS}/GetOperation", request)
 
 
-def list_operations(page_size: int) -> Pages[operations_pb2.ListOperationsResponse, OperationState]:
+def list_operations(
+    page_size: int,
+) -> Pages[operations_pb2.ListOperationsResponse, OperationState[Any, Any]]:
     """Operations.ListOperations."""
 
-    def page(answer: operations_pb2.ListOperationsResponse) -> Page[OperationState]:
+    def page(answer: operations_pb2.ListOperationsResponse) -> Page[OperationState[Any, Any]]:
         operations = tuple(map(OperationState.from_proto, answer.operations))
         return Page(operations, answer.next_page_token)
 
@@ -201,20 +187,22 @@ def list_operations(page_size: int) -> Pages[operations_pb2.ListOperationsRespon
     )
 
 
-def wait_operation(name: str, wait_s: float) -> Call[operations_pb2.Operation, OperationState]:
+def wait_operation(
+    name: str, wait_s: float
+) -> Call[operations_pb2.Operation, OperationState[Any, Any]]:
     """Operations.WaitOperation, for at most so long."""
     timeout = Duration()
     timeout.FromMilliseconds(max(1, int(wait_s * 1000)))
     request = operations_pb2.WaitOperationRequest(
         name=wire.resource("operations", name), timeout=timeout
     )
-    return _operation(f"{_OPERATIONS}/WaitOperation", request)
+    return operation(f"{_OPERATIONS}/WaitOperation", request)
 
 
-def watch_operation(name: str) -> Call[operations_pb2.Operation, OperationState]:
+def watch_operation(name: str) -> Call[operations_pb2.Operation, OperationState[Any, Any]]:
     """OperationService.WatchOperation."""
     request = operation_pb2.WatchOperationRequest(name=wire.resource("operations", name))
-    return _operation(f"{_OPERATION}/WatchOperation", request)
+    return operation(f"{_OPERATION}/WatchOperation", request)
 
 
 def cancel_operation(name: str) -> Call[Empty, None]:
@@ -245,5 +233,8 @@ def split_file_name(name: str) -> tuple[str, str]:
     return batch, file
 
 
-def _operation(path: str, request: Message) -> Call[operations_pb2.Operation, OperationState]:
+def operation(
+    path: str, request: Message
+) -> Call[operations_pb2.Operation, OperationState[Any, Any]]:
+    """A method that begins an operation or tells of one; what its parts are follows from the method."""
     return Call(path, request, operations_pb2.Operation, OperationState.from_proto)

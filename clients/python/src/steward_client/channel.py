@@ -17,10 +17,13 @@ DEFAULT_PORT = 50551
 DEFAULT_TARGET = f"localhost:{DEFAULT_PORT}"
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
-# What may be sent twice without harm: reads, waiting, and the one creation that carries a request_id.
+# What may be sent twice without harm: reads, waiting, what carries a request_id, what changes nothing a second time.
 _IDEMPOTENT = {
     "steward.v1.ValidationService": ("GetBatch", "ListBatches", "GetSchema", "ListSchemas", "DetectSchema"),
-    "steward.v1.QuarantineService": ("ListQuarantinedRows",),
+    "steward.v1.QuarantineService": (
+        "ListQuarantinedRows", "GetQuarantinedRow", "GetQuarantineStats", "CorrectRow", "DiscardRows", "CreateExport",
+        "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",
+    ),
     "steward.v1.BackupService": ("CreateBackup", "GetBackup", "ListBackups"),
     "steward.v1.SystemService": ("Health",),
     "google.longrunning.Operations": ("GetOperation", "ListOperations", "WaitOperation"),

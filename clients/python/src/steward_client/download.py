@@ -69,7 +69,7 @@ class Download:
         """Opens the part file and takes in what is there. Raises OSError, Conflict / DOWNLOAD_IN_PROGRESS."""
         with contextlib.ExitStack() as undo:
             self._part = undo.enter_context(self._part_path.open("a+b"))
-            self._lock()
+            lock(self._part, self.path)
             self._catch_up()
             undo.pop_all()
         return self
@@ -122,18 +122,6 @@ class Download:
         if self._progress is not None:
             self._progress(self.offset_bytes, self._file.size_bytes)
 
-    def _lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(
-                f"another process is downloading to {self.path}",
-                reason="DOWNLOAD_IN_PROGRESS",
-                hint="wait for it to end, or download to another path",
-            ) from None
-
     def _catch_up(self) -> None:
         self._part.seek(0)
         while block := self._part.read(_BLOCK_BYTES):
@@ -143,3 +131,17 @@ class Download:
     def _start_over(self) -> None:
         self._part.truncate(0)
         self._checksum, self.offset_bytes, self._was_resumed = 0, 0, False
+
+
+def lock(part: BinaryIO, path: Path) -> None:
+    """Keeps a part file for one writer, until it is closed. Raises Conflict / DOWNLOAD_IN_PROGRESS."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(
+            f"another process is downloading to {path}",
+            reason="DOWNLOAD_IN_PROGRESS",
+            hint="wait for it to end, or download to another path",
+        ) from None

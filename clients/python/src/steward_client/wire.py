@@ -19,9 +19,16 @@ def resource(collection: str, name: str) -> str:
     return name if not name or name.startswith(f"{collection}/") else f"{collection}/{name}"
 
 
-def time(timestamp: Timestamp) -> datetime:
+def time(message: Timestamp) -> datetime:
     """Returns an aware datetime in UTC; below a microsecond it is cut."""
-    return timestamp.ToDatetime(tzinfo=UTC)
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Returns a moment to send; one without a zone is taken as local time, as Python does everywhere."""
+    message = Timestamp()
+    message.FromDatetime(moment.astimezone(UTC))
+    return message
 
 
 def seconds(duration: Duration) -> float:

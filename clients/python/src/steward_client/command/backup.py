@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from steward_client.command import document
-from steward_client.command.ending import Exit, Interrupted, warn
+from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import duration, moment, size
-from steward_client.errors import StewardError
 
 if TYPE_CHECKING:
     from steward_client.backups import Backup
-    from steward_client.client import Operation
 
 
 @click.group(cls=Noun, example="steward backup create --description 'before the import'")
@@ -48,7 +46,7 @@ def create(
     with session.client() as client:
         operation = client.create_backup(database, description=description, request_id=request_id)
         if not no_wait:
-            operation = _followed(session, operation)
+            operation = follow(operation, "the backup", session.timeout_s)
         if no_wait or operation.state.error is not None:
             return show_operation(session, operation.state)
         return _show(session, operation.state.outcome())
@@ -98,23 +96,6 @@ def show(session: Session, name: str) -> int:
     """Show one backup."""
     with session.client() as client:
         return _show(session, client.get_backup(name))
-
-
-def _followed(session: Session, operation: Operation) -> Operation:
-    """Returns the operation once it is done; whatever ends the waiting before, its name is told."""
-    try:
-        return follow(operation, session.timeout_s)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"the backup goes on; `steward operation wait {operation.name}` waits for it, "
-            f"`steward operation cancel {operation.name}` ends it"
-        ) from None
-    except StewardError:
-        warn(
-            f"lost sight of {operation.name}, which may go on",
-            f"steward operation wait {operation.name}",
-        )
-        raise
 
 
 def _show(session: Session, made: Backup) -> int:

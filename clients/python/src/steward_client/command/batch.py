@@ -9,6 +9,7 @@ import click
 
 from steward_client.command import document
 from steward_client.command.ending import Exit
+from steward_client.command.names import BATCH
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import count, moment, short_name, size
 
@@ -55,7 +56,7 @@ def list_(session: Session, limit: int) -> int:
 
 
 @batch.command(cls=Verb, example="steward batch show batches/019a…")
-@click.argument("name", metavar="BATCH")
+@click.argument("name", metavar="BATCH", type=BATCH)
 @pass_session
 def show(session: Session, name: str) -> int:
     """Show the report of a batch."""
@@ -83,7 +84,7 @@ def show(session: Session, name: str) -> int:
     cls=Verb,
     example="steward batch download batches/019a…\nsteward batch download batches/019a… errors.csv --to reports/",
 )
-@click.argument("name", metavar="BATCH")
+@click.argument("name", metavar="BATCH", type=BATCH)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
     "--to",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from steward_client.command import document
-from steward_client.command.ending import Exit, describe, warn
+from steward_client.command.ending import Exit, Interrupted, describe, warn
 from steward_client.command.session import Noun, Session, Verb, pass_session
-from steward_client.command.text import size
+from steward_client.command.text import many, size
+from steward_client.errors import StewardError
 
 if TYPE_CHECKING:
-    from steward_client.backups import BackupProgress
-    from steward_client.client import Operation
     from steward_client.operations import OperationState
+    from steward_client.plain.operations import Operation
+
+    AnyOperation = Operation[Any, Any]
+    AnyState = OperationState[Any, Any]
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 @click.group(cls=Noun, example="steward operation watch operations/019a…")
@@ -41,8 +47,8 @@ def list_(session: Session, limit: int) -> int:
     if not states:
         screen.line("there are no operations")
         return Exit.DONE
-    rows = [(each.name, word(each), made(each), doing(each)) for each in states]
-    screen.table(("Name", "State", "Makes", "Progress"), rows, states="State")
+    rows = [(each.name, word(each), work(each), doing(each)) for each in states]
+    screen.table(("Name", "State", "Work", "Progress"), rows, states="State")
     return Exit.DONE
 
 
@@ -102,21 +108,34 @@ def cancel(session: Session, name: str) -> int:
     return Exit.DONE
 
 
-def follow(begun: Operation, timeout_s: float | None) -> Operation:
-    """Returns an operation once it is done, with a bar on the way. Raises DeadlineExceeded; it goes on then."""
+def follow(begun: Operation[P, R], what: str, timeout_s: float | None) -> Operation[P, R]:
+    """Returns an operation once it is done, with a bar on the way; whatever ends the waiting before, its name is told.
+
+    `what` is it for people, such as `the backup`. Raises DeadlineExceeded; it goes on then.
+    """
+    try:
+        return _watched(begun, timeout_s)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{what} goes on; `steward operation wait {begun.name}` waits for it, "
+            f"`steward operation cancel {begun.name}` ends it"
+        ) from None
+    except StewardError:
+        warn(f"lost sight of {begun.name}, which may go on", f"steward operation wait {begun.name}")
+        raise
+
+
+def _watched(begun: Operation[P, R], timeout_s: float | None) -> Operation[P, R]:
     from steward_client.command import screen
 
     last = begun
-    with screen.bar(made(begun.state) or begun.name) as step:
+    with screen.bar(work(begun.state) or begun.name) as step:
         for last in begun.watch(timeout_s):
-            progress = last.progress
-            if progress is not None:
-                whole = progress.database_size_bytes or None
-                step(progress.dumped_bytes, whole, words(progress))
+            step(*_steps(last.progress))
     return last
 
 
-def show_operation(session: Session, state: OperationState) -> int:
+def show_operation(session: Session, state: AnyState) -> int:
     """Prints an operation; returns the exit code that fits: FAILED when it has failed."""
     code = Exit.FAILED if state.error is not None else Exit.DONE
     if session.is_json:
@@ -124,7 +143,7 @@ def show_operation(session: Session, state: OperationState) -> int:
         return code
     from steward_client.command import screen
 
-    parts = (state.name, word(state), made(state), doing(state))
+    parts = (state.name, word(state), work(state), doing(state))
     screen.line("  ".join(part for part in parts if part))
     if state.error is not None:
         message, hint = describe(state.error)
@@ -134,27 +153,43 @@ def show_operation(session: Session, state: OperationState) -> int:
     return code
 
 
-def word(state: OperationState) -> str:
+def word(state: AnyState) -> str:
     """Returns the state in one word."""
     if not state.done:
         return "running"
     return "done" if state.error is None else "failed"
 
 
-def made(state: OperationState) -> str:
-    """Returns the name of what the operation makes, where it is known."""
-    if state.response is not None:
+def work(state: AnyState) -> str:
+    """Returns what the operation makes or does, where it is known."""
+    from steward_client.backups import Backup, BackupProgress
+    from steward_client.upkeep import QuarantineProgress
+
+    if isinstance(state.response, Backup):
         return state.response.name
-    return state.progress.backup if state.progress is not None else ""
+    progress = state.progress
+    if isinstance(progress, BackupProgress):
+        return progress.backup
+    if isinstance(progress, QuarantineProgress):
+        return f"{progress.method}{' (dry run)' if progress.dry_run else ''}"
+    return ""
 
 
-def doing(state: OperationState) -> str:
+def doing(state: AnyState) -> str:
     """Returns how far an operation has come, while it runs."""
-    return "" if state.done else words(state.progress)
+    return "" if state.done else _steps(state.progress)[2]
 
 
-def words(progress: BackupProgress | None) -> str:
-    """Returns how far it has come, in a few words."""
-    if progress is None:
-        return ""
-    return f"{progress.phase}, {size(progress.dumped_bytes)} read, {size(progress.stored_bytes)} stored"
+def _steps(progress: object) -> tuple[int, int | None, str]:
+    """Returns what is done, what there is to do (None: unknown), and a few words."""
+    from steward_client.backups import BackupProgress
+    from steward_client.upkeep import QuarantineProgress
+
+    if isinstance(progress, BackupProgress):
+        read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)
+        words = f"{progress.phase}, {read} read, {stored} stored"
+        return progress.dumped_bytes, progress.database_size_bytes or None, words
+    if isinstance(progress, QuarantineProgress):
+        words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
+        return progress.rows, None, words
+    return 0, None, ""

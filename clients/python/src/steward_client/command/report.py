@@ -48,10 +48,21 @@ def _facts(batch: Batch) -> list[tuple[str, str]]:
             "quarantined",
             f"{count(batch.quarantined_rows)}  {share(batch.quarantined_rows, batch.total_rows)}{recovered}",
         ),
+        ("of these", _states(batch)),
         ("read", f"{size(batch.size_bytes)} in {duration(batch.elapsed_s)}{rate}"),
         ("compression", batch.compression),
         ("batch", batch.name),
     ]
+
+
+def _states(batch: Batch) -> str:
+    """Returns what has become of the quarantined rows, once something has."""
+    if not batch.resolved_rows and not batch.discarded_rows:
+        return ""
+    return (
+        f"{count(batch.open_rows)} open, {count(batch.resolved_rows)} resolved, "
+        f"{count(batch.discarded_rows)} discarded"
+    )
 
 
 def _ranked(errors: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -29,6 +29,9 @@ STYLES = {
     "done": "green",
     "failed": "bold red",
     "running": "cyan",
+    "open": "yellow",
+    "resolved": "green",
+    "discarded": "dim",
 }
 
 
@@ -101,6 +104,15 @@ def counts(
         )
     )
     show(beside, indent=indent)
+
+
+def block() -> str:
+    """Returns what a bar in a table is made of: `#` where the output cannot show better."""
+    try:
+        "█".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "#"
+    return "█"
 
 
 def facts(pairs: Iterable[tuple[str, str]], *, indent: int = 0) -> None:

@@ -6,6 +6,7 @@ direction: whatever Python does not call printable is shown as its escape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -35,6 +36,16 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def many(number: int, word: str) -> str:
+    """Returns how many there are of something.
+
+    >>> many(1, "row"), many(2000, "row"), many(0, "batch")
+    ('1 row', '2,000 rows', '0 batches')
+    """
+    ending = "" if number == 1 else "es" if word.endswith("ch") else "s"
+    return f"{count(number)} {word}{ending}"
+
+
 def share(part: int, whole: int) -> str:
     """Returns a part of a whole in percent; what is not all never reads as all, nor what is not nothing as nothing.
 
@@ -49,6 +60,30 @@ def share(part: int, whole: int) -> str:
     if 99.9 < percent < 100:
         return ">99.9 %"
     return f"{percent:.1f} %"
+
+
+def stripe(part: int, whole: int, *, width: int = 20, block: str = "█") -> str:
+    """Returns a bar; what is not nothing never looks like nothing.
+
+    >>> stripe(5, 10, width=4, block="#"), stripe(1, 1000, width=4, block="#"), stripe(0, 7)
+    ('##', '#', '')
+    """
+    return block * -(-part * width // whole) if whole > 0 else ""
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Returns ascending numbers, neighbours joined.
+
+    >>> ranges([1, 2, 3, 7, 9, 10])
+    '1-3, 7, 9-10'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def size(size_bytes: int) -> str:

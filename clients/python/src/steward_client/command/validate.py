@@ -22,10 +22,10 @@ from steward_client.command.text import count
 from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
+    from steward_client.batch_upload import Judging
     from steward_client.batches import Accepted, Batch, Progress
     from steward_client.client import Client
     from steward_client.command.screen import OnStep
-    from steward_client.upload import Judging
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _DELIMITERS |= {"\\t": "\t"} | {each: each for each in _DELIMITERS.values()}

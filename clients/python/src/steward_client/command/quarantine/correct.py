@@ -1,0 +1,130 @@
+"""`steward quarantine correct | discard`: one row put right, or rows given up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from steward_client.command import document
+from steward_client.command.ending import Exit
+from steward_client.command.names import BATCH, MAX_ROWS, batch_name, row_name, row_numbers
+from steward_client.command.quarantine.options import actor_option
+from steward_client.command.session import Session, Verb, pass_session
+from steward_client.command.text import count, many
+
+_EXAMPLE = """\
+steward quarantine correct batches/019a… 12 rating=0.7
+steward quarantine correct batches/019a…/rows/12 rating=0.7 completed_at=
+echo '{"participant_email": "ana@example.org"}' | steward quarantine correct batches/019a… 12 --cells -
+"""
+
+
+@click.command(cls=Verb, example=_EXAMPLE)
+@click.argument("batch", metavar="BATCH", type=BATCH)
+@click.argument("words", nargs=-1, metavar="ROW [COLUMN=VALUE]...")
+@click.option(
+    "--cells",
+    "cells_file",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="The cells as a JSON object; - is stdin. It keeps personal data out of the process list.",
+)
+@click.option(
+    "--schema-version",
+    metavar="V",
+    help="Judge it by this version, not by the one that judged it last.",
+)
+@click.option(
+    "--etag",
+    default="",
+    metavar="ETAG",
+    help="Only if the row is still as `quarantine show` gave it under this etag.",
+)
+@actor_option
+@pass_session
+def correct(
+    session: Session,
+    batch: str,
+    words: tuple[str, ...],
+    cells_file: str | None,
+    schema_version: str | None,
+    etag: str,
+    actor: str,
+) -> int:
+    """Change cells of one row; it is judged again at once. Exit code: 0 it is resolved, 1 it is still open.
+
+    The cells that are not named stay as they are.
+    """
+    name, assignments = row_name(batch, words)
+    cells = {**_from_file(cells_file), **_assigned(assignments)}
+    if not cells:
+        raise click.UsageError("name the cells that change: COLUMN=VALUE, or --cells FILE")
+    with session.client() as client:
+        row = client.correct_row(name, cells, schema_version=schema_version, etag=etag, actor=actor)
+    code = Exit.DONE if row.state == "resolved" else Exit.FOUND
+    if session.is_json:
+        document.emit(row)
+        return code
+    from steward_client.command.quarantine.row import show_row
+
+    show_row(row)
+    return code
+
+
+def _assigned(words: tuple[str, ...]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for word in words:
+        column, separator, value = word.partition("=")
+        if not separator or not column:
+            # The word itself may be a cell's value, and stays unsaid.
+            raise click.UsageError("a cell is given as COLUMN=VALUE, with nothing around the =")
+        if column in cells:
+            raise click.UsageError(f"the column {column} is given twice")
+        cells[column] = value
+    return cells
+
+
+def _from_file(name: str | None) -> dict[str, str]:
+    if name is None:
+        return {}
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise click.UsageError(
+            f'--cells {name} is no JSON object of texts, such as {{"rating": "0.7"}}'
+        )
+    return found
+
+
+@click.command(
+    cls=Verb,
+    example="steward quarantine discard batches/019a… 12 --reason 'sent twice'\n"
+    "steward quarantine discard batches/019a… 3 17-25 --reason 'test data'",
+)
+@click.argument("batch", metavar="BATCH", type=BATCH)
+@click.argument("words", nargs=-1, required=True, metavar="ROW...")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the history.")
+@actor_option
+@pass_session
+def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, actor: str) -> int:
+    """Give rows up, for good: all that are named, or none of them."""
+    numbers = row_numbers(words)
+    if len(numbers) > MAX_ROWS:
+        raise click.UsageError(f"at most {MAX_ROWS:,} rows at once: give them in parts")
+    with session.client() as client:
+        found = client.discard_rows(batch, numbers, reason=reason, actor=actor)
+    if session.is_json:
+        document.emit(found)
+        return Exit.DONE
+    from steward_client.command import screen
+
+    already = f", {count(found.unchanged_rows)} had been before" if found.unchanged_rows else ""
+    screen.line(f"{many(found.discarded_rows, 'row')} discarded{already}")
+    screen.line(f"{many(found.batch.open_rows, 'row')} of {batch_name(batch)} are open")
+    return Exit.DONE

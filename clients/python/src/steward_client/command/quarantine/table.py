@@ -1,0 +1,54 @@
+"""Rows as a table: a line for each thing that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from steward_client.command.text import count
+
+if TYPE_CHECKING:
+    from steward_client.quarantine import QuarantinedRow
+
+_LONGEST = 60
+
+
+def show_rows(rows: Sequence[QuarantinedRow], *, with_batch: bool) -> None:
+    """Prints rows with what is wrong with them now; of one that is closed, what was when it came."""
+    from steward_client.command import screen
+
+    columns = ("Row", "Line", "State", "Tries", "Field", "Rule", "Value", "What is wrong")
+    lines = [line for row in rows for line in _lines(row)]
+    if with_batch:
+        screen.table(
+            ("Name", *columns[2:]),
+            [
+                (row.name if first else "", *line[2:])
+                for row in rows
+                for first, line in _firsts(row)
+            ],
+            numbers=("Tries",),
+            states="State",
+        )
+        return
+    screen.table(columns, lines, numbers=("Row", "Line", "Tries"), states="State")
+
+
+def _firsts(row: QuarantinedRow) -> list[tuple[bool, tuple[str, ...]]]:
+    return [(place == 0, line) for place, line in enumerate(_lines(row))]
+
+
+def _lines(row: QuarantinedRow) -> list[tuple[str, ...]]:
+    leading = (count(row.row_number), count(row.line_number), row.state.value, count(row.attempt))
+    found = [(each.field, each.keyword, cut(each.value), each.message) for each in row.wrong]
+    return [
+        (*(leading if place == 0 else ("",) * len(leading)), *each)
+        for place, each in enumerate(found or [("", "", "", "")])
+    ]
+
+
+def cut(value: str | None, longest: int = _LONGEST) -> str:
+    """Returns a value that fits in a table; one that is cut shows it by its last character."""
+    if value is None:
+        return ""
+    return value if len(value) <= longest else f"{value[: longest - 1]}…"
