@@ -107,8 +107,6 @@ def options(target: Target) -> list[tuple[str, int | str]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        # For how long one attempt to connect may take, whatever its name says: a busy machine needs more than a moment.
-        ("grpc.min_reconnect_backoff_ms", 10_000),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # A proxy of the environment is for what lies beyond this machine.
         ("grpc.enable_http_proxy", 0 if target.is_local else 1),
