@@ -211,17 +211,17 @@ async def _found(store: Store, key: str) -> bytes | None:
         return None
 
 
-async def give_up(store: Store, kind: str, identifier: str) -> bool:
+async def give_up(store: Store, kind: str, identifier: str) -> bool | None:
     """For the sweep: removes the data of a commit that was never made. Whether there was anything to remove.
 
-    `kind` is that of the intent: the log's folder and `changes`. False where the commit exists.
+    `kind` is that of the intent: the log's folder and `changes`. None where the commit exists, ended as it should be.
     """
     folder = kind.removesuffix(f"/{CHANGES}")
     while await exists(store, f"{folder}/{MANIFEST}"):
         commits = await read_after(store, folder, 0)
         if any(commit.identifier == identifier for commit in commits):
             await _remove_superseded(store, folder, identifier)
-            return False
+            return None
         if any(commit.document.get("of") == identifier for commit in commits):
             break
         number = commits[-1].number + 1 if commits else 1

@@ -147,9 +147,10 @@ class Sweep:
         """Ends a commit that its writer began: made or not made, nothing of it is left half done."""
         removed = await give_up(self._store, intent.kind, intent.identifier)
         # As a fence does, the intent outlives what it was for: what a straggler writes meanwhile goes with it.
-        if self._lease.now() - intent.written_at >= timedelta(seconds=self._keep_fences_s):
+        age = self._lease.now() - intent.written_at
+        if removed is None or age >= timedelta(seconds=self._keep_fences_s):
             await self._store.delete(intent.key)
-        return removed
+        return bool(removed)
 
     async def _sweep_draft(self, intent: Intent, key: str) -> bool:
         fenced_before = await self._is_there(key)

@@ -20,6 +20,7 @@ from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp
 
 HISTORY_BYTES = 1024 * 1024
+HISTORY_EVENTS = 1000
 _ACTIONS = {
     Action.CORRECT: q.RowEvent.ACTION_CORRECT,
     Action.RESUBMIT: q.RowEvent.ACTION_RESUBMIT,
@@ -88,12 +89,15 @@ def _history(row: Row) -> Iterable[q.RowEvent]:
     before = row.record.cells
     state_before = validation_pb2.ROW_STATE_OPEN
     size_bytes = 0
-    for event in row.events:
+    left_out = len(row.events) - HISTORY_EVENTS
+    for place, event in enumerate(row.events):
         message = _event(row, event)
         message.state_before = state_before
         message.cells_before.extend(cell_messages(before))
         state_before = message.state_after
         before = tuple((event.change.cells or dict(before)).items())
+        if place < left_out:
+            continue
         size_bytes += message.ByteSize()
         if size_bytes > HISTORY_BYTES:
             _cut(message)

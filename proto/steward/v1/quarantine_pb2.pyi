@@ -55,7 +55,7 @@ class ListQuarantinedRowsRequest(google.protobuf.message.Message):
     """Rows with a violation of this keyword; with `field`, in that field."""
     @property
     def batches(self) -> steward.v1.validation_pb2.BatchFilter:
-        """With the parent `batches/-`: rows of these batches. Its own field, keyword and state must be empty."""
+        """With the parent `batches/-`: rows of these batches."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class QuarantinedRow(google.protobuf.message.Message):
 
     @property
     def history(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RowEvent]:
-        """All that happened to it, oldest first. Only GetQuarantinedRow gives it."""
+        """What happened to it, oldest first; of more than 1000 events the newest. Only GetQuarantinedRow and CorrectRow give it."""
 
     def __init__(
         self,

@@ -148,7 +148,7 @@ class QuarantinedRow:
     update_time: datetime | None
     """When it last changed; None where it never did."""
     history: tuple[RowEvent, ...]
-    """All that happened to it, oldest first. Listings leave it out."""
+    """What happened to it, oldest first; of more than 1000 events the newest. Listings leave it out."""
     schema: str
     """`schemas/{schema}/versions/{version}`: what it was last judged by."""
 

@@ -113,7 +113,7 @@ def _from_file(name: str | None) -> dict[str, str]:
 @actor_option
 @pass_session
 def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, actor: str) -> int:
-    """Give rows up, for good: all that are named, or none of them."""
+    """Give rows up for good: all that are named, or none."""
     numbers = row_numbers(words)
     if len(numbers) > MAX_ROWS:
         raise click.UsageError(f"at most {MAX_ROWS:,} rows at once: give them in parts")

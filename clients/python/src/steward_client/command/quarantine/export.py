@@ -77,7 +77,7 @@ def export(
     force: bool,
     actor: str,
 ) -> int:
-    """Write rows to a file, which appears whole and checked, or not at all.
+    """Write rows to a file, whole or not at all.
 
     With --cursor, what an interrupted command left is fetched first, by the same command; until it has ended well,
     no later one goes on.
@@ -184,7 +184,7 @@ def _written(write: Callable[[], ExportedFile]) -> ExportedFile:
 )
 @pass_session
 def exports(session: Session, batch: str, cursor: str | None, limit: int) -> int:
-    """List the exports of a batch, oldest first: who has had which rows."""
+    """List who has had which good rows of a batch."""
     with session.client() as client:
         each_export = client.list_exports(batch, cursor=cursor, page_size=min(limit + 1, 1000))
         found = list(islice(each_export, limit))

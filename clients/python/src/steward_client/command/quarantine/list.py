@@ -29,7 +29,10 @@ steward quarantine list --rows --state discarded --output json
 )
 @pass_session
 def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: int) -> int:
-    """List batches with rows in quarantine, newest first; those with open rows, unless told otherwise."""
+    """List batches with rows in quarantine.
+
+    The newest first; those with open rows, unless --state says otherwise.
+    """
     asked = None if state == "any" else state
     if is_rows:
         return _rows(session, wanted, asked, limit)

@@ -50,7 +50,9 @@ def retry(
     no_wait: bool,
     actor: str,
 ) -> int:
-    """Judge open rows of a batch, or of all batches that a filter leaves, again. Without --apply nothing changes.
+    """Judge open rows again, as by a newer version.
+
+    Those of a batch, or of all batches that a filter leaves. Without --apply nothing changes.
 
     Exit code: 0 all of them are valid now (would be), 1 some are still open.
     """

@@ -43,7 +43,9 @@ def show(
     state: str | None,
     limit: int | None,
 ) -> int:
-    """Show quarantined rows in the order of the file: a line per error, or with --output json a document per row.
+    """Show quarantined rows, and what is wrong.
+
+    In the order of the file, a line per error; with --output json a document per row.
 
     With the number of a ROW: that row, with its cells and its history.
     """

@@ -43,7 +43,10 @@ steward quarantine stats --since 2025-11-01 --until 2025-12-01 --output json
 )
 @pass_session
 def stats(session: Session, batch: str | None, wanted: Wanted, top: int) -> int:
-    """Count the rows of a batch, or of all batches that the filter leaves: by state, field, rule, type and day."""
+    """Count rows by state, field, rule and day.
+
+    Those of a batch, or of all batches that the filter leaves.
+    """
     refuse_batch_options(batch, wanted)
     if batch is not None and not wanted.is_empty:
         raise click.UsageError("--field and --keyword choose among batches: leave out the BATCH")
