@@ -18,9 +18,11 @@ from benchmarks.generate import generated
 from benchmarks.install import install
 from benchmarks.measured import FILES, Measured
 from benchmarks.rpc import loopback
+from benchmarks.rpc.reading import reading
 
 ROWS = 1_000_000
 ROUNDS = 5
+QUARANTINED_ROWS = 5_000_000
 INVALID = dict(zip(FILES, (0.02, 0.5), strict=True))
 OUR_PACKAGES = ("steward-fastcsv", "grpcio", "protobuf")
 
@@ -66,11 +68,23 @@ def over_loopback(measured: Measured, files: dict[str, Path], scratch: Path) -> 
     measured.health = loopback.health(files[FILES[0]], scratch)
 
 
+def quarantine(measured: Measured, _files: dict[str, Path], _scratch: Path) -> None:
+    """Measure reading what is in quarantine: on the disk, for it may not fit into memory."""
+    folder = places.BUILD / "quarantine"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        measured.reading = reading(folder, QUARANTINED_ROWS)
+    finally:
+        shutil.rmtree(folder)
+
+
 PARTS: dict[str, Part] = {
     "peers": peers,
     "cores": two_cores,
     "length": ten_times,
     "loopback": over_loopback,
+    "quarantine": quarantine,
 }
 
 

@@ -29,7 +29,12 @@ def ratio(measured: Measured, peer: Contestant, file: str) -> float | None:
 
 def goals(measured: Measured) -> list[Goal]:
     """Return every goal that was measured."""
-    return [*rate_goals(measured), *shape_goals(measured), *loopback_goals(measured)]
+    return [
+        *rate_goals(measured),
+        *shape_goals(measured),
+        *loopback_goals(measured),
+        *quarantine_goals(measured),
+    ]
 
 
 def rate_goals(measured: Measured) -> list[Goal]:
@@ -89,3 +94,21 @@ def loopback_goals(measured: Measured) -> list[Goal]:
         what = f"{name} while four uploads run, median"
         found.append(Goal(what, "< 5 ms", f"{median_ms:.1f} ms", median_ms < 5))
     return found
+
+
+def quarantine_goals(measured: Measured) -> list[Goal]:
+    """Return what was asked of reading a quarantine."""
+    it = measured.reading
+    if it is None:
+        return []
+    more_ms = (it.first_page_s - it.empty_page_s) * 1000
+    grown = it.grown_bytes / MIB
+    return [
+        Goal(
+            f"first page of {it.rows:,} rows over that of none",
+            "≤ 50 ms",
+            f"{more_ms:.1f} ms",
+            more_ms <= 50,
+        ),
+        Goal("memory for that page and the stats", "≤ 64 MiB", f"{grown:.1f} MiB", grown <= 64),
+    ]

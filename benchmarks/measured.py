@@ -7,6 +7,7 @@ from benchmarks.cores import Doubling
 from benchmarks.length import Growth
 from benchmarks.machine import Moment
 from benchmarks.rpc.loopback import EndToEnd, Latency
+from benchmarks.rpc.reading import Reading
 
 FILES = ("2 %", "50 %")
 
@@ -28,4 +29,5 @@ class Measured:
     growths: dict[str, Growth] = field(default_factory=dict)
     end_to_end: dict[str, EndToEnd] = field(default_factory=dict)
     health: dict[str, Latency] = field(default_factory=dict)
+    reading: Reading | None = None
     skipped: dict[str, str] = field(default_factory=dict)

@@ -52,6 +52,8 @@ def render(measured: Measured) -> str:
         growths(measured),
         "## Over loopback",
         loopback(measured),
+        "## Reading the quarantine",
+        quarantine(measured),
         "## The run",
         run(measured),
     ]
@@ -231,6 +233,25 @@ def loopback(measured: Measured) -> str:
             "While four clients upload without a pause:",
             table(("call", "median", "99th percentile", "calls"), latencies),
         )
+    )
+
+
+def quarantine(measured: Measured) -> str:
+    """Return the table of reading a quarantine."""
+    it = measured.reading
+    if it is None:
+        return "Not measured."
+    seconds = (it.empty_page_s, it.first_page_s, it.stats_s)
+    row = (
+        f"{it.rows:,}",
+        *(f"{each * 1000:.1f} ms" for each in seconds),
+        f"{it.grown_bytes / MIB:.1f} MiB",
+    )
+    head = ("rows", "first page of none", "first page", "stats", "memory")
+    return (
+        table([*head], [row], text_columns=0)
+        + "\n\nPages of 50 rows over loopback, medians; stats once, with the five commonest invalid values, for which the "
+        "rows are looked at. Memory is the daemon's peak over what it had before."
     )
 
 

@@ -44,6 +44,13 @@ def sink() -> Iterator[str]:
 @contextlib.contextmanager
 def daemon(folder: Path) -> Iterator[str]:
     """Run a daemon with all its defaults, its data in the folder; yield its address."""
+    with served(folder) as (_, address):
+        yield address
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run such a daemon; yield its process, too."""
     log = folder / "stewardd.log"
     argv = [sys.executable, "-m", "stewardd.main"]
     argv += ["--data-dir", str(folder / "data"), "--listen", "127.0.0.1:0"]
@@ -51,7 +58,15 @@ def daemon(folder: Path) -> Iterator[str]:
     with log.open("w", encoding="utf-8") as writing:
         process = subprocess.Popen(argv, stderr=writing, text=True, env=environment)
     with running(process):
-        yield serving_address(process, log)
+        yield process, serving_address(process, log)
+
+
+def peak_bytes(process: subprocess.Popen[str], *, reset: bool = False) -> int:
+    """Return the most memory that a process has had resident; `reset` counts anew from what it has now."""
+    if reset:
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def serving_address(process: subprocess.Popen[str], log: Path) -> str:

@@ -1,7 +1,6 @@
 """A quarantine of five million rows (in full; a sample in `make test`) is read in bounded memory."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,8 @@ def test_pages_rows_and_counts_of_a_huge_quarantine_take_little_memory(folder):
         with quarantine(daemon.address) as service:
             service.batches()
             before = resident_bytes(daemon)
-            began_s = time.monotonic()
             request = q.ListQuarantinedRowsRequest(parent=name, page_size=50)
             assert len(service.stub.ListQuarantinedRows(request).rows) == 50
-            assert time.monotonic() - began_s < 5
             for number in (1, ROWS // 3, ROWS):
                 assert service.row(name, number).row_number == number
             service.correct(name, ROWS - 1, rating="0.5")
