@@ -250,8 +250,8 @@ def quarantine(measured: Measured) -> str:
     head = ("rows", "first page of none", "first page", "stats", "memory")
     return (
         table([*head], [row], text_columns=0)
-        + "\n\nPages of 50 rows over loopback, medians; stats once, with the five commonest invalid values, for which the "
-        "rows are looked at. Memory is the daemon's peak over what it had before."
+        + "\n\nPages of 50 rows over loopback, medians; stats once, with the five commonest invalid values, for which "
+        "the rows are looked at. Memory is the daemon's peak over what it had before."
     )
 
 
