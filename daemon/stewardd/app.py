@@ -241,6 +241,7 @@ class App:
                 max_upload_bytes=settings.max_upload_bytes,
                 max_waiting_bytes=settings.max_waiting_bytes,
                 max_decompressed_bytes=settings.max_decompressed_bytes,
+                max_output_bytes=settings.max_output_bytes,
                 max_record_bytes=settings.max_record_bytes,
                 max_record_lines=settings.max_record_lines,
                 max_fields=settings.max_fields,

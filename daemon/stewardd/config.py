@@ -235,6 +235,9 @@ class Validation(Section):
     max_decompressed_bytes: Annotated[
         Count, Field(description="the largest file, once decompressed")
     ] = 256 * GIB
+    max_output_bytes: Annotated[
+        Count, Field(description="the most that a batch writes: its quarantine, and its valid rows where kept")
+    ] = 512 * GIB
     max_record_bytes: Annotated[
         Count, Field(description="a longer record is quarantined by its beginning")
     ] = MIB

@@ -116,6 +116,7 @@ pub enum LimitFault {
     HeaderBytes(u64),
     HeaderFields(u64),
     DecompressedBytes(u64),
+    OutputBytes(u64),
 }
 
 impl Error {
@@ -155,6 +156,7 @@ impl InputError {
             Self::Limit(LimitFault::HeaderBytes(_)) => "HEADER_TOO_LONG",
             Self::Limit(LimitFault::HeaderFields(_)) => "HEADER_TOO_WIDE",
             Self::Limit(LimitFault::DecompressedBytes(_)) => "DECOMPRESSED_TOO_LARGE",
+            Self::Limit(LimitFault::OutputBytes(_)) => "OUTPUT_TOO_LARGE",
         }
     }
 
@@ -174,6 +176,9 @@ impl InputError {
             Self::Limit(LimitFault::HeaderFields(_)) => "check the delimiter, or raise max_fields",
             Self::Limit(LimitFault::DecompressedBytes(_)) => {
                 "split the file, or raise max_decompressed_bytes"
+            }
+            Self::Limit(LimitFault::OutputBytes(_)) => {
+                "check that the file is what it should be, split it, or raise max_output_bytes"
             }
         }
     }
@@ -198,6 +203,9 @@ impl fmt::Display for InputError {
             }
             Self::Limit(LimitFault::DecompressedBytes(bound)) => {
                 write!(f, "the input decompresses to more than {bound} bytes")
+            }
+            Self::Limit(LimitFault::OutputBytes(bound)) => {
+                write!(f, "the rows and their errors come to more than {bound} bytes")
             }
         }
     }

@@ -29,6 +29,8 @@ pub struct Options {
     pub max_errors_per_record: usize,
     /// Bytes of a gzip or zstd input once decompressed.
     pub max_decompressed_bytes: u64,
+    /// Of all that a batch writes. A row of one letter makes a record of hundreds of bytes.
+    pub max_output_bytes: u64,
 }
 
 impl Default for Options {
@@ -47,6 +49,7 @@ impl Default for Options {
             max_json_depth: 128,
             max_errors_per_record: 100,
             max_decompressed_bytes: 16 << 30,
+            max_output_bytes: 64 << 30,
         }
     }
 }

@@ -202,6 +202,7 @@ options! {
     max_json_depth: u32 = 128,
     max_errors_per_record: usize = 100,
     max_decompressed_bytes: u64 = 17_179_869_184,
+    max_output_bytes: u64 = 68_719_476_736,
 }
 
 fn delimiter_byte(delimiter: char) -> PyResult<u8> {

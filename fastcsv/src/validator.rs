@@ -4,7 +4,7 @@
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
 use crate::check::{Checker, Outcome, Rules};
-use crate::error::{Error, InputError};
+use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
 use crate::input::{BLOCK_BYTES, Decoder, Decompressor, Source};
@@ -191,9 +191,10 @@ impl Validator {
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
             let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
-            let Text { rows: Some(rows), folder, .. } = text else { return Ok(()) };
+            let Text { rows: Some(rows), folder, options, .. } = text else { return Ok(()) };
             let Rows { framer, hands, outcome, tally, .. } = rows;
-            write(folder, tally, outcome)?;
+            let bytes_max = options.max_output_bytes;
+            write(folder, bytes_max, tally, outcome)?;
             outcome.clear();
             let frame = |job: &mut Job| {
                 job.frame(
@@ -210,7 +211,7 @@ impl Validator {
                     },
                 )
             };
-            parallel::judge(hands, frame, |outcome| write(folder, tally, outcome))
+            parallel::judge(hands, frame, |outcome| write(folder, bytes_max, tally, outcome))
         })
     }
 
@@ -300,7 +301,7 @@ impl Text {
         }
         self.with_rows(|framer, sink| {
             framer.finish(sink)?;
-            write(sink.folder, sink.tally, sink.outcome)
+            write(sink.folder, sink.bytes_max, sink.tally, sink.outcome)
         })
     }
 
@@ -350,10 +351,11 @@ impl Text {
         &mut self,
         work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { rows: Some(rows), folder, .. } = self else { return Ok(()) };
+        let Self { rows: Some(rows), folder, options, .. } = self else { return Ok(()) };
         let Rows { framer, hands, outcome, tally, .. } = rows;
         let Some(Hand { checker, .. }) = hands.first_mut() else { return Ok(()) };
-        work(framer, &mut Writing { checker, outcome, tally, folder })
+        let bytes_max = options.max_output_bytes;
+        work(framer, &mut Writing { checker, outcome, tally, folder, bytes_max })
     }
 }
 
@@ -363,25 +365,35 @@ struct Writing<'a> {
     outcome: &'a mut Outcome,
     tally: &'a mut Tally,
     folder: &'a mut Folder,
+    bytes_max: u64,
 }
 
 impl Sink for Writing<'_> {
     type Error = Error;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        let Self { checker, outcome, tally, folder } = self;
+        let Self { checker, outcome, tally, folder, bytes_max } = self;
         checker.check(&frame, outcome);
         tally.add(&outcome.tally);
         outcome.tally.clear();
         if outcome.text_bytes() >= WRITE_BYTES {
-            write(folder, tally, outcome)?;
+            write(folder, *bytes_max, tally, outcome)?;
             outcome.clear_text();
         }
         Ok(())
     }
 }
 
-fn write(folder: &mut Folder, tally: &mut Tally, outcome: &Outcome) -> Result<(), Error> {
+/// Writes what came of some rows, unless the batch has written enough.
+fn write(
+    folder: &mut Folder,
+    bytes_max: u64,
+    tally: &mut Tally,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
+        return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
+    }
     tally.add(&outcome.tally);
     Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
 }

@@ -30,6 +30,7 @@ class Bounds:
     max_upload_bytes: int
     max_waiting_bytes: int
     max_decompressed_bytes: int
+    max_output_bytes: int
     max_record_bytes: int
     max_record_lines: int
     max_fields: int
@@ -93,6 +94,7 @@ class Draft:
             max_json_depth=self._bounds.max_json_depth,
             max_errors_per_record=self._bounds.max_errors_per_record,
             max_decompressed_bytes=self._bounds.max_decompressed_bytes,
+            max_output_bytes=self._bounds.max_output_bytes,
         )
 
         def make() -> None:

@@ -119,6 +119,7 @@ class Options:
         max_json_depth: int = 128,
         max_errors_per_record: int = 100,
         max_decompressed_bytes: int = ...,
+        max_output_bytes: int = ...,
     ) -> Options: ...
     @property
     def delimiter(self) -> str | None:
@@ -165,6 +166,10 @@ class Options:
     @property
     def max_decompressed_bytes(self) -> int:
         """Of a gzip or zstd input."""
+
+    @property
+    def max_output_bytes(self) -> int:
+        """Of all files that the batch writes."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]

@@ -18,6 +18,8 @@ pub struct Folder {
     made: bool,
     names: Vec<&'static str>,
     files: Option<Files>,
+    /// Of rows and errors, so far.
+    written_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,8 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(error),
         };
-        let mut folder = Self { path: path.to_owned(), made, names: Vec::new(), files: None };
+        let mut folder =
+            Self { path: path.to_owned(), made, names: Vec::new(), files: None, written_bytes: 0 };
         let files = Files {
             records: folder.create_file(records::NAME)?,
             errors: folder.create_file(errors_csv::NAME)?,
@@ -54,6 +57,7 @@ impl Folder {
     /// Writes rows in the order in which they came.
     pub fn write(&mut self, records: &[u8], errors: &[u8], valid: &[u8]) -> io::Result<()> {
         let Some(files) = &mut self.files else { return Ok(()) };
+        self.written_bytes += (records.len() + errors.len() + valid.len()) as u64;
         if !records.is_empty() {
             files.records.write(records)?;
             files.errors.write(errors)?;
@@ -62,6 +66,12 @@ impl Folder {
             Some(file) if !valid.is_empty() => file.write(valid),
             _ => Ok(()),
         }
+    }
+
+    /// How much of rows and errors has been written.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
     /// Makes everything durable, the report last.

@@ -147,6 +147,14 @@ def test_a_bomb_is_stopped_at_its_bound(kind: str) -> None:
     assert raised.value.reason == "DECOMPRESSED_TOO_LARGE"
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_small_rows_that_make_large_records_are_stopped_at_their_bound(threads: int) -> None:
+    rows = b"a,b\n" + b"1\n" * 1_000_000
+    with pytest.raises(fastcsv.LimitError) as raised:
+        validate(AB, rows, max_output_bytes=1 << 20, threads=threads)
+    assert raised.value.reason == "OUTPUT_TOO_LARGE"
+
+
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
