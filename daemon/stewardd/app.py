@@ -98,8 +98,11 @@ class App:
             engine = Engine(settings.server.engine_threads, settings.server.engine_niceness)
             running.callback(engine.shutdown, wait=False)
             # Threads of its own: a row is found while uploads keep all of the engine's busy.
-            row_threads = ThreadPoolExecutor(settings.quarantine.threads, "quarantine")
+            row_threads = ThreadPoolExecutor(settings.quarantine.threads, "rows")
             running.callback(row_threads.shutdown, wait=False)
+            # And a row is found while sheets of a hundred thousand keep all of those busy.
+            bulk_threads = ThreadPoolExecutor(settings.quarantine.bulk_threads, "bulk")
+            running.callback(bulk_threads.shutdown, wait=False)
             operations = Operations(store, lease, max_running=settings.operations.max_running)
             running.push_async_callback(operations.close)
             await operations.sweep()
@@ -114,7 +117,13 @@ class App:
                 operations, backups, claims, lambda: self._monitor.look_now("backup")
             )
             quarantine = self._quarantine(
-                registry, catalog, ledger, scratch, Threads(row_threads), operations, claims
+                registry,
+                catalog,
+                ledger,
+                scratch,
+                (Threads(row_threads), Threads(bulk_threads)),
+                operations,
+                claims,
             )
             _in_background(running, self._sweep_on(sweep, operations, claims, quarantine.starter))
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
@@ -260,14 +269,15 @@ class App:
         catalog: BatchCatalog,
         ledger: Ledger,
         scratch: Path,
-        threads: Threads,
+        threads_and_bulk: tuple[Threads, Threads],
         operations: Operations,
         claims: Claims,
     ) -> Quarantine:
         settings = self._settings.quarantine
+        threads, bulk = threads_and_bulk
         judge = Judge(registry, self._judging_options(), scratch)
         scope = Scope(catalog)
-        rewriting = Rewriting(catalog, ledger, judge, threads)
+        rewriting = Rewriting(catalog, ledger, judge, bulk)
         return Quarantine(
             catalog=catalog,
             listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
@@ -278,12 +288,14 @@ class App:
                 threads,
                 StatsBounds(settings.stats_max_batches, settings.stats_scan_bytes),
             ),
-            corrections=Corrections(catalog, ledger, judge, threads),
+            corrections=Corrections(
+                catalog, ledger, judge, threads, self._settings.validation.max_field_bytes
+            ),
             resubmission=Resubmission(
                 catalog,
                 ledger,
                 judge,
-                threads,
+                bulk,
                 SheetBounds(
                     settings.max_concurrent_sheets,
                     settings.max_sheet_bytes,
@@ -291,11 +303,11 @@ class App:
                     self._settings.validation.max_field_bytes,
                 ),
             ),
-            exports=Exports(catalog, ledger, judge, threads),
+            exports=Exports(catalog, ledger, judge, bulk),
             starter=QuarantineStarter(
                 operations,
                 claims,
-                Retry(scope, ledger, judge, threads, settings.retry_commit_rows),
+                Retry(scope, ledger, judge, bulk, settings.retry_commit_rows),
                 Purge(scope, rewriting),
                 Erasure(scope, rewriting, ledger.store, registry),
             ),

@@ -236,7 +236,10 @@ class Validation(Section):
         Count, Field(description="the largest file, once decompressed")
     ] = 256 * GIB
     max_output_bytes: Annotated[
-        Count, Field(description="the most that a batch writes: its quarantine, and its valid rows where kept")
+        Count,
+        Field(
+            description="the most that a batch writes: its quarantine, and its valid rows where kept"
+        ),
     ] = 512 * GIB
     max_record_bytes: Annotated[
         Count, Field(description="a longer record is quarantined by its beginning")
@@ -269,6 +272,9 @@ class Quarantine(Section):
     """How much is looked at, and held, to find and correct quarantined rows."""
 
     threads: Annotated[Count, Field(description="threads that find rows and judge corrections")] = 4
+    bulk_threads: Annotated[
+        Count, Field(description="threads for sheets, exports, retries, purges and erasures")
+    ] = 4
     cached_rows: Annotated[
         Count,
         Field(description="rows whose states are kept in memory, four bytes each"),

@@ -1,5 +1,6 @@
 """A full disk, another user, a log that tells nothing: what the machine does to a daemon."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,9 +10,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
+from tests.acceptance.conftest import LANGUAGE, refusal_of, refused, rows
 from tests.support.calls import Request, batches, crc32c, opening, upload, validate
 from tests.support.daemon import Daemon
+from tests.support.quarantine import RESOLVED, quarantine
 
 ROOT = os.geteuid() == 0
 
@@ -55,6 +57,30 @@ def test_a_full_scratch_disk_refuses_the_batch_and_harms_nothing(folder, small_d
         assert refusal_of(daemon.address, upload(body)).reason == "STORAGE_FULL"
         assert validate(daemon.address, upload(LANGUAGE + rows(100))).total_rows == 100
         assert not list((daemon.data_dir / "scratch").iterdir())
+
+
+def test_a_full_scratch_disk_refuses_corrections_by_name_and_loses_no_row(folder, small_disk):
+    environment = {
+        "STEWARDD_REPOSITORY__URL": str(folder / "repository"),
+        "STEWARDD_POSTGRES__DATABASES__MAIN__URL": "postgresql://nobody@127.0.0.1:1/nothing",
+    }
+    with (
+        Daemon(small_disk / "data", environment=environment) as daemon,
+        quarantine(daemon.address) as service,
+    ):
+        name = validate(daemon.address, upload(LANGUAGE + rows(2000, bad_every=1))).name
+        sheet = service.sheet(name)
+        with contextlib.suppress(OSError), (small_disk / "ballast").open("wb") as ballast:
+            while True:
+                ballast.write(bytes(1 << 16))
+        with refused() as said:
+            service.resubmit(sheet)
+        with refused() as of_one:
+            service.correct(name, 7, rating="0.5")
+        assert [each.reason for each in (*said, *of_one)] == ["STORAGE_FULL"] * 2
+        (small_disk / "ballast").unlink()
+        assert service.batch(name).open_rows == 2000
+        assert service.correct(name, 7, rating="0.5").state == RESOLVED
 
 
 def test_the_daemon_runs_as_an_ordinary_user(folder):

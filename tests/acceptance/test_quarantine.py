@@ -56,6 +56,14 @@ def test_a_correction_that_is_still_invalid_stays_open_with_its_new_errors(daemo
     assert (again.state, again.attempt, len(again.history)) == (RESOLVED, 2, 2)
 
 
+def test_a_cell_over_the_bound_of_cells_is_refused_by_name(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(10, bad_every=10))
+    with refused() as said:
+        service.correct(name, 10, rating="x" * 262_145)
+    assert (said[0].reason, said[0].fields) == ("INVALID_REQUEST", ("cells",))
+    assert service.row(name, 10).attempt == 0
+
+
 def test_the_same_correction_twice_changes_nothing(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
     for cells in ({"rating": "1.8"}, {"rating": "1.0"}):

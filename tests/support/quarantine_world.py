@@ -153,7 +153,7 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         catalog=catalog,
         listing=Listing(catalog, ledger, threads, 1 << 26),
         statistics=Statistics(catalog, store, known, threads, StatsBounds(1000, 1 << 26)),
-        corrections=Corrections(catalog, ledger, judge, threads),
+        corrections=Corrections(catalog, ledger, judge, threads, 1 << 18),
         resubmission=Resubmission(
             catalog, ledger, judge, threads, SheetBounds(2, 1 << 26, 100_000, 1 << 18)
         ),

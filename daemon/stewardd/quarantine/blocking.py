@@ -11,8 +11,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
+from stewardd.errors import StorageFull
 from stewardd.repository.store import MAX_WHOLE_BYTES, Store
 from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.schemas.refusals import NO_ROOM
 
 READ_BYTES = 256 * 1024
 T = TypeVar("T")
@@ -55,9 +57,14 @@ class Threads:
         self._executor = executor
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work."""
+        """Runs blocking work. StorageFull where its own files find no room."""
         loop = asyncio.get_running_loop()
-        return await uninterrupted(loop.run_in_executor(self._executor, work))
+        try:
+            return await uninterrupted(loop.run_in_executor(self._executor, work))
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise StorageFull("no room for the work on quarantined rows") from error
+            raise
 
     async def iterate(self, items: Iterator[T]) -> AsyncGenerator[T, None]:
         """Goes through a blocking iterator, a step at a time, and closes it in the end."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -142,8 +142,12 @@ class Bulk:
         return Plan(self.folder, tally, self.rewritten, self._rows, self._expected)
 
     def close(self) -> None:
-        """Closes its files; the folder is its maker's."""
-        self._open.close()
+        """Closes its files; the folder is its maker's.
+
+        Files that `judged` has not closed are of no use any more: that they find no room is nobody's error.
+        """
+        with suppress(OSError):
+            self._open.close()
 
 
 class _Answers:

@@ -45,10 +45,18 @@ class _Judged:
 class Corrections:
     """Corrects and discards."""
 
-    def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        ledger: Ledger,
+        judge: Judge,
+        threads: Threads,
+        max_cell_bytes: int,
+    ) -> None:
         self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
+        self._max_cell_bytes = max_cell_bytes
 
     async def correct(
         self,
@@ -63,8 +71,17 @@ class Corrections:
         """Corrects one row; returns it as it is then. The cells that are not given stay as they are.
 
         BatchNotFound, RowNotFound, RowPurged, RowClosed, RowChanged, InvalidRequest for a column or a version that
-        there is not, HeaderRefused where the version requires a column that the file has not.
+        there is not and for a cell over the bound, HeaderRefused where the version requires a column that the file
+        has not.
         """
+        # It would be kept in the log, over the bound again and again, and no sheet could bring it back.
+        for column, cell in cells.items():
+            if len(cell.encode()) > self._max_cell_bytes:
+                raise InvalidRequest(
+                    f"the cell of {column[:64]!r} is longer than {self._max_cell_bytes} bytes",
+                    field="cells",
+                    hint="shorten it; the bound is `validation.max_field_bytes`",
+                )
         found = await self._reader.read(
             batch_id, lambda rows: self._judged(rows, number, cells, version)
         )

@@ -63,7 +63,7 @@ def test_the_same_words_from_the_daemon_are_its_answer(both, server, notes, code
 
 @pytest.mark.parametrize("code", ["INTERNAL", "UNKNOWN"])
 def test_a_failure_that_speaks_of_no_connection_is_a_failure(both, server, notes, code):
-    server.faults["ValidateBatch"].append(bare(code, "it went wrong"))
+    server.faults["Commit"].append(bare(code, "it went wrong"))
     with pytest.raises(errors.Failed):
         both.validate_file(notes)
     assert server.calls["ValidateBatch"] == 1
