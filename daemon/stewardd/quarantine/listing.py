@@ -112,6 +112,8 @@ class Listing:
         bound = _bound(batch_id, wanted, None)
         position = _position(page_token, bound) or Position(batch_id)
         batch = await self._batches.get(batch_id)
+        if not may_have(batch, wanted):
+            return RowPage((), "")
         budget = _Budget(page_size, PAGE_BYTES, self._scan_bytes)
         rows, following = await self._read(batch, wanted, position, budget)
         return RowPage(tuple(rows), _token(bound, following))
@@ -169,6 +171,13 @@ def _page(
     found: list[Row] = []
     needles = wanted.needles()
     lines = rows.lines
+    if wanted.state not in (None, State.OPEN):
+        # Rows that somebody closed are few, and known by number: nobody looks through the open ones before them.
+        first = rows.state.states.first(wanted.state, position.row or 1)
+        if first is None:
+            return found, None
+        if first > position.row:
+            position = Position(position.batch_id, first)
     happened = rows.events.joined(position.row or 1)
     begin = gone_through = _offset_of(rows, position)
     for offset, line in lines.read(begin, needle=_needle(rows, needles)):

@@ -126,6 +126,16 @@ class RowStates:
             sum((value & 3) == state for value in group.values) for group in self._groups.values()
         )
 
+    def first(self, state: State, number: int) -> int | None:
+        """The first row from a number on that has a state of its own which is this one."""
+        for high in sorted(high for high in self._groups if high >= number >> 16):
+            group = self._groups[high]
+            begin = bisect_left(group.lows, number & 0xFFFF) if high == number >> 16 else 0
+            for at in range(begin, len(group.lows)):
+                if group.values[at] & 3 == state:
+                    return high << 16 | group.lows[at]
+        return None
+
     def any_retried(self) -> bool:
         """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
         if self._any_retried is None:  # each page of a filtered listing asks

@@ -57,3 +57,14 @@ def test_five_million_rows_fit_into_a_few_bytes_each():
     finally:
         tracemalloc.stop()
     assert len(spread) == 200_000
+
+
+def test_the_first_row_of_a_state_is_found_from_any_number_on():
+    numbers = [3, 65_535, 65_536, 65_540, 200_000]
+    states = RowStates.of(
+        (number, RowState(State.RESOLVED if number % 2 else State.DISCARDED)) for number in numbers
+    )
+    for state, wanted in ((State.RESOLVED, numbers[:2]), (State.DISCARDED, numbers[2:])):
+        for start in (1, *numbers, *(number + 1 for number in numbers)):
+            expected = next((number for number in wanted if number >= start), None)
+            assert states.first(state, start) == expected
