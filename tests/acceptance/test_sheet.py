@@ -153,6 +153,20 @@ def test_a_row_that_changed_since_the_export_is_not_taken_and_named(daemon, serv
     assert list(answer.conflicts) == [20, 30]
 
 
+def test_no_row_is_corrected_by_the_line_of_another_although_their_cells_are_the_same(
+    daemon, service
+):
+    line = b"S,a@example.org,b@example.org,2025-03-01,1.7\n"
+    name = batch_of(daemon, LANGUAGE + line * 3)
+    table = read(service.sheet(name))
+    assert len({row["Etag"] for row in table}) == 3
+    del table[1:]
+    table[0].update({"Row Number": "3", "rating": "0.5"})
+    answer = service.resubmit(written(table))
+    assert (answer.resolved_rows, list(answer.conflicts)) == (0, [3])
+    assert service.batch(name).open_rows == 3
+
+
 def test_a_dry_run_says_what_would_be(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
     answer = service.resubmit(written(edited(read(service.sheet(name)), rating="0")), dry_run=True)

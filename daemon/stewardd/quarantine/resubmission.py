@@ -191,11 +191,11 @@ class Resubmission:
 
 def _look(came: SheetRow, row: Row, version: str, *, include_unchanged: bool) -> str:
     """What is to be done about a row: judge, unchanged or conflict."""
-    digest = digest_of(came.cells)
-    if row.corrected is not None and digest == digest_of(row.corrected):
+    if row.corrected is not None and digest_of(came.cells) == digest_of(row.corrected):
         edited, repeated = False, version == row.judged_by
     else:
-        edited, repeated = digest != (came.exported_digest or digest_of(row.cells)), False
+        exported = came.exported_digest or row.digest_of(row.cells)
+        edited, repeated = row.digest_of(came.cells) != exported, False
     if not edited and (row.state.state is not State.OPEN or row.damaged):
         return "unchanged"
     if row.state.state is not State.OPEN:

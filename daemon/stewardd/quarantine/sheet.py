@@ -22,7 +22,8 @@ BATCH, ROW, ETAG, ERRORS, RAW = LEADING = ("Batch", "Row Number", "Etag", "Error
 # Excel takes a file for UTF-8 only by this.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CELL_CHARACTERS = 32_766  # what a spreadsheet holds in a cell, with room for the apostrophe
-_NUMBER = re.compile(r"([0-9]{1,18})(?:[.,]0+)?")
+# Decimals are no other number; what a thousands separator may stand in is not guessed at: 1,000 is not row 1.
+_NUMBER = re.compile(r"([0-9]{1,18})(?:[.,]0{1,2})?")
 _ETAG = re.compile(r"[ax][0-9]+s[0-9]d([0-9a-f]{12})")
 _DELIMITERS = ",;\t"
 
@@ -39,7 +40,7 @@ class SheetRow:
 
     @property
     def exported_digest(self) -> str:
-        """Stands for the cells that the row was exported with; empty where that is not known."""
+        """What `Row.digest_of` gave for the cells that the row was exported with; empty where that is not known."""
         match = _ETAG.fullmatch(self.etag)
         return match[1] if match else ""
 
@@ -148,7 +149,10 @@ class Sheet:
 
         number = _NUMBER.fullmatch(cell(f"lead:{ROW}").strip())
         if number is None or int(number[1]) < 1:
-            raise InputRefused(f"line {line} of the sheet has no row number")
+            raise InputRefused(
+                f"line {line} of the sheet has no row number",
+                hint=f"leave the column {ROW!r} as it was exported, a plain number without separators",
+            )
         return SheetRow(
             line=line,
             batch=cell(f"lead:{BATCH}").strip().removeprefix("batches/"),
