@@ -167,6 +167,28 @@ def test_no_row_is_corrected_by_the_line_of_another_although_their_cells_are_the
     assert service.batch(name).open_rows == 3
 
 
+def test_a_file_with_columns_called_as_the_leading_ones_are_makes_the_round_trip(daemon, service):
+    header = LANGUAGE.replace(b"rating", b"rating,Errors,Batch")
+    name = batch_of(daemon, header + b"S,a@example.org,b@example.org,2025-03-01,1.7,none,mine\n")
+    (row,) = read(service.sheet(name))
+    assert (row["Steward Batch"], row["Batch"], row["Errors"]) == (name, "mine", "none")
+    assert "must be at most 1.00" in row["Steward Errors"]
+    row["rating"] = "1.0"
+    moved = dict(reversed(row.items()))
+    assert service.resubmit(written([moved])).resolved_rows == 1
+    (found,) = service.rows(name)
+    cells = {cell.column: cell.value for cell in found.corrected_cells}
+    assert (cells["Errors"], cells["Batch"]) == ("none", "mine")
+
+
+def test_a_quote_that_never_closes_corrects_no_row(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
+    body = written(edited(read(service.sheet(name)), rating="0.5"))
+    with refused() as found:
+        service.resubmit(body.replace(b",0.5", b',"0.5', 1))
+    assert (found[0].reason, service.batch(name).open_rows) == ("INPUT_REFUSED", 3)
+
+
 def test_a_dry_run_says_what_would_be(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
     answer = service.resubmit(written(edited(read(service.sheet(name)), rating="0")), dry_run=True)
