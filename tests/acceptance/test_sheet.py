@@ -217,6 +217,45 @@ def test_what_is_no_sheet_is_refused_by_name_and_changes_nothing(daemon, service
     assert service.batch(name).open_rows == 2
 
 
+def test_rows_of_another_batch_are_refused_as_such_whether_the_batch_has_their_numbers_or_not(
+    daemon, service
+):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    other = batch_of(daemon, LANGUAGE + rows(50, bad_every=25))
+    mine, others = (edited(read(service.sheet(each)), rating="0") for each in (name, other))
+    for batch, table in ((None, mine + others), (name, others), (other, others + mine)):
+        with refused() as found:
+            service.resubmit(written(table), parent=batch)
+        assert found[0].reason == "INPUT_REFUSED"
+        assert "belongs to another batch" in found[0].message
+    assert (service.batch(name).open_rows, service.batch(other).open_rows) == (2, 2)
+
+
+def test_a_row_that_stands_twice_is_named_with_its_lines(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    first, second = read(service.sheet(name))
+    with refused() as found:
+        service.resubmit(written([second, first, {**first, "rating": "0"}]))
+    assert found[0].reason == "INPUT_REFUSED"
+    assert "row 10 stands in the sheet twice, in lines 3 and 4" in found[0].message
+    assert "leave one" in found[0].hint
+
+
+def test_a_sheet_without_rows_says_so_and_one_without_batches_asks_for_one(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    sheet = service.sheet(name)
+    head = sheet[: sheet.index(b"\n") + 1]
+    with refused() as found:
+        service.resubmit(head)
+    assert (found[0].reason, "has no rows" in found[0].message) == ("INPUT_REFUSED", True)
+    assert service.resubmit(head, parent=name).total_rows == 0
+    table = edited(read(sheet), Batch="", rating="0")
+    with refused() as found:
+        service.resubmit(written(table))
+    assert (found[0].reason, "names no batch" in found[0].message) == ("INVALID_REQUEST", True)
+    assert service.resubmit(written(table), parent=name).resolved_rows == 2
+
+
 def test_a_sheet_that_was_cut_changes_nothing(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
     messages = [

@@ -120,9 +120,16 @@ class Sheet:
             raise _not_text() from None
 
     def batch(self) -> str:
-        """The batch that its first row names; empty where none is named."""
-        first = next(self.rows(), None)
-        return "" if first is None else first.batch
+        """The batch that its first row with one names; empty where none is named. InputRefused without rows."""
+        row = None
+        for row in self.rows():
+            if row.batch:
+                return row.batch
+        if row is None:
+            raise InputRefused(
+                "the sheet has no rows", hint="send it with rows, or name the batch in the request"
+            )
+        return ""
 
     def _delimiter(self) -> tuple[str, bool]:
         """The delimiter, and whether a line of its own names it; else the first line has the leading columns by it."""
