@@ -16,6 +16,7 @@ from tests.support.quarantine import OPEN, RESOLVED, quarantine
 
 CSV = q.ExportQuarantineRequest.FORMAT_CSV
 JSON = q.ExportQuarantineRequest.FORMAT_JSON
+KEEP = v.ValidateOptions(keep_valid_rows=True)
 
 
 @pytest.fixture
@@ -345,6 +346,28 @@ def test_the_whole_file_comes_back_in_its_order_with_its_delimiter_and_line_ends
     assert service.export(name, CSV, include_valid=True, original_order=True) == body.replace(
         b"1.7", b"0.5"
     )
+
+
+def test_a_cell_with_a_carriage_return_is_quoted_in_a_file_with_line_feeds(daemon, service):
+    header = LANGUAGE.replace(b"rating", b"rating,note")
+    line = b'S,a@example.org,b@example.org,2025-03-01,1.7,"bad\rthere"\n'
+    name = batch_of(daemon, header + line.replace(b"1.7", b"0.1") + line, options=KEEP)
+    service.correct(name, 2, rating="0.5")
+    assert service.export(name, CSV) == header + line.replace(b"1.7", b"0.5")
+
+
+def test_the_rows_of_a_file_whose_lines_end_with_a_carriage_return_are_told_apart(daemon, service):
+    body = (LANGUAGE + rows(20, bad_every=10)).replace(b"\n", b"\r")
+    name = batch_of(daemon, body, options=KEEP)
+    service.correct(name, 10, rating="0.5")
+    service.correct(name, 20, rating="0.5")
+
+    def sessions(**how):
+        text = io.StringIO(service.export(name, CSV, **how).decode(), newline="")
+        return [row["session_id"] for row in csv.DictReader(text)]
+
+    assert sessions() == ["S10", "S20"]
+    assert sessions(include_valid=True, original_order=True) == [f"S{n}" for n in range(1, 21)]
 
 
 def test_rows_come_as_a_file_each(daemon, service):

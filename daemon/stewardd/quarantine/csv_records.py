@@ -1,7 +1,7 @@
 """Records of RFC 4180: written, guarded against spreadsheets, and told apart in a stream of bytes.
 
-Records are taken apart without the csv module, whose bound on the length of a cell is one for the whole process, and
-which takes a bare carriage return for an error where the engine takes it for text.
+Records are taken apart without the csv module, whose bound on the length of a cell is one for the whole process. A line
+ends with a line feed, a carriage return or both, as for the engine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 _GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+_LINE_END = re.compile(rb"\r\n?|\n")
 
 
 def guarded(text: str) -> str:
@@ -39,9 +42,9 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for data in chunks:
         held += data
         begin = 0
-        while (end := held.find(b"\n", looked_at)) >= 0:
+        while (end := _line_end(held, looked_at)) >= 0:
             quotes += held.count(b'"', looked_at, end)
-            looked_at = end + 1
+            looked_at = end
             if quotes % 2 == 0:
                 yield bytes(held[begin:looked_at])
                 begin, quotes = looked_at, 0
@@ -49,6 +52,14 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         looked_at -= begin
     if held:
         yield bytes(held)
+
+
+def _line_end(held: bytearray, begin: int) -> int:
+    """Where the line ends, behind its end; -1 where that has not come: a carriage return may be half of one."""
+    found = _LINE_END.search(held, begin)
+    if found is None or (found.end() == len(held) and held.endswith(b"\r")):
+        return -1
+    return found.end()
 
 
 def cells_of(record: bytes, delimiter: str = ",") -> list[str]:

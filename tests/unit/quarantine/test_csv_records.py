@@ -23,9 +23,9 @@ def test_an_apostrophe_of_the_cell_itself_survives(cell):
     assert unguarded(guarded(cell)) == cell
 
 
-@given(RECORDS, st.integers(1, 7))
-def test_records_are_told_apart_wherever_the_chunks_are_cut(records, size):
-    lines = [csv_line(cells) for cells in records]
+@given(RECORDS, st.integers(1, 7), st.sampled_from(["\r\n", "\n", "\r"]))
+def test_records_are_told_apart_wherever_the_chunks_are_cut(records, size, end):
+    lines = [csv_line(cells, end=end) for cells in records]
     body = b"".join(lines)
     chunks = [body[begin : begin + size] for begin in range(0, len(body), size)]
     assert list(split(chunks)) == lines
