@@ -258,6 +258,28 @@ def test_a_person_is_erased_everywhere_and_nobody_else(folder):
         assert found[0].fields == ("email",)
 
 
+def test_a_person_is_erased_from_a_valid_row_with_a_cell_of_any_length(
+    folder,
+):
+    long = b"x" * 200_000
+    header = LANGUAGE.replace(b"rating", b"rating,note")
+    lines = [
+        b"S1,ana@example.org,b@example.org,2025-03-01,0.5," + long,
+        b'S2,ana@example.org,b@example.org,2025-03-01,0.5,"bad\rthere"',
+        b"S3,bo@example.org,b@example.org,2025-03-01,0.5,fine",
+        b"S4,bo@example.org,b@example.org,2025-03-01,1.7,wrong",
+    ]
+    body = header + b"\n".join(lines) + b"\n"
+    with Daemon(folder) as daemon, quarantine(daemon.address) as service:
+        name = batch_of(daemon, body, options=v.ValidateOptions(keep_valid_rows=True))
+        assert service.batch(name).valid_rows == 3
+        erase(service, "ana@example.org")
+        left = service.export(name, CSV, include_valid=True)
+    assert b"ana@example.org" not in left
+    assert left.count(b"\n") == 4
+    assert lines[2] in left
+
+
 def test_what_was_closed_long_ago_goes_by_itself_where_the_configuration_says_so(folder):
     settings = {
         "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "0.2",

@@ -16,6 +16,7 @@ from tests.support.quarantine import OPEN, RESOLVED, quarantine
 
 CSV = q.ExportQuarantineRequest.FORMAT_CSV
 JSON = q.ExportQuarantineRequest.FORMAT_JSON
+KEEP = v.ValidateOptions(keep_valid_rows=True)
 
 
 @pytest.fixture
@@ -153,6 +154,42 @@ def test_a_row_that_changed_since_the_export_is_not_taken_and_named(daemon, serv
     assert list(answer.conflicts) == [20, 30]
 
 
+def test_no_row_is_corrected_by_the_line_of_another_although_their_cells_are_the_same(
+    daemon, service
+):
+    line = b"S,a@example.org,b@example.org,2025-03-01,1.7\n"
+    name = batch_of(daemon, LANGUAGE + line * 3)
+    table = read(service.sheet(name))
+    assert len({row["Etag"] for row in table}) == 3
+    del table[1:]
+    table[0].update({"Row Number": "3", "rating": "0.5"})
+    answer = service.resubmit(written(table))
+    assert (answer.resolved_rows, list(answer.conflicts)) == (0, [3])
+    assert service.batch(name).open_rows == 3
+
+
+def test_a_file_with_columns_called_as_the_leading_ones_are_makes_the_round_trip(daemon, service):
+    header = LANGUAGE.replace(b"rating", b"rating,Errors,Batch")
+    name = batch_of(daemon, header + b"S,a@example.org,b@example.org,2025-03-01,1.7,none,mine\n")
+    (row,) = read(service.sheet(name))
+    assert (row["Steward Batch"], row["Batch"], row["Errors"]) == (name, "mine", "none")
+    assert "must be at most 1.00" in row["Steward Errors"]
+    row["rating"] = "1.0"
+    moved = dict(reversed(row.items()))
+    assert service.resubmit(written([moved])).resolved_rows == 1
+    (found,) = service.rows(name)
+    cells = {cell.column: cell.value for cell in found.corrected_cells}
+    assert (cells["Errors"], cells["Batch"]) == ("none", "mine")
+
+
+def test_a_quote_that_never_closes_corrects_no_row(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
+    body = written(edited(read(service.sheet(name)), rating="0.5"))
+    with refused() as found:
+        service.resubmit(body.replace(b",0.5", b',"0.5', 1))
+    assert (found[0].reason, service.batch(name).open_rows) == ("INPUT_REFUSED", 3)
+
+
 def test_a_dry_run_says_what_would_be(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
     answer = service.resubmit(written(edited(read(service.sheet(name)), rating="0")), dry_run=True)
@@ -179,6 +216,45 @@ def test_what_is_no_sheet_is_refused_by_name_and_changes_nothing(daemon, service
         service.resubmit(change(body, name))
     assert found[0].reason == reason
     assert service.batch(name).open_rows == 2
+
+
+def test_rows_of_another_batch_are_refused_as_such_whether_the_batch_has_their_numbers_or_not(
+    daemon, service
+):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    other = batch_of(daemon, LANGUAGE + rows(50, bad_every=25))
+    mine, others = (edited(read(service.sheet(each)), rating="0") for each in (name, other))
+    for batch, table in ((None, mine + others), (name, others), (other, others + mine)):
+        with refused() as found:
+            service.resubmit(written(table), parent=batch)
+        assert found[0].reason == "INPUT_REFUSED"
+        assert "belongs to another batch" in found[0].message
+    assert (service.batch(name).open_rows, service.batch(other).open_rows) == (2, 2)
+
+
+def test_a_row_that_stands_twice_is_named_with_its_lines(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    first, second = read(service.sheet(name))
+    with refused() as found:
+        service.resubmit(written([second, first, {**first, "rating": "0"}]))
+    assert found[0].reason == "INPUT_REFUSED"
+    assert "row 10 stands in the sheet twice, in lines 3 and 4" in found[0].message
+    assert "leave one" in found[0].hint
+
+
+def test_a_sheet_without_rows_says_so_and_one_without_batches_asks_for_one(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10))
+    sheet = service.sheet(name)
+    head = sheet[: sheet.index(b"\n") + 1]
+    with refused() as found:
+        service.resubmit(head)
+    assert (found[0].reason, "has no rows" in found[0].message) == ("INPUT_REFUSED", True)
+    assert service.resubmit(head, parent=name).total_rows == 0
+    table = edited(read(sheet), Batch="", rating="0")
+    with refused() as found:
+        service.resubmit(written(table))
+    assert (found[0].reason, "names no batch" in found[0].message) == ("INVALID_REQUEST", True)
+    assert service.resubmit(written(table), parent=name).resolved_rows == 2
 
 
 def test_a_sheet_that_was_cut_changes_nothing(daemon, service):
@@ -270,6 +346,28 @@ def test_the_whole_file_comes_back_in_its_order_with_its_delimiter_and_line_ends
     assert service.export(name, CSV, include_valid=True, original_order=True) == body.replace(
         b"1.7", b"0.5"
     )
+
+
+def test_a_cell_with_a_carriage_return_is_quoted_in_a_file_with_line_feeds(daemon, service):
+    header = LANGUAGE.replace(b"rating", b"rating,note")
+    line = b'S,a@example.org,b@example.org,2025-03-01,1.7,"bad\rthere"\n'
+    name = batch_of(daemon, header + line.replace(b"1.7", b"0.1") + line, options=KEEP)
+    service.correct(name, 2, rating="0.5")
+    assert service.export(name, CSV) == header + line.replace(b"1.7", b"0.5")
+
+
+def test_the_rows_of_a_file_whose_lines_end_with_a_carriage_return_are_told_apart(daemon, service):
+    body = (LANGUAGE + rows(20, bad_every=10)).replace(b"\n", b"\r")
+    name = batch_of(daemon, body, options=KEEP)
+    service.correct(name, 10, rating="0.5")
+    service.correct(name, 20, rating="0.5")
+
+    def sessions(**how):
+        text = io.StringIO(service.export(name, CSV, **how).decode(), newline="")
+        return [row["session_id"] for row in csv.DictReader(text)]
+
+    assert sessions() == ["S10", "S20"]
+    assert sessions(include_valid=True, original_order=True) == [f"S{n}" for n in range(1, 21)]
 
 
 def test_rows_come_as_a_file_each(daemon, service):

@@ -109,7 +109,9 @@ class Resubmission:
         batch_id = request.batch_id or await self._threads.run(self._sheet(path, ()).batch)
         if not batch_id:
             raise InvalidRequest(
-                "the sheet names no batch, and the request neither", field="parent"
+                "the sheet names no batch, and the request neither",
+                field="parent",
+                hint="name the batch in the request, or keep the column Batch in the sheet",
             )
         batch = await self._batches.get(batch_id)
         reader = BlockingStore(self._ledger.store)
@@ -176,26 +178,31 @@ class Resubmission:
     def _joined(self, sheet: Sheet, rows: Rows, folder: Path) -> Iterator[tuple[SheetRow, Row]]:
         """The sheet's rows in row order, each once, each with the row that it corrects."""
         ordered = _in_order(sheet, folder)
-        numbers = array("Q", (each.number for each in ordered()))
-        for before, after in pairwise(numbers):
-            if before == after:
-                raise InputRefused(f"row {after} stands in the sheet twice")
-        for came, row in zip(ordered(), rows.some(numbers), strict=True):
+        numbers = array("Q")
+        before = None
+        for came in ordered():
             if came.batch not in ("", rows.batch.batch_id):
                 raise InputRefused(
                     f"line {came.line} of the sheet belongs to another batch",
                     hint="send the rows of each batch as a sheet of their own",
                 )
-            yield came, row
+            if before is not None and before.number == came.number:
+                raise InputRefused(
+                    f"row {came.number} stands in the sheet twice, in lines {before.line} and {came.line}",
+                    hint="leave one of the two in the sheet",
+                )
+            numbers.append(came.number)
+            before = came
+        yield from zip(ordered(), rows.some(numbers), strict=True)
 
 
 def _look(came: SheetRow, row: Row, version: str, *, include_unchanged: bool) -> str:
     """What is to be done about a row: judge, unchanged or conflict."""
-    digest = digest_of(came.cells)
-    if row.corrected is not None and digest == digest_of(row.corrected):
+    if row.corrected is not None and digest_of(came.cells) == digest_of(row.corrected):
         edited, repeated = False, version == row.judged_by
     else:
-        edited, repeated = digest != (came.exported_digest or digest_of(row.cells)), False
+        exported = came.exported_digest or row.digest_of(row.cells)
+        edited, repeated = row.digest_of(came.cells) != exported, False
     if not edited and (row.state.state is not State.OPEN or row.damaged):
         return "unchanged"
     if row.state.state is not State.OPEN:

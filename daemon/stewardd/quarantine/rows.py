@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -69,7 +70,14 @@ class Row:
     @property
     def etag(self) -> str:
         """Stands for the row as it is now. It begins with a letter, so that no spreadsheet takes it for a number."""
-        return etag_of(self.state, self.cells, damaged=self.damaged)
+        kind = "x" if self.damaged else "a"
+        state = self.state
+        return f"{kind}{state.attempt}s{int(state.state)}d{self.digest_of(self.cells)}"
+
+    def digest_of(self, cells: Mapping[str, str]) -> str:
+        """Stands for cells of this row. Those of another row have another digest, be they the same or not."""
+        text = f"{self.batch_id}/{self.number}/{digest_of(cells)}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def size_bytes(self) -> int:
@@ -81,11 +89,6 @@ class Row:
     def fitting(self) -> Row:
         """The row, or the beginnings of what it holds where it would not fit on a page."""
         return self if self.size_bytes <= PAGE_BYTES else replace(self, record=self.record.cut())
-
-
-def etag_of(state: RowState, cells: dict[str, str], *, damaged: bool) -> str:
-    """The etag of a row in this state, with these cells."""
-    return f"{'x' if damaged else 'a'}{state.attempt}s{int(state.state)}d{digest_of(cells)}"
 
 
 class Rows:
