@@ -41,7 +41,7 @@ class Address:
         lower = data.lower()
         if any(needle in lower for needle in self._needles):
             return True
-        plain = undone(lower)
+        plain = undone(lower, self.reach_bytes)
         return plain is not None and any(needle in plain for needle in self._needles)
 
     def spans(self, text: str) -> list[tuple[int, int]]:

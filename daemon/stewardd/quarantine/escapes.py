@@ -1,7 +1,7 @@
-r"""What a text says to who undoes the escapes of URLs, JSON and HTML, with the place in the text of each character.
+"""What a text says to who undoes the escapes of URLs, JSON and HTML, with the place in the text of each character.
 
-An escape may stand in an escape: a URL in JSON in a cell. What decodes to nothing is left as it stands. `\n` and the
-like count as escapes only where a text begins like JSON: elsewhere a backslash may be followed by somebody's name.
+An escape may stand in an escape: a URL in JSON in a cell. What decodes to nothing is left as it stands. A backslash and
+n, r, t, b or f count as one only where a text begins like JSON: elsewhere it may stand before somebody's name.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ _CONTROLS = dict(zip("nrtbf", "\n\r\t\b\f", strict=True))
 _QUICK = re.compile(
     rb"%[0-7][0-9a-f]|(?<!\\)\\+u00[0-7][0-9a-f]|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});"
     rb"|\xef\xbc\xa0|%ef%bc%a0|(?<!\\)\\+uff20"
+)
+_QUICK_KINDS = (
+    re.compile(rb"%(?:[0-7][0-9a-f]|ef%bc%a0)"),
+    re.compile(rb"\\u(?:00[0-7][0-9a-f]|ff20)"),
+    re.compile(rb"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});"),
+    re.compile(rb"\xef\xbc\xa0"),
 )
 
 
@@ -51,15 +57,28 @@ def readings(text: str) -> list[Reading]:
     return found
 
 
-def undone(data: bytes) -> bytes | None:
-    """Lower-case bytes with the escapes of ASCII undone, for a quick look; None where there are none."""
-    before = data
+def undone(data: bytes, reach: int) -> bytes | None:
+    """What of lower-case bytes stands up to `reach` bytes from an escape of ASCII, undone, for a quick look.
+
+    None where there is no escape. Looking for each kind by itself takes 700 MB in a second, and for all in one pattern
+    23 MB: the search jumps from one first letter to the next. Only what is near an escape goes through the slow one.
+    """
+    places = sorted(found.start() for kind in _QUICK_KINDS for found in kind.finditer(data))
+    if not places:
+        return None
+    windows = [[max(0, places[0] - reach), places[0] + reach]]
+    for place in places:
+        if place - reach <= windows[-1][1]:
+            windows[-1][1] = place + reach
+        else:
+            windows.append([place - reach, place + reach])
+    before = b"\n".join(data[begin:end] for begin, end in windows)
     for _ in range(_DEPTH):
         after = _QUICK.sub(_quick, before)
         if after == before:
             break
         before = after.lower()
-    return None if before is data else before
+    return before
 
 
 def _quick(escape: re.Match[bytes]) -> bytes:
