@@ -33,6 +33,7 @@
     ├── Failed                  a tool or a promise failed
     │   ├── ToolFailed          a child process ended badly
     │   ├── ToolMissing         no client tool that fits the server
+    │   ├── BatchesLeft         some batches could not be done; the others are
     │   └── Corrupt             what was read is not what was written
     ├── NotServed               the contract has it, this daemon does not
     └── ConfigurationError      the daemon cannot start like this
@@ -349,6 +350,13 @@ class ToolMissing(Failed):
 
     reason = "TOOL_MISSING"
     hint = "install client tools of the server's major version, or name their folder in `postgres.tools_dir`"
+
+
+class BatchesLeft(Failed):
+    """Some batches could not be erased from, and may still name the person; all others are done."""
+
+    reason = "BATCHES_LEFT"
+    hint = "see the daemon's log for why, put it right, and erase again; what is erased stays so"
 
 
 class Corrupt(Failed):

@@ -280,6 +280,24 @@ def test_a_person_is_erased_from_a_valid_row_with_a_cell_of_any_length(
     assert lines[2] in left
 
 
+def test_a_batch_that_cannot_be_rewritten_keeps_an_erasure_from_no_other(folder):
+    body = LANGUAGE + "S1,'JÖSÉ@example.org,bo@example.org,2025-03-01,1.7\n".encode()
+    with Daemon(folder / "data") as daemon, quarantine(daemon.address) as service:
+        names = [validate(daemon.address, upload(body)).name for _ in "abc"]
+        broken = names[1].rpartition("/")[2]
+        (records,) = (daemon.data_dir / "repository").rglob(f"{broken}/records.jsonl")
+        records.write_bytes(records.read_bytes()[:-5])
+        with pytest.raises(AssertionError) as found:
+            erase(service, "JÖSÉ@example.org")
+        for word in ("BATCHES_LEFT", "1 of 3 batches", broken):
+            assert word in str(found.value)
+        for name in (names[0], names[2]):
+            assert "JÖSÉ".encode() not in download(daemon.address, name, "records.jsonl")
+        (event,) = daemon.events("batch left by an erasure")
+        assert event["batch"] == broken
+        assert "JÖSÉ" not in daemon.text
+
+
 def test_what_was_closed_long_ago_goes_by_itself_where_the_configuration_says_so(folder):
     settings = {
         "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "0.2",

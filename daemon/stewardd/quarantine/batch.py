@@ -115,6 +115,9 @@ class Batches(Protocol):
     ) -> AsyncGenerator[tuple[str, Batch | None], None]:
         """Those that a filter leaves, from before an id on; None beside the id of one that it does not leave."""
 
+    def identifiers(self) -> AsyncGenerator[str, None]:
+        """The id of every one, newest first, also of one that cannot be read or is not published."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchFilter:

@@ -2,7 +2,8 @@
 
 Every batch is looked through: records, errors, valid rows, corrections, histories, archives. One that names the
 person is rewritten, so that the counts stay and the address is gone with the old objects. What is recorded of the act
-(the operation, and a commit in each batch) has a keyed hash in the address's place.
+(the operation, and a commit in each batch) has a keyed hash in the address's place. A batch that cannot be done keeps
+the erasure from no other: it goes on, and ends with an error that names those that are left.
 """
 
 from __future__ import annotations
@@ -11,15 +12,24 @@ import base64
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
-from stewardd.errors import ObjectExists, ObjectNotFound, SchemaNotFound
-from stewardd.quarantine.batch import Batch, BatchFilter, key_of
+from stewardd.errors import (
+    BatchesLeft,
+    BatchNotFound,
+    Cancelled,
+    LeaseLost,
+    ObjectExists,
+    ObjectNotFound,
+    SchemaNotFound,
+    StewardError,
+)
+from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
 from stewardd.quarantine.commit import Action, Change, Event
 from stewardd.quarantine.csv_records import cells_of, csv_line
@@ -32,9 +42,13 @@ from stewardd.quarantine.scope import Scope
 from stewardd.quarantine.subject import Subject
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
+from stewardd.telemetry import logger
 
 KEY = "quarantine/erasure.key"
 _KEY_BYTES = 32
+_NAMED = 10  # an error has room for these
+
+_log = logger("quarantine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +94,39 @@ class Erasure:
         return subject.hashed(key)
 
     async def run(self, request: EraseRequest, hashed: str, report: Report) -> EraseOutcome:
-        """Erases somebody from all batches that there are. `report` is told how far it is, and may raise Cancelled."""
+        """Erases somebody from all batches that there are. `report` is told how far it is, and may raise Cancelled.
+
+        BatchesLeft at the end, where some could not be done; LeaseLost at once, for no other could be done either.
+        """
         outcome = EraseOutcome()
-        async for batch in self._scope.batches(None, BatchFilter()):
-            outcome.scanned_batches += 1
-            personal = self._personal(batch)
-            eraser = Eraser(request.subject, personal, batch.delimiter, hashed)
-            await self._rewriting.rewrite(
-                batch.batch_id, Action.ERASE, request.actor, eraser, dry_run=request.dry_run
-            )
-            _add(outcome, eraser.found)
-            await report(outcome.scanned_batches, outcome.quarantined_rows + outcome.valid_rows)
+        left: dict[str, str] = {}
+        async with aclosing(self._scope.identifiers()) as batch_ids:
+            async for batch_id in batch_ids:
+                try:
+                    _add(outcome, await self._erase(request, hashed, batch_id))
+                except BatchNotFound:
+                    continue  # not published
+                except (Cancelled, LeaseLost):
+                    raise
+                except StewardError as error:
+                    left[batch_id] = error.reason
+                    _log.error("batch left by an erasure", batch=batch_id, error=error.message)
+                except Exception:  # noqa: BLE001  # an edge: what nobody foresaw in one batch keeps it from no other
+                    left[batch_id] = StewardError.reason
+                    _log.exception("batch left by an erasure", batch=batch_id)
+                outcome.scanned_batches += 1
+                await report(outcome.scanned_batches, outcome.quarantined_rows + outcome.valid_rows)
+        if left:
+            raise _left(left, outcome.scanned_batches)
         return outcome
+
+    async def _erase(self, request: EraseRequest, hashed: str, batch_id: str) -> Found:
+        batch = await self._scope.get(batch_id)
+        eraser = Eraser(request.subject, self._personal(batch), batch.delimiter, hashed)
+        await self._rewriting.rewrite(
+            batch_id, Action.ERASE, request.actor, eraser, dry_run=request.dry_run
+        )
+        return eraser.found
 
     def _personal(self, batch: Batch) -> frozenset[str]:
         """The columns with personal data, of any version: a corrected row may have been judged by a newer one."""
@@ -127,6 +162,15 @@ def _add(outcome: EraseOutcome, found: Found) -> None:
     outcome.valid_rows += found.valid_rows
     outcome.events += found.events
     outcome.archived_rows += found.archived_rows
+
+
+def _left(left: dict[str, str], scanned: int) -> BatchesLeft:
+    named = [f"{batch_id} ({reason})" for batch_id, reason in left.items()]
+    more = [f"{len(named) - _NAMED} more, which the daemon's log names"] if named[_NAMED:] else []
+    return BatchesLeft(
+        f"{len(left)} of {scanned} batches could not be looked through or rewritten, and may still name the person: "
+        + ", ".join(named[:_NAMED] + more)
+    )
 
 
 class Eraser:

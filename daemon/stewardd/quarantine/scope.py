@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from stewardd.quarantine.batch import Batch, Batches, BatchFilter
@@ -13,6 +13,14 @@ class Scope:
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
+
+    async def get(self, batch_id: str) -> Batch:
+        """One of them. BatchNotFound, Corrupt."""
+        return await self._batches.get(batch_id)
+
+    def identifiers(self) -> AsyncGenerator[str, None]:
+        """All that there are, by id: a listing leaves out what cannot be read."""
+        return self._batches.identifiers()
 
     async def batches(
         self, batch_id: str | None, batch_filter: BatchFilter

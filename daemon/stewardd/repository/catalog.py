@@ -144,6 +144,13 @@ class Catalog:
                 for entry in await self._read(some[::-1]):
                     yield entry
 
+    async def identifiers(self) -> AsyncGenerator[str, None]:
+        """The ids of everything, newest first, unread: for who must know of what cannot be read, or is unpublished."""
+        for day in reversed(await self._store.folders(self._kind)):
+            for name in reversed(await self._store.folders(f"{self._kind}/{day}")):
+                if is_id(name):
+                    yield name
+
     async def _read(self, identifiers: Sequence[str]) -> list[Entry]:
         read = await asyncio.gather(*(self._entry(each) for each in identifiers))
         return [entry for entry in read if entry is not None]

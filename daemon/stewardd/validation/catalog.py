@@ -128,6 +128,12 @@ class BatchCatalog:
                 batch = BatchManifest.from_document(entry.manifest)
                 yield entry.identifier, batch if batch_filter.takes(batch) else None
 
+    async def identifiers(self) -> AsyncGenerator[str, None]:
+        """Yields the id of every batch, newest first, also of one that cannot be read or is not published."""
+        async with aclosing(self._catalog.identifiers()) as found:
+            async for identifier in found:
+                yield identifier
+
     async def locate(self, batch_id: str, file: str) -> Located:
         """Says where a file of a batch stands. Raises BatchNotFound, also for a file that the batch does not have."""
         manifest = await self.get(batch_id)
