@@ -1,9 +1,13 @@
 """A long log is read from its checkpoint on, and as well without it; who loses a race decides anew."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.ledger import CHECKPOINT, CHECKPOINT_EVERY, Ledger
+from stewardd.quarantine.purge import PurgeRequest
+from stewardd.quarantine.states import State
 from stewardd.repository.local import LocalStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
@@ -16,6 +20,16 @@ async def worlds(tmp_path):
     yield made
     for world in made:
         await world.close()
+
+
+async def purge(world, batch_id):
+    async def report(batches, rows):
+        """Nobody listens."""
+
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    closed = frozenset({State.RESOLVED, State.DISCARDED})
+    request = PurgeRequest(batch_id, BatchFilter(), closed, soon, False, False, "")
+    return await world.purge.run(request, report)
 
 
 def told(state):
@@ -51,3 +65,32 @@ async def test_writers_of_two_daemons_all_get_their_turn(worlds):
     for world in worlds:
         batch = await world.catalog.get(batch_id)
         assert (batch.discarded_rows, batch.commits) == (24, 24)
+
+
+async def objects(store, folder):
+    return {each.key: await store.get(each.key) async for each in store.list(folder)}
+
+
+@pytest.mark.parametrize("left", [(2, 3, 4, 5), (1, 2, 3), (5,)])
+async def test_a_batch_whose_superseded_commits_are_half_removed_is_what_the_last_one_says(
+    worlds, left
+):
+    world, stranger = worlds
+    batch_id = await world.publish(HEADER + lines(2100, bad_every=1))
+    for number in range(5):  # as data beside the log
+        sheet = [{**row, "rating": "0.5"} for row in (await world.sheet(batch_id))[:400]]
+        assert (await world.resubmit(batch_id, sheet)).resolved_rows == 400, number
+    folder = (await world.catalog.get(batch_id)).folder
+    before = await objects(world.store, f"{folder}/log")
+    assert len(before) == 5
+    assert any("states.bin" in key for key in await objects(world.store, f"{folder}/changes"))
+    assert (await purge(world, batch_id)).rows.total() == 2000
+    whole = await world.ledger.state(folder)
+    for number, (key, body) in enumerate(sorted(before.items()), 1):
+        if number in left:  # its commit, and its data gone already
+            await world.store.put(key, body)
+    fresh = Ledger(world.store, world.lease)
+    assert told(await fresh.state(folder)) == told(whole)
+    assert await Ledger(world.store, world.lease).summary(folder) == whole.summary
+    await stranger.corrections.discard(batch_id, [2001], reason="no use")
+    assert (await stranger.catalog.get(batch_id)).open_rows == 99
