@@ -15,6 +15,7 @@ from itertools import chain
 from stewardd.errors import Corrupt, ValidRowsNotKept
 from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
+from stewardd.quarantine.commit import Event
 from stewardd.quarantine.csv_records import csv_line, split
 from stewardd.quarantine.events import cells_after
 from stewardd.quarantine.record import record_of
@@ -38,6 +39,11 @@ def require_valid(batch: Batch) -> None:
     """Raises ValidRowsNotKept where a batch has valid rows and did not keep them."""
     if batch.valid_rows and batch.file(VALID) is None:
         raise ValidRowsNotKept(f"batch {batch.batch_id} did not keep its valid rows")
+
+
+def count_resolved(rows: Rows, wanted: Wanted) -> int:
+    """How many of the resolved rows that are wanted are still there."""
+    return sum(1 for _ in _resolved_events(rows, wanted))
 
 
 def good_rows(rows: Rows, columns: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
@@ -66,12 +72,7 @@ def _resolved(
     """The resolved rows that are wanted, by number."""
     batch = rows.batch
     as_they_came = rows.lines.select()
-    for number, events in rows.events.of_rows():
-        last = events[-1]
-        if last.change.state is not State.RESOLVED:
-            continue
-        if not wanted.after < last.commit <= wanted.through:
-            continue
+    for number, events in _resolved_events(rows, wanted):
         cells = cells_after(events)
         if cells is None:  # valid as it came, by a newer version
             line = as_they_came.at(number)
@@ -80,6 +81,14 @@ def _resolved(
             cells = dict(record_of(line).cells)
         ordered = [cells.get(column, "") for column in columns]
         yield number, csv_line(ordered, batch.delimiter, end)
+
+
+def _resolved_events(rows: Rows, wanted: Wanted) -> Iterator[tuple[int, list[Event]]]:
+    """What happened to each of the resolved rows that are wanted, by number."""
+    for number, events in rows.events.of_rows():
+        last = events[-1]
+        if last.change.state is State.RESOLVED and wanted.after < last.commit <= wanted.through:
+            yield number, events
 
 
 def _numbered(rows: Rows, records: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
