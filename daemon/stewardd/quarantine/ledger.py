@@ -133,13 +133,6 @@ class Ledger:
         """The log of a batch."""
         return Log(self.store, self.lease, batch.folder)
 
-    async def forget(self, folder: str) -> None:
-        """Drops what is kept of a batch, the checkpoint included: it is told anew from the log."""
-        self._states.pop(folder, None)
-        self._summaries.pop(folder, None)
-        self._checkpointed.pop(folder, None)
-        await self.store.delete(f"{folder}/{CHECKPOINT}")
-
     async def _append(
         self,
         folder: str,
@@ -214,6 +207,10 @@ class Ledger:
             body = await asyncio.to_thread(to_checkpoint, state)
             await self.store.put(f"{folder}/{CHECKPOINT}", body, overwrite=True)
             self._checkpointed[folder] = state.number
+            later = await repository_log.read_after(self.store, folder, state.number)
+            if any(repository_log.REMOVES in each.document for each in later):
+                # Rewritten meanwhile: what was taken out stands in it, and nobody else would remove it.
+                await self.store.delete(f"{folder}/{CHECKPOINT}")
         except StewardError as error:  # it is derived: without it the next reader reads more
             _log.warning("checkpoint not written", folder=folder, error=error.message)
 

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from stewardd.quarantine.batch import BatchFilter
+from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.ledger import CHECKPOINT, CHECKPOINT_EVERY, Ledger
 from stewardd.quarantine.purge import PurgeRequest
 from stewardd.quarantine.states import State
+from stewardd.quarantine.subject import Subject
 from stewardd.repository.local import LocalStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
@@ -65,6 +67,50 @@ async def test_writers_of_two_daemons_all_get_their_turn(worlds):
     for world in worlds:
         batch = await world.catalog.get(batch_id)
         assert (batch.discarded_rows, batch.commits) == (24, 24)
+
+
+async def test_an_erasure_leaves_no_checkpoint_that_holds_the_address(worlds):
+    world = worlds[0]
+    person = "ana1@example.org"
+    batch_id = await world.publish(HEADER + lines(CHECKPOINT_EVERY + 10, bad_every=1))
+    await world.corrections.correct(batch_id, 1, {"rating": "0.5"})
+    await world.exports.create(batch_id, "importer", actor=person)
+    for number in range(2, CHECKPOINT_EVERY + 4):
+        await world.corrections.discard(batch_id, [number], reason="no use")
+    folder = (await world.catalog.get(batch_id)).folder
+    assert person.encode() in await world.store.get(f"{folder}/{CHECKPOINT}")
+
+    async def report(batches, rows):
+        """Nobody listens."""
+
+    await world.erasure.run(EraseRequest(Subject(person), False, ""), "hash", report)
+    held = await objects(world.store, folder)
+    assert [key for key, body in held.items() if person.encode() in body] == []
+    whole = await world.ledger.state(folder)
+    assert told(await Ledger(world.store, world.lease).state(folder)) == told(whole)
+
+
+async def test_a_checkpoint_that_comes_after_a_rewriting_does_not_stay(worlds):
+    """A daemon that was slow between its commit and its checkpoint, while another one rewrote the batch."""
+    slow, other = worlds
+    batch_id = await slow.publish(HEADER + lines(CHECKPOINT_EVERY + 10, bad_every=1))
+    folder = (await slow.catalog.get(batch_id)).folder
+    store = slow.store
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def put(self, key, body, **how):
+            if key.endswith(CHECKPOINT):
+                assert (await purge(other, batch_id)).rows.total() > 0
+            await store.put(key, body, **how)
+
+    slow.ledger.store = Slow()
+    for number in range(1, CHECKPOINT_EVERY + 1):
+        await slow.corrections.discard(batch_id, [number], reason="no use")
+    assert f"{folder}/{CHECKPOINT}" not in await objects(store, folder)
+    assert (await other.catalog.get(batch_id)).commits == CHECKPOINT_EVERY + 1
 
 
 async def objects(store, folder):
