@@ -213,7 +213,8 @@ def _facts(
     purged = 0 if earlier else now.states.count_purged(State.RESOLVED)
     had = sum(each.resolved_rows + each.purged_rows for each in earlier)
     resolved = now.resolved_rows - had - purged
-    valid = batch.valid_rows if include_valid and not earlier else 0
+    had_valid = any(each.valid_rows for each in earlier)
+    valid = batch.valid_rows if include_valid and not had_valid else 0
     if not resolved and not valid:
         raise NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
     return ExportFacts(cursor, after, resolved, valid, request, purged)
