@@ -246,11 +246,15 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool | None:
     `kind` is that of the intent: the log's folder and `changes`. None where the commit exists, ended as it should be.
     """
     folder = kind.removesuffix(f"/{CHANGES}")
+    kept_folder = folder_of(f"{folder}/{KEPT}", identifier)
+    named = kept_folder.removeprefix(f"{folder}/").encode()
     while await exists(store, f"{folder}/{MANIFEST}"):
         commits = await _read_all(store, folder)
         if any(commit.identifier == identifier for commit in commits):
             await _remove_superseded(store, folder, identifier)
             return None
+        if any(named in document.encode(commit.document) for commit in commits):
+            return None  # it was made, and a later commit, which stands for it, has what it kept
         if any(commit.document.get("of") == identifier for commit in commits):
             break
         number = commits[-1].number + 1 if commits else 1
@@ -262,7 +266,7 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool | None:
             continue  # a commit came in between; it may be the very one
         break
     removed = await store.delete_prefix(data_folder(folder, identifier))
-    return removed + await store.delete_prefix(folder_of(f"{folder}/{KEPT}", identifier)) > 0
+    return removed + await store.delete_prefix(kept_folder) > 0
 
 
 async def _remove_superseded(store: Store, folder: str, identifier: str) -> None:

@@ -136,6 +136,26 @@ async def test_superseded_commits_go_from_the_newest_to_the_oldest(store, lease,
     ]
 
 
+async def test_the_sweep_leaves_what_was_kept_by_a_dead_writer_whose_commit_was_superseded(
+    store, acquire, thing, tmp_path
+):
+    path = tmp_path / "rows"
+    path.write_bytes(b"rows")
+    dying, living = await acquire("dying"), await acquire("living")
+    never_left = Log(store, dying, thing).staged()
+    first = await never_left.__aenter__()
+    archive = await first.put_file("archive", path, kept=True)
+    await first.append(1, commit(removes=[]) | {"id": first.identifier})
+    await dying.close()
+    async with Log(store, living, thing).staged() as second:
+        named = commit(removes=[], archives=[archive])
+        await second.append(2, named | {"id": second.identifier})
+    await Sweep(store, living).run()
+    assert f"{thing}/{archive}" in await keys(store, thing)
+    assert await keys(store, f"{thing}/log") == [commit_key(thing, 2)]
+    assert await Sweep(store, living).run() == []
+
+
 async def test_the_sweep_gives_up_what_was_not_committed_and_ends_what_was(
     store, acquire, thing, tmp_path
 ):
