@@ -19,6 +19,7 @@
     ├── NotNow                  the state forbids it
     │   ├── RowClosed           the row is resolved or discarded already
     │   ├── RowPurged           what the row held was removed
+    │   ├── ExportPurged        rows that the export had were removed
     │   ├── NothingToExport     the cursor has had it all
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── DatabaseRefused     the database answers, and won't have us
@@ -249,6 +250,13 @@ class RowPurged(NotNow):
 
     reason = "ROW_PURGED"
     hint = "an archive may have it, where the purge made one"
+
+
+class ExportPurged(NotNow):
+    """Rows that the export had were removed for good, after a later export of its cursor was asked for."""
+
+    reason = "EXPORT_PURGED"
+    hint = "an archive may have them, where the purge made one; the exports after it are whole"
 
 
 class NothingToExport(NotNow):

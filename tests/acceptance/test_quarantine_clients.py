@@ -168,3 +168,25 @@ def test_a_daemon_that_is_killed_when_a_sheet_has_just_been_sent_moves_its_rows_
         for thread in killing:
             thread.join(120)
         daemon.stop()
+
+
+def test_an_export_that_was_purged_before_it_was_fetched_is_said_once_and_does_not_block_the_next(
+    client, shells, tmp_path
+):
+    batch = client.validate_file(LANGUAGE + rows(40, bad_every=10))
+    for number in (10, 20):
+        client.correct_row(f"{batch.name}/rows/{number}", {"rating": "0.5"})
+        client.create_export(batch.name, "importer", request_id=f"{number}-{shells.kind}")
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    done = client.purge_quarantine(batch.name, before=soon, dry_run=False).result(timeout_s=60)
+    assert done.purged_rows == 1
+    path = tmp_path / "new.csv"
+    ticket = tmp_path / f".new.csv.{batch.name.split('/')[1]}.importer.ticket"
+    ticket.write_text(f"10-{shells.kind}")
+    with pytest.raises(errors.NotNow) as caught:
+        client.export_next(batch.name, "importer", path)
+    assert caught.value.reason == "EXPORT_PURGED"
+    assert not path.exists()
+    client.correct_row(f"{batch.name}/rows/30", {"rating": "0.5"})
+    assert client.export_next(batch.name, "importer", path).rows == 1
+    assert path.read_text().splitlines()[1].startswith("S30,")

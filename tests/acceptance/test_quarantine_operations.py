@@ -164,16 +164,39 @@ def test_open_rows_go_only_where_they_are_named_and_count_as_discarded(relaxed, 
     assert found[0].fields == ("batches",)
 
 
-def test_a_resolved_row_that_a_cursor_has_not_had_is_not_purged(relaxed, service):
-    name = batch_of(relaxed, LANGUAGE + rows(30, bad_every=10))
+def test_a_row_is_not_purged_before_a_cursor_has_asked_for_what_comes_after_it(relaxed, service):
+    name = batch_of(relaxed, LANGUAGE + rows(40, bad_every=10))
     service.correct(name, 10, rating="0.1")
     request = q.CreateExportRequest(parent=name, cursor="importer")
     first = service.stub.CreateExport(request)
     service.correct(name, 20, rating="0.2")
-    assert purge(service, name).purged_rows == 1
+    assert purge(service, name).purged_rows == 0, "nobody knows that the export arrived"
+    assert b"S10," in service.export(first.name, CSV)
     second = service.stub.CreateExport(request)
     assert (second.resolved_rows, second.after_commit) == (1, first.commit)
+    service.correct(name, 30, rating="0.3")
+    assert purge(service, name).purged_rows == 1
     assert b"S20," in service.export(second.name, CSV)
+    third = service.stub.CreateExport(request)
+    assert (third.resolved_rows, third.after_commit) == (1, second.commit)
+    with refused() as found:
+        service.export(first.name, CSV)
+    assert found[0].reason == "EXPORT_PURGED"
+
+
+def test_a_cursor_that_comes_after_a_purge_is_promised_what_is_left(relaxed, service):
+    name = batch_of(relaxed, LANGUAGE + rows(40, bad_every=10))
+    service.correct(name, 10, rating="0.1")
+    assert purge(service, name).purged_rows == 1
+    request = q.CreateExportRequest(parent=name, cursor="importer")
+    with refused() as found:
+        service.stub.CreateExport(request)
+    assert found[0].reason == "NOTHING_TO_EXPORT"
+    for number, rows_before in ((20, 0), (30, 1)):
+        service.correct(name, number, rating="0.2")
+        export = service.stub.CreateExport(request)
+        assert export.resolved_rows == 1, rows_before
+        assert service.export(export.name, CSV).count(b"\n") == 1 + 1
 
 
 def kept():

@@ -311,6 +311,12 @@ def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
     assert (second.valid_rows, second.resolved_rows, second.after_commit) == (0, 2, first.commit)
     other = create("auditor")
     assert (other.valid_rows, other.resolved_rows, other.after_commit) == (0, 3, 0)
+    late = create("auditor", include_valid=True)
+    assert (late.valid_rows, late.resolved_rows, late.after_commit) == (90, 0, other.commit)
+    assert service.export(late.name, CSV).count(b"\n") == 1 + 90
+    with refused() as found:
+        create("auditor", include_valid=True)
+    assert found[0].reason == "NOTHING_TO_EXPORT"
 
     def sessions(export, **how):
         body = service.export(export.name, CSV, **how).decode()
@@ -325,7 +331,10 @@ def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
     listed = service.stub.ListExports(q.ListExportsRequest(parent=name, page_size=2))
     assert [each.name for each in listed.exports] == [first.name, second.name]
     request = q.ListExportsRequest(parent=name, page_token=listed.next_page_token)
-    assert [each.name for each in service.stub.ListExports(request).exports] == [other.name]
+    assert [each.name for each in service.stub.ListExports(request).exports] == [
+        other.name,
+        late.name,
+    ]
     with refused() as found:
         create("importer", request_id="one") and create("someone", request_id="one")
     assert found[0].reason == "REQUEST_ID_REUSED"

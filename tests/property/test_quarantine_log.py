@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from stewardd.errors import NothingToExport, RowClosed, RowPurged
+from stewardd.errors import ExportPurged, NothingToExport, RowClosed, RowPurged
 from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.fold import BatchState, adds_up, of_checkpoint, to_checkpoint
@@ -55,6 +55,9 @@ class Life(RuleBasedStateMachine):
         self.ratings = dict.fromkeys(BAD, "1.7")
         self.purged: set[int] = set()
         self.had: dict[str, list[str]] = {"x": [], "y": []}
+        # Those that were in an export before the newest one, and every export with what it has.
+        self.acknowledged: dict[str, set[str]] = {}
+        self.exports: dict[str, list[str]] = {}
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -131,7 +134,11 @@ class Life(RuleBasedStateMachine):
             export = self.run(world.exports.create(self.batch, cursor, include_valid=True))
         except NothingToExport:
             return
-        self.had[cursor] += self.run(world.good(self.batch, export.identifier))
+        self.acknowledged[cursor] = set(self.had[cursor])
+        rows = self.run(world.good(self.batch, export.identifier))
+        assert len(rows) == export.resolved_rows + export.valid_rows
+        self.exports[export.identifier] = rows
+        self.had[cursor] += rows
         good = {
             f"S{n}" for n in range(1, TOTAL + 1) if self.states.get(n) in (None, State.RESOLVED)
         }
@@ -140,6 +147,19 @@ class Life(RuleBasedStateMachine):
         assert set(self.had[cursor]) | gone >= good
         assert set(self.had[cursor]) <= good
         assert len(self.had[cursor]) == len(set(self.had[cursor]))
+
+    @rule(daemon=DAEMONS, pick=st.integers(0, 99))
+    def download_again(self, daemon: int, pick: int) -> None:
+        if not self.exports:
+            return
+        identifier, rows = list(self.exports.items())[pick % len(self.exports)]
+        gone = {f"S{n}" for n in self.purged} & set(rows)
+        try:
+            assert self.run(self.worlds[daemon].good(self.batch, identifier)) == rows
+        except ExportPurged:
+            assert gone
+            return
+        assert not gone
 
     @rule(daemon=DAEMONS, states=st.sets(st.sampled_from(list(State)), min_size=1))
     def purge(self, daemon: int, states: set[State]) -> None:
@@ -155,7 +175,7 @@ class Life(RuleBasedStateMachine):
             actor="",
         )
         self.run(world.purge.run(request, _report))
-        used = [set(had) for had in self.had.values() if had]
+        used = self.acknowledged.values()
         for number, state in self.states.items():
             waits = state is State.RESOLVED and any(f"S{number}" not in had for had in used)
             if state in states and not waits and number not in self.purged:

@@ -99,13 +99,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ExportFacts:
-    """What an export says of itself, beside its commit. `request` stands for its request_id; "" without one."""
+    """What an export says of itself, beside its commit. `request` stands for its request_id; "" without one.
+
+    `purged_rows` are resolved rows that it would have had, were they not removed before its cursor first came.
+    """
 
     cursor: str
     after: int
     resolved_rows: int
     valid_rows: int
     request: str
+    purged_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class Commit:
         return Event(self.number, self.time, self.actor, self.action, self.reason, change)
 
 
-_EXPORT = ("cursor", "after", "resolved_rows", "valid_rows", "request")
+_EXPORT = ("cursor", "after", "resolved_rows", "valid_rows", "request", "purged_rows")
 _REWRITE = (
     "files",
     "has_history",

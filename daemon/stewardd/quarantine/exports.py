@@ -1,9 +1,9 @@
 """Exports: files of rows as they are now, and the cursors by which importing services get each good row once.
 
 An export by a cursor is a commit of the batch's log, and what it holds follows from two numbers: what was resolved
-after the cursor's last export and up to this one. So a download that was cut is simply repeated, by name, and the
-next export begins behind this one, whatever happened to the one before. The same request_id finds its own commit
-again, which also holds for a daemon that died between the commit and the answer.
+after the cursor's last export and up to this one. So a download that was cut is simply repeated, by name. The next
+export begins behind this one, and acknowledges it: from then on a purge may take its rows, and it is refused rather
+than short. The same request_id finds its own commit again, also after a daemon died between the commit and the answer.
 """
 
 from __future__ import annotations
@@ -19,17 +19,26 @@ from enum import Enum
 
 import google_crc32c
 
-from stewardd.errors import ExportNotFound, InvalidRequest, NothingToExport, RequestIdReused
+from stewardd.errors import (
+    Corrupt,
+    ExportNotFound,
+    ExportPurged,
+    InvalidRequest,
+    NothingToExport,
+    RequestIdReused,
+)
 from stewardd.quarantine import sheet
 from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.commit import Action, Commit, ExportFacts
 from stewardd.quarantine.fold import BatchState, Export
-from stewardd.quarantine.good_rows import Wanted, good_rows, require_valid
+from stewardd.quarantine.good_rows import VALID, Wanted, count_resolved, good_rows, require_valid
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import RowFilter, wanted_rows
+from stewardd.quarantine.rereading import again
 from stewardd.quarantine.rows import Row, Rows
+from stewardd.quarantine.states import State
 from stewardd.repository.identifiers import uuid7
 
 CHUNK_BYTES = 1024 * 1024
@@ -123,24 +132,53 @@ class Exports:
         return tuple(each for each in state.exports if cursor in (None, each.cursor))
 
     async def open(self, request: ExportRequest) -> ExportFile:
-        """Opens a file. BatchNotFound, ExportNotFound, ValidRowsNotKept, InvalidRequest for what goes not together."""
-        batch = await self._batches.get(request.batch_id)
-        state = await self._ledger.state(batch.folder)
-        rows = Rows(BlockingStore(self._ledger.store), batch, state)
+        """Opens a file.
+
+        BatchNotFound, ExportNotFound, ExportPurged, ValidRowsNotKept, InvalidRequest for what goes not together.
+        """
         if request.export_id is not None and request.format is not Format.CSV:
             raise InvalidRequest("an export has the good rows, as CSV", field="format")
+        rows, export = await again(lambda _: self._found(request))
         if request.format is Format.CSV:
-            wanted = _wanted(request, batch, state)
-            pieces = self._csv(rows, wanted)
+            pieces = self._csv(rows, _wanted(request, rows, export), export)
         else:
             pieces = self._filtered(rows, request)
         name = f"{request.export_id or request.batch_id}.{request.format.value}"
         return ExportFile(name, self._chunks(pieces))
 
-    def _csv(self, rows: Rows, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
+    async def _found(self, request: ExportRequest) -> tuple[Rows, Export | None]:
+        """The batch's rows, and the export that is named, all of whose rows are there."""
+        batch = await self._batches.get(request.batch_id)
+        state = await self._ledger.state(batch.folder)
+        rows = Rows(BlockingStore(self._ledger.store), batch, state)
+        if request.export_id is None:
+            return rows, None
+        found = [each for each in state.exports if each.identifier == request.export_id]
+        if not found:
+            raise ExportNotFound(f"batch {batch.batch_id} has no export {request.export_id}")
+        export = found[0]
+        if state.states.count_purged(State.RESOLVED):
+            wanted = _wanted(request, rows, export)
+            held = await self._threads.run(lambda: count_resolved(rows, wanted))
+            if held < export.resolved_rows:
+                raise ExportPurged(
+                    f"{export.resolved_rows - held} of the {export.resolved_rows} resolved rows of export "
+                    f"{export.identifier} were removed"
+                )
+        return rows, export
+
+    def _csv(
+        self, rows: Rows, wanted: Wanted, export: Export | None
+    ) -> Iterator[tuple[bytes, int]]:
         columns = self._judge.columns(rows.store, rows.batch)
+        place = 0
         for place, record in enumerate(good_rows(rows, columns, wanted)):
             yield record, min(place, 1)
+        if export is not None and place != export.resolved_rows + export.valid_rows:
+            raise Corrupt(
+                f"export {export.identifier} came to {place} rows: "
+                f"{export.resolved_rows} resolved and {export.valid_rows} of {VALID} should be in it"
+            )
 
     def _filtered(self, rows: Rows, request: ExportRequest) -> Iterator[tuple[bytes, int]]:
         found = wanted_rows(rows, request.rows)
@@ -172,23 +210,22 @@ def _facts(
 ) -> ExportFacts:
     earlier = [each for each in now.exports if each.cursor == cursor]
     after = earlier[-1].commit if earlier else 0
-    resolved = now.resolved_rows - sum(each.resolved_rows for each in earlier)
-    valid = batch.valid_rows if include_valid and not earlier else 0
+    purged = 0 if earlier else now.states.count_purged(State.RESOLVED)
+    had = sum(each.resolved_rows + each.purged_rows for each in earlier)
+    resolved = now.resolved_rows - had - purged
+    had_valid = any(each.valid_rows for each in earlier)
+    valid = batch.valid_rows if include_valid and not had_valid else 0
     if not resolved and not valid:
         raise NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
-    return ExportFacts(cursor, after, resolved, valid, request)
+    return ExportFacts(cursor, after, resolved, valid, request, purged)
 
 
-def _wanted(request: ExportRequest, batch: Batch, state: BatchState) -> Wanted:
-    if request.export_id is None:
-        if request.include_valid:
-            require_valid(batch)
-        return Wanted(0, state.number, request.include_valid, request.original_order)
-    found = [each for each in state.exports if each.identifier == request.export_id]
-    if not found:
-        raise ExportNotFound(f"batch {batch.batch_id} has no export {request.export_id}")
-    export = found[0]
-    return Wanted(export.after, export.commit, export.valid_rows > 0, request.original_order)
+def _wanted(request: ExportRequest, rows: Rows, export: Export | None) -> Wanted:
+    if export is not None:
+        return Wanted(export.after, export.commit, export.valid_rows > 0, request.original_order)
+    if request.include_valid:
+        require_valid(rows.batch)
+    return Wanted(0, rows.state.number, request.include_valid, request.original_order)
 
 
 def _gathered(pieces: Iterator[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:

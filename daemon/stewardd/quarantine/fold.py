@@ -41,6 +41,7 @@ class Export:
     resolved_rows: int
     valid_rows: int
     request: str
+    purged_rows: int = 0
 
     def as_document(self) -> dict[str, Any]:
         """As a checkpoint and a rewriting commit have it."""
@@ -158,6 +159,7 @@ def _export(commit: Commit) -> Export:
         resolved_rows=facts.resolved_rows,
         valid_rows=facts.valid_rows,
         request=facts.request,
+        purged_rows=facts.purged_rows,
     )
 
 

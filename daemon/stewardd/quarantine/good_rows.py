@@ -15,7 +15,8 @@ from itertools import chain
 from stewardd.errors import Corrupt, ValidRowsNotKept
 from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
-from stewardd.quarantine.csv_records import csv_line, split
+from stewardd.quarantine.commit import Event
+from stewardd.quarantine.csv_records import cells_of, csv_line, split
 from stewardd.quarantine.events import cells_after
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rows import Rows
@@ -40,11 +41,24 @@ def require_valid(batch: Batch) -> None:
         raise ValidRowsNotKept(f"batch {batch.batch_id} did not keep its valid rows")
 
 
+def file_columns(store: BlockingStore, batch: Batch) -> tuple[str, ...] | None:
+    """The columns as the header of valid.csv names them; None where there is no such file."""
+    header = next(_valid_records(store, batch), None)
+    return None if header is None else _names(header, batch)
+
+
+def count_resolved(rows: Rows, wanted: Wanted) -> int:
+    """How many of the resolved rows that are wanted are still there."""
+    return sum(1 for _ in _resolved_events(rows, wanted))
+
+
 def good_rows(rows: Rows, columns: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
     """Yields the header, then each record."""
     batch = rows.batch
     records = _valid_records(rows.store, batch)
     header = next(records, None)
+    if header is not None and _names(header, batch) != tuple(columns):
+        raise Corrupt(f"{VALID} of batch {batch.batch_id} has other columns than the batch")
     end = "\r\n" if header is None or header.endswith(b"\r\n") else "\n"
     yield header or csv_line(columns, batch.delimiter, end)
     resolved = _resolved(rows, columns, wanted, end)
@@ -66,12 +80,7 @@ def _resolved(
     """The resolved rows that are wanted, by number."""
     batch = rows.batch
     as_they_came = rows.lines.select()
-    for number, events in rows.events.of_rows():
-        last = events[-1]
-        if last.change.state is not State.RESOLVED:
-            continue
-        if not wanted.after < last.commit <= wanted.through:
-            continue
+    for number, events in _resolved_events(rows, wanted):
         cells = cells_after(events)
         if cells is None:  # valid as it came, by a newer version
             line = as_they_came.at(number)
@@ -80,6 +89,14 @@ def _resolved(
             cells = dict(record_of(line).cells)
         ordered = [cells.get(column, "") for column in columns]
         yield number, csv_line(ordered, batch.delimiter, end)
+
+
+def _resolved_events(rows: Rows, wanted: Wanted) -> Iterator[tuple[int, list[Event]]]:
+    """What happened to each of the resolved rows that are wanted, by number."""
+    for number, events in rows.events.of_rows():
+        last = events[-1]
+        if last.change.state is State.RESOLVED and wanted.after < last.commit <= wanted.through:
+            yield number, events
 
 
 def _numbered(rows: Rows, records: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -103,6 +120,12 @@ def _valid_records(store: BlockingStore, batch: Batch) -> Iterator[bytes]:
     """The records of valid.csv, its header first; nothing where there is no such file."""
     file = batch.file(VALID)
     return iter(()) if file is None else split(store.read(key_of(batch, file)))
+
+
+def _names(header: bytes, batch: Batch) -> tuple[str, ...]:
+    """As the engine reads them: names count without the blanks around them."""
+    line = header.rstrip(b"\r\n")
+    return tuple(name.strip().strip("\ufeff").strip() for name in cells_of(line, batch.delimiter))
 
 
 def _ended(record: bytes) -> bytes:

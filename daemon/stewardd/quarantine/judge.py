@@ -17,6 +17,7 @@ import fastcsv
 from stewardd.errors import InvalidRequest, SchemaNotFound
 from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
+from stewardd.quarantine.good_rows import file_columns
 from stewardd.quarantine.record import RowViolation, record_of
 from stewardd.quarantine.rows import RECORDS
 from stewardd.schemas.names import SchemaKey
@@ -90,8 +91,8 @@ class Judge:
     def columns(self, store: BlockingStore, batch: Batch) -> tuple[str, ...]:
         """The columns of a batch, in the order of its file.
 
-        They stand in valid.csv, if there is one, and in each record that has all its cells; where the first records all
-        lack some, their order is the schema's.
+        They stand in valid.csv, if there is one, and in each record that has all its cells. Where there is neither, the
+        longest record has the first of them, and the order of the others is the schema's.
         """
         known = {
             column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
@@ -101,6 +102,10 @@ class Judge:
             missing = json.loads(store.get(key_of(batch, report)))["missingOptionalColumns"]
             known -= set(missing)
         known |= set(batch.unknown_columns)
+        named = file_columns(store, batch)
+        if named is not None and set(named) == known:
+            return named
+        longest: tuple[str, ...] = ()
         records = batch.file(RECORDS)
         if records is not None and records.size_bytes:
             head = store.get_range(key_of(batch, records), 0, _LOOKED_AT_BYTES)
@@ -109,10 +114,13 @@ class Judge:
                     names = tuple(name for name, _ in record_of(line).cells)
                     if set(names) == known:
                         return names
+                    if len(names) > len(longest) and known.issuperset(names):
+                        longest = names
         ordered = [
             column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
         ]
-        return (*(name for name in ordered if name in known), *batch.unknown_columns)
+        others = (*(name for name in ordered if name in known), *batch.unknown_columns)
+        return (*longest, *(name for name in others if name not in longest))
 
 
 def write_row(file: IO[bytes], cells: Sequence[str]) -> None:

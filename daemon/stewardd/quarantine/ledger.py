@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
-from stewardd.errors import ObjectExists, ObjectNotFound, RowChanged, StewardError
+from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound, RowChanged, StewardError
 from stewardd.quarantine.batch import Batch
 from stewardd.quarantine.commit import STATES, Commit, commit_of
 from stewardd.quarantine.fold import (
@@ -38,6 +38,7 @@ CHECKPOINT_EVERY = 64
 _CHECKPOINT_MAX_BYTES = 1 << 30
 _HEAD_BYTES = 4096
 _RACES = 64
+_REREADS = 8
 _SUMMARIES = 20_000
 _log = logger("quarantine")
 
@@ -85,6 +86,14 @@ class Ledger:
 
     async def state(self, folder: str) -> BatchState:
         """A batch's rows as they are now. RepositoryDown, Corrupt."""
+        for _ in range(_REREADS):
+            try:
+                return await self._told(folder)
+            except ObjectNotFound:
+                continue  # the data of a commit that a later one has taken up into itself meanwhile
+        raise Corrupt(f"the data of a commit is missing in the log of {folder}")
+
+    async def _told(self, folder: str) -> BatchState:
         state = self._states.get(folder)
         if state is None:
             state = await self._checkpoint(folder)
@@ -123,13 +132,6 @@ class Ledger:
     def log(self, batch: Batch) -> Log:
         """The log of a batch."""
         return Log(self.store, self.lease, batch.folder)
-
-    async def forget(self, folder: str) -> None:
-        """Drops what is kept of a batch, the checkpoint included: it is told anew from the log."""
-        self._states.pop(folder, None)
-        self._summaries.pop(folder, None)
-        self._checkpointed.pop(folder, None)
-        await self.store.delete(f"{folder}/{CHECKPOINT}")
 
     async def _append(
         self,
@@ -205,6 +207,10 @@ class Ledger:
             body = await asyncio.to_thread(to_checkpoint, state)
             await self.store.put(f"{folder}/{CHECKPOINT}", body, overwrite=True)
             self._checkpointed[folder] = state.number
+            later = await repository_log.read_after(self.store, folder, state.number)
+            if any(repository_log.REMOVES in each.document for each in later):
+                # Rewritten meanwhile: what was taken out stands in it, and nobody else would remove it.
+                await self.store.delete(f"{folder}/{CHECKPOINT}")
         except StewardError as error:  # it is derived: without it the next reader reads more
             _log.warning("checkpoint not written", folder=folder, error=error.message)
 

@@ -1,7 +1,8 @@
 """Removing rows for good, by their state and its age; their counts stay.
 
 Open rows go only where they are named, and count as discarded from then on. A resolved row that a cursor of the batch
-has not exported yet stays, whatever is asked: it would be lost to the service that imports it.
+has not had yet stays, whatever is asked: it would be lost to the service that imports it. So does one of a cursor's
+newest export, whose file may not have arrived; who asks for the next one says that it has.
 """
 
 from __future__ import annotations
@@ -156,8 +157,9 @@ class Purger:
         )
 
     def _read_cursors(self, rows: Rows) -> None:
-        cursors = {export.cursor: export.commit for export in rows.state.exports}
-        self._exported_through = min(cursors.values()) if cursors else None
+        # The newest export of each cursor begins where what it has acknowledged ends.
+        cursors = {export.cursor: export.after for export in rows.state.exports}
+        self._acknowledged_through = min(cursors.values()) if cursors else None
 
     def _goes(self, state: State, line: bytes, events: list[Event]) -> bool:
         if state not in self._request.states:
@@ -165,8 +167,8 @@ class Purger:
         if state is State.OPEN:
             return record_of(line).quarantine_time < self._request.before
         last = events[-1]
-        if state is State.RESOLVED and self._exported_through is not None:
-            return last.commit <= self._exported_through and last.time < self._request.before
+        if state is State.RESOLVED and self._acknowledged_through is not None:
+            return last.commit <= self._acknowledged_through and last.time < self._request.before
         return last.time < self._request.before
 
 

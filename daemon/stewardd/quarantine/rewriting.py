@@ -25,7 +25,7 @@ from stewardd.quarantine.events import HISTORY
 from stewardd.quarantine.fold import BatchState
 from stewardd.quarantine.good_rows import VALID
 from stewardd.quarantine.judge import Judge
-from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.ledger import CHECKPOINT, Ledger
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rows import RECORDS, Rows
 from stewardd.quarantine.states import RowStates, State
@@ -158,7 +158,8 @@ class Rewriting:
                     discarded_rows=states.count(State.DISCARDED),
                     archives=tuple(archives),
                     facts=ended.facts,
-                    removes=(*_replaced(batch, files), *ended.dropped_archives),
+                    # A checkpoint from before holds what is taken out.
+                    removes=(*_replaced(batch, files), *ended.dropped_archives, CHECKPOINT),
                 ),
             )
 

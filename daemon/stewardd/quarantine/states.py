@@ -136,6 +136,13 @@ class RowStates:
                     return high << 16 | group.lows[at]
         return None
 
+    def count_purged(self, state: State) -> int:
+        """How many of those hold nothing any more."""
+        wanted = RowState(state, purged=True).packed()
+        return sum(
+            sum((value & 7) == wanted for value in group.values) for group in self._groups.values()
+        )
+
     def any_retried(self) -> bool:
         """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
         if self._any_retried is None:  # each page of a filtered listing asks

@@ -9,7 +9,8 @@ ObjectExists, reads, and decides anew. A commit bears an id of its own, so that 
 own commit again.
 
 A commit with `removes` stands for all before it: those commits go, with their data and with what it names. Whoever made
-it removes them, or the sweep does where they could not end it.
+it removes them, or the sweep does where they could not end it. So any of them may be gone, and their data before them:
+a reader begins at the last commit that stands for the rest, and looks at nothing before it.
 
 Data that no commit names was left by a dead writer. Before the sweep removes it, it appends an empty commit that gives
 that id up: a writer that was merely paused meanwhile finds the number taken that it was about to take, and its lease
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stewardd.errors import ObjectExists, ObjectNotFound, RepositoryDown, StewardError
+from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound, RepositoryDown, StewardError
 from stewardd.repository import document
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
@@ -162,13 +163,46 @@ def data_folder(folder: str, identifier: str) -> str:
 
 
 async def read_after(store: Store, folder: str, number: int) -> list[Commit]:
-    """The commits of a log after a number, in order."""
+    """The commits of a log after a number, in order; from the last with `removes` on, where there is one.
+
+    Corrupt where one is missing for which no later one stands, RepositoryDown.
+    """
+    missing = 0
     for _ in range(_RACES):
-        try:
-            return await _read_numbers(store, folder, await _numbers_after(store, folder, number))
-        except ObjectNotFound:
-            continue  # a later commit has taken it up into itself meanwhile
-    raise RepositoryDown(f"the log of {folder} is rewritten all the time", retry_after_s=1)
+        found = await _read_back(store, folder, await _numbers_after(store, folder, number))
+        following = found[0].number if found and REMOVES in found[0].document else number + 1
+        numbers = [each.number for each in found]
+        wanted = list(range(following, following + len(found)))
+        if numbers == wanted:
+            return found
+        # A later commit has taken it up into itself meanwhile; else it is still missing when read again.
+        missing = next(want for have, want in zip(numbers, wanted, strict=True) if have != want)
+    raise Corrupt(f"the log of {folder} has no commit {missing}")
+
+
+async def _read_back(store: Store, folder: str, numbers: list[int]) -> list[Commit]:
+    """The commits of these numbers that are there, read from the last one back to one with `removes`."""
+    found: list[Commit] = []
+    while numbers:
+        some, numbers = numbers[-_READ_AT_ONCE:], numbers[:-_READ_AT_ONCE]
+        commits = await asyncio.gather(*(_read(store, folder, each) for each in some))
+        for commit in reversed(commits):
+            if commit is not None:
+                found.append(commit)
+                if REMOVES in commit.document:
+                    return found[::-1]
+    return found[::-1]
+
+
+async def _read_all(store: Store, folder: str) -> list[Commit]:
+    """Every commit that there is, also those that a later one stands for."""
+    numbers = await _numbers_after(store, folder, 0)
+    found: list[Commit] = []
+    for begin in range(0, len(numbers), _READ_AT_ONCE):
+        some = numbers[begin : begin + _READ_AT_ONCE]
+        commits = await asyncio.gather(*(_read(store, folder, each) for each in some))
+        found += [each for each in commits if each is not None]
+    return found
 
 
 async def _numbers_after(store: Store, folder: str, number: int) -> list[int]:
@@ -180,17 +214,12 @@ async def _numbers_after(store: Store, folder: str, number: int) -> list[int]:
     ]
 
 
-async def _read_numbers(store: Store, folder: str, numbers: list[int]) -> list[Commit]:
-    found: list[Commit] = []
-    for begin in range(0, len(numbers), _READ_AT_ONCE):
-        some = numbers[begin : begin + _READ_AT_ONCE]
-        found += await asyncio.gather(*(_read(store, folder, each) for each in some))
-    return found
-
-
-async def _read(store: Store, folder: str, number: int) -> Commit:
+async def _read(store: Store, folder: str, number: int) -> Commit | None:
     key = commit_key(folder, number)
-    return Commit(number, document.decode(await store.get(key), key))
+    try:
+        return Commit(number, document.decode(await store.get(key), key))
+    except ObjectNotFound:
+        return None
 
 
 async def _append(store: Store, folder: str, number: int, commit: Mapping[str, Any]) -> None:
@@ -217,11 +246,15 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool | None:
     `kind` is that of the intent: the log's folder and `changes`. None where the commit exists, ended as it should be.
     """
     folder = kind.removesuffix(f"/{CHANGES}")
+    kept_folder = folder_of(f"{folder}/{KEPT}", identifier)
+    named = kept_folder.removeprefix(f"{folder}/").encode()
     while await exists(store, f"{folder}/{MANIFEST}"):
-        commits = await read_after(store, folder, 0)
+        commits = await _read_all(store, folder)
         if any(commit.identifier == identifier for commit in commits):
             await _remove_superseded(store, folder, identifier)
             return None
+        if any(named in document.encode(commit.document) for commit in commits):
+            return None  # it was made, and a later commit, which stands for it, has what it kept
         if any(commit.document.get("of") == identifier for commit in commits):
             break
         number = commits[-1].number + 1 if commits else 1
@@ -233,18 +266,21 @@ async def give_up(store: Store, kind: str, identifier: str) -> bool | None:
             continue  # a commit came in between; it may be the very one
         break
     removed = await store.delete_prefix(data_folder(folder, identifier))
-    return removed + await store.delete_prefix(folder_of(f"{folder}/{KEPT}", identifier)) > 0
+    return removed + await store.delete_prefix(kept_folder) > 0
 
 
 async def _remove_superseded(store: Store, folder: str, identifier: str) -> None:
-    """Removes what a commit with `removes` stands for, if this is one, in an order that can be taken up anywhere."""
-    commits = await read_after(store, folder, 0)
+    """Removes what a commit with `removes` stands for, if this is one, in an order that can be taken up anywhere.
+
+    From the newest to the oldest, each after its data: what a kill leaves is named by a commit, and begins the log.
+    """
+    commits = await _read_all(store, folder)
     mine = next((each for each in commits if each.identifier == identifier), None)
     if mine is None or REMOVES not in mine.document:
         return
     for name in mine.document[REMOVES]:
         await store.delete(f"{folder}/{name}")
-    for commit in commits:
+    for commit in reversed(commits):
         if commit.number < mine.number:
             if commit.document.get("data"):
                 await store.delete_prefix(data_folder(folder, commit.identifier))

@@ -887,7 +887,9 @@ class CreateExportRequest(google.protobuf.message.Message):
     leaves an export that ListExports finds.
     """
     include_valid: builtins.bool
-    """The first export of the cursor also has the rows that were valid from the start; the batch must have kept them."""
+    """The first export of the cursor that asks for it also has the rows that were valid from the start; the batch must have
+    kept them.
+    """
     actor: builtins.str
     """Who asks; kept in the log. At most 256 characters."""
     def __init__(
@@ -1319,7 +1321,9 @@ class PurgeQuarantineRequest(google.protobuf.message.Message):
 
     @property
     def states(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[steward.v1.validation_pb2.RowState.ValueType]:
-        """Rows in one of these states. Empty: resolved and discarded. Open rows go only where they are named here."""
+        """Rows in one of these states. Empty: resolved and discarded. Open rows go only where they are named here; a resolved one
+        not before each cursor of its batch has had it and has made an export after that one.
+        """
 
     @property
     def before(self) -> google.protobuf.timestamp_pb2.Timestamp:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from stewardd.errors import LeaseLost, ObjectExists
+from stewardd.errors import Corrupt, LeaseLost, ObjectExists
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.log import GIVEN_UP, Log, commit_key
 from stewardd.repository.publication import publish
@@ -88,6 +88,72 @@ async def test_a_commit_that_removes_takes_all_before_it_away_and_keeps_what_is_
             commit_key(thing, 3),
         ]
     )
+
+
+@pytest.mark.parametrize("left", [(2, 3, 4), (1, 2), (4,)])
+async def test_a_log_that_is_half_removed_begins_at_the_commit_that_stands_for_the_rest(
+    store, lease, thing, left
+):
+    """As a kill in the middle of removing leaves it, whichever way that went."""
+    log = Log(store, lease, thing)
+    for number in range(1, 21):
+        fields = {"removes": []} if number == 5 else {}
+        await log.append(number, commit(n=number, **fields))
+    for number in {1, 2, 3, 4} - set(left):
+        await store.delete(commit_key(thing, number))
+    assert [each.number for each in await log.after(0)] == list(range(5, 21))
+    assert [each.number for each in await log.after(2)] == list(range(5, 21))
+    assert [each.number for each in await log.after(18)] == [19, 20]
+
+
+async def test_a_log_with_a_hole_that_nothing_stands_for_is_corrupt(store, lease, thing):
+    log = Log(store, lease, thing)
+    for number in (1, 2, 4):
+        await log.append(number, commit(n=number))
+    with pytest.raises(Corrupt, match="no commit 3"):
+        await log.after(0)
+
+
+async def test_superseded_commits_go_from_the_newest_to_the_oldest(store, lease, thing):
+    """So that what is left when that is cut is a log as it once was, and the commit that stands for it."""
+    log = Log(store, lease, thing)
+    for number in range(1, 6):
+        await log.append(number, commit(n=number))
+    gone = []
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def delete(self, key):
+            gone.append(key)
+            await store.delete(key)
+
+    async with Log(Watched(), lease, thing).staged() as staged:
+        await staged.append(6, commit(removes=[]) | {"id": staged.identifier})
+    assert [key for key in gone if "/log/" in key] == [
+        commit_key(thing, number) for number in (5, 4, 3, 2, 1)
+    ]
+
+
+async def test_the_sweep_leaves_what_was_kept_by_a_dead_writer_whose_commit_was_superseded(
+    store, acquire, thing, tmp_path
+):
+    path = tmp_path / "rows"
+    path.write_bytes(b"rows")
+    dying, living = await acquire("dying"), await acquire("living")
+    never_left = Log(store, dying, thing).staged()
+    first = await never_left.__aenter__()
+    archive = await first.put_file("archive", path, kept=True)
+    await first.append(1, commit(removes=[]) | {"id": first.identifier})
+    await dying.close()
+    async with Log(store, living, thing).staged() as second:
+        named = commit(removes=[], archives=[archive])
+        await second.append(2, named | {"id": second.identifier})
+    await Sweep(store, living).run()
+    assert f"{thing}/{archive}" in await keys(store, thing)
+    assert await keys(store, f"{thing}/log") == [commit_key(thing, 2)]
+    assert await Sweep(store, living).run() == []
 
 
 async def test_the_sweep_gives_up_what_was_not_committed_and_ends_what_was(

@@ -18,6 +18,9 @@ from steward_client.download import lock
 from steward_client.errors import StewardError
 
 NOTHING = "NOTHING_TO_EXPORT"
+# Somebody asked this cursor for the next export before this one was here, and its rows were purged: the caller is told,
+# and the next call is for what comes after.
+PURGED = "EXPORT_PURGED"
 
 
 class ExportTicket:
@@ -60,8 +63,8 @@ class ExportTicket:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        nothing = isinstance(error, StewardError) and error.reason == NOTHING
-        if self._is_done or nothing:
+        over = isinstance(error, StewardError) and error.reason in (NOTHING, PURGED)
+        if self._is_done or over:
             self._path.unlink(missing_ok=True)
         self._file.close()
 
