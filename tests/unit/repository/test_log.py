@@ -97,7 +97,7 @@ async def test_a_log_that_is_half_removed_begins_at_the_commit_that_stands_for_t
     """As a kill in the middle of removing leaves it, whichever way that went."""
     log = Log(store, lease, thing)
     for number in range(1, 21):
-        fields = {"removes": []} if number == 5 else {}
+        fields: dict[str, list[str]] = {"removes": []} if number == 5 else {}
         await log.append(number, commit(n=number, **fields))
     for number in {1, 2, 3, 4} - set(left):
         await store.delete(commit_key(thing, number))
