@@ -89,10 +89,11 @@ async def test_a_sheet_a_retry_a_purge_and_an_erasure_leave_each_row_in_one_stat
     soon = datetime.now(UTC) + timedelta(hours=1)
     states = frozenset({State.RESOLVED})
     purge = PurgeRequest(batch, BatchFilter(), states, soon, True, False, "")
-    assert (await world.purge.run(purge, _report)).rows == {State.RESOLVED: 998}
+    # What the newest export handed out may not have arrived: it stays.
+    assert (await world.purge.run(purge, _report)).rows == {State.RESOLVED: 600}
     (archive,) = await keys_below(world, batch, "kept")
     stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(await world.store.get(archive)))
-    assert len([json.loads(line) for line in stream.read().splitlines()]) == 998
+    assert len([json.loads(line) for line in stream.read().splitlines()]) == 600
     assert len(await keys_below(world, batch, "log")) == 1
 
     erased = await other.erasure.run(
@@ -103,7 +104,7 @@ async def test_a_sheet_a_retry_a_purge_and_an_erasure_leave_each_row_in_one_stat
         now = await each.catalog.get(batch)
         assert (now.resolved_rows, now.discarded_rows, now.open_rows) == (998, 2, 0)
         page = await each.listing.of_batch(batch, RowFilter(), 10, "")
-        assert [row.number for row in page.rows] == [2, 4]
+        assert [row.number for row in page.rows] == [2, 4, *range(1206, 1222, 2)]
     everything = [each.key async for each in world.store.list("batches")]
     for key in everything:
         assert b"ana4@" not in await world.store.get(key), key
