@@ -21,7 +21,7 @@ from benchmarks.rpc import loopback
 from benchmarks.rpc.reading import reading
 
 ROWS = 1_000_000
-ROUNDS = 5
+ROUNDS = 3
 QUARANTINED_ROWS = 5_000_000
 INVALID = dict(zip(FILES, (0.02, 0.5), strict=True))
 OUR_PACKAGES = ("steward-fastcsv", "grpcio", "protobuf")

@@ -1,8 +1,8 @@
 """The threads that the engine works on, shared by all batches in the making.
 
 They stand back behind the event loop, which has little to do and should do it at once: with four uploads on two cores
-Health answered within 6 to 7 ms in the median with threads that are equals, within 2 to 3 ms with a niceness of 10, and
-the uploads took no longer. A batch may keep its thread from one piece to the next as long as nobody waits for one:
+Health answered within 6 to 7 ms in the median with threads that are equals, within 2 to 3 ms with a niceness of 10. It
+costs uploads where other processes want the cores. A batch may keep its thread from one piece to the next as long as nobody waits for one:
 `is_crowded` tells.
 """
 
