@@ -2,8 +2,8 @@
 
 They stand back behind the event loop, which has little to do and should do it at once: with four uploads on two cores
 Health answered within 6 to 7 ms in the median with threads that are equals, within 2 to 3 ms with a niceness of 10. It
-costs uploads where other processes want the cores. A batch may keep its thread from one piece to the next as long as nobody waits for one:
-`is_crowded` tells.
+costs uploads where other processes want the cores. A batch may keep its thread from one piece to the next as long as
+nobody waits for one: `is_crowded` tells.
 """
 
 from __future__ import annotations
