@@ -15,6 +15,7 @@ import zstandard
 from stewardd.errors import RowChanged, RowClosed
 from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest
+from stewardd.quarantine.exports import ExportRequest, Format
 from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.purge import PurgeRequest
 from stewardd.quarantine.retry import RetryRequest
@@ -108,6 +109,31 @@ async def test_a_sheet_a_retry_a_purge_and_an_erasure_leave_each_row_in_one_stat
     everything = [each.key async for each in world.store.list("batches")]
     for key in everything:
         assert b"ana4@" not in await world.store.get(key), key
+
+
+async def test_a_retry_that_a_purge_overtakes_goes_on_and_an_export_says_so(
+    worlds: tuple[World, World],
+) -> None:
+    world, other = worlds
+    batch = await world.publish(HEADER + lines(240, bad_every=2))
+    await world.corrections.discard(batch, [2, 4], reason="no use")
+    rows = ExportRequest(batch, None, Format.JSON, RowFilter(), False, False)
+    opened = await world.exports.open(rows)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    purge = PurgeRequest(batch, BatchFilter(), frozenset({State.DISCARDED}), soon, False, False, "")
+    purged: list[object] = []
+
+    async def overtaken(_batches: int, _rows: int) -> None:
+        if not purged:
+            purged.append((await other.purge.run(purge, _report)).rows)
+
+    retry = RetryRequest(batch, BatchFilter(), None, "maximum", "2.0", False, "")
+    outcome = await world.retry.run(retry, overtaken)
+    assert purged == [{State.DISCARDED: 2}]
+    assert outcome.resolved_rows == 118
+    with pytest.raises(RowChanged):
+        async for _ in opened.chunks:
+            pass
 
 
 async def test_of_two_daemons_that_correct_one_row_one_wins_and_the_other_is_told(

@@ -25,7 +25,9 @@ from stewardd.errors import (
     ExportPurged,
     InvalidRequest,
     NothingToExport,
+    ObjectNotFound,
     RequestIdReused,
+    RowChanged,
 )
 from stewardd.quarantine import sheet
 from stewardd.quarantine.batch import Batch, Batches
@@ -196,12 +198,16 @@ class Exports:
     ) -> AsyncGenerator[bytes | Ending, None]:
         size_bytes = rows = 0
         crc32c = google_crc32c.Checksum()
-        async with aclosing(self._threads.iterate(_gathered(pieces))) as chunks:
-            async for chunk, count in chunks:
-                crc32c.update(chunk)
-                size_bytes += len(chunk)
-                rows += count
-                yield chunk
+        try:
+            async with aclosing(self._threads.iterate(_gathered(pieces))) as chunks:
+                async for chunk, count in chunks:
+                    crc32c.update(chunk)
+                    size_bytes += len(chunk)
+                    rows += count
+                    yield chunk
+        except ObjectNotFound:
+            # What was sent is of the files that were: it cannot go on with others.
+            raise RowChanged("the batch was rewritten while it was being exported") from None
         yield Ending(size_bytes, int.from_bytes(crc32c.digest(), "big"), rows)
 
 

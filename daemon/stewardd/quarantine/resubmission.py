@@ -15,7 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import fastcsv
-from stewardd.errors import InputRefused, InvalidRequest, RowChanged, TooManyRequests
+from stewardd.errors import (
+    InputRefused,
+    InvalidRequest,
+    ObjectNotFound,
+    RowChanged,
+    TooManyRequests,
+)
 from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
@@ -117,7 +123,7 @@ class Resubmission:
         reader = BlockingStore(self._ledger.store)
         columns = await self._threads.run(lambda: self._judge.columns(reader, batch))
         sheet = self._sheet(path, columns)
-        for _ in range(_RACES):
+        for attempt in range(1, _RACES + 1):
             state = await self._ledger.state(batch.folder)
             rows = Rows(reader, batch, state)
             with self._judge.folder() as folder:
@@ -129,7 +135,11 @@ class Resubmission:
                     )
                     if plan.tally.rows and not request.dry_run:
                         outcome.commit = await self._commit(batch, plan, request)
-                except Stale:
+                except (Stale, ObjectNotFound) as error:
+                    if attempt == _RACES and isinstance(error, ObjectNotFound):
+                        raise
+                    # A purge or an erasure may have put other files in the place of its own.
+                    batch = await self._batches.get(batch_id)
                     continue
                 finally:
                     bulk.close()

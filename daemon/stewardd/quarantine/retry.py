@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import fastcsv
-from stewardd.errors import HeaderRefused, InvalidRequest, RowChanged
+from stewardd.errors import HeaderRefused, InvalidRequest, ObjectNotFound, RowChanged
 from stewardd.quarantine.batch import Batch, BatchFilter, open_rows
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
@@ -120,7 +120,7 @@ class Retry:
         outcome: RetryOutcome,
     ) -> int | None:
         """Judges and commits the next rows; returns where to go on, None at the end."""
-        for _ in range(_RACES):
+        for attempt in range(1, _RACES + 1):
             state = await self._ledger.state(batch.folder)
             rows = Rows(BlockingStore(self._ledger.store), batch, state)
             with self._judge.folder() as folder:
@@ -133,7 +133,11 @@ class Retry:
                         await commit_plan(
                             self._ledger, self._threads, batch, plan, Action.RETRY, request.actor
                         )
-                except Stale:
+                except (Stale, ObjectNotFound) as error:
+                    if attempt == _RACES and isinstance(error, ObjectNotFound):
+                        raise
+                    # A purge or an erasure may have put other files in the place of its own.
+                    batch = await self._scope.get(batch.batch_id)
                     continue
                 finally:
                     bulk.close()
