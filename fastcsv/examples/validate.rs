@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options { threads, valid_out, ..Options::default() };
     let begun = Instant::now();
     let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
-    let mut file = Source::new(File::open(file)?);
+    let mut file = Source::of_file(File::open(file)?)?;
     while !validator.feed_from(&mut file, usize::MAX)? {}
     let progress = validator.progress();
     let judged_s = begun.elapsed().as_secs_f64();

@@ -44,6 +44,13 @@ impl Outcome {
         self.clear_text();
     }
 
+    /// Adds the text of rows that come after these, and not their counts.
+    pub fn extend_text(&mut self, later: &Self) {
+        self.records.extend(later.records.as_bytes());
+        self.errors.extend(later.errors.as_bytes());
+        self.valid.extend_from_slice(&later.valid);
+    }
+
     pub fn clear_text(&mut self) {
         self.records.clear();
         self.errors.clear();

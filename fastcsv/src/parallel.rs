@@ -1,11 +1,11 @@
 //! Judges blocks on several threads, in order, with the same output as on one.
 //!
-//! The threads take turns. Whoever holds the turn takes the next block, finds where its records begin and
-//! end, and gives the turn away; then it judges what it framed, while the next block is framed by another.
-//! So one thread at a time decides where records are, splitting is exact whatever the quotes, no row,
-//! line or offset needs mending afterwards, and a block is judged on the core that has it in its cache. (A
-//! framing thread that hands copies to others was tried: 0.87 of two runs side by side, for what one core
-//! reads another has to fetch again, and whoever waits for work sleeps.)
+//! Each thread takes a block, waits for its turn, finds where the block's records begin and end, and gives
+//! the turn to the thread that has the next block; then it judges what it framed. So one thread at a time
+//! decides where records are, splitting is exact whatever the quotes, no row, line or offset needs mending
+//! afterwards, and a block is read, framed and judged on the core that has it in its cache. (A framing thread
+//! that hands copies to others was tried: 0.87 of two runs side by side, for what one core reads another has
+//! to fetch again, and whoever waits for work sleeps.)
 //!
 //! What is judged is written in the order in which it was framed, by whoever comes with the piece that is
 //! next. A thread that is too far ahead of that waits: what it holds is memory.
@@ -70,21 +70,16 @@ impl Hand {
 }
 
 impl Job {
-    /// Has `fill` put the next block here, and `feed` frame it.
+    /// Has `feed` frame the block.
     pub fn frame<E>(
         &mut self,
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
         feed: impl FnOnce(&[u8], &mut dyn FnMut(Frame<'_>)) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        self.framed.clear();
-        if !fill(&mut self.block)? {
-            return Ok(false);
-        }
-        let addresses = self.block.as_ptr_range();
-        self.framed.block = addresses.start.addr()..addresses.end.addr();
-        let framed = &mut self.framed;
-        feed(&self.block, &mut |frame| framed.note(&frame))?;
-        Ok(true)
+    ) -> Result<(), E> {
+        let Self { block, framed, .. } = self;
+        framed.clear();
+        let addresses = block.as_ptr_range();
+        framed.block = addresses.start.addr()..addresses.end.addr();
+        feed(block, &mut |frame| framed.note(&frame))
     }
 
     fn judge(&mut self, checker: &mut Checker) {
@@ -176,19 +171,24 @@ impl Sink for Each<'_> {
 
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
-/// `frame` frames the next block, and says whether there was one; `write` takes what came of the blocks in
-/// their order. The first error of either ends the work and is returned.
+/// `take` gets a block and says which: all numbers from 0 up to the last, in any order; `None` where there is no
+/// more. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
+/// any of them ends the work and is returned.
 pub fn judge<E: Send>(
     hands: &mut [Hand],
-    frame: impl FnMut(&mut Job) -> Result<bool, E> + Send,
+    take: impl Fn(&mut Vec<u8>) -> Result<Option<u64>, E> + Sync,
+    frame: impl FnMut(&mut Job) -> Result<(), E> + Send,
     write: impl FnMut(&Outcome) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let ahead = hands.len() as u64 * AHEAD;
     let work = Work {
-        front: Mutex::new(Front { frame, next: 0, ended: None }),
+        take,
+        front: Mutex::new(Front { frame, next: 0, waiting: 0, ended: None }),
+        turned: Condvar::new(),
         back: Mutex::new(Back {
             write: Some(write),
             next: 0,
+            waiting: 0,
             judged: BTreeMap::new(),
             spare: Vec::new(),
         }),
@@ -207,8 +207,11 @@ pub fn judge<E: Send>(
     front.ended.unwrap_or(Ok(()))
 }
 
-struct Work<E, F, W> {
+struct Work<E, T, F, W> {
+    take: T,
     front: Mutex<Front<E, F>>,
+    /// A block was framed, or none will be any more.
+    turned: Condvar,
     back: Mutex<Back<W>>,
     /// Something was written, or nothing will be any more.
     written: Condvar,
@@ -217,9 +220,11 @@ struct Work<E, F, W> {
 
 struct Front<E, F> {
     frame: F,
-    /// The number of the next block.
+    /// The number of the block to be framed next.
     next: u64,
-    /// Why there is no next block.
+    /// Threads that wait for their turn; telling nobody costs a system call too.
+    waiting: usize,
+    /// Why no more blocks are framed, where that is not for want of them.
     ended: Option<Result<(), E>>,
 }
 
@@ -228,6 +233,8 @@ struct Back<W> {
     write: Option<W>,
     /// The number of the block to be written next; the last of all numbers once that is over.
     next: u64,
+    /// Threads that are too far ahead.
+    waiting: usize,
     judged: BTreeMap<u64, Outcome>,
     spare: Vec<Outcome>,
 }
@@ -241,43 +248,58 @@ impl<W> Back<W> {
     }
 }
 
-impl<E, F, W> Work<E, F, W>
+impl<E, T, F, W> Work<E, T, F, W>
 where
-    F: FnMut(&mut Job) -> Result<bool, E>,
+    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
+    F: FnMut(&mut Job) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>,
 {
     fn run(&self, Hand { checker, job }: &mut Hand) {
         let _obituary = Obituary(self);
-        while let Some(number) = self.frame_next(job) {
-            job.judge(checker);
-            if let Err(error) = self.settle(number, &mut job.outcome) {
-                self.end(Err(error));
+        loop {
+            let done = match (self.take)(&mut job.block) {
+                Ok(Some(number)) if self.frame(number, job) => {
+                    job.judge(checker);
+                    self.settle(number, &mut job.outcome)
+                }
+                Ok(_) => return,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                return self.end(Err(error));
             }
         }
     }
 
-    /// Frames the next block; its number, or nothing where there is no more to do.
-    fn frame_next(&self, job: &mut Job) -> Option<u64> {
+    /// Frames a block when it is its turn; says whether it came to that.
+    fn frame(&self, number: u64, job: &mut Job) -> bool {
         let mut front = lock(&self.front);
+        while front.next != number && front.ended.is_none() {
+            front.waiting += 1;
+            front = self.turned.wait(front).unwrap_or_else(PoisonError::into_inner);
+            front.waiting -= 1;
+        }
         if front.ended.is_some() {
-            return None;
+            return false;
         }
-        match (front.frame)(job) {
-            Ok(true) => {
-                front.next += 1;
-                return Some(front.next - 1);
-            }
-            Ok(false) => front.ended = Some(Ok(())),
-            Err(error) => front.ended = Some(Err(error)),
+        let framed = (front.frame)(job);
+        front.next += 1;
+        front.ended = framed.err().map(Err);
+        let (goes_on, anyone) = (front.ended.is_none(), front.waiting > 0);
+        drop(front);
+        if anyone {
+            self.turned.notify_all();
         }
-        None
+        goes_on
     }
 
     /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome.
     fn settle(&self, number: u64, outcome: &mut Outcome) -> Result<(), E> {
         let mut back = lock(&self.back);
         while number > back.next && number - back.next >= self.ahead {
+            back.waiting += 1;
             back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
+            back.waiting -= 1;
         }
         let empty = back.spare.pop().unwrap_or_default();
         back.judged.insert(number, std::mem::replace(outcome, empty));
@@ -289,7 +311,9 @@ where
             next.clear();
             back = lock(&self.back);
             back.spare.push(next);
-            self.written.notify_all();
+            if back.waiting > 0 {
+                self.written.notify_all();
+            }
         }
         back.write = Some(write);
         Ok(())
@@ -303,6 +327,7 @@ where
         if !matches!(front.ended, Some(Err(_))) {
             front.ended = Some(why);
         }
+        self.turned.notify_all();
     }
 }
 
@@ -311,14 +336,16 @@ fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Ends the work if a thread panics: others would wait for what it was to write. The panic goes on.
-struct Obituary<'a, E, F, W>(&'a Work<E, F, W>)
+struct Obituary<'a, E, T, F, W>(&'a Work<E, T, F, W>)
 where
-    F: FnMut(&mut Job) -> Result<bool, E>,
+    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
+    F: FnMut(&mut Job) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>;
 
-impl<E, F, W> Drop for Obituary<'_, E, F, W>
+impl<E, T, F, W> Drop for Obituary<'_, E, T, F, W>
 where
-    F: FnMut(&mut Job) -> Result<bool, E>,
+    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
+    F: FnMut(&mut Job) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>,
 {
     fn drop(&mut self) {

@@ -464,7 +464,7 @@ fn validate_file(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let now = crate::clock::rfc3339(SystemTime::now());
     let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
-    let mut file = Source::new(file);
+    let mut file = Source::of_file(file).map_err(Error::from)?;
     let validator = Validator::new(
         py,
         schemas,

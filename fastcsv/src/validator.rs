@@ -18,6 +18,7 @@ use crate::tally::Tally;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
@@ -140,11 +141,16 @@ impl Validator {
                 self.feed(first)?;
                 return self.feed(rest);
             }
-            let mut blocks = data.chunks(BLOCK_BYTES);
+            let next = AtomicUsize::new(0);
             return self.feed_together(|block| {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(rest) = data.get(number * BLOCK_BYTES..).filter(|rest| !rest.is_empty())
+                else {
+                    return Ok(None);
+                };
                 block.clear();
-                block.extend_from_slice(blocks.next().unwrap_or_default());
-                Ok(!block.is_empty())
+                block.extend_from_slice(&rest[..rest.len().min(BLOCK_BYTES)]);
+                Ok(Some(number as u64))
             });
         }
         self.unless_spent(|it| {
@@ -162,56 +168,68 @@ impl Validator {
 
     /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
     pub fn feed_from(&mut self, source: &mut Source, limit: usize) -> Result<bool, Error> {
-        let (mut fed, mut ended) = (0, false);
+        let blocks = limit.div_ceil(source.block_bytes()) as u64;
+        let mut fed = 0;
         let mut block = std::mem::take(&mut self.block);
         // The header is read by one alone.
-        while fed < limit && !ended && !self.text.has_helpers() {
-            ended = !source.fill(&mut block)?;
+        while fed < blocks && !self.text.has_helpers() {
+            if source.take(&mut block)?.is_none() {
+                return Ok(true);
+            }
             self.feed(&block)?;
-            fed += block.len();
+            fed += 1;
         }
         self.block = block;
-        if fed < limit && !ended {
-            self.feed_together(|block| {
-                if fed >= limit {
-                    return Ok(false);
-                }
-                ended = !source.fill(block)?;
-                fed += block.len();
-                Ok(!ended)
-            })?;
+        if fed == blocks {
+            return Ok(false);
         }
-        Ok(ended)
+        let begin = source.taken();
+        let (fed, ended) = (AtomicU64::new(fed), AtomicBool::new(false));
+        self.feed_together(|block| {
+            if fed.fetch_add(1, Ordering::Relaxed) >= blocks {
+                return Ok(None);
+            }
+            let taken = source.take(block)?;
+            ended.fetch_or(taken.is_none(), Ordering::Relaxed);
+            Ok(taken.map(|number| number - begin))
+        })?;
+        Ok(ended.into_inner())
     }
 
-    /// Takes the blocks that `fill` makes, on all threads.
+    /// Judges the blocks that `take` gets, on all threads.
     fn feed_together(
         &mut self,
-        mut fill: impl FnMut(&mut Vec<u8>) -> io::Result<bool> + Send,
+        take: impl Fn(&mut Vec<u8>) -> io::Result<Option<u64>> + Sync,
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
             let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
             let Text { rows: Some(rows), folder, options, .. } = text else { return Ok(()) };
             let Rows { framer, hands, outcome, tally, .. } = rows;
             let bytes_max = options.max_output_bytes;
-            write(folder, bytes_max, tally, outcome)?;
-            outcome.clear();
             let frame = |job: &mut Job| {
-                job.frame(
-                    |block| Ok(fill(block)?),
-                    |block, take| {
-                        *size_bytes += block.len() as u64;
-                        *crc32c = crc32c::crc32c_append(*crc32c, block);
-                        let mut sink = Each(take);
-                        let mut feed = |piece: &[u8]| {
-                            let Ok(()) = framer.feed(piece, &mut sink);
-                            Ok(())
-                        };
-                        decompressor.feed(block, &mut |bytes| decoder.feed(bytes, &mut feed))
-                    },
-                )
+                job.frame(|block, take| {
+                    *size_bytes += block.len() as u64;
+                    *crc32c = crc32c::crc32c_append(*crc32c, block);
+                    let mut sink = Each(take);
+                    let mut feed = |piece: &[u8]| {
+                        let Ok(()) = framer.feed(piece, &mut sink);
+                        Ok(())
+                    };
+                    decompressor.feed(block, &mut |bytes| decoder.feed(bytes, &mut feed))
+                })
             };
-            parallel::judge(hands, frame, |outcome| write(folder, bytes_max, tally, outcome))
+            // Little pieces are put together first: each write costs a system call, and half a page.
+            let settle = |judged: &Outcome| {
+                tally.add(&judged.tally);
+                if judged.text_bytes() < WRITE_BYTES {
+                    outcome.extend_text(judged);
+                    return write_if_much(folder, bytes_max, outcome);
+                }
+                write(folder, bytes_max, outcome)?;
+                outcome.clear_text();
+                write(folder, bytes_max, judged)
+            };
+            parallel::judge(hands, |block| Ok(take(block)?), frame, settle)
         })
     }
 
@@ -301,7 +319,7 @@ impl Text {
         }
         self.with_rows(|framer, sink| {
             framer.finish(sink)?;
-            write(sink.folder, sink.bytes_max, sink.tally, sink.outcome)
+            write(sink.folder, sink.bytes_max, sink.outcome)
         })
     }
 
@@ -376,25 +394,23 @@ impl Sink for Writing<'_> {
         checker.check(&frame, outcome);
         tally.add(&outcome.tally);
         outcome.tally.clear();
-        if outcome.text_bytes() >= WRITE_BYTES {
-            write(folder, *bytes_max, tally, outcome)?;
-            outcome.clear_text();
-        }
-        Ok(())
+        write_if_much(folder, *bytes_max, outcome)
     }
 }
 
+fn write_if_much(folder: &mut Folder, bytes_max: u64, outcome: &mut Outcome) -> Result<(), Error> {
+    if outcome.text_bytes() >= WRITE_BYTES {
+        write(folder, bytes_max, outcome)?;
+        outcome.clear_text();
+    }
+    Ok(())
+}
+
 /// Writes what came of some rows, unless the batch has written enough.
-fn write(
-    folder: &mut Folder,
-    bytes_max: u64,
-    tally: &mut Tally,
-    outcome: &Outcome,
-) -> Result<(), Error> {
+fn write(folder: &mut Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
     if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
         return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
     }
-    tally.add(&outcome.tally);
     Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
 }
 

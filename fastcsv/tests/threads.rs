@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Error as IoError, ErrorKind, Read};
+use std::io::{Cursor, Error as IoError, ErrorKind, Read, Write};
 
 use fastcsv::error::Error;
 use fastcsv::input::Source;
@@ -78,8 +78,12 @@ proptest! {
     ) {
         let text = format!("a,b,c\n{rows}");
         let wanted = validate(1, |validator| validator.feed(text.as_bytes())).unwrap();
-        let mut source = Source::in_blocks(Cursor::new(text.clone()), block_bytes);
-        prop_assert_eq!(validate(threads, read(&mut source)).unwrap(), wanted, "{}", text);
+        let mut file = tempfile::tempfile()?;
+        file.write_all(text.as_bytes())?;
+        for source in [Source::new(Cursor::new(text.clone())), Source::of_file(file)?] {
+            let mut source = source.in_blocks(block_bytes);
+            prop_assert_eq!(&validate(threads, read(&mut source)).unwrap(), &wanted, "{}", text);
+        }
     }
 }
 
@@ -113,7 +117,7 @@ impl Read for Broken {
 #[test]
 fn an_error_of_the_source_ends_the_work_of_all() {
     for threads in 1..4 {
-        let mut source = Source::in_blocks(Broken(5000), 64);
+        let mut source = Source::new(Broken(5000)).in_blocks(64);
         let error = validate(threads, read(&mut source)).unwrap_err();
         assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof));
     }

@@ -63,7 +63,7 @@ fuzz_target!(|data: &[u8]| {
         };
         validate(options, feed)
     } else {
-        let mut source = Source::in_blocks(Cursor::new(input.clone()), usize::from(cut));
+        let mut source = Source::new(Cursor::new(input.clone())).in_blocks(usize::from(cut));
         let feed = |validator: &mut Validator| {
             while !validator.feed_from(&mut source, 1000)? {}
             Ok(())

@@ -1,50 +1,114 @@
 //! A file, read block by block.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a block; measured against mapping files, and against a MiB, this won: what was just copied
 /// is still in the L2 cache when it is scanned.
 pub const BLOCK_BYTES: usize = 256 << 10;
 
-/// A source of blocks.
+/// A source of numbered blocks, which several threads may take at once.
 pub struct Source {
-    file: Box<dyn Read + Send>,
+    input: Input,
     block_bytes: usize,
+}
+
+enum Input {
+    /// Read at the place that a block's number names, by all threads at once.
+    File { file: File, size_bytes: u64, next: AtomicU64 },
+    /// Read on where the block before ended, by one thread at a time.
+    Stream(Mutex<Stream>),
+}
+
+struct Stream {
+    reader: Box<dyn Read + Send>,
+    next: u64,
 }
 
 impl Source {
     #[must_use]
-    pub fn new(file: impl Read + Send + 'static) -> Self {
-        Self::in_blocks(file, BLOCK_BYTES)
+    pub fn new(reader: impl Read + Send + 'static) -> Self {
+        let stream = Stream { reader: Box::new(reader), next: 0 };
+        Self { input: Input::Stream(Mutex::new(stream)), block_bytes: BLOCK_BYTES }
     }
 
-    /// A source of smaller blocks, for tests.
+    /// A file from its begin, as long as it is now; what has no length (a pipe, a device) as it comes. A file that
+    /// is cut short meanwhile is an error, `UnexpectedEof`.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let size_bytes = file.metadata()?.len();
+        if size_bytes == 0 {
+            return Ok(Self::new(file));
+        }
+        let input = Input::File { file, size_bytes, next: AtomicU64::new(0) };
+        Ok(Self { input, block_bytes: BLOCK_BYTES })
+    }
+
+    /// The same in blocks of another size.
     #[must_use]
-    pub fn in_blocks(file: impl Read + Send + 'static, block_bytes: usize) -> Self {
-        Self { file: Box::new(file), block_bytes: block_bytes.max(1) }
+    pub fn in_blocks(self, block_bytes: usize) -> Self {
+        Self { block_bytes: block_bytes.max(1), ..self }
     }
 
-    /// Puts the next block in the place of the one before; false at the end, where there is none. All blocks but
-    /// the last are full.
-    pub fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
-        block.resize(self.block_bytes, 0);
-        let mut size = 0;
-        while size < block.len() {
-            match self.file.read(&mut block[size..]) {
-                Ok(0) => break,
-                Ok(more) => size += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
+    /// How many blocks have been taken.
+    pub fn taken(&mut self) -> u64 {
+        match &mut self.input {
+            Input::File { next, .. } => *next.get_mut(),
+            Input::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).next,
+        }
+    }
+
+    /// Puts the next block in the place of the one before, and says its number, counted from 0; `None` at the
+    /// end, where there is none. All blocks but the last are full.
+    pub fn take(&self, block: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        match &self.input {
+            Input::File { file, size_bytes, next } => {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let begin = number.saturating_mul(self.block_bytes as u64).min(*size_bytes);
+                let left = usize::try_from(size_bytes - begin).unwrap_or(usize::MAX);
+                block.resize(left.min(self.block_bytes), 0);
+                file.read_exact_at(block, begin)?;
+                Ok((left > 0).then_some(number))
+            }
+            Input::Stream(stream) => {
+                let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+                let number = stream.next;
+                block.resize(self.block_bytes, 0);
+                let size = fill(block, &mut *stream.reader)?;
+                block.truncate(size);
+                stream.next += 1;
+                Ok((size > 0).then_some(number))
             }
         }
-        block.truncate(size);
-        Ok(size > 0)
     }
+}
+
+/// Reads until the block is full or there is no more; says how much there was.
+fn fill(block: &mut [u8], reader: &mut dyn Read) -> io::Result<usize> {
+    let mut size = 0;
+    while size < block.len() {
+        match reader.read(&mut block[size..]) {
+            Ok(0) => break,
+            Ok(more) => size += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(size)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
 
     struct Broken(usize);
 
@@ -56,26 +120,73 @@ mod tests {
         }
     }
 
-    fn read(file: impl Read + Send + 'static) -> io::Result<Vec<u8>> {
-        let mut source = Source::in_blocks(file, 10);
+    fn read(source: &Source) -> io::Result<Vec<u8>> {
         let (mut block, mut all) = (Vec::new(), Vec::new());
-        while source.fill(&mut block)? {
+        for number in 0.. {
+            match source.take(&mut block)? {
+                Some(taken) => assert_eq!(taken, number),
+                None => break,
+            }
             all.extend_from_slice(&block);
         }
-        assert!(!source.fill(&mut block)?, "the end stays the end");
+        assert!(source.take(&mut block)?.is_none(), "the end stays the end");
         Ok(all)
     }
 
     #[test]
-    fn a_file_comes_whole_and_in_order() {
+    fn a_text_comes_whole_and_in_order_from_a_file_and_from_a_stream() {
         for size in [0, 1, 9, 10, 11, 57] {
-            let file: Vec<u8> = (0..=250).cycle().take(size).collect();
-            assert_eq!(read(io::Cursor::new(file.clone())).unwrap(), file);
+            let text: Vec<u8> = (0..=250).cycle().take(size).collect();
+            let stream = Source::new(io::Cursor::new(text.clone())).in_blocks(10);
+            assert_eq!(read(&stream).unwrap(), text);
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&text).unwrap();
+            let file = Source::of_file(file).unwrap().in_blocks(10);
+            assert_eq!(matches!(file.input, Input::File { .. }), size > 0);
+            assert_eq!(read(&file).unwrap(), text);
         }
     }
 
     #[test]
+    fn a_file_that_is_cut_short_is_an_error_and_one_that_grows_ends_where_it_ended() {
+        for (size_then, wanted) in [(25, None), (45, Some(40))] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&[b'x'; 40]).unwrap();
+            let source = Source::of_file(file.try_clone().unwrap()).unwrap().in_blocks(10);
+            let mut block = Vec::new();
+            assert_eq!(source.take(&mut block).unwrap(), Some(0));
+            file.set_len(size_then).unwrap();
+            let mut size = block.len();
+            let end = loop {
+                match source.take(&mut block) {
+                    Ok(Some(_)) => size += block.len(),
+                    Ok(None) => break Some(size),
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+                        break None;
+                    }
+                }
+            };
+            assert_eq!(end, wanted);
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_read_as_it_comes() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let source = Source::of_file(File::from(OwnedFd::from(reader))).unwrap();
+        let writing = std::thread::spawn(move || {
+            for piece in [b"ab", b"cd"] {
+                writer.write_all(piece).unwrap();
+            }
+        });
+        assert_eq!(read(&source).unwrap(), b"abcd");
+        writing.join().unwrap();
+    }
+
+    #[test]
     fn an_error_is_told_and_not_taken_for_the_end() {
-        assert_eq!(read(Broken(3)).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        let source = Source::new(Broken(3)).in_blocks(10);
+        assert_eq!(read(&source).unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }

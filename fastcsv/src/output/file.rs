@@ -1,7 +1,14 @@
 //! One output file: created anew and private, checksummed as it is written, synced at its end.
+//!
+//! A long file is sent to the disk while it grows, and what the disk has is dropped from memory. Otherwise
+//! gigabytes of it wait for the sync at the end, which holds up whoever else writes there, and push out of the
+//! page cache what others (a database) keep in it; and memory that nobody used lately is dear: without this,
+//! ten times the file cost 13 times the kernel's time, with it 10 times.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -13,10 +20,17 @@ pub struct OutputFile {
     pub crc32c: u32,
 }
 
+/// What is sent to the disk at once.
+const STRIDE_BYTES: u64 = 8 << 20;
+/// So many strides stay in memory, also for whoever reads the file next.
+const STRIDES_KEPT: u64 = 4;
+
 #[derive(Debug)]
 pub struct Writer {
     file: File,
     written: OutputFile,
+    /// How much has been sent to the disk.
+    sent_bytes: u64,
 }
 
 impl Writer {
@@ -24,7 +38,8 @@ impl Writer {
     pub fn create(folder: &Path, name: &'static str) -> io::Result<Self> {
         let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name))?;
-        Ok(Self { file, written: OutputFile { name, size_bytes: 0, crc32c: 0 } })
+        let written = OutputFile { name, size_bytes: 0, crc32c: 0 };
+        Ok(Self { file, written, sent_bytes: 0 })
     }
 
     /// Writes at once: callers hand over large pieces.
@@ -32,12 +47,56 @@ impl Writer {
         self.file.write_all(bytes)?;
         self.written.size_bytes += bytes.len() as u64;
         self.written.crc32c = crc32c::crc32c_append(self.written.crc32c, bytes);
+        while self.written.size_bytes - self.sent_bytes >= STRIDE_BYTES {
+            self.forget(self.sent_bytes);
+            if let Some(begin) = self.sent_bytes.checked_sub(STRIDES_KEPT * STRIDE_BYTES) {
+                self.forget(begin);
+            }
+            self.sent_bytes += STRIDE_BYTES;
+        }
         Ok(())
     }
+
+    /// Says that a stride will not be read soon. What has not been written then is sent to the disk, without
+    /// waiting for it; what has been is dropped from memory. It is advice, so it cannot fail.
+    #[cfg(target_os = "linux")]
+    fn forget(&self, begin: u64) {
+        let stride = NonZeroU64::new(STRIDE_BYTES);
+        let _ = rustix::fs::fadvise(&self.file, begin, stride, rustix::fs::Advice::DontNeed);
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self, reason = "as on Linux")]
+    fn forget(&self, _begin: u64) {}
 
     /// Waits until the disk has it.
     pub fn finish(self) -> io::Result<OutputFile> {
         self.file.sync_all()?;
         Ok(self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_many_strides_comes_back_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(folder.path(), "long").unwrap();
+        let (mut wanted, mut piece) = (Vec::new(), Vec::new());
+        for number in 0_u32.. {
+            piece.clear();
+            piece.extend((0..50_000).flat_map(|step| (number * 7919 + step).to_le_bytes()));
+            writer.write(&piece).unwrap();
+            wanted.extend_from_slice(&piece);
+            if wanted.len() as u64 > (STRIDES_KEPT + 3) * STRIDE_BYTES {
+                break;
+            }
+        }
+        let written = writer.finish().unwrap();
+        assert!(std::fs::read(folder.path().join("long")).unwrap() == wanted);
+        assert_eq!(written.size_bytes, wanted.len() as u64);
+        assert_eq!(written.crc32c, crc32c::crc32c(&wanted));
     }
 }
