@@ -231,7 +231,7 @@ class Validation(Section):
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
     max_waiting_bytes: Annotated[
         Count, Field(description="what a batch may have received and not judged yet, or one chunk")
-    ] = 4 * MIB
+    ] = 8 * MIB
     max_decompressed_bytes: Annotated[
         Count, Field(description="the largest file, once decompressed")
     ] = 256 * GIB

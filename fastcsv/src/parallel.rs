@@ -25,20 +25,23 @@ const AHEAD: u64 = 3;
 #[derive(Debug)]
 pub struct Hand {
     pub checker: Checker,
-    job: Job,
-}
-
-/// A block, the records that were found in it, and what came of them.
-#[derive(Debug, Default)]
-pub struct Job {
-    block: Vec<u8>,
+    /// Room for a block to be read into.
+    room: Vec<u8>,
     framed: Framed,
     outcome: Outcome,
 }
 
+/// A block, by its number from 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'t> {
+    pub number: u64,
+    /// Its text, where that is not in the room it was offered.
+    pub text: Option<&'t [u8]>,
+}
+
 /// The frames of a block, with what they borrow from elsewhere copied.
 #[derive(Debug, Default)]
-struct Framed {
+pub struct Framed {
     /// The addresses of the block.
     block: Range<usize>,
     /// Text that does not stand in the block: records that began before it, or that were decoded.
@@ -65,32 +68,31 @@ struct Piece {
 impl Hand {
     #[must_use]
     pub fn new(checker: Checker) -> Self {
-        Self { checker, job: Job::default() }
+        Self { checker, room: Vec::new(), framed: Framed::default(), outcome: Outcome::default() }
     }
 }
 
-impl Job {
+impl Framed {
     /// Has `feed` frame the block.
     pub fn frame<E>(
         &mut self,
+        block: &[u8],
         feed: impl FnOnce(&[u8], &mut dyn FnMut(Frame<'_>)) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { block, framed, .. } = self;
-        framed.clear();
+        self.clear();
         let addresses = block.as_ptr_range();
-        framed.block = addresses.start.addr()..addresses.end.addr();
-        feed(block, &mut |frame| framed.note(&frame))
+        self.block = addresses.start.addr()..addresses.end.addr();
+        feed(block, &mut |frame| self.note(&frame))
     }
 
-    fn judge(&mut self, checker: &mut Checker) {
-        let Self { block, framed, outcome } = self;
-        for piece in &framed.pieces {
-            let text = if piece.in_block { &block[..] } else { &framed.text };
+    fn judge(&self, block: &[u8], checker: &mut Checker, outcome: &mut Outcome) {
+        for piece in &self.pieces {
+            let text = if piece.in_block { block } else { &self.text };
             let frame = Frame {
                 text: &text[piece.text.clone()],
-                marks: &framed.marks[piece.marks.clone()],
-                escapes: &framed.escapes[piece.escapes.clone()],
-                records: &framed.records[piece.records.clone()],
+                marks: &self.marks[piece.marks.clone()],
+                escapes: &self.escapes[piece.escapes.clone()],
+                records: &self.records[piece.records.clone()],
                 seen_nul: piece.seen_nul,
                 offset: piece.offset,
                 first_row: piece.first_row,
@@ -98,9 +100,7 @@ impl Job {
             checker.check(&frame, outcome);
         }
     }
-}
 
-impl Framed {
     fn clear(&mut self) {
         self.text.clear();
         self.marks.clear();
@@ -171,13 +171,13 @@ impl Sink for Each<'_> {
 
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
-/// `take` gets a block and says which: all numbers from 0 up to the last, in any order; `None` where there is no
+/// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no
 /// more. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
 /// any of them ends the work and is returned.
-pub fn judge<E: Send>(
+pub fn judge<'t, E: Send>(
     hands: &mut [Hand],
-    take: impl Fn(&mut Vec<u8>) -> Result<Option<u64>, E> + Sync,
-    frame: impl FnMut(&mut Job) -> Result<(), E> + Send,
+    take: impl Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E> + Sync,
+    frame: impl FnMut(&[u8], &mut Framed) -> Result<(), E> + Send,
     write: impl FnMut(&Outcome) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let ahead = hands.len() as u64 * AHEAD;
@@ -248,31 +248,33 @@ impl<W> Back<W> {
     }
 }
 
-impl<E, T, F, W> Work<E, T, F, W>
+impl<'t, E, T, F, W> Work<E, T, F, W>
 where
-    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
-    F: FnMut(&mut Job) -> Result<(), E>,
+    T: Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E>,
+    F: FnMut(&[u8], &mut Framed) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>,
 {
-    fn run(&self, Hand { checker, job }: &mut Hand) {
-        let _obituary = Obituary(self);
+    fn run(&self, Hand { checker, room, framed, outcome }: &mut Hand) {
+        let _obituary = Obituary(|| self.end(Ok(())));
         loop {
-            let done = match (self.take)(&mut job.block) {
-                Ok(Some(number)) if self.frame(number, job) => {
-                    job.judge(checker);
-                    self.settle(number, &mut job.outcome)
-                }
-                Ok(_) => return,
-                Err(error) => Err(error),
+            let taken = match (self.take)(room) {
+                Ok(Some(taken)) => taken,
+                Ok(None) => break,
+                Err(error) => break self.end(Err(error)),
             };
-            if let Err(error) = done {
-                return self.end(Err(error));
+            let block = taken.text.unwrap_or(room);
+            if !self.frame(taken.number, block, framed) {
+                break;
+            }
+            framed.judge(block, checker, outcome);
+            if let Err(error) = self.settle(taken.number, outcome) {
+                break self.end(Err(error));
             }
         }
     }
 
     /// Frames a block when it is its turn; says whether it came to that.
-    fn frame(&self, number: u64, job: &mut Job) -> bool {
+    fn frame(&self, number: u64, block: &[u8], framed: &mut Framed) -> bool {
         let mut front = lock(&self.front);
         while front.next != number && front.ended.is_none() {
             front.waiting += 1;
@@ -282,9 +284,9 @@ where
         if front.ended.is_some() {
             return false;
         }
-        let framed = (front.frame)(job);
+        let done = (front.frame)(block, framed);
         front.next += 1;
-        front.ended = framed.err().map(Err);
+        front.ended = done.err().map(Err);
         let (goes_on, anyone) = (front.ended.is_none(), front.waiting > 0);
         drop(front);
         if anyone {
@@ -331,26 +333,18 @@ where
     }
 }
 
-fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks what stays as good as it was if a thread panics that held it.
+pub(crate) fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends the work if a thread panics: others would wait for what it was to write. The panic goes on.
-struct Obituary<'a, E, T, F, W>(&'a Work<E, T, F, W>)
-where
-    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
-    F: FnMut(&mut Job) -> Result<(), E>,
-    W: FnMut(&Outcome) -> Result<(), E>;
+struct Obituary<F: Fn()>(F);
 
-impl<E, T, F, W> Drop for Obituary<'_, E, T, F, W>
-where
-    T: Fn(&mut Vec<u8>) -> Result<Option<u64>, E>,
-    F: FnMut(&mut Job) -> Result<(), E>,
-    W: FnMut(&Outcome) -> Result<(), E>,
-{
+impl<F: Fn()> Drop for Obituary<F> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.end(Ok(()));
+            (self.0)();
         }
     }
 }

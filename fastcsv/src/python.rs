@@ -1,27 +1,30 @@
-//! The Python boundary: the only file that names `PyO3`, and the one place where errors are mapped.
+//! The Python boundary: with its folder the only place that names `PyO3`, and where errors are mapped.
 //!
 //! Bytes, paths and schema text go in, frozen objects come out. Work runs with the interpreter detached; what
 //! may be asked meanwhile (`progress`, `schema`) is a snapshot, so asking never waits for work.
 #![allow(clippy::needless_pass_by_value, reason = "what Python hands over comes by value")]
 
+mod bytes;
+
+use self::bytes::Bytes;
 use crate::error::{Error, InputError as Refused};
 use crate::header::find_schema;
 use crate::input::Source;
 use crate::options;
 use crate::output::file;
 use crate::output::report;
+use crate::parallel::lock;
 use crate::schema::{self, RowSchema, SchemaLimits, clean};
 use crate::validator::{self, Names};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 /// Between two looks at signals (Ctrl-C) a file is read for so many bytes.
@@ -360,10 +363,18 @@ impl Validator {
     }
 
     /// Takes the next bytes of the input. The interpreter is free meanwhile.
-    #[pyo3(signature = (data, /))]
-    fn feed(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Progress> {
-        let data = bytes_of(data)?;
-        Ok(py.detach(|| self.work(|core| core.feed(&data).map(|()| core.progress())))?.into())
+    #[pyo3(signature = (*pieces, threads = None))]
+    fn feed(
+        &self,
+        py: Python<'_>,
+        pieces: &Bound<'_, PyTuple>,
+        threads: Option<usize>,
+    ) -> PyResult<Progress> {
+        let pieces = Bytes::of_all(pieces)?;
+        let pieces: Vec<&[u8]> = pieces.iter().map(|it| &**it).collect();
+        let threads = threads.unwrap_or(usize::MAX);
+        py.detach(|| self.work(|core| core.feed_all(&pieces, threads)))?;
+        Ok(self.progress())
     }
 
     /// The schema that the header fits; None until the header has been read.
@@ -410,19 +421,6 @@ impl Validator {
         }
         done
     }
-}
-
-/// A validator that panicked refuses further work by itself: the lock need not.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// bytes as they are; anything else that is a buffer, copied: it could change while it is read.
-fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
-    if let Ok(bytes) = data.extract() {
-        return Ok(bytes);
-    }
-    Ok(PyMemoryView::from(data)?.call_method0("tobytes")?.extract()?)
 }
 
 /// The schema that fits a header best.

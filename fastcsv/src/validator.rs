@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
-use crate::parallel::{self, Each, Hand, Job};
+use crate::parallel::{self, Each, Framed, Hand, Taken};
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
 use std::io;
@@ -134,29 +134,27 @@ impl Validator {
 
     /// Takes the next bytes of the input.
     pub fn feed(&mut self, data: &[u8]) -> Result<(), Error> {
-        if data.len() > BLOCK_BYTES && self.text.options.threads > 1 {
-            if !self.text.has_helpers() {
-                // The header is read by one alone.
-                let (first, rest) = data.split_at(BLOCK_BYTES);
-                self.feed(first)?;
-                return self.feed(rest);
+        self.feed_all(&[data], usize::MAX)
+    }
+
+    /// Takes the next bytes of the input, which stand in several places, on so many threads of those that there are.
+    pub fn feed_all(&mut self, pieces: &[&[u8]], threads: usize) -> Result<(), Error> {
+        // Block by block, so that what was summed up is still in the cache when it is scanned.
+        let blocks: Vec<&[u8]> = pieces.iter().flat_map(|it| it.chunks(BLOCK_BYTES)).collect();
+        for (number, block) in blocks.iter().enumerate() {
+            let rest = &blocks[number..];
+            // The header is read by one alone.
+            if threads > 1 && rest.len() > 1 && self.text.has_helpers() {
+                let next = AtomicUsize::new(0);
+                return self.feed_together(threads, |_| {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let taken = |&text| Taken { number: number as u64, text: Some(text) };
+                    Ok(rest.get(number).map(taken))
+                });
             }
-            let next = AtomicUsize::new(0);
-            return self.feed_together(|block| {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(rest) = data.get(number * BLOCK_BYTES..).filter(|rest| !rest.is_empty())
-                else {
-                    return Ok(None);
-                };
-                block.clear();
-                block.extend_from_slice(&rest[..rest.len().min(BLOCK_BYTES)]);
-                Ok(Some(number as u64))
-            });
+            self.unless_spent(|it| it.feed_piece(block))?;
         }
-        self.unless_spent(|it| {
-            // Piece by piece, so that what was summed up is still in the cache when it is scanned.
-            data.chunks(BLOCK_BYTES).try_for_each(|piece| it.feed_piece(piece))
-        })
+        if blocks.is_empty() { self.unless_spent(|_| Ok(())) } else { Ok(()) }
     }
 
     fn feed_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
@@ -185,29 +183,30 @@ impl Validator {
         }
         let begin = source.taken();
         let (fed, ended) = (AtomicU64::new(fed), AtomicBool::new(false));
-        self.feed_together(|block| {
+        self.feed_together(usize::MAX, |block| {
             if fed.fetch_add(1, Ordering::Relaxed) >= blocks {
                 return Ok(None);
             }
             let taken = source.take(block)?;
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
-            Ok(taken.map(|number| number - begin))
+            Ok(taken.map(|number| Taken { number: number - begin, text: None }))
         })?;
         Ok(ended.into_inner())
     }
 
-    /// Judges the blocks that `take` gets, on all threads.
-    fn feed_together(
+    /// Judges the blocks that `take` gets, on so many threads at most.
+    fn feed_together<'t>(
         &mut self,
-        take: impl Fn(&mut Vec<u8>) -> io::Result<Option<u64>> + Sync,
+        threads: usize,
+        take: impl Fn(&mut Vec<u8>) -> io::Result<Option<Taken<'t>>> + Sync,
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
             let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
             let Text { rows: Some(rows), folder, options, .. } = text else { return Ok(()) };
             let Rows { framer, hands, outcome, tally, .. } = rows;
             let bytes_max = options.max_output_bytes;
-            let frame = |job: &mut Job| {
-                job.frame(|block, take| {
+            let frame = |block: &[u8], framed: &mut Framed| {
+                framed.frame(block, |block, take| {
                     *size_bytes += block.len() as u64;
                     *crc32c = crc32c::crc32c_append(*crc32c, block);
                     let mut sink = Each(take);
@@ -229,7 +228,8 @@ impl Validator {
                 outcome.clear_text();
                 write(folder, bytes_max, judged)
             };
-            parallel::judge(hands, |block| Ok(take(block)?), frame, settle)
+            let threads = threads.min(hands.len());
+            parallel::judge(&mut hands[..threads], |room| Ok(take(room)?), frame, settle)
         })
     }
 

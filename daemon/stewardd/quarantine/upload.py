@@ -20,7 +20,7 @@ class SheetUpload:
         self._size_bytes = 0
         self._crc32c = google_crc32c.Checksum()
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, data: bytes | memoryview) -> None:
         """Takes the next bytes. InputRefused for more than the bound."""
         self._size_bytes += len(data)
         if self._size_bytes > self._max_bytes:
@@ -46,6 +46,6 @@ class SheetUpload:
             raise InputRefused("the sheet is empty")
         return self.path
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         with self.path.open("ab") as file:
             file.write(data)

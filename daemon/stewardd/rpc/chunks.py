@@ -1,8 +1,8 @@
 """The messages of ValidateBatch off the wire, a Chunk without protobuf.
 
-An upload is nearly all Chunks, and protobuf copies their bytes twice: into its message, and out of it. Here they are
-copied once. Only the one form that every protobuf library writes for a Chunk is read here, the other forms that the
-encoding allows, and all other messages, by protobuf itself.
+An upload is nearly all Chunks, and protobuf copies their bytes twice: into its message, and out of it. Here they stay
+where they came, and the engine reads them there. Only the one form that every protobuf library writes for a Chunk is
+read here, the other forms that the encoding allows, and all other messages, by protobuf itself.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ DATA = Request.Chunk.DESCRIPTOR.fields_by_name["data"].number << 3 | LENGTH_DELI
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next bytes of a file. `size_bytes` is that of the whole message."""
+    """The next bytes of a file: a view of the message. `size_bytes` is that of the whole message."""
 
-    data: bytes
+    data: bytes | memoryview
     size_bytes: int
 
 
@@ -33,7 +33,7 @@ def read_message(raw: bytes) -> Request | Chunk:
     if begin:
         begin = _content(raw, begin, DATA)
     if begin:
-        return Chunk(raw[begin:], len(raw))
+        return Chunk(memoryview(raw)[begin:], len(raw))
     message = Request.FromString(raw)
     if message.WhichOneof("message") == "chunk":
         return Chunk(message.chunk.data, len(raw))

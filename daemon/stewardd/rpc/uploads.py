@@ -40,7 +40,7 @@ class Messages:
             raise InvalidRequest("the first message is not Open", field="open")
         return message.open
 
-    async def chunk(self, *, upload: bool = True) -> bytes | None:
+    async def chunk(self, *, upload: bool = True) -> bytes | memoryview | None:
         """Returns the bytes of the next Chunk, or None when Commit came; `commit` holds it then."""
         message = await self._next()
         if isinstance(message, Chunk):

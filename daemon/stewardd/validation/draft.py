@@ -17,10 +17,15 @@ import fastcsv
 from stewardd.errors import InputRefused, StewardError
 from stewardd.schemas.refusals import refusals
 from stewardd.validation.engine import Engine
-from stewardd.validation.intake import Intake
+from stewardd.validation.intake import Intake, Piece
 
 T = TypeVar("T")
 P = TypeVarTuple("P")
+
+ENGINE_THREADS = 4
+"""One upload is judged by no more: gRPC brings no file faster than two can judge it."""
+BYTES_A_THREAD = 512 * 1024
+"""What a thread must have to judge to be worth its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Draft:
         Raises StorageFull.
         """
         settings = fastcsv.Options(
+            threads=ENGINE_THREADS,
             delimiter=options.delimiter,
             strict=options.strict,
             accept_recovered=options.accept_recovered,
@@ -132,7 +138,7 @@ class Draft:
         """How far the engine has come. Waits for no chunk in flight."""
         return self._validator.progress
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, data: Piece) -> None:
         """Hands the next bytes over, once there is room for them. Raises what was wrong with any before."""
         self._taken_bytes += len(data)
         if self._taken_bytes > self._bounds.max_upload_bytes:
@@ -143,11 +149,13 @@ class Draft:
         with refusals():
             await self._intake.put(data)
 
-    def _judge(self, data: bytes) -> None:
+    def _judge(self, pieces: Sequence[Piece]) -> None:
         """On a thread of the engine."""
         is_header_new = self._validator.schema is None
         try:
-            self._validator.feed(data)
+            most = min(ENGINE_THREADS, sum(map(len, pieces)) // BYTES_A_THREAD)
+            with self._engine.helpers(most - 1) as helpers:
+                self._validator.feed(*pieces, threads=1 + helpers)
         except (fastcsv.FastcsvError, OSError) as error:
             if is_header_new:
                 self._loop.call_soon_threadsafe(self._header_refused, error)

@@ -21,6 +21,7 @@ from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.draft import Draft
+from stewardd.validation.intake import Piece
 from stewardd.validation.manifest import KIND, BatchFile, BatchManifest
 from stewardd.validation.source import Source
 
@@ -63,7 +64,7 @@ class Work(Protocol):
     def progress(self) -> fastcsv.Progress | BatchManifest:
         """How far the work has come."""
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, data: Piece) -> None:
         """Takes the next bytes of an upload."""
 
     def read_uri(self) -> AsyncIterator[None]:
@@ -130,7 +131,7 @@ class NewBatch:
         """See Work.progress."""
         return self.draft.progress
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, data: Piece) -> None:
         """See Work.feed."""
         await self.draft.feed(data)
 
@@ -243,7 +244,7 @@ class Replay:
         """See Work.progress."""
         return self._manifest
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, data: Piece) -> None:
         """See Work.feed."""
         self._size_bytes += len(data)
         self._crc32c.update(data)

@@ -286,8 +286,15 @@ class Validator:
         quarantined_at: str,
         options: Options | None = None,
     ) -> Validator: ...
-    def feed(self, data: bytes | bytearray | memoryview, /) -> Progress:
-        """Take the next bytes of the input. The interpreter is free meanwhile.
+    def feed(
+        self, *pieces: bytes | bytearray | memoryview, threads: int | None = None
+    ) -> Progress:
+        """Take the next bytes of the input, piece by piece. The interpreter is free meanwhile.
+
+        They are judged on `threads` threads, at most those of the options, where there is more than a block of 256 KiB.
+
+        `bytes`, and what a memoryview shows of them in one piece, are read where they stand; any other buffer is
+        copied first, for it could change.
 
         Raises InputError where the input as a whole is refused, OSError where a file cannot be
         written, FastcsvError (VALIDATOR_SPENT) after an earlier error, finish or abort.

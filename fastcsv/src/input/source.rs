@@ -1,5 +1,6 @@
 //! A file, read block by block.
 
+use crate::parallel::lock;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
@@ -78,7 +79,7 @@ impl Source {
                 Ok((left > 0).then_some(number))
             }
             Input::Stream(stream) => {
-                let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut stream = lock(stream);
                 let number = stream.next;
                 block.resize(self.block_bytes, 0);
                 let size = fill(block, &mut *stream.reader)?;

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import csv
 import errno
 import io
+import itertools
 import json
 import resource
 import signal
@@ -108,6 +110,48 @@ def test_any_buffer_can_be_fed(tmp_path: Path, kind: type) -> None:
     it = validator(tmp_path)
     it.feed(kind(HEADER + GOOD))
     assert it.finish().valid_rows == 1
+
+
+@pytest.mark.parametrize("threads", [None, 0, 1, 2, 3, 99])
+def test_pieces_fed_together_are_as_one(tmp_path: Path, threads: int | None) -> None:
+    rows = (GOOD + BAD) * 30_000
+    whole = validator(tmp_path, threads=1)
+    whole.feed(HEADER + rows)
+    (tmp_path / "together").mkdir()
+    together = validator(tmp_path / "together", threads=3)
+    cuts = [0, 1, 700_001, 700_002, 1_500_000, len(rows)]
+    pieces = [memoryview(rows)[begin:end] for begin, end in itertools.pairwise(cuts)]
+    together.feed()
+    done = together.feed(HEADER, *pieces, b"", threads=threads)
+    assert done.size_bytes == len(HEADER) + len(rows)
+    assert [(it.name, it.crc32c) for it in whole.finish().files[:2]] == [
+        (it.name, it.crc32c) for it in together.finish().files[:2]
+    ]
+
+
+SHOWN = HEADER + GOOD
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        memoryview(b"in front" + SHOWN + b"behind")[8:-6],
+        memoryview(bytearray(b"in front" + SHOWN))[8:],
+        memoryview(b"".join(bytes((byte, 0)) for byte in SHOWN))[::2],
+        memoryview(SHOWN[::-1])[::-1],
+        memoryview(SHOWN).cast("c"),
+        memoryview(SHOWN).cast("B", (1, len(SHOWN))),
+        memoryview(array.array("H", SHOWN + b" " * (len(SHOWN) % 2))).cast("B")[: len(SHOWN)],
+    ],
+    ids=["part", "mutable", "every other", "backwards", "characters", "a matrix", "of an array"],
+)
+def test_a_view_is_fed_as_it_reads(tmp_path: Path, view: memoryview) -> None:
+    assert view.tobytes() == SHOWN
+    it = validator(tmp_path)
+    it.feed(view[:0])
+    it.feed(view)
+    report = it.finish()
+    assert (report.valid_rows, report.size_bytes) == (1, len(SHOWN))
 
 
 def test_the_files_say_what_the_report_says(tmp_path: Path) -> None:

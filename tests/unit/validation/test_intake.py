@@ -1,10 +1,11 @@
-"""Pieces are judged one after another on a thread, in order, no more of them held than may wait."""
+"""Pieces are judged on a thread, in order, several at once where several wait; no more are held than may wait."""
 
 import asyncio
 import os
 import sys
 import threading
 import time
+from concurrent.futures import wait
 
 import pytest
 from stewardd.validation.engine import Engine
@@ -26,15 +27,17 @@ class Judge:
         self.gate = threading.Event()
         self.gate.set()
         self.seen = []
+        self.calls = []
         self.inside = 0
 
-    def __call__(self, data):
+    def __call__(self, pieces):
         self.inside += 1
         assert self.inside == 1, "two threads at once"
         self.gate.wait(10)
-        self.seen.append(data)
+        self.seen += pieces
+        self.calls.append(len(pieces))
         self.inside -= 1
-        if data == b"bad":
+        if b"bad" in pieces:
             raise ValueError("bad")
 
 
@@ -69,6 +72,19 @@ async def test_no_more_waits_than_may(engine):
     assert len(judge.seen) == 4
 
 
+async def test_what_waits_is_judged_together_up_to_half_of_what_may(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 8 * len(PIECE))
+    await intake.put(PIECE)
+    await until(lambda: judge.inside)
+    for _ in range(7):
+        await intake.put(PIECE)
+    judge.gate.set()
+    await intake.settle()
+    assert judge.calls == [1, 4, 3]
+
+
 async def test_a_piece_over_the_bound_goes_alone(engine):
     judge = Judge()
     intake = Intake(engine, judge, 1)
@@ -82,8 +98,9 @@ async def test_what_is_wrong_with_a_piece_ends_it_and_is_raised_by_what_comes_ne
     judge = Judge()
     intake = Intake(engine, judge, 1000)
     judge.gate.clear()
-    for piece in (b"good", b"bad", b"after"):
-        await intake.put(piece)
+    await intake.put(b"good")
+    await until(lambda: judge.inside)
+    await intake.put(b"bad")
     judge.gate.set()
     with pytest.raises(ValueError, match="bad"):
         await intake.settle()
@@ -109,9 +126,10 @@ async def test_closing_waits_for_the_piece_at_work_and_drops_the_others(engine):
     judge = Judge()
     judge.gate.clear()
     intake = Intake(engine, judge, 1000)
-    for _ in range(5):
-        await intake.put(PIECE)
+    await intake.put(PIECE)
     await until(lambda: judge.inside)
+    for _ in range(4):
+        await intake.put(PIECE)
     closing = asyncio.create_task(intake.close())
     await asyncio.sleep(0.02)
     assert not closing.done()
@@ -142,7 +160,7 @@ async def test_batches_that_are_more_than_threads_take_turns():
         order = []
 
         def judging(name):
-            def judge(_data):
+            def judge(_pieces):
                 order.append(name)
                 time.sleep(0.001)
 
@@ -156,8 +174,27 @@ async def test_batches_that_are_more_than_threads_take_turns():
 
         await asyncio.gather(send("a"), send("b"))
     # Each has its turn long before the other is through.
-    assert {"a", "b"} == set(order[:20])
-    assert {"a", "b"} == set(order[-20:])
+    assert {"a", "b"} == set(order[: len(order) // 2])
+    assert {"a", "b"} == set(order[-len(order) // 2 :])
+
+
+def test_helpers_are_as_many_as_are_idle_and_come_back():
+    with Engine(4, 0) as engine:
+        gate = threading.Event()
+        with engine.helpers(10) as all_idle:
+            assert all_idle == 4
+        working = [engine.submit(gate.wait, 10)]
+        with engine.helpers(2) as some, engine.helpers(10) as rest, engine.helpers(10) as none:
+            assert (some, rest, none) == (2, 1, 0)
+        with pytest.raises(ValueError, match="wrong"), engine.helpers(10):
+            raise ValueError("wrong")
+        working += [engine.submit(gate.wait, 10) for _ in range(5)]
+        with engine.helpers(10) as none:
+            assert none == 0
+        gate.set()
+        wait(working)
+        with engine.helpers(-1) as none:
+            assert none == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have nice values on Linux only")
