@@ -4,6 +4,7 @@
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
 use crate::check::{Checker, Outcome, Rules};
+use crate::checksum::Crc32c;
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
@@ -49,7 +50,7 @@ pub struct Validator {
     decoder: Decoder,
     text: Text,
     size_bytes: u64,
-    crc32c: u32,
+    crc32c: Crc32c,
     /// What files are read into.
     block: Vec<u8>,
     spent: bool,
@@ -103,7 +104,7 @@ impl Validator {
                 names,
             },
             size_bytes: 0,
-            crc32c: 0,
+            crc32c: Crc32c::default(),
             block: Vec::new(),
             spent: false,
         })
@@ -125,7 +126,7 @@ impl Validator {
         let tally = self.text.rows.as_ref().map(|rows| &rows.tally);
         Progress {
             size_bytes: self.size_bytes,
-            crc32c: self.crc32c,
+            crc32c: self.crc32c.value(),
             total_rows: tally.map_or(0, |tally| tally.total_rows),
             valid_rows: tally.map_or(0, |tally| tally.valid_rows),
             quarantined_rows: tally.map_or(0, |tally| tally.quarantined_rows),
@@ -159,7 +160,7 @@ impl Validator {
 
     fn feed_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.size_bytes += piece.len() as u64;
-        self.crc32c = crc32c::crc32c_append(self.crc32c, piece);
+        self.crc32c.add(piece);
         let Self { decompressor, decoder, text, .. } = self;
         decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
@@ -208,7 +209,7 @@ impl Validator {
             let frame = |block: &[u8], framed: &mut Framed| {
                 framed.frame(block, |block, take| {
                     *size_bytes += block.len() as u64;
-                    *crc32c = crc32c::crc32c_append(*crc32c, block);
+                    crc32c.add(block);
                     let mut sink = Each(take);
                     let mut feed = |piece: &[u8]| {
                         let Ok(()) = framer.feed(piece, &mut sink);
@@ -284,7 +285,7 @@ impl Validator {
             quarantined_rows: tally.quarantined_rows,
             recovered_rows: tally.recovered_rows,
             size_bytes: self.size_bytes,
-            crc32c: self.crc32c,
+            crc32c: self.crc32c.value(),
             errors_by_field: tally.errors_by_field(&header.names),
             errors_by_keyword: tally.errors_by_keyword(),
             total_errors: tally.total_errors,

@@ -13,6 +13,7 @@ pub const HEADER: &str = "Row Number,Field,Error Message,Invalid Value,Quarantin
 const CELL_CHARS_MAX: usize = 32_767;
 
 /// Appends one error; `field` and `quarantined_at` are cells already.
+#[inline(always)]
 pub fn push_error(
     out: &mut Text,
     row: u64,
@@ -34,6 +35,7 @@ pub fn push_error(
 }
 
 /// Appends a cell that is safe to open in a spreadsheet, quoted where it must be (RFC 4180).
+#[inline(always)]
 pub fn push_cell(out: &mut Text, text: &str) {
     let bytes = text.as_bytes();
     let guarded = matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\''));

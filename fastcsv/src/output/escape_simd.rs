@@ -5,7 +5,9 @@
 #![allow(unsafe_code, reason = "intrinsics; every block below carries its argument")]
 #![allow(clippy::cast_ptr_alignment, reason = "the loads and stores are unaligned ones")]
 
-use super::json;
+use super::json::{self, Escaper};
+use super::records::{RecordWriter, Row};
+use super::text::Text;
 use std::arch::x86_64::{
     __m512i, _mm256_cmpeq_epi8_mask, _mm256_cmplt_epu8_mask, _mm256_mask_blend_epi8,
     _mm256_maskz_loadu_epi8, _mm256_set1_epi8, _mm512_castsi256_si512, _mm512_mask_expand_epi8,
@@ -27,14 +29,36 @@ pub(super) fn has_avx512() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-/// Writes `text` as the inside of a JSON string into `room`, and says in how many bytes. There has to be room
-/// for six times the text and another step of output; it panics where there is not.
+/// `RecordWriter::push_with` with this way of escaping, all of it compiled for these instructions: a call for every
+/// cell, and the constants that it has to load, would cost as much as the escaping.
+pub(super) fn push_row(
+    writer: &RecordWriter,
+    row: &Row<'_>,
+    records: &mut Text,
+    errors: &mut Text,
+) {
+    assert!(has_avx512());
+    // SAFETY: the processor has the instructions.
+    unsafe { push_row_avx512(writer, row, records, errors) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
+fn push_row_avx512(writer: &RecordWriter, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
+    let escaper = Escaper(|text: &[u8], room: &mut [u8]| escape_avx512(text, room));
+    writer.push_with(&escaper, row, records, errors);
+}
+
+/// `escape_avx512` alone, for the tests.
+#[cfg(test)]
 pub(super) fn escape(text: &[u8], room: &mut [u8]) -> usize {
-    debug_assert!(has_avx512());
-    // SAFETY: `Escaper` holds `Set::Avx512` only where `has_avx512` was true.
+    assert!(has_avx512());
+    // SAFETY: the processor has the instructions.
     unsafe { escape_avx512(text, room) }
 }
 
+/// Writes `text` as the inside of a JSON string into `room`, and says in how many bytes. There has to be room
+/// for six times the text and another step of output; it panics where there is not.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
 fn escape_avx512(text: &[u8], room: &mut [u8]) -> usize {
     let mut written = 0;

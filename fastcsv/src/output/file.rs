@@ -5,6 +5,7 @@
 //! page cache what others (a database) keep in it; and memory that nobody used lately is dear: without this,
 //! ten times the file cost 13 times the kernel's time, with it 10 times.
 
+use crate::checksum::Crc32c;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 #[cfg(target_os = "linux")]
@@ -28,7 +29,9 @@ const STRIDES_KEPT: u64 = 4;
 #[derive(Debug)]
 pub struct Writer {
     file: File,
-    written: OutputFile,
+    name: &'static str,
+    size_bytes: u64,
+    crc32c: Crc32c,
     /// How much has been sent to the disk.
     sent_bytes: u64,
 }
@@ -38,16 +41,15 @@ impl Writer {
     pub fn create(folder: &Path, name: &'static str) -> io::Result<Self> {
         let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name))?;
-        let written = OutputFile { name, size_bytes: 0, crc32c: 0 };
-        Ok(Self { file, written, sent_bytes: 0 })
+        Ok(Self { file, name, size_bytes: 0, crc32c: Crc32c::default(), sent_bytes: 0 })
     }
 
     /// Writes at once: callers hand over large pieces.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
-        self.written.size_bytes += bytes.len() as u64;
-        self.written.crc32c = crc32c::crc32c_append(self.written.crc32c, bytes);
-        while self.written.size_bytes - self.sent_bytes >= STRIDE_BYTES {
+        self.size_bytes += bytes.len() as u64;
+        self.crc32c.add(bytes);
+        while self.size_bytes - self.sent_bytes >= STRIDE_BYTES {
             self.forget(self.sent_bytes);
             if let Some(begin) = self.sent_bytes.checked_sub(STRIDES_KEPT * STRIDE_BYTES) {
                 self.forget(begin);
@@ -72,7 +74,8 @@ impl Writer {
     /// Waits until the disk has it.
     pub fn finish(self) -> io::Result<OutputFile> {
         self.file.sync_all()?;
-        Ok(self.written)
+        let Self { name, size_bytes, crc32c, .. } = self;
+        Ok(OutputFile { name, size_bytes, crc32c: crc32c.value() })
     }
 }
 
@@ -97,6 +100,8 @@ mod tests {
         let written = writer.finish().unwrap();
         assert!(std::fs::read(folder.path().join("long")).unwrap() == wanted);
         assert_eq!(written.size_bytes, wanted.len() as u64);
-        assert_eq!(written.crc32c, crc32c::crc32c(&wanted));
+        let mut sum = Crc32c::default();
+        sum.add(&wanted);
+        assert_eq!(written.crc32c, sum.value());
     }
 }

@@ -3,7 +3,9 @@
 //! What is the same in every line (keys, file, schema, time) is written out once, when the batch begins.
 
 use super::errors_csv;
-use super::json::{Escaper, push_base64, push_number, push_string};
+#[cfg(target_arch = "x86_64")]
+use super::escape_simd;
+use super::json::{Escaper, Way, escape_each, push_base64, push_number, push_string};
 use super::text::{Piece, Text};
 use crate::schema::Violation;
 use std::borrow::Cow;
@@ -53,7 +55,9 @@ impl<'a> From<&'a [u8]> for Raw<'a> {
 /// Writes the rows of one batch.
 #[derive(Debug, Clone)]
 pub struct RecordWriter {
-    escaper: Escaper,
+    /// Whether the processor has what `escape_simd` needs.
+    #[cfg(target_arch = "x86_64")]
+    has_avx512: bool,
     /// By position, what stands between the text before and the cell's: `","name":"`.
     keys: Vec<Piece>,
     /// `{"field":"name","message":"` by position.
@@ -84,7 +88,8 @@ impl RecordWriter {
         }
         middle.extend(b",\"lineNumber\":");
         Self {
-            escaper: Escaper::detect(),
+            #[cfg(target_arch = "x86_64")]
+            has_avx512: escape_simd::has_avx512(),
             keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
             error_starts: batch.header.iter().map(|name| Piece::new(error_start(name))).collect(),
             csv_fields: batch.header.iter().map(|name| csv_cell(name)).collect(),
@@ -97,24 +102,39 @@ impl RecordWriter {
 
     /// Appends the row to `records` and its errors to `errors`.
     pub fn push(&self, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
+        #[cfg(target_arch = "x86_64")]
+        if self.has_avx512 {
+            return escape_simd::push_row(self, row, records, errors);
+        }
+        self.push_with(&Escaper(escape_each), row, records, errors);
+    }
+
+    #[inline(always)]
+    pub(super) fn push_with(
+        &self,
+        escaper: &Escaper<impl Way>,
+        row: &Row<'_>,
+        records: &mut Text,
+        errors: &mut Text,
+    ) {
         records.extend(b"{\"rowNumber\":");
         push_number(records, row.number);
         records.extend(b",\"rawData\":{");
-        self.push_cells(row.cells, records);
+        self.push_cells(escaper, row.cells, records);
         records.extend(b"},\"errors\":[");
         for (index, violation) in row.violations.iter().take(self.max_errors).enumerate() {
             if index > 0 {
                 records.push(b',');
             }
             let value = violation.column.and_then(|column| row.cells.get(column as usize).copied());
-            self.push_error(violation, value, records);
+            self.push_error(escaper, violation, value, records);
             self.push_csv_error(row.number, violation, value, errors);
         }
         records.extend_piece(&self.middle);
         push_number(records, row.line);
         records.extend(b",\"byteOffset\":");
         push_number(records, row.offset);
-        self.push_raw(row, records);
+        push_raw(escaper, row, records);
         if row.violations.len() > self.max_errors {
             records.extend(b",\"errorCount\":");
             push_number(records, row.violations.len() as u64);
@@ -125,10 +145,11 @@ impl RecordWriter {
         records.extend(b"}\n");
     }
 
-    fn push_cells(&self, cells: &[&str], out: &mut Text) {
+    #[inline(always)]
+    fn push_cells(&self, escaper: &Escaper<impl Way>, cells: &[&str], out: &mut Text) {
         for (key, cell) in self.keys.iter().zip(cells) {
             out.extend_piece(key);
-            self.escaper.push(out, cell);
+            escaper.push(out, cell);
         }
         if !cells.is_empty() && !self.keys.is_empty() {
             out.push(b'"');
@@ -137,22 +158,29 @@ impl RecordWriter {
             out.extend(&self.extra_key);
             for (index, cell) in extra.iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
-                self.escaper.push_string(out, cell);
+                escaper.push_string(out, cell);
             }
             out.push(b']');
         }
     }
 
-    fn push_error(&self, violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
+    #[inline(always)]
+    fn push_error(
+        &self,
+        escaper: &Escaper<impl Way>,
+        violation: &Violation<'_>,
+        value: Option<&str>,
+        out: &mut Text,
+    ) {
         match violation.column.and_then(|column| self.error_starts.get(column as usize)) {
             Some(start) => out.extend_piece(start),
             None => out.extend(&error_start(&violation.field)),
         }
-        self.escaper.push(out, &violation.message);
+        escaper.push(out, &violation.message);
         match value {
             Some(value) => {
                 out.extend(b"\",\"value\":\"");
-                self.escaper.push(out, value);
+                escaper.push(out, value);
                 out.extend(b"\",\"keyword\":\"");
             }
             None => out.extend(b"\",\"value\":null,\"keyword\":\""),
@@ -160,27 +188,6 @@ impl RecordWriter {
         // A word of ours: nothing in it has to be escaped.
         out.extend(violation.keyword.as_bytes());
         out.extend(b"\"}");
-    }
-
-    /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
-    /// of them are kept.
-    fn push_raw(&self, row: &Row<'_>, out: &mut Text) {
-        let kept = match row.raw {
-            Raw::Text(text) => {
-                out.extend(b",\"rawRow\":");
-                self.escaper.push_string(out, text);
-                text.len()
-            }
-            Raw::Bytes(bytes) => {
-                out.extend(b",\"rawRowBase64\":");
-                push_base64(out, bytes);
-                bytes.len()
-            }
-        };
-        if row.length > kept as u64 {
-            out.extend(b",\"rawRowBytes\":");
-            push_number(out, row.length);
-        }
     }
 
     fn push_csv_error(
@@ -194,6 +201,28 @@ impl RecordWriter {
         let field = known.map_or_else(|| Cow::Owned(csv_cell(&violation.field)), Cow::from);
         let message = &violation.message;
         errors_csv::push_error(out, row, &field, message, value, &self.quarantined_at);
+    }
+}
+
+/// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
+/// of them are kept.
+#[inline(always)]
+fn push_raw(escaper: &Escaper<impl Way>, row: &Row<'_>, out: &mut Text) {
+    let kept = match row.raw {
+        Raw::Text(text) => {
+            out.extend(b",\"rawRow\":");
+            escaper.push_string(out, text);
+            text.len()
+        }
+        Raw::Bytes(bytes) => {
+            out.extend(b",\"rawRowBase64\":");
+            push_base64(out, bytes);
+            bytes.len()
+        }
+    };
+    if row.length > kept as u64 {
+        out.extend(b",\"rawRowBytes\":");
+        push_number(out, row.length);
     }
 }
 
@@ -234,4 +263,54 @@ fn extra_name(header: &[String]) -> String {
         name.insert(0, '_');
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `push` takes the widest instructions that there are.
+    #[test]
+    fn a_row_is_the_same_with_every_set_of_instructions() {
+        let header = ["a".to_owned(), "b \"c\"".to_owned()];
+        let writer = RecordWriter::new(&Batch {
+            header: &header,
+            csv_type: "type",
+            schema_version: "1.0",
+            source_file: "\"file\".csv",
+            quarantined_at: "2026-01-01T00:00:00Z",
+            max_errors_per_record: 2,
+        });
+        let long = "0123456789\"\n\\\u{1}\u{e9}".repeat(200);
+        let cells = ["", "=x", "a \"b\"", &long, "\t", "2,3"];
+        for count in 0..=cells.len() {
+            let violations = [Some(0), Some(1), None, Some(5)].map(|column| Violation {
+                column,
+                field: Cow::Borrowed("_row"),
+                keyword: "pattern",
+                message: Cow::Borrowed("does not \"match\", or"),
+            });
+            let row = Row {
+                number: 7,
+                line: u64::MAX,
+                offset: 12,
+                raw: if count % 2 == 0 { Raw::Text(&long) } else { Raw::Bytes(b"\xff\x00\"") },
+                length: 4000,
+                cells: &cells[..count],
+                violations: &violations[..count.min(4)],
+                recovered: count == 3,
+            };
+            let [mut records, mut errors, mut plain_records, mut plain_errors] =
+                std::array::from_fn(|_| Text::default());
+            writer.push(&row, &mut records, &mut errors);
+            let scalar = Escaper(escape_each);
+            writer.push_with(&scalar, &row, &mut plain_records, &mut plain_errors);
+            assert_eq!(records.as_bytes(), plain_records.as_bytes());
+            assert_eq!(errors.as_bytes(), plain_errors.as_bytes());
+            let read: serde_json::Value = serde_json::from_slice(records.as_bytes()).unwrap();
+            assert_eq!(read["rowNumber"], 7);
+            assert_eq!(read["errors"].as_array().unwrap().len(), count.min(2));
+            assert_eq!(read["rawData"].as_object().unwrap().len(), count.min(3));
+        }
+    }
 }

@@ -54,14 +54,14 @@ impl Text {
     }
 
     /// Appends a byte.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, byte: u8) {
         self.room(1)[0] = byte;
         self.len += 1;
     }
 
     /// Appends bytes: by blocks while there are any, which for a short piece is one step.
-    #[inline]
+    #[inline(always)]
     pub fn extend(&mut self, bytes: &[u8]) {
         if bytes.len() > 4 * BLOCK {
             self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
@@ -78,7 +78,7 @@ impl Text {
     }
 
     /// Appends a piece, for which no length has to be looked at where it is a short one.
-    #[inline]
+    #[inline(always)]
     pub fn extend_piece(&mut self, piece: &Piece) {
         match (piece.bytes.first_chunk::<PIECE>(), self.room(PIECE).first_chunk_mut::<PIECE>()) {
             (Some(from), Some(to)) if piece.len <= PIECE => {
@@ -90,7 +90,7 @@ impl Text {
     }
 
     /// At least `size` bytes to write to, of which `advance` then keeps some.
-    #[inline]
+    #[inline(always)]
     pub fn room(&mut self, size: usize) -> &mut [u8] {
         if self.bytes.len() - self.len < size {
             self.grow(size);
@@ -98,7 +98,7 @@ impl Text {
         &mut self.bytes[self.len..]
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, size: usize) {
         debug_assert!(self.len + size <= self.bytes.len(), "what was written had room");
         self.len += size;
