@@ -198,7 +198,10 @@ pub fn judge<'t, E: Send>(
     thread::scope(|scope| {
         if let Some((mine, others)) = hands.split_first_mut() {
             for hand in others {
-                scope.spawn(|| work.run(hand));
+                // Where the system grants no more threads, those that are there do all of it.
+                if thread::Builder::new().spawn_scoped(scope, || work.run(hand)).is_err() {
+                    break;
+                }
             }
             work.run(mine);
         }

@@ -11,6 +11,9 @@ import json
 import resource
 import signal
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ import google_crc32c
 import pytest
 
 import fastcsv
-from tests.support.csv_batch import WHEN, schema, taking, validate
+from tests.support.csv_batch import SCHEMAS, WHEN, schema, taking, validate
 
 HEADER = b"session_id,participant_email,volunteer_email,scheduled_at,rating\n"
 GOOD = b"s1,ana@example.org,bo@example.org,2025-01-31,0.5\n"
@@ -127,6 +130,44 @@ def test_pieces_fed_together_are_as_one(tmp_path: Path, threads: int | None) -> 
     assert [(it.name, it.crc32c) for it in whole.finish().files[:2]] == [
         (it.name, it.crc32c) for it in together.finish().files[:2]
     ]
+
+
+WITHOUT_THREADS = """
+import os, resource, sys, threading
+import fastcsv
+
+folder, document = sys.argv[1:]
+schema = fastcsv.Schema(open(document, "rb").read(), name="language_session", version="1.0")
+if os.geteuid() == 0:
+    os.setuid(65534)  # the limit does not hold for root
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+try:
+    threading.Thread(target=print).start()
+except RuntimeError:
+    pass
+else:
+    sys.exit("a thread could be started")
+options = fastcsv.Options(threads=4)
+report = fastcsv.validate_file(schema, f"{folder}/in.csv", f"{folder}/out", options=options)
+print(report.valid_rows, report.quarantined_rows)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads count as processes on Linux only")
+def test_where_no_thread_can_be_started_one_does_all() -> None:
+    document = SCHEMAS / "language_session" / "1.0.json"
+    with tempfile.TemporaryDirectory() as parent:
+        # Not below pytest's folders, which are closed to the user that root becomes.
+        folder = Path(parent)
+        folder.chmod(0o777)
+        (folder / "in.csv").write_bytes(HEADER + (GOOD + BAD) * 20_000)
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_THREADS, str(folder), str(document)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.split() == ["20000", "20000"]
 
 
 SHOWN = HEADER + GOOD
