@@ -28,7 +28,7 @@ class SheetUpload:
                 f"the sheet is larger than {self._max_bytes} bytes",
                 hint="split it, or raise `quarantine.max_sheet_bytes`",
             )
-        self._crc32c.update(data)
+        self._crc32c.update(bytes(data))
         await self._threads.run(lambda: self._write(data))
 
     async def commit(self, size_bytes: int, crc32c: int) -> Path:

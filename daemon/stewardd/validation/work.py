@@ -247,7 +247,7 @@ class Replay:
     async def feed(self, data: Piece) -> None:
         """See Work.feed."""
         self._size_bytes += len(data)
-        self._crc32c.update(data)
+        self._crc32c.update(bytes(data))
 
     async def read_uri(self) -> AsyncIterator[None]:
         """See Work.read_uri."""
