@@ -59,11 +59,12 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         unknown = health_pb2.HealthCheckResponse(status=ServingStatus.SERVICE_UNKNOWN)
         sent = None
         while True:
-            changed = self._monitor.changed()
+            # What is looked at is from before the sending: what changes meanwhile is another round's.
+            changed, stopping = self._monitor.changed(), self._monitor.stopping
             status = self._statuses().get(request.service, unknown)
             if status != sent:
                 yield status
                 sent = status
-            if self._monitor.stopping:
+            if stopping:
                 return
             await changed.wait()
