@@ -5,7 +5,7 @@
 //! decides where records are, splitting is exact whatever the quotes, no row, line or offset needs mending
 //! afterwards, and a block is read, framed and judged on the core that has it in its cache. (A framing thread
 //! that hands copies to others was tried: 0.87 of two runs side by side, for what one core reads another has
-//! to fetch again, and whoever waits for work sleeps.)
+//! to fetch again, and whoever waits for work sleeps.) Compressed text is judged by one thread: see `may_share`.
 //!
 //! What is judged is written in the order in which it was framed, by whoever comes with the piece that is
 //! next. A thread that is too far ahead of that waits: what it holds is memory.

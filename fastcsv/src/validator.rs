@@ -8,7 +8,7 @@ use crate::checksum::Crc32c;
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
-use crate::input::{BLOCK_BYTES, Decoder, Decompressor, Source};
+use crate::input::{BLOCK_BYTES, Compression, Decoder, Decompressor, Source};
 use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
@@ -72,7 +72,7 @@ struct Rows {
     framer: Framer,
     /// One for each thread, the caller's first.
     hands: Vec<Hand>,
-    /// What the caller's thread has not written yet.
+    /// What has been judged and is not written yet.
     outcome: Outcome,
     /// The counts of all rows judged and written so far.
     tally: Tally,
@@ -142,10 +142,11 @@ impl Validator {
     pub fn feed_all(&mut self, pieces: &[&[u8]], threads: usize) -> Result<(), Error> {
         // Block by block, so that what was summed up is still in the cache when it is scanned.
         let blocks: Vec<&[u8]> = pieces.iter().flat_map(|it| it.chunks(BLOCK_BYTES)).collect();
+        let mut left_bytes: usize = pieces.iter().map(|it| it.len()).sum();
         for (number, block) in blocks.iter().enumerate() {
             let rest = &blocks[number..];
-            // The header is read by one alone.
-            if threads > 1 && rest.len() > 1 && self.text.has_helpers() {
+            let threads = threads.min(rest.len());
+            if threads > 1 && left_bytes > BLOCK_BYTES && self.may_share() {
                 let next = AtomicUsize::new(0);
                 return self.feed_together(threads, |_| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -154,6 +155,7 @@ impl Validator {
                 });
             }
             self.unless_spent(|it| it.feed_piece(block))?;
+            left_bytes -= block.len();
         }
         if blocks.is_empty() { self.unless_spent(|_| Ok(())) } else { Ok(()) }
     }
@@ -170,9 +172,9 @@ impl Validator {
         let blocks = limit.div_ceil(source.block_bytes()) as u64;
         let mut fed = 0;
         let mut block = std::mem::take(&mut self.block);
-        // The header is read by one alone.
-        while fed < blocks && !self.text.has_helpers() {
-            if source.take(&mut block)?.is_none() {
+        while fed < blocks && !self.may_share() {
+            let taken = self.unless_spent(|_| Ok(source.take(&mut block)?))?;
+            if taken.is_none() {
                 return Ok(true);
             }
             self.feed(&block)?;
@@ -193,6 +195,12 @@ impl Validator {
             Ok(taken.map(|number| Taken { number: number - begin, text: None }))
         })?;
         Ok(ended.into_inner())
+    }
+
+    /// Whether several threads may judge. The header is read by one alone; and so is what is compressed, for a block
+    /// of it may become any amount of text, which goes through in steps there and would be held here.
+    fn may_share(&self) -> bool {
+        self.text.has_helpers() && self.decompressor.compression() == Compression::None
     }
 
     /// Judges the blocks that `take` gets, on so many threads at most.

@@ -114,6 +114,37 @@ impl Read for Broken {
     }
 }
 
+/// A terminal after its first end of input, or a pipe with a second writer.
+struct Resumed(Vec<&'static [u8]>);
+
+impl Read for Resumed {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, IoError> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let first = self.0.remove(0);
+        let (now, later) = first.split_at(first.len().min(buffer.len()));
+        buffer[..now.len()].copy_from_slice(now);
+        if !later.is_empty() {
+            self.0.insert(0, later);
+        }
+        Ok(now.len())
+    }
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_stream_is_not_read_and_nobody_waits_for_it() {
+    let text: &[u8] = b"a,b,c\nx,1,{}\nabcdefgh,1,{}\ny,1,";
+    let wanted = validate(1, |validator| validator.feed(text)).unwrap();
+    for threads in 1..4 {
+        for block_bytes in [1, 4, 7, 64] {
+            let pieces = vec![text, b"", b"after,the,end\n", b"", b"more"];
+            let mut source = Source::new(Resumed(pieces)).in_blocks(block_bytes);
+            assert_eq!(validate(threads, read(&mut source)).unwrap(), wanted);
+        }
+    }
+}
+
 #[test]
 fn an_error_of_the_source_ends_the_work_of_all() {
     for threads in 1..4 {

@@ -18,10 +18,13 @@ LENGTH_DELIMITED = 2
 CHUNK = Request.DESCRIPTOR.fields_by_name["chunk"].number << 3 | LENGTH_DELIMITED
 DATA = Request.Chunk.DESCRIPTOR.fields_by_name["data"].number << 3 | LENGTH_DELIMITED
 
+VIEW_BYTES = 16 * 1024
+"""From here on a view costs less than a copy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next bytes of a file: a view of the message. `size_bytes` is that of the whole message."""
+    """The next bytes of a file; where they are many, a view of the message. `size_bytes` is that of all of it."""
 
     data: bytes | memoryview
     size_bytes: int
@@ -33,7 +36,8 @@ def read_message(raw: bytes) -> Request | Chunk:
     if begin:
         begin = _content(raw, begin, DATA)
     if begin:
-        return Chunk(memoryview(raw)[begin:], len(raw))
+        whole = raw if len(raw) < VIEW_BYTES else memoryview(raw)
+        return Chunk(whole[begin:], len(raw))
     message = Request.FromString(raw)
     if message.WhichOneof("message") == "chunk":
         return Chunk(message.chunk.data, len(raw))

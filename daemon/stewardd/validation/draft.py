@@ -1,6 +1,6 @@
 """A batch in the making: bytes are fed in, rows are judged beside the event loop, nothing is visible yet.
 
-The engine works on a thread with the interpreter released while the next chunks are on their way (intake.py): `feed`
+The engine works on threads with the interpreter released while the next chunks are on their way (intake.py): `feed`
 returns when there is room for the chunk among those that wait. What went wrong with a chunk is raised by a later call.
 """
 
@@ -23,9 +23,11 @@ T = TypeVar("T")
 P = TypeVarTuple("P")
 
 ENGINE_THREADS = 4
-"""One upload is judged by no more: gRPC brings no file faster than two can judge it."""
+"""One file is judged by no more at once: gRPC and a disk bring none faster."""
 BYTES_A_THREAD = 512 * 1024
 """What a thread must have to judge to be worth its start."""
+BYTES_A_TURN = 64 * 1024
+"""What a piece must have on average to be worth that threads take turns at pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Draft:
 
     async def feed(self, data: Piece) -> None:
         """Hands the next bytes over, once there is room for them. Raises what was wrong with any before."""
+        if not data:
+            return
         self._taken_bytes += len(data)
         if self._taken_bytes > self._bounds.max_upload_bytes:
             raise InputRefused(
@@ -153,12 +157,17 @@ class Draft:
         """On a thread of the engine."""
         is_header_new = self._validator.schema is None
         try:
-            most = min(ENGINE_THREADS, sum(map(len, pieces)) // BYTES_A_THREAD)
+            size_bytes = sum(map(len, pieces))
+            most = min(ENGINE_THREADS, size_bytes // BYTES_A_THREAD)
+            if size_bytes < BYTES_A_TURN * len(pieces):
+                most = 1
             with self._engine.helpers(most - 1) as helpers:
                 self._validator.feed(*pieces, threads=1 + helpers)
         except (fastcsv.FastcsvError, OSError) as error:
-            if is_header_new:
+            if is_header_new and self._validator.schema is None:
                 self._loop.call_soon_threadsafe(self._header_refused, error)
+            elif is_header_new:
+                self._loop.call_soon_threadsafe(self._header_fits)
             raise
         if is_header_new and self._validator.schema is not None:
             self._loop.call_soon_threadsafe(self._header_fits)

@@ -19,9 +19,14 @@ from stewardd.validation.engine import Engine
 
 Piece = bytes | memoryview
 
+MAX_PIECES = 1024
+"""So many may wait at most: small ones weigh more than their bytes."""
+
 
 class Intake:
-    """Pieces on their way to `judge`, at most `max_waiting_bytes` of them, or one. Not safe for two callers at once.
+    """Pieces on their way to `judge`, at most `max_waiting_bytes` and MAX_PIECES of them, or one.
+
+    Not safe for two callers at once.
 
     `judge` is called on the engine's threads, by one at a time, in order. What it raises ends everything: it is raised
     by whatever is called next.
@@ -79,7 +84,10 @@ class Intake:
             return self._listener
 
     def _has_room(self, size_bytes: int) -> bool:
-        return not self._waiting or self._waiting_bytes + size_bytes <= self._max_waiting_bytes
+        if not self._waiting:
+            return True
+        fits = self._waiting_bytes + size_bytes <= self._max_waiting_bytes
+        return fits and len(self._waiting) < MAX_PIECES
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -106,7 +114,10 @@ class Intake:
                 for piece in pieces:
                     self._waiting.popleft()
                     self._waiting_bytes -= len(piece)
-                roomy = 2 * self._waiting_bytes <= self._max_waiting_bytes
+                roomy = (
+                    2 * self._waiting_bytes <= self._max_waiting_bytes
+                    and 2 * len(self._waiting) <= MAX_PIECES
+                )
             listener = self._taken_listener() if roomy else None
             if listener is not None:
                 self._loop.call_soon_threadsafe(self._tell, listener)

@@ -291,7 +291,8 @@ class Validator:
     ) -> Progress:
         """Take the next bytes of the input, piece by piece. The interpreter is free meanwhile.
 
-        They are judged on `threads` threads, at most those of the options, where there is more than a block of 256 KiB.
+        They are judged on `threads` threads, at most those of the options and one a piece or 256 KiB of one, where there
+        is more than that in all, and where it is not compressed.
 
         `bytes`, and what a memoryview shows of them in one piece, are read where they stand; any other buffer is
         copied first, for it could change.

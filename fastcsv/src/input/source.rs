@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 /// is still in the L2 cache when it is scanned.
 pub const BLOCK_BYTES: usize = 256 << 10;
 
+const CUT_SHORT: &str = "the file was cut short while it was read";
+
 /// A source of numbered blocks, which several threads may take at once.
 pub struct Source {
     input: Input,
@@ -27,12 +29,14 @@ enum Input {
 struct Stream {
     reader: Box<dyn Read + Send>,
     next: u64,
+    /// The end was seen. A pipe or a terminal may have more to say after it, to which nobody listens any more.
+    ended: bool,
 }
 
 impl Source {
     #[must_use]
     pub fn new(reader: impl Read + Send + 'static) -> Self {
-        let stream = Stream { reader: Box::new(reader), next: 0 };
+        let stream = Stream { reader: Box::new(reader), next: 0, ended: false };
         Self { input: Input::Stream(Mutex::new(stream)), block_bytes: BLOCK_BYTES }
     }
 
@@ -75,16 +79,20 @@ impl Source {
                 let begin = number.saturating_mul(self.block_bytes as u64).min(*size_bytes);
                 let left = usize::try_from(size_bytes - begin).unwrap_or(usize::MAX);
                 block.resize(left.min(self.block_bytes), 0);
-                file.read_exact_at(block, begin)?;
+                file.read_exact_at(block, begin).map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => io::Error::new(error.kind(), CUT_SHORT),
+                    _ => error,
+                })?;
                 Ok((left > 0).then_some(number))
             }
             Input::Stream(stream) => {
                 let mut stream = lock(stream);
                 let number = stream.next;
                 block.resize(self.block_bytes, 0);
-                let size = fill(block, &mut *stream.reader)?;
+                let size = if stream.ended { 0 } else { fill(block, &mut *stream.reader)? };
                 block.truncate(size);
-                stream.next += 1;
+                stream.ended = size < self.block_bytes;
+                stream.next += u64::from(size > 0);
                 Ok((size > 0).then_some(number))
             }
         }

@@ -9,7 +9,7 @@ from concurrent.futures import wait
 
 import pytest
 from stewardd.validation.engine import Engine
-from stewardd.validation.intake import Intake
+from stewardd.validation.intake import MAX_PIECES, Intake
 
 PIECE = b"x" * 100
 
@@ -70,6 +70,22 @@ async def test_no_more_waits_than_may(engine):
     await asyncio.wait_for(fourth, 5)
     await intake.settle()
     assert len(judge.seen) == 4
+
+
+async def test_no_more_pieces_wait_than_may_however_small(engine):
+    judge = Judge()
+    judge.gate.clear()
+    intake = Intake(engine, judge, 1 << 30)
+    async with asyncio.timeout(10):
+        for _ in range(MAX_PIECES):
+            await intake.put(b"x")
+        one_more = asyncio.create_task(intake.put(b"x"))
+        await asyncio.sleep(0.05)
+        assert not one_more.done()
+        judge.gate.set()
+        await one_more
+        await intake.settle()
+    assert len(judge.seen) == MAX_PIECES + 1
 
 
 async def test_what_waits_is_judged_together_up_to_half_of_what_may(engine):
