@@ -1,8 +1,10 @@
 """ValidateBatch by upload, against a real daemon: what comes in, what comes out, and what is kept."""
 
 import csv
+import gzip
 import io
 import json
+import threading
 
 import grpc
 import pytest
@@ -131,6 +133,27 @@ def test_a_pinned_schema_and_version_are_used_whatever_the_header_says(daemon):
     )
     assert (pinned.schema, pinned.quarantined_rows) == ("schemas/language_session/versions/1.0", 0)
     assert list(pinned.unknown_columns) == ["metadata"]
+
+
+def test_a_header_that_fits_is_accepted_though_what_comes_right_behind_it_is_refused(daemon):
+    answered = threading.Event()
+    damaged = gzip.compress(b"more")[:10] + b"not deflated at all"
+    body = gzip.compress(LANGUAGE + rows(1000), 0) + damaged
+
+    def messages():
+        yield opening()
+        yield Request(chunk=Request.Chunk(data=body))
+        answered.wait(10)
+        yield Request(commit=Request.Commit(size_bytes=len(body), crc32c=crc32c(body)))
+
+    answers = []
+    with refused() as found:
+        for answer in responses(daemon.address, messages()):
+            answers.append(answer.WhichOneof("message"))
+            answered.set()
+    answered.set()
+    assert answers == ["accepted"]
+    assert found[0].reason == "INPUT_REFUSED"
 
 
 def test_accepted_comes_before_the_upload_ends_and_names_the_batch(daemon):
