@@ -110,7 +110,10 @@ class Server(Section):
         Count, Field(description="batches validated at once; more are refused")
     ] = 32
     engine_threads: Annotated[
-        Count, Field(description="threads that run the validation engine")
+        Count,
+        Field(
+            description="threads that run the validation engine; more for a moment, where work comes while some help"
+        ),
     ] = max(2, os.cpu_count() or 2)
     engine_niceness: Annotated[
         int,

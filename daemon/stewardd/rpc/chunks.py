@@ -1,8 +1,8 @@
 """The messages of ValidateBatch off the wire, a Chunk without protobuf.
 
 An upload is nearly all Chunks, and protobuf copies their bytes twice: into its message, and out of it. Here they stay
-where they came, and the engine reads them there. Only the one form that every protobuf library writes for a Chunk is
-read here, the other forms that the encoding allows, and all other messages, by protobuf itself.
+where they came, unless they are few, and the engine reads them there. Only the one form that every protobuf library
+writes for a Chunk is read here, the other forms that the encoding allows, and all other messages, by protobuf itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHUNK = Request.DESCRIPTOR.fields_by_name["chunk"].number << 3 | LENGTH_DELIMITE
 DATA = Request.Chunk.DESCRIPTOR.fields_by_name["data"].number << 3 | LENGTH_DELIMITED
 
 VIEW_BYTES = 16 * 1024
-"""From here on a view costs less than a copy."""
+"""A view of less takes more memory than a copy: it keeps the message, and is an object of its own."""
 
 
 @dataclass(frozen=True, slots=True)
