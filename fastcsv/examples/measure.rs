@@ -92,9 +92,10 @@ fn rules(schema: &RowSchema, header: &[String]) -> Result<Rules, Box<dyn Error>>
         quarantined_at: "2025-11-13T10:00:00Z",
         max_errors_per_record: 100,
     };
+    let schema = schema.bind(header, false)?;
     Ok(Rules {
-        schema: schema.bind(header, false)?,
-        writer: RecordWriter::new(&batch),
+        writer: RecordWriter::new(&batch, &schema),
+        schema,
         columns: header.len(),
         delimiter: b',',
         accept_recovered: false,

@@ -212,10 +212,11 @@ impl Rows<'_> {
     /// What no schema says but every text column must keep to.
     fn check_bounds(&mut self, cells: &[&str]) {
         let limit = self.rules.max_field_bytes;
-        for (column, cell) in (0..).zip(cells) {
-            let mut push = |keyword, message: Cow<'static, str>| {
-                let field = Cow::Borrowed("");
-                self.violations.push(Violation { column: Some(column), field, keyword, message });
+        for ((column, cell), name) in (0..).zip(cells).zip(self.rules.schema.names()) {
+            let mut push = |keyword, message| {
+                let (column, field) = (Some(column), Cow::Borrowed(name));
+                let violation = Violation { column, field, keyword, message, sentence: None };
+                self.violations.push(violation);
             };
             if self.frame.seen_nul && memchr::memchr(0, cell.as_bytes()).is_some() {
                 push("nul", "holds a NUL character".into());
@@ -287,7 +288,7 @@ fn row_violation(
     message: impl Into<Cow<'static, str>>,
 ) -> Violation<'static> {
     let field = Cow::Borrowed(ROW_FIELD);
-    Violation { column: None, field, keyword, message: message.into() }
+    Violation { column: None, field, keyword, message: message.into(), sentence: None }
 }
 
 fn ragged(cells: usize, rules: &Rules) -> Violation<'static> {

@@ -1,6 +1,6 @@
 //! Counts of rows and errors, kept by position while rows are read and named once at the end.
 
-use crate::schema::Violation;
+use crate::schema::{BoundSchema, Violation};
 use std::collections::BTreeMap;
 
 /// The field of an error that concerns the row as a whole.
@@ -14,6 +14,8 @@ pub struct Tally {
     pub quarantined_rows: u64,
     pub recovered_rows: u64,
     pub total_errors: u64,
+    /// By the place of the sentence in `BoundSchema::sentences`; the rest is of the others alone.
+    by_sentence: Vec<u64>,
     /// By position in the header.
     by_column: Vec<u64>,
     /// Of fields that are no column of the header.
@@ -25,14 +27,11 @@ pub struct Tally {
 impl Tally {
     pub fn count(&mut self, violation: &Violation<'_>) {
         self.total_errors += 1;
+        if let Some(sentence) = violation.sentence {
+            return count_one(&mut self.by_sentence, sentence as usize);
+        }
         match violation.column {
-            Some(column) => {
-                let column = column as usize;
-                if self.by_column.len() <= column {
-                    self.by_column.resize(column + 1, 0);
-                }
-                self.by_column[column] += 1;
-            }
+            Some(column) => count_one(&mut self.by_column, column as usize),
             None => {
                 if let Some(count) = self.by_other_field.get_mut(violation.field.as_ref()) {
                     *count += 1;
@@ -57,12 +56,8 @@ impl Tally {
         self.quarantined_rows += other.quarantined_rows;
         self.recovered_rows += other.recovered_rows;
         self.total_errors += other.total_errors;
-        if self.by_column.len() < other.by_column.len() {
-            self.by_column.resize(other.by_column.len(), 0);
-        }
-        for (count, more) in self.by_column.iter_mut().zip(&other.by_column) {
-            *count += more;
-        }
+        add_each(&mut self.by_sentence, &other.by_sentence);
+        add_each(&mut self.by_column, &other.by_column);
         for (field, more) in &other.by_other_field {
             *self.by_other_field.entry(field.clone()).or_default() += more;
         }
@@ -75,17 +70,45 @@ impl Tally {
         *self = Self::default();
     }
 
-    /// Errors by field name, for the fields that have any.
+    /// Errors by field name, for the fields that have any. `schema` is what found them.
     #[must_use]
-    pub fn errors_by_field(&self, header: &[String]) -> BTreeMap<String, u64> {
-        let columns = header.iter().zip(&self.by_column).filter(|(_, count)| **count > 0);
+    pub fn errors_by_field(&self, schema: &BoundSchema) -> BTreeMap<String, u64> {
+        let mut by_column = self.by_column.clone();
+        by_column.resize(schema.names().len(), 0);
+        for (sentence, count) in schema.sentences().zip(&self.by_sentence) {
+            by_column[sentence.place] += count;
+        }
+        let columns = schema.names().zip(by_column).filter(|(_, count)| *count > 0);
         let mut fields = self.by_other_field.clone();
-        fields.extend(columns.map(|(name, count)| (name.clone(), *count)));
+        fields.extend(columns.map(|(name, count)| (name.to_owned(), count)));
         fields
     }
 
+    /// Errors by keyword, for those that have any. `schema` is what found them.
     #[must_use]
-    pub fn errors_by_keyword(&self) -> BTreeMap<&'static str, u64> {
-        self.by_keyword.iter().copied().collect()
+    pub fn errors_by_keyword(&self, schema: &BoundSchema) -> BTreeMap<&'static str, u64> {
+        let mut keywords: BTreeMap<_, _> = self.by_keyword.iter().copied().collect();
+        for (sentence, &count) in schema.sentences().zip(&self.by_sentence) {
+            if count > 0 {
+                *keywords.entry(sentence.keyword).or_default() += count;
+            }
+        }
+        keywords
+    }
+}
+
+fn count_one(counts: &mut Vec<u64>, place: usize) {
+    if counts.len() <= place {
+        counts.resize(place + 1, 0);
+    }
+    counts[place] += 1;
+}
+
+fn add_each(counts: &mut Vec<u64>, more: &[u64]) {
+    if counts.len() < more.len() {
+        counts.resize(more.len(), 0);
+    }
+    for (count, more) in counts.iter_mut().zip(more) {
+        *count += more;
     }
 }

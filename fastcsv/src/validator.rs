@@ -294,8 +294,8 @@ impl Validator {
             recovered_rows: tally.recovered_rows,
             size_bytes: self.size_bytes,
             crc32c: self.crc32c.value(),
-            errors_by_field: tally.errors_by_field(&header.names),
-            errors_by_keyword: tally.errors_by_keyword(),
+            errors_by_field: tally.errors_by_field(&header.bound),
+            errors_by_keyword: tally.errors_by_keyword(&header.bound),
             total_errors: tally.total_errors,
             unknown_columns: header.unknown_columns.clone(),
             missing_optional_columns: header.missing_optional_columns.clone(),
@@ -335,17 +335,17 @@ impl Text {
     fn begin_rows(&mut self, record: &HeaderRecord) -> Result<(), Error> {
         let options = &self.options;
         let header = Header::read(record, &self.schemas, options)?;
-        let writer = RecordWriter::new(&Batch {
+        let batch = Batch {
             header: &header.names,
             csv_type: header.schema.name(),
             schema_version: header.schema.version(),
             source_file: &self.names.source_file,
             quarantined_at: &self.names.quarantined_at,
             max_errors_per_record: options.max_errors_per_record,
-        });
+        };
         let rules = Rules {
             schema: header.bound.clone(),
-            writer,
+            writer: RecordWriter::new(&batch, &header.bound),
             columns: header.names.len(),
             delimiter: header.delimiter,
             accept_recovered: options.accept_recovered,

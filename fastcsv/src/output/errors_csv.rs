@@ -4,34 +4,27 @@
 //! begins with an apostrophe already, so that taking one leading apostrophe away gives back what was
 //! there. A value over a spreadsheet's cell limit is cut; records.jsonl has it whole.
 
-use super::json::push_number;
-use super::text::Text;
+use super::text::{BLOCK, Text, copy_short};
 
 pub const NAME: &str = "errors.csv";
 pub const HEADER: &str = "Row Number,Field,Error Message,Invalid Value,Quarantined At\r\n";
 /// Characters that spreadsheets hold in one cell.
 const CELL_CHARS_MAX: usize = 32_767;
 
-/// Appends one error; `field` and `quarantined_at` are cells already.
+/// Appends `,field,message,`. The writer of records has done so for most errors when the batch began.
+#[cold]
+pub fn push_message(out: &mut Text, field: &str, message: &str) {
+    for cell in [field, message] {
+        out.push(b',');
+        push_cell(out, cell);
+    }
+    out.push(b',');
+}
+
+/// Appends a value, or as much of it as a spreadsheet takes.
 #[inline(always)]
-pub fn push_error(
-    out: &mut Text,
-    row: u64,
-    field: &[u8],
-    message: &str,
-    value: Option<&str>,
-    quarantined_at: &[u8],
-) {
-    push_number(out, row);
-    out.push(b',');
-    out.extend(field);
-    out.push(b',');
-    push_cell(out, message);
-    out.push(b',');
-    push_cell(out, cut(value.unwrap_or_default()));
-    out.push(b',');
-    out.extend(quarantined_at);
-    out.extend(b"\r\n");
+pub fn push_value(out: &mut Text, value: &str) {
+    push_cell(out, cut(value));
 }
 
 /// Appends a cell that is safe to open in a spreadsheet, quoted where it must be (RFC 4180).
@@ -40,10 +33,7 @@ pub fn push_cell(out: &mut Text, text: &str) {
     let bytes = text.as_bytes();
     let guarded = matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\''));
     let apostrophe: &[u8] = if guarded { b"'" } else { b"" };
-    let special = bytes
-        .iter()
-        .fold(0, |special, &byte| special | u8::from(matches!(byte, b'"' | b',' | b'\n' | b'\r')));
-    if special == 0 {
+    if !must_be_quoted(bytes) {
         out.extend(apostrophe);
         out.extend(bytes);
         return;
@@ -59,6 +49,20 @@ pub fn push_cell(out: &mut Text, text: &str) {
     out.push(b'"');
 }
 
+/// Whether a cell holds what would end it. By blocks: most values are as long as one or two.
+#[inline(always)]
+fn must_be_quoted(bytes: &[u8]) -> bool {
+    let special = |block: &[u8; BLOCK]| {
+        let is_special = |byte| matches!(byte, b'"' | b',' | b'\n' | b'\r');
+        block.iter().fold(false, |found, &byte| found | is_special(byte))
+    };
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let mut last = [0; BLOCK];
+    copy_short(rest, &mut last);
+    blocks.iter().fold(special(&last), |found, block| found | special(block))
+}
+
+#[inline(always)]
 fn cut(value: &str) -> &str {
     if value.len() < CELL_CHARS_MAX {
         return value;

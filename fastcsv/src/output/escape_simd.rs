@@ -9,7 +9,7 @@ use super::json::{self, Escaper};
 use super::records::{RecordWriter, Row};
 use super::text::Text;
 use std::arch::x86_64::{
-    __m512i, _mm256_cmpeq_epi8_mask, _mm256_cmplt_epu8_mask, _mm256_mask_blend_epi8,
+    __m512i, _mm256_cmpeq_epi8_mask, _mm256_mask_blend_epi8, _mm256_mask_cmplt_epu8_mask,
     _mm256_maskz_loadu_epi8, _mm256_set1_epi8, _mm512_castsi256_si512, _mm512_mask_expand_epi8,
     _mm512_set1_epi8, _mm512_storeu_si512, _pdep_u64, _pext_u64,
 };
@@ -75,18 +75,21 @@ fn escape_step(step: &[u8], room: &mut [u8]) -> usize {
     debug_assert!((1..=STEP).contains(&step.len()));
     let inside = u32::MAX >> ((STEP - step.len()) & 31);
     // SAFETY: reads the bytes that the mask names, which are those of the slice, and no other.
-    let bytes = unsafe { _mm256_maskz_loadu_epi8(inside, step.as_ptr().cast()) };
+    let mut bytes = unsafe { _mm256_maskz_loadu_epi8(inside, step.as_ptr().cast()) };
     let is = |byte: u8| _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8(byte.cast_signed()));
-    let control = _mm256_cmplt_epu8_mask(bytes, _mm256_set1_epi8(0x20));
-    let (tab, lf, cr) = (is(b'\t'), is(b'\n'), is(b'\r'));
-    if control & !(tab | lf | cr) & inside != 0 {
-        return json::escape_each(step, room);
+    let mut special = is(b'"') | is(b'\\');
+    let control = _mm256_mask_cmplt_epu8_mask(inside, bytes, _mm256_set1_epi8(0x20));
+    if control != 0 {
+        let (tab, lf, cr) = (is(b'\t'), is(b'\n'), is(b'\r'));
+        if control & !(tab | lf | cr) != 0 {
+            return json::escape_each(step, room);
+        }
+        let letter = |bytes, places, letter: u8| {
+            _mm256_mask_blend_epi8(places, bytes, _mm256_set1_epi8(letter.cast_signed()))
+        };
+        bytes = letter(letter(letter(bytes, tab, b't'), lf, b'n'), cr, b'r');
+        special |= control;
     }
-    let special = (control | is(b'"') | is(b'\\')) & inside;
-    let letter = |bytes, places, letter: u8| {
-        _mm256_mask_blend_epi8(places, bytes, _mm256_set1_epi8(letter.cast_signed()))
-    };
-    let bytes = letter(letter(letter(bytes, tab, b't'), lf, b'n'), cr, b'r');
     // Two bits a byte: is there a backslash, and the byte. Then only those bits that are there.
     let there = BYTES | _pdep_u64(u64::from(special), !BYTES);
     let places = _pext_u64(BYTES, there);

@@ -7,8 +7,7 @@ use super::errors_csv;
 use super::escape_simd;
 use super::json::{Escaper, Way, escape_each, push_base64, push_number, push_string};
 use super::text::{Piece, Text};
-use crate::schema::Violation;
-use std::borrow::Cow;
+use crate::schema::{BoundSchema, Violation};
 
 pub const NAME: &str = "records.jsonl";
 
@@ -60,19 +59,31 @@ pub struct RecordWriter {
     has_avx512: bool,
     /// By position, what stands between the text before and the cell's: `","name":"`.
     keys: Vec<Piece>,
-    /// `{"field":"name","message":"` by position.
-    error_starts: Vec<Piece>,
-    csv_fields: Vec<Vec<u8>>,
+    /// By their place in `BoundSchema::sentences`.
+    sentences: Vec<Sentence>,
     /// From `quarantinedAt` to `lineNumber`.
     middle: Piece,
-    quarantined_at: Vec<u8>,
+    /// The last cell of a line of errors.csv, and the line's end.
+    csv_end: Piece,
     extra_key: Vec<u8>,
     max_errors: usize,
 }
 
+/// One thing that the schema may say of a cell, ready to be copied.
+#[derive(Debug, Clone)]
+struct Sentence {
+    /// `{"field":"name","message":"…","value":"`
+    json: Piece,
+    /// `","keyword":"…"}`
+    json_end: Piece,
+    /// `,name,…,`
+    csv: Piece,
+}
+
 impl RecordWriter {
+    /// A writer for rows that `schema`, laid over the batch's header, has judged.
     #[must_use]
-    pub fn new(batch: &Batch<'_>) -> Self {
+    pub fn new(batch: &Batch<'_>, schema: &BoundSchema) -> Self {
         let mut middle = Text::default();
         middle.extend(b"],\"quarantinedAt\":");
         push_string(&mut middle, batch.quarantined_at);
@@ -87,14 +98,20 @@ impl RecordWriter {
             push_string(&mut middle, value);
         }
         middle.extend(b",\"lineNumber\":");
+        let mut csv_end = Text::default();
+        csv_end.push(b',');
+        errors_csv::push_cell(&mut csv_end, batch.quarantined_at);
+        csv_end.extend(b"\r\n");
         Self {
             #[cfg(target_arch = "x86_64")]
             has_avx512: escape_simd::has_avx512(),
             keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
-            error_starts: batch.header.iter().map(|name| Piece::new(error_start(name))).collect(),
-            csv_fields: batch.header.iter().map(|name| csv_cell(name)).collect(),
-            middle: Piece::new(middle.as_bytes().to_vec()),
-            quarantined_at: csv_cell(batch.quarantined_at),
+            sentences: schema
+                .sentences()
+                .map(|it| Sentence::new(&batch.header[it.place], it.keyword, it.message))
+                .collect(),
+            middle: middle.into(),
+            csv_end: csv_end.into(),
             extra_key: extra_key(&extra_name(batch.header)),
             max_errors: batch.max_errors_per_record,
         }
@@ -117,8 +134,10 @@ impl RecordWriter {
         records: &mut Text,
         errors: &mut Text,
     ) {
+        let mut digits = itoa::Buffer::new();
+        let number = digits.format(row.number).as_bytes();
         records.extend(b"{\"rowNumber\":");
-        push_number(records, row.number);
+        records.extend(number);
         records.extend(b",\"rawData\":{");
         self.push_cells(escaper, row.cells, records);
         records.extend(b"},\"errors\":[");
@@ -127,8 +146,19 @@ impl RecordWriter {
                 records.push(b',');
             }
             let value = violation.column.and_then(|column| row.cells.get(column as usize).copied());
-            self.push_error(escaper, violation, value, records);
-            self.push_csv_error(row.number, violation, value, errors);
+            let sentence = violation.sentence.and_then(|it| self.sentences.get(it as usize));
+            errors.extend(number);
+            if let (Some(sentence), Some(value)) = (sentence, value) {
+                records.extend_piece(&sentence.json);
+                escaper.push(records, value);
+                records.extend_piece(&sentence.json_end);
+                errors.extend_piece(&sentence.csv);
+            } else {
+                push_error(violation, value, records);
+                errors_csv::push_message(errors, &violation.field, &violation.message);
+            }
+            errors_csv::push_value(errors, value.unwrap_or_default());
+            errors.extend_piece(&self.csv_end);
         }
         records.extend_piece(&self.middle);
         push_number(records, row.line);
@@ -163,45 +193,47 @@ impl RecordWriter {
             out.push(b']');
         }
     }
+}
 
-    #[inline(always)]
-    fn push_error(
-        &self,
-        escaper: &Escaper<impl Way>,
-        violation: &Violation<'_>,
-        value: Option<&str>,
-        out: &mut Text,
-    ) {
-        match violation.column.and_then(|column| self.error_starts.get(column as usize)) {
-            Some(start) => out.extend_piece(start),
-            None => out.extend(&error_start(&violation.field)),
-        }
-        escaper.push(out, &violation.message);
-        match value {
-            Some(value) => {
-                out.extend(b"\",\"value\":\"");
-                escaper.push(out, value);
-                out.extend(b"\",\"keyword\":\"");
-            }
-            None => out.extend(b"\",\"value\":null,\"keyword\":\""),
-        }
-        // A word of ours: nothing in it has to be escaped.
-        out.extend(violation.keyword.as_bytes());
-        out.extend(b"\"}");
+impl Sentence {
+    fn new(field: &str, keyword: &str, message: &str) -> Self {
+        let [mut json, mut json_end, mut csv] = std::array::from_fn(|_| Text::default());
+        push_error_start(field, message, &mut json);
+        json.extend(b"\"value\":\"");
+        json_end.extend(b"\",");
+        push_error_end(keyword, &mut json_end);
+        errors_csv::push_message(&mut csv, field, message);
+        Self { json: json.into(), json_end: json_end.into(), csv: csv.into() }
     }
+}
 
-    fn push_csv_error(
-        &self,
-        row: u64,
-        violation: &Violation<'_>,
-        value: Option<&str>,
-        out: &mut Text,
-    ) {
-        let known = violation.column.and_then(|column| self.csv_fields.get(column as usize));
-        let field = known.map_or_else(|| Cow::Owned(csv_cell(&violation.field)), Cow::from);
-        let message = &violation.message;
-        errors_csv::push_error(out, row, &field, message, value, &self.quarantined_at);
+/// An error that is no `Sentence`.
+#[cold]
+fn push_error(violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
+    push_error_start(&violation.field, &violation.message, out);
+    out.extend(b"\"value\":");
+    match value {
+        Some(value) => push_string(out, value),
+        None => out.extend(b"null"),
     }
+    out.push(b',');
+    push_error_end(violation.keyword, out);
+}
+
+/// `{"field":"name","message":"…",`
+fn push_error_start(field: &str, message: &str, out: &mut Text) {
+    out.extend(b"{\"field\":");
+    push_string(out, field);
+    out.extend(b",\"message\":");
+    push_string(out, message);
+    out.push(b',');
+}
+
+/// `"keyword":"…"}`, with a word of ours: nothing in it has to be escaped.
+fn push_error_end(keyword: &str, out: &mut Text) {
+    out.extend(b"\"keyword\":\"");
+    out.extend(keyword.as_bytes());
+    out.extend(b"\"}");
 }
 
 /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
@@ -231,7 +263,7 @@ fn key(name: &str, after_text: bool) -> Piece {
     key.extend(if after_text { b"\"," } else { b"" });
     push_string(&mut key, name);
     key.extend(b":\"");
-    Piece::new(key.as_bytes().to_vec())
+    key.into()
 }
 
 fn extra_key(name: &str) -> Vec<u8> {
@@ -240,20 +272,6 @@ fn extra_key(name: &str) -> Vec<u8> {
     push_string(&mut key, name);
     key.push(b':');
     key.as_bytes().to_vec()
-}
-
-fn error_start(field: &str) -> Vec<u8> {
-    let mut start = Text::default();
-    start.extend(b"{\"field\":");
-    push_string(&mut start, field);
-    start.extend(b",\"message\":\"");
-    start.as_bytes().to_vec()
-}
-
-fn csv_cell(text: &str) -> Vec<u8> {
-    let mut cell = Text::default();
-    errors_csv::push_cell(&mut cell, text);
-    cell.as_bytes().to_vec()
 }
 
 /// The key of cells that have no column: `_extra`, unless that is a column.
@@ -268,28 +286,53 @@ fn extra_name(header: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{RowSchema, SchemaLimits};
+    use std::borrow::Cow;
 
-    /// `push` takes the widest instructions that there are.
-    #[test]
-    fn a_row_is_the_same_with_every_set_of_instructions() {
+    /// The sentence on the length of the second column: each column has one on being empty first.
+    const LENGTH: u32 = 2;
+
+    /// A writer for two columns, the second of which may fail `maxLength`.
+    fn writer(max_errors_per_record: usize) -> RecordWriter {
+        let document = r#"{"properties": {"a": {}, "b \"c\"": {"maxLength": 2}}}"#;
+        let schema =
+            RowSchema::compile("type", "1.0", document.as_bytes(), &SchemaLimits::default());
         let header = ["a".to_owned(), "b \"c\"".to_owned()];
-        let writer = RecordWriter::new(&Batch {
+        let batch = Batch {
             header: &header,
             csv_type: "type",
             schema_version: "1.0",
             source_file: "\"file\".csv",
             quarantined_at: "2026-01-01T00:00:00Z",
-            max_errors_per_record: 2,
-        });
+            max_errors_per_record,
+        };
+        RecordWriter::new(&batch, &schema.unwrap().bind(&header, false).unwrap())
+    }
+
+    fn violation(
+        column: Option<u32>,
+        field: &'static str,
+        keyword: &'static str,
+        message: &'static str,
+    ) -> Violation<'static> {
+        let (field, message) = (Cow::Borrowed(field), Cow::Borrowed(message));
+        Violation { column, field, keyword, message, sentence: None }
+    }
+
+    /// `push` takes the widest instructions that there are.
+    #[test]
+    fn a_row_is_the_same_with_every_set_of_instructions() {
+        let writer = writer(3);
         let long = "0123456789\"\n\\\u{1}\u{e9}".repeat(200);
         let cells = ["", "=x", "a \"b\"", &long, "\t", "2,3"];
+        let mut violations = [
+            violation(Some(0), "a", "pattern", "does not \"match\", or"),
+            violation(Some(1), "b \"c\"", "maxLength", "must have at most 2 characters"),
+            violation(None, "_row", "cells", "the row has 3 cells"),
+            violation(Some(5), "f", "pattern", "does not"),
+        ];
+        violations[1].sentence = Some(LENGTH);
         for count in 0..=cells.len() {
-            let violations = [Some(0), Some(1), None, Some(5)].map(|column| Violation {
-                column,
-                field: Cow::Borrowed("_row"),
-                keyword: "pattern",
-                message: Cow::Borrowed("does not \"match\", or"),
-            });
             let row = Row {
                 number: 7,
                 line: u64::MAX,
@@ -309,8 +352,42 @@ mod tests {
             assert_eq!(errors.as_bytes(), plain_errors.as_bytes());
             let read: serde_json::Value = serde_json::from_slice(records.as_bytes()).unwrap();
             assert_eq!(read["rowNumber"], 7);
-            assert_eq!(read["errors"].as_array().unwrap().len(), count.min(2));
+            assert_eq!(read["errors"].as_array().unwrap().len(), count.min(3));
             assert_eq!(read["rawData"].as_object().unwrap().len(), count.min(3));
         }
+    }
+
+    /// What was prepared, and what is put together for the one row.
+    #[test]
+    fn an_error_reads_the_same_whether_or_not_it_is_one_of_the_schema_s_sentences() {
+        let writer = writer(9);
+        let said = [None, Some(LENGTH)].map(|sentence| {
+            let unprepared =
+                violation(Some(1), "b \"c\"", "maxLength", "must have at most 2 characters");
+            let row = Row {
+                number: 1,
+                line: 2,
+                offset: 3,
+                raw: Raw::Text(""),
+                length: 0,
+                cells: &["", "\"x\",y"],
+                violations: &[Violation { sentence, ..unprepared }],
+                recovered: false,
+            };
+            let (mut records, mut errors) = (Text::default(), Text::default());
+            writer.push(&row, &mut records, &mut errors);
+            [records, errors].map(|it| String::from_utf8(it.as_bytes().to_vec()).unwrap())
+        });
+        assert_eq!(said[0], said[1]);
+        let [record, line] = &said[1];
+        assert!(record.contains(concat!(
+            r#"{"field":"b \"c\"","message":"must have at most 2 characters","#,
+            r#""value":"\"x\",y","keyword":"maxLength"}"#
+        )));
+        assert_eq!(
+            line,
+            "1,\"b \"\"c\"\"\",must have at most 2 characters,\
+             \"\"\"x\"\",y\",2026-01-01T00:00:00Z\r\n"
+        );
     }
 }

@@ -7,22 +7,31 @@
 /// Bytes copied together.
 pub const BLOCK: usize = 16;
 
-/// Text that is appended again and again, with room behind it to be copied at once.
+/// Text that is appended again and again, filled up so that it can be copied by whole strides.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    bytes: Box<[u8]>,
+    strides: Box<[[u8; STRIDE]]>,
     len: usize,
 }
 
-/// Bytes of a piece that are copied whether or not it has so many.
-const PIECE: usize = 64;
+/// Bytes of a piece that are copied together.
+const STRIDE: usize = 64;
 
 impl Piece {
     #[must_use]
-    pub fn new(mut bytes: Vec<u8>) -> Self {
-        let len = bytes.len();
-        bytes.resize(len.max(PIECE), 0);
-        Self { bytes: bytes.into(), len }
+    pub fn new(text: &[u8]) -> Self {
+        let stride = |part: &[u8]| {
+            let mut stride = [0; STRIDE];
+            stride[..part.len()].copy_from_slice(part);
+            stride
+        };
+        Self { strides: text.chunks(STRIDE).map(stride).collect(), len: text.len() }
+    }
+}
+
+impl From<Text> for Piece {
+    fn from(text: Text) -> Self {
+        Self::new(text.as_bytes())
     }
 }
 
@@ -77,16 +86,14 @@ impl Text {
         self.len += bytes.len();
     }
 
-    /// Appends a piece, for which no length has to be looked at where it is a short one.
+    /// Appends a piece: a few strides, where other text of its length would cost a call.
     #[inline(always)]
     pub fn extend_piece(&mut self, piece: &Piece) {
-        match (piece.bytes.first_chunk::<PIECE>(), self.room(PIECE).first_chunk_mut::<PIECE>()) {
-            (Some(from), Some(to)) if piece.len <= PIECE => {
-                *to = *from;
-                self.len += piece.len;
-            }
-            _ => self.extend(&piece.bytes[..piece.len]),
+        let room = self.room(piece.strides.len() * STRIDE).as_chunks_mut::<STRIDE>().0;
+        for (from, to) in piece.strides.iter().zip(room) {
+            *to = *from;
         }
+        self.len += piece.len;
     }
 
     /// At least `size` bytes to write to, of which `advance` then keeps some.
@@ -143,7 +150,7 @@ mod tests {
             wanted.push(b'!');
         }
         for size in [0, 1, 63, 64, 65, 200] {
-            text.extend_piece(&Piece::new(source[..size].to_vec()));
+            text.extend_piece(&Piece::new(&source[..size]));
             wanted.extend_from_slice(&source[..size]);
         }
         assert_eq!(text.as_bytes(), wanted);

@@ -14,8 +14,10 @@ use super::scalar::TypeSet;
 use super::sieve::{Doubts, Sieve, doubt};
 use super::{header, message};
 
+const REQUIRED: &str = "required";
+
 /// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Violation<'s> {
     /// The place in the header; nothing where the violation belongs to no column of it.
     pub column: Option<u32>,
@@ -24,6 +26,25 @@ pub struct Violation<'s> {
     /// The keyword of JSON Schema that failed.
     pub keyword: &'static str,
     pub message: Cow<'s, str>,
+    /// Which of the schema's sentences it is, by its place in `BoundSchema::sentences`; nothing where it is none of them.
+    pub sentence: Option<u32>,
+}
+
+/// Alike is what says the same, whoever found it.
+impl PartialEq for Violation<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.column, &self.field, self.keyword, &self.message)
+            == (other.column, &other.field, other.keyword, &other.message)
+    }
+}
+
+/// What can be said of any cell of a column. There is one for each rule, and one for being empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Sentence<'s> {
+    /// The column's place in the header.
+    pub place: usize,
+    pub keyword: &'static str,
+    pub message: &'s str,
 }
 
 /// A row schema laid over a header. A clone has its own regular expressions' scratch memory: give each
@@ -46,6 +67,8 @@ pub struct BoundSchema {
 struct Plan {
     /// Whether an empty cell is a violation here; the residue may say so too.
     required: bool,
+    /// The sentence for that; those of the rules follow.
+    required_sentence: u32,
     types: TypeSet,
     checks: Checks,
     /// The checks of a cell of at most `short_bytes`, which is too short to be too long.
@@ -64,7 +87,12 @@ impl BoundSchema {
         let known: HashMap<&str, u32> =
             schema.columns().iter().map(|column| column.name.as_str()).zip(0..).collect();
         let plan = |name: &str| known.get(name).map_or_else(Plan::none, |&at| Plan::of(schema, at));
-        let plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
+        let mut plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
+        let mut sentence = 0;
+        for plan in &mut plans {
+            plan.required_sentence = sentence;
+            sentence += 1 + plan.checks.len();
+        }
         let unknown = (0..).zip(&plans).filter(|(_, plan)| plan.column.is_none());
         let columns =
             plans.iter().map(|it| (it.required, it.types, &it.short_checks, it.short_bytes));
@@ -108,6 +136,18 @@ impl BoundSchema {
         self.sieve.as_ref()
     }
 
+    /// Everything that can be wrong with a single cell, but for what the residue finds.
+    pub fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
+        self.plans.iter().enumerate().flat_map(|(place, plan)| {
+            let required = Sentence { place, keyword: REQUIRED, message: message::REQUIRED };
+            let rules = plan.checks.rules.iter().map(move |rule| {
+                let Rule { keyword, message, .. } = rule;
+                Sentence { place, keyword, message }
+            });
+            std::iter::once(required).chain(rules)
+        })
+    }
+
     /// Judges the cells of one row: unescaped, as many as the header has. Pushes every violation, one
     /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
     #[must_use]
@@ -132,7 +172,8 @@ impl BoundSchema {
             }
             if cell.is_empty() {
                 if plan.required {
-                    out.push(self.violation(place, "required", message::REQUIRED));
+                    let (keyword, message) = (REQUIRED, message::REQUIRED);
+                    out.push(self.violation(place, plan.required_sentence, keyword, message));
                     valid = false;
                 }
                 continue;
@@ -140,7 +181,8 @@ impl BoundSchema {
             let is_short = cell.len() <= plan.short_bytes;
             let checks = if is_short { &plan.short_checks } else { &plan.checks };
             checks.failures(&plan.types.read(cell), |rule: &Rule| {
-                out.push(self.violation(place, rule.keyword, &rule.message));
+                let sentence = plan.required_sentence + 1 + rule.place;
+                out.push(self.violation(place, sentence, rule.keyword, &rule.message));
                 valid = false;
             });
         }
@@ -154,13 +196,15 @@ impl BoundSchema {
     fn violation<'s>(
         &'s self,
         place: usize,
+        sentence: u32,
         keyword: &'static str,
         message: &'s str,
     ) -> Violation<'s> {
         let field = Cow::Borrowed(self.names[place].as_ref());
         // A header has fewer columns than a record may have fields, which is a bound far below this.
         let column = u32::try_from(place).ok();
-        Violation { column, field, keyword, message: Cow::Borrowed(message) }
+        let (message, sentence) = (Cow::Borrowed(message), Some(sentence));
+        Violation { column, field, keyword, message, sentence }
     }
 }
 
@@ -168,6 +212,7 @@ impl Plan {
     fn none() -> Self {
         Self {
             required: false,
+            required_sentence: 0,
             types: TypeSet::default(),
             checks: Checks::default(),
             short_checks: Checks::default(),
@@ -183,6 +228,7 @@ impl Plan {
         let checks = schema.checks(at).map_or_else(Checks::default, |all| all.of_cells(types));
         Self {
             required: judged_here && schema.columns()[at].required,
+            required_sentence: 0,
             types,
             short_checks: checks.without_max_length(),
             short_bytes: checks.max_length(),

@@ -25,6 +25,8 @@ pub struct Rule {
     pub check: Check,
     pub keyword: &'static str,
     pub message: Box<str>,
+    /// Its place among the checks of the column's cells, once they are known.
+    pub place: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,12 @@ impl Side {
 }
 
 impl Checks {
+    /// How many there are: a document is bounded far below 4 GiB.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.rules.iter().zip(0..).last().map_or(0, |(_, place)| place + 1)
+    }
+
     /// Whether the value passes every check.
     #[must_use]
     pub fn hold(&self, value: &Scalar<'_>) -> bool {
@@ -101,7 +109,8 @@ impl Checks {
             Check::Bound(..) | Check::MultipleOf(_) => !types.reads_text_alone(),
             _ => true,
         };
-        Self { rules: self.rules.iter().filter(can_fail).cloned().collect() }
+        let rules = self.rules.iter().filter(can_fail).zip(0..);
+        Self { rules: rules.map(|(rule, place)| Rule { place, ..rule.clone() }).collect() }
     }
 
     /// The least `maxLength`: text of no more bytes has no more characters.

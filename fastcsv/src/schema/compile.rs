@@ -84,7 +84,8 @@ pub(super) fn compile(
 }
 
 fn never() -> Checks {
-    let rule = Rule { check: Check::Never, keyword: "falseSchema", message: message::NEVER.into() };
+    let (check, message) = (Check::Never, message::NEVER.into());
+    let rule = Rule { check, keyword: "falseSchema", message, place: 0 };
     Checks { rules: Box::new([rule]) }
 }
 
@@ -134,14 +135,14 @@ impl Compiler<'_> {
     }
 
     fn add(&mut self, keyword: &'static str, check: Check, message: impl Into<Box<str>>) {
-        self.rules.push(Rule { check, keyword, message: message.into() });
+        self.rules.push(Rule { check, keyword, message: message.into(), place: 0 });
     }
 
     fn add_type(&mut self, value: &Value) -> bool {
         let types = types_named(value);
         // First, since a wrong type silences the rules behind it.
-        let message = message::of_type(types).into();
-        self.rules.insert(0, Rule { check: Check::Type(types), keyword: "type", message });
+        let (check, message) = (Check::Type(types), message::of_type(types).into());
+        self.rules.insert(0, Rule { check, keyword: "type", message, place: 0 });
         true
     }
 

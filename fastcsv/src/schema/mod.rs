@@ -27,7 +27,7 @@ mod scalar;
 mod sieve;
 mod value;
 
-pub use bound::{BoundSchema, Violation};
+pub use bound::{BoundSchema, Sentence, Violation};
 pub use error::{HeaderMismatch, HeaderReason, SchemaError, SchemaReason};
 pub use header::{clean, detect};
 pub use limits::SchemaLimits;

@@ -154,8 +154,8 @@ fn without(document: &Value, compiled: &[&str]) -> Value {
 fn push(error: &ValidationError<'_>, row: &Row<'_>, out: &mut Vec<Violation<'_>>) {
     let keyword = keyword_of(error);
     let mut push = |field: &str, message: Cow<'static, str>| {
-        let column = row.places.get(field).copied();
-        out.push(Violation { column, field: Cow::Owned(field.to_owned()), keyword, message });
+        let (column, field) = (row.places.get(field).copied(), Cow::Owned(field.to_owned()));
+        out.push(Violation { column, field, keyword, message, sentence: None });
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => {

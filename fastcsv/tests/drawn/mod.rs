@@ -257,7 +257,7 @@ pub fn verdicts_in_a_file(
     };
     let rules = Rules {
         schema: bound.clone(),
-        writer: RecordWriter::new(&batch),
+        writer: RecordWriter::new(&batch, bound),
         columns: header.len(),
         delimiter: b',',
         accept_recovered: false,
