@@ -8,8 +8,11 @@
 //! fault, so none of them can swallow anything in its turn. That place depends on the text alone, hence
 //! chunk boundaries change nothing.
 
+mod record;
+
 use crate::options::KEPT_BYTES;
 use crate::tokenise::{Framed, Instructions, Marks, Tokeniser, narrow};
+pub use record::{Borrowed, Fault, Frame, Record, Sink};
 use std::ops::Range;
 
 /// Bytes scanned before their records are handed on: the marks and the text stay in the L2 cache.
@@ -18,75 +21,6 @@ const WINDOW: usize = 128 << 10;
 const PIECE: usize = 4 << 10;
 /// Positions are u32: a longer chunk is taken in parts.
 const MAX_CHUNK: usize = 1 << 30;
-
-/// Why a record could not be read as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// A quote inside a cell that does not begin with one.
-    StrayQuote,
-    /// Text between a closing quote and the separator.
-    TrailingText,
-    UnclosedQuote,
-    RecordBytes,
-    RecordLines,
-}
-
-/// One record, as positions in the text that it is handed on with.
-#[derive(Debug, Clone, Copy)]
-pub struct Record {
-    pub start: u32,
-    /// After the last byte that is kept, before the line end.
-    pub end: u32,
-    /// After the line end.
-    pub next: u32,
-    /// The first of its separators in `Frame::marks`, and how many: one for each cell.
-    pub first_mark: u32,
-    pub cells: u32,
-    /// The first of its doubled quotes in `Frame::escapes`, and how many.
-    pub first_escape: u32,
-    pub escapes: u32,
-    pub line: u64,
-    /// Length without the line end. More than `end - start` where the line was over the bound.
-    pub length: u64,
-    pub fault: Option<Fault>,
-    /// Read again from a broken record's lines.
-    pub recovered: bool,
-}
-
-/// Consecutive records of one piece of text.
-#[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
-    pub text: &'a [u8],
-    pub marks: &'a [u32],
-    /// Positions of the second quote of each doubled one.
-    pub escapes: &'a [u32],
-    pub records: &'a [Record],
-    /// Whether any of them may hold NUL.
-    pub seen_nul: bool,
-    /// Where `text` begins in the input.
-    pub offset: u64,
-    /// The row number of the first record.
-    pub first_row: u64,
-}
-
-impl Frame<'_> {
-    /// The separators of one of the records, and its doubled quotes.
-    #[inline]
-    #[must_use]
-    pub fn marks_of(&self, record: &Record) -> (&[u32], &[u32]) {
-        let (marks, escapes) = (record.first_mark as usize, record.first_escape as usize);
-        (
-            &self.marks[marks..marks + record.cells as usize],
-            &self.escapes[escapes..escapes + record.escapes as usize],
-        )
-    }
-}
-
-/// What takes the records.
-pub trait Sink {
-    type Error;
-    fn take(&mut self, frame: Frame<'_>) -> Result<(), Self::Error>;
-}
 
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -219,7 +153,6 @@ impl Framer {
                 }
                 continue;
             }
-            self.forget();
             if self.scanned == text.len() {
                 break;
             }
@@ -420,29 +353,36 @@ impl Framer {
         Ok(next)
     }
 
+    /// Hands on the complete records, and drops their marks.
     fn hand_on<S: Sink>(&mut self, text: &[u8], sink: &mut S) -> Result<(), S::Error> {
+        let framed = std::mem::take(&mut self.framed);
+        let seen_nul = std::mem::take(&mut self.tokeniser.seen_nul);
+        let seen_nul_before = self.seen_nul_before;
+        // If any record ended in this window, the open one began in it.
+        self.seen_nul_before = seen_nul || (framed.ends == 0 && seen_nul_before);
+        let marks = &mut self.tokeniser.marks;
         if self.records.is_empty() {
+            marks.forget(framed);
             return Ok(());
         }
         sink.take(Frame {
             text,
-            marks: self.tokeniser.marks.separators.as_slice(),
-            escapes: self.tokeniser.marks.escapes.as_slice(),
+            marks: marks.separators.as_slice(),
+            escapes: marks.escapes.as_slice(),
             records: &self.records,
-            seen_nul: self.seen_nul_before | self.tokeniser.seen_nul,
+            seen_nul: seen_nul | seen_nul_before,
             offset: self.offset,
             first_row: self.row,
         })?;
         self.row += self.records.len() as u64;
+        if let Some(Borrowed { marks: separators, escapes, records }) = sink.memory() {
+            marks.exchange(framed, separators, escapes);
+            std::mem::swap(&mut self.records, records);
+        } else {
+            marks.forget(framed);
+        }
         self.records.clear();
         Ok(())
-    }
-
-    /// Drops the marks of the records handed on. If any ended in this window the open one began in it.
-    fn forget(&mut self) {
-        let seen_nul = std::mem::take(&mut self.tokeniser.seen_nul);
-        self.seen_nul_before = seen_nul || (self.framed.ends == 0 && self.seen_nul_before);
-        self.tokeniser.marks.forget(std::mem::take(&mut self.framed));
     }
 
     /// Reads from `position` on as from the start of a record.
@@ -456,7 +396,6 @@ impl Framer {
 
     /// Makes all positions count from `start`, where the open record begins.
     fn close(&mut self, start: usize) {
-        self.forget();
         self.tokeniser.marks.rebase(narrow(start));
         self.scanned -= start;
         self.breach = self.breach.map(|(position, fault)| (position - start, fault));

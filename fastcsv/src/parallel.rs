@@ -11,7 +11,7 @@
 //! next. A thread that is too far ahead of that waits: what it holds is memory.
 
 use crate::check::{Checker, Outcome};
-use crate::frame::{Frame, Record, Sink};
+use crate::frame::{Borrowed, Frame, Record, Sink};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -39,27 +39,32 @@ pub struct Taken<'t> {
     pub text: Option<&'t [u8]>,
 }
 
-/// The frames of a block, with what they borrow from elsewhere copied.
+/// The frames of a block, to be judged when others frame.
+///
+/// What a long frame borrows is kept, and the framer goes on in memory of the thread whose turn it is: so nothing is
+/// copied, and nothing has to come from another core's cache. What a short one borrows is copied: there may be
+/// thousands of them in a block of broken records, and memory for a long one is large.
 #[derive(Debug, Default)]
 pub struct Framed {
     /// The addresses of the block.
     block: Range<usize>,
     /// Text that does not stand in the block: records that began before it, or that were decoded.
     text: Vec<u8>,
-    marks: Vec<u32>,
-    escapes: Vec<u32>,
-    records: Vec<Record>,
     pieces: Vec<Piece>,
+    /// Memory for what long frames borrow.
+    spare: Vec<Borrowed>,
 }
+
+/// Bytes from which a frame is long. A whole window is twice that.
+const LONG_BYTES: usize = 64 << 10;
 
 /// One frame.
 #[derive(Debug)]
 struct Piece {
     in_block: bool,
     text: Range<usize>,
-    marks: Range<usize>,
-    escapes: Range<usize>,
-    records: Range<usize>,
+    is_long: bool,
+    borrowed: Borrowed,
     seen_nul: bool,
     offset: u64,
     first_row: u64,
@@ -77,108 +82,103 @@ impl Framed {
     pub fn frame<E>(
         &mut self,
         block: &[u8],
-        feed: impl FnOnce(&[u8], &mut dyn FnMut(Frame<'_>)) -> Result<(), E>,
+        feed: impl FnOnce(&[u8], &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
         self.clear();
         let addresses = block.as_ptr_range();
         self.block = addresses.start.addr()..addresses.end.addr();
-        feed(block, &mut |frame| self.note(&frame))
-    }
-
-    fn judge(&self, block: &[u8], checker: &mut Checker, outcome: &mut Outcome) {
-        for piece in &self.pieces {
-            let text = if piece.in_block { block } else { &self.text };
-            let frame = Frame {
-                text: &text[piece.text.clone()],
-                marks: &self.marks[piece.marks.clone()],
-                escapes: &self.escapes[piece.escapes.clone()],
-                records: &self.records[piece.records.clone()],
-                seen_nul: piece.seen_nul,
-                offset: piece.offset,
-                first_row: piece.first_row,
-            };
-            checker.check(&frame, outcome);
-        }
+        feed(block, self)
     }
 
     fn clear(&mut self) {
         self.text.clear();
-        self.marks.clear();
-        self.escapes.clear();
-        self.records.clear();
-        self.pieces.clear();
+        let long = self.pieces.drain(..).filter(|piece| piece.is_long);
+        self.spare.extend(long.map(|piece| piece.borrowed));
     }
 
-    fn note(&mut self, frame: &Frame<'_>) {
+    fn judge(&mut self, block: &[u8], checker: &mut Checker, outcome: &mut Outcome) {
+        for piece in &mut self.pieces {
+            if !piece.in_block {
+                piece.rebase();
+            }
+            let text = if piece.in_block { block } else { &self.text };
+            checker.check(&piece.frame(text), outcome);
+        }
+    }
+}
+
+impl Sink for Framed {
+    type Error = Infallible;
+
+    fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
         let (Some(first), Some(last)) = (frame.records.first(), frame.records.last()) else {
-            return;
+            return Ok(());
         };
-        let base = first.start;
-        let span = base as usize..last.next as usize;
+        let span = first.start as usize..last.next as usize;
         let start = frame.text.as_ptr().addr();
         let in_block = self.block.start <= start && start + frame.text.len() <= self.block.end;
         let text = if in_block {
             let start = start - self.block.start;
-            start + span.start..start + span.end
+            start..start + frame.text.len()
         } else {
-            append(&mut self.text, frame.text[span].iter().copied())
+            let start = self.text.len();
+            self.text.extend_from_slice(&frame.text[span.clone()]);
+            start..self.text.len()
         };
-        let marks = frame.records.iter().map(|it| it.first_mark + it.cells).max().unwrap_or(0);
-        let escapes =
-            frame.records.iter().map(|it| it.first_escape + it.escapes).max().unwrap_or(0);
-        let moved = |record: &Record| Record {
-            start: record.start - base,
-            end: record.end - base,
-            next: record.next - base,
-            ..*record
-        };
-        self.pieces.push(Piece {
-            in_block,
-            text,
-            marks: append(&mut self.marks, rebased(frame.marks, marks, base)),
-            escapes: append(&mut self.escapes, rebased(frame.escapes, escapes, base)),
-            records: append(&mut self.records, frame.records.iter().map(moved)),
-            seen_nul: frame.seen_nul,
-            offset: frame.offset + u64::from(base),
-            first_row: frame.first_row,
-        });
+        let is_long = span.len() >= LONG_BYTES;
+        let borrowed =
+            if is_long { self.spare.pop().unwrap_or_default() } else { Borrowed::copied(&frame) };
+        let Frame { seen_nul, offset, first_row, .. } = frame;
+        self.pieces.push(Piece { in_block, text, is_long, borrowed, seen_nul, offset, first_row });
+        Ok(())
+    }
+
+    fn memory(&mut self) -> Option<&mut Borrowed> {
+        self.pieces.last_mut().filter(|last| last.is_long).map(|last| &mut last.borrowed)
     }
 }
 
-/// The first `count` positions, from `base` on.
-fn rebased(positions: &[u32], count: u32, base: u32) -> impl Iterator<Item = u32> {
-    positions[..count as usize].iter().map(move |position| position.wrapping_sub(base))
-}
+impl Piece {
+    /// Makes all positions count from the first record, where the text begins that was copied.
+    fn rebase(&mut self) {
+        let Borrowed { marks, escapes, records } = &mut self.borrowed;
+        let Some(&Record { start, first_mark, first_escape, .. }) = records.first() else { return };
+        marks.rebase(first_mark as usize, start);
+        escapes.rebase(first_escape as usize, start);
+        for record in records {
+            record.start -= start;
+            record.end -= start;
+            record.next -= start;
+        }
+        self.offset += u64::from(start);
+    }
 
-/// Appends the items, and says where they stand.
-fn append<T>(all: &mut Vec<T>, items: impl Iterator<Item = T>) -> Range<usize> {
-    let start = all.len();
-    all.extend(items);
-    start..all.len()
-}
-
-/// What hands frames on to a function that cannot fail.
-pub struct Each<'a>(pub &'a mut dyn FnMut(Frame<'_>));
-
-impl Sink for Each<'_> {
-    type Error = Infallible;
-
-    fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
-        (self.0)(frame);
-        Ok(())
+    /// The frame again, in the text that it stands in.
+    fn frame<'a>(&'a self, text: &'a [u8]) -> Frame<'a> {
+        let Self { borrowed: Borrowed { marks, escapes, records }, .. } = self;
+        Frame {
+            text: &text[self.text.clone()],
+            marks: marks.as_slice(),
+            escapes: escapes.as_slice(),
+            records,
+            seen_nul: self.seen_nul,
+            offset: self.offset,
+            first_row: self.first_row,
+        }
     }
 }
 
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
 /// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no
-/// more. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
+/// more. Between blocks, the caller's thread calls `pause`. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
 /// any of them ends the work and is returned.
 pub fn judge<'t, E: Send>(
     hands: &mut [Hand],
     take: impl Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E> + Sync,
     frame: impl FnMut(&[u8], &mut Framed) -> Result<(), E> + Send,
     write: impl FnMut(&Outcome) -> Result<(), E> + Send,
+    pause: &mut dyn FnMut(),
 ) -> Result<(), E> {
     let ahead = hands.len() as u64 * AHEAD;
     let work = Work {
@@ -190,20 +190,22 @@ pub fn judge<'t, E: Send>(
             next: 0,
             waiting: 0,
             judged: BTreeMap::new(),
-            spare: Vec::new(),
+            emptied: Vec::new(),
         }),
         written: Condvar::new(),
         ahead,
     };
     thread::scope(|scope| {
+        let work = &work;
         if let Some((mine, others)) = hands.split_first_mut() {
-            for hand in others {
+            for (number, hand) in (1..).zip(others) {
                 // Where the system grants no more threads, those that are there do all of it.
-                if thread::Builder::new().spawn_scoped(scope, || work.run(hand)).is_err() {
+                let run = move || work.run(number, hand, &mut || ());
+                if thread::Builder::new().spawn_scoped(scope, run).is_err() {
                     break;
                 }
             }
-            work.run(mine);
+            work.run(0, mine, pause);
         }
     });
     let front = work.front.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -238,16 +240,17 @@ struct Back<W> {
     next: u64,
     /// Threads that are too far ahead.
     waiting: usize,
-    judged: BTreeMap<u64, Outcome>,
-    spare: Vec<Outcome>,
+    /// What came of blocks whose turn it is not yet, and which hand's memory that is.
+    judged: BTreeMap<u64, (usize, Outcome)>,
+    /// Empty outcomes of hands that have not come for them: another core would have to fetch their memory first.
+    emptied: Vec<(usize, Outcome)>,
 }
 
 impl<W> Back<W> {
-    /// What came of the block that is next, if that has been judged.
-    fn take_next(&mut self) -> Option<Outcome> {
-        let outcome = self.judged.remove(&self.next)?;
-        self.next += 1;
-        Some(outcome)
+    /// An outcome to go on with, of the hand's own memory if there is any.
+    fn empty_of(&mut self, hand: usize) -> Outcome {
+        let own = self.emptied.iter().position(|(of, _)| *of == hand);
+        own.map(|place| self.emptied.swap_remove(place).1).unwrap_or_default()
     }
 }
 
@@ -257,7 +260,9 @@ where
     F: FnMut(&[u8], &mut Framed) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>,
 {
-    fn run(&self, Hand { checker, room, framed, outcome }: &mut Hand) {
+    /// Takes, frames and judges block after block, as the hand of that number.
+    fn run(&self, number: usize, hand: &mut Hand, pause: &mut dyn FnMut()) {
+        let Hand { checker, room, framed, outcome } = hand;
         let _obituary = Obituary(|| self.end(Ok(())));
         loop {
             let taken = match (self.take)(room) {
@@ -270,9 +275,10 @@ where
                 break;
             }
             framed.judge(block, checker, outcome);
-            if let Err(error) = self.settle(taken.number, outcome) {
+            if let Err(error) = self.settle(taken.number, number, outcome) {
                 break self.end(Err(error));
             }
+            pause();
         }
     }
 
@@ -299,26 +305,35 @@ where
     }
 
     /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome.
-    fn settle(&self, number: u64, outcome: &mut Outcome) -> Result<(), E> {
+    fn settle(&self, number: u64, hand: usize, outcome: &mut Outcome) -> Result<(), E> {
         let mut back = lock(&self.back);
         while number > back.next && number - back.next >= self.ahead {
             back.waiting += 1;
             back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.waiting -= 1;
         }
-        let empty = back.spare.pop().unwrap_or_default();
-        back.judged.insert(number, std::mem::replace(outcome, empty));
         // Nobody waits for the disk but the one that writes.
-        let Some(mut write) = back.write.take() else { return Ok(()) };
-        while let Some(mut next) = back.take_next() {
-            drop(back);
-            write(&next)?;
-            next.clear();
+        let write = if number == back.next { back.write.take() } else { None };
+        let Some(mut write) = write else {
+            let empty = back.empty_of(hand);
+            back.judged.insert(number, (hand, std::mem::replace(outcome, empty)));
+            return Ok(());
+        };
+        drop(back);
+        write(outcome)?;
+        outcome.clear();
+        loop {
             back = lock(&self.back);
-            back.spare.push(next);
+            back.next = back.next.saturating_add(1);
             if back.waiting > 0 {
                 self.written.notify_all();
             }
+            let next = back.next;
+            let Some((of, mut judged)) = back.judged.remove(&next) else { break };
+            drop(back);
+            write(&judged)?;
+            judged.clear();
+            lock(&self.back).emptied.push((of, judged));
         }
         back.write = Some(write);
         Ok(())

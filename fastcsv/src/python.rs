@@ -5,13 +5,13 @@
 #![allow(clippy::needless_pass_by_value, reason = "what Python hands over comes by value")]
 
 mod bytes;
+mod file;
 
 use self::bytes::Bytes;
 use crate::error::{Error, InputError as Refused};
 use crate::header::find_schema;
-use crate::input::Source;
 use crate::options;
-use crate::output::file;
+use crate::output::file::OutputFile as Written;
 use crate::output::report;
 use crate::parallel::lock;
 use crate::schema::{self, RowSchema, SchemaLimits, clean};
@@ -21,14 +21,9 @@ use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::SystemTime;
-
-/// Between two looks at signals (Ctrl-C) a file is read for so many bytes.
-const SIGNAL_BYTES: usize = 64 << 20;
 
 create_exception!(fastcsv, FastcsvError, PyException, "What fastcsv refuses, or fails at.");
 create_exception!(fastcsv, SchemaError, FastcsvError, "A schema document is refused.");
@@ -278,8 +273,10 @@ struct Report {
 
 impl Report {
     fn new(py: Python<'_>, made: report::Report) -> PyResult<Self> {
-        let files = made.files.iter().map(|&file::OutputFile { name, size_bytes, crc32c }| {
-            OutputFile { name, size_bytes, crc32c }
+        let files = made.files.iter().map(|&Written { name, size_bytes, crc32c }| OutputFile {
+            name,
+            size_bytes,
+            crc32c,
         });
         Ok(Self {
             batch: made.batch,
@@ -439,60 +436,14 @@ enum Candidates {
     Many(Vec<Py<Schema>>),
 }
 
-/// Validates a file into a folder, and removes what it wrote if that fails.
-#[pyfunction]
-#[pyo3(signature = (
-    schema, path, out_dir, *, batch = "", source_file = None, quarantined_at = None, options = None
-))]
-#[allow(clippy::too_many_arguments, reason = "keyword-only, all but three")]
-fn validate_file(
-    py: Python<'_>,
-    schema: Candidates,
-    path: PathBuf,
-    out_dir: PathBuf,
-    batch: &str,
-    source_file: Option<&str>,
-    quarantined_at: Option<&str>,
-    options: Option<&Options>,
-) -> PyResult<Report> {
-    let schemas = match schema {
-        Candidates::One(schema) => vec![schema],
-        Candidates::Many(schemas) => schemas,
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let now = crate::clock::rfc3339(SystemTime::now());
-    let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
-    let mut file = Source::of_file(file).map_err(Error::from)?;
-    let validator = Validator::new(
-        py,
-        schemas,
-        out_dir,
-        batch,
-        source_file.unwrap_or(&name),
-        quarantined_at.unwrap_or(&now),
-        options,
-    )?;
-    let read = read_file(py, &validator, &mut file).and_then(|()| validator.finish(py));
-    if read.is_err() {
-        // What went wrong first is what the caller must hear.
-        let _ = validator.abort(py);
-    }
-    read
-}
-
-fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
-    while !py.detach(|| validator.work(|core| core.feed_from(file, SIGNAL_BYTES)))? {
-        py.check_signals()?;
-    }
-    Ok(())
-}
-
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::file::validate_file;
     #[pymodule_export]
     use super::{
         Column, CompressionError, EmptyInputError, EncodingError, FastcsvError, HeaderError,
         InputError, LimitError, Options, OutputFile, Progress, Report, Schema, SchemaError,
-        Validator, detect, validate_file,
+        Validator, detect,
     };
 }

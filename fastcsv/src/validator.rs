@@ -13,13 +13,13 @@ use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
-use crate::parallel::{self, Each, Framed, Hand, Taken};
+use crate::parallel::{self, Framed, Hand, Taken};
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
@@ -148,11 +148,12 @@ impl Validator {
             let threads = threads.min(rest.len());
             if threads > 1 && left_bytes > BLOCK_BYTES && self.may_share() {
                 let next = AtomicUsize::new(0);
-                return self.feed_together(threads, |_| {
+                let take = |_: &mut Vec<u8>| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let taken = |&text| Taken { number: number as u64, text: Some(text) };
                     Ok(rest.get(number).map(taken))
-                });
+                };
+                return self.feed_together(threads, take, &mut || ());
             }
             self.unless_spent(|it| it.feed_piece(block))?;
             left_bytes -= block.len();
@@ -167,32 +168,37 @@ impl Validator {
         decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
 
-    /// Reads on from `source`, for about `limit` bytes; says whether that was the end.
-    pub fn feed_from(&mut self, source: &mut Source, limit: usize) -> Result<bool, Error> {
-        let blocks = limit.div_ceil(source.block_bytes()) as u64;
-        let mut fed = 0;
-        let mut block = std::mem::take(&mut self.block);
-        while fed < blocks && !self.may_share() {
+    /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no; returns
+    /// whether that was the end.
+    pub fn feed_from(
+        &mut self,
+        source: &mut Source,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, Error> {
+        while !self.may_share() {
+            let mut block = std::mem::take(&mut self.block);
             let taken = self.unless_spent(|_| Ok(source.take(&mut block)?))?;
             if taken.is_none() {
                 return Ok(true);
             }
             self.feed(&block)?;
-            fed += 1;
-        }
-        self.block = block;
-        if fed == blocks {
-            return Ok(false);
+            self.block = block;
+            if !goes_on() {
+                return Ok(false);
+            }
         }
         let begin = source.taken();
-        let (fed, ended) = (AtomicU64::new(fed), AtomicBool::new(false));
-        self.feed_together(usize::MAX, |block| {
-            if fed.fetch_add(1, Ordering::Relaxed) >= blocks {
+        let (stopped, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let take = |block: &mut Vec<u8>| {
+            if stopped.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             let taken = source.take(block)?;
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
             Ok(taken.map(|number| Taken { number: number - begin, text: None }))
+        };
+        self.feed_together(usize::MAX, take, &mut || {
+            stopped.fetch_or(!goes_on(), Ordering::Relaxed);
         })?;
         Ok(ended.into_inner())
     }
@@ -208,6 +214,7 @@ impl Validator {
         &mut self,
         threads: usize,
         take: impl Fn(&mut Vec<u8>) -> io::Result<Option<Taken<'t>>> + Sync,
+        pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
             let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
@@ -215,12 +222,11 @@ impl Validator {
             let Rows { framer, hands, outcome, tally, .. } = rows;
             let bytes_max = options.max_output_bytes;
             let frame = |block: &[u8], framed: &mut Framed| {
-                framed.frame(block, |block, take| {
+                framed.frame(block, |block, sink| {
                     *size_bytes += block.len() as u64;
                     crc32c.add(block);
-                    let mut sink = Each(take);
                     let mut feed = |piece: &[u8]| {
-                        let Ok(()) = framer.feed(piece, &mut sink);
+                        let Ok(()) = framer.feed(piece, sink);
                         Ok(())
                     };
                     decompressor.feed(block, &mut |bytes| decoder.feed(bytes, &mut feed))
@@ -238,7 +244,7 @@ impl Validator {
                 write(folder, bytes_max, judged)
             };
             let threads = threads.min(hands.len());
-            parallel::judge(&mut hands[..threads], |room| Ok(take(room)?), frame, settle)
+            parallel::judge(&mut hands[..threads], |room| Ok(take(room)?), frame, settle, pause)
         })
     }
 

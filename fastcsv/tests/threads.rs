@@ -44,9 +44,15 @@ fn validate(
     Ok(files)
 }
 
+/// Reads the source to its end, with pauses.
 fn read(source: &mut Source) -> impl FnOnce(&mut Validator) -> Result<(), Error> {
     |validator| {
-        while !validator.feed_from(source, 10_000)? {}
+        let mut asked = 0;
+        let mut goes_on = || {
+            asked += 1;
+            asked % 9 != 0
+        };
+        while !validator.feed_from(source, &mut goes_on)? {}
         Ok(())
     }
 }
@@ -99,6 +105,27 @@ fn a_large_piece_is_judged_together() {
             validator.feed(rest)
         };
         assert!(validate(threads, feed).unwrap() == wanted);
+    }
+}
+
+/// Long enough for what a thread framed to be kept as it is, in the input's own bytes and in others.
+#[test]
+fn long_frames_are_judged_as_short_ones_are() {
+    let whole = "abc,1,{}\nabcdef,-1,{\n\n\"a \"\"b\"\"\",x,\n\"two\r\nlines\",7,\r\n".repeat(200);
+    let broken = "stray\"quote,1,{}\n\"never closed,1,\n".repeat(3);
+    let mut text = String::from("a,b,c\n");
+    for number in 0..60 {
+        text += &whole;
+        text += ["", &broken, "nul\0,1,\n", "\n\n"][number % 4];
+    }
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [b"\xff\xfe", utf16.as_slice()].concat();
+    for (text, block_bytes) in [(text.into_bytes(), 300_000), (utf16, 500_000)] {
+        let wanted = validate(1, |validator| validator.feed(&text)).unwrap();
+        for threads in [2, 3] {
+            let mut source = Source::new(Cursor::new(text.clone())).in_blocks(block_bytes);
+            assert!(validate(threads, read(&mut source)).unwrap() == wanted, "{threads}");
+        }
     }
 }
 

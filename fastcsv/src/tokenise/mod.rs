@@ -48,16 +48,32 @@ impl Marks {
     /// Drops what belongs to the records already framed, so that the marks of the open one stand first.
     pub fn forget(&mut self, framed: Framed) {
         self.separators.drop_first(framed.marks);
-        self.ends.drop_first(framed.ends);
-        self.ends.rebase(narrow(framed.marks));
-        self.inner_lines.drop_first(framed.inner_lines);
         self.escapes.drop_first(framed.escapes);
+        self.forget_lines(framed);
+    }
+
+    /// `forget` that gives away all separators and escapes that there were, in exchange for memory.
+    pub fn exchange(
+        &mut self,
+        framed: Framed,
+        separators: &mut Positions,
+        escapes: &mut Positions,
+    ) {
+        self.separators.exchange(framed.marks, separators);
+        self.escapes.exchange(framed.escapes, escapes);
+        self.forget_lines(framed);
+    }
+
+    fn forget_lines(&mut self, framed: Framed) {
+        self.ends.drop_first(framed.ends);
+        self.ends.rebase(0, narrow(framed.marks));
+        self.inner_lines.drop_first(framed.inner_lines);
     }
 
     /// Makes all positions count from `by` bytes further on.
     pub fn rebase(&mut self, by: u32) {
         for positions in [&mut self.separators, &mut self.inner_lines, &mut self.escapes] {
-            positions.rebase(by);
+            positions.rebase(0, by);
         }
     }
 }

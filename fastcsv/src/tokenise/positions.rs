@@ -10,6 +10,12 @@ pub struct Positions {
     len: usize,
 }
 
+impl From<Vec<u32>> for Positions {
+    fn from(slots: Vec<u32>) -> Self {
+        Self { len: slots.len(), slots }
+    }
+}
+
 impl Positions {
     #[must_use]
     pub fn as_slice(&self) -> &[u32] {
@@ -42,9 +48,21 @@ impl Positions {
         self.len -= count;
     }
 
-    /// Makes all count from `by` bytes further on.
-    pub fn rebase(&mut self, by: u32) {
-        for position in &mut self.slots[..self.len] {
+    /// Leaves what comes after the first `count`, and gives all that there was, in exchange for memory.
+    pub fn exchange(&mut self, count: usize, memory: &mut Self) {
+        let rest = &self.slots[count..self.len];
+        memory.clear();
+        while memory.slots.len() < rest.len() {
+            memory.grow();
+        }
+        memory.slots[..rest.len()].copy_from_slice(rest);
+        memory.len = rest.len();
+        std::mem::swap(self, memory);
+    }
+
+    /// Makes all but the first `but` count from `by` bytes further on.
+    pub fn rebase(&mut self, but: usize, by: u32) {
+        for position in &mut self.slots[but..self.len] {
             *position -= by;
         }
     }

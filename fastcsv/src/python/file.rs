@@ -1,0 +1,66 @@
+//! `validate_file`: a whole file at once, which Ctrl-C can stop.
+
+use super::{Candidates, Options, Report, Validator};
+use crate::error::Error;
+use crate::input::Source;
+use pyo3::prelude::*;
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often the reading of a file looks at signals.
+const SIGNALS_EVERY: Duration = Duration::from_millis(50);
+
+/// Validates a file into a folder, and removes what it wrote if that fails.
+#[pyfunction]
+#[pyo3(signature = (
+    schema, path, out_dir, *, batch = "", source_file = None, quarantined_at = None, options = None
+))]
+#[allow(clippy::too_many_arguments, reason = "keyword-only, all but three")]
+pub fn validate_file(
+    py: Python<'_>,
+    schema: Candidates,
+    path: PathBuf,
+    out_dir: PathBuf,
+    batch: &str,
+    source_file: Option<&str>,
+    quarantined_at: Option<&str>,
+    options: Option<&Options>,
+) -> PyResult<Report> {
+    let schemas = match schema {
+        Candidates::One(schema) => vec![schema],
+        Candidates::Many(schemas) => schemas,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let now = crate::clock::rfc3339(SystemTime::now());
+    let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
+    let mut file = Source::of_file(file).map_err(Error::from)?;
+    let validator = Validator::new(
+        py,
+        schemas,
+        out_dir,
+        batch,
+        source_file.unwrap_or(&name),
+        quarantined_at.unwrap_or(&now),
+        options,
+    )?;
+    let read = read_file(py, &validator, &mut file).and_then(|()| validator.finish(py));
+    if read.is_err() {
+        // What went wrong first is what the caller must hear.
+        let _ = validator.abort(py);
+    }
+    read
+}
+
+fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
+    let (mut looked, mut interrupt) = (Instant::now(), None);
+    let mut goes_on = || {
+        if looked.elapsed() > SIGNALS_EVERY {
+            Python::attach(|py| interrupt = py.check_signals().err());
+            looked = Instant::now();
+        }
+        interrupt.is_none()
+    };
+    py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)))?;
+    interrupt.map_or(Ok(()), Err)
+}
