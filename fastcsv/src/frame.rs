@@ -365,7 +365,7 @@ impl Framer {
             marks.forget(framed);
             return Ok(());
         }
-        sink.take(Frame {
+        let frame = Frame {
             text,
             marks: marks.separators.as_slice(),
             escapes: marks.escapes.as_slice(),
@@ -373,12 +373,13 @@ impl Framer {
             seen_nul: seen_nul | seen_nul_before,
             offset: self.offset,
             first_row: self.row,
-        })?;
+        };
         self.row += self.records.len() as u64;
-        if let Some(Borrowed { marks: separators, escapes, records }) = sink.memory() {
+        if let Some(Borrowed { marks: separators, escapes, records }) = sink.keep(frame) {
             marks.exchange(framed, separators, escapes);
             std::mem::swap(&mut self.records, records);
         } else {
+            sink.take(frame)?;
             marks.forget(framed);
         }
         self.records.clear();

@@ -55,8 +55,8 @@ pub struct Framed {
     spare: Vec<Borrowed>,
 }
 
-/// Bytes from which a frame is long. A whole window is twice that.
-const LONG_BYTES: usize = 64 << 10;
+/// Bytes from which a frame is long. A whole window is twice that. What a fuzzer tries is short.
+const LONG_BYTES: usize = if cfg!(fuzzing) { 50 } else { 64 << 10 };
 
 /// One frame.
 #[derive(Debug)]
@@ -107,34 +107,47 @@ impl Framed {
     }
 }
 
+impl Framed {
+    /// Notes a frame, and says where; what it borrows is `borrowed`, now or soon.
+    fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut Piece {
+        let &Frame { text, seen_nul, offset, first_row, .. } = frame;
+        let start = text.as_ptr().addr();
+        let in_block = self.block.start <= start && start + text.len() <= self.block.end;
+        let text = if in_block {
+            let start = start - self.block.start;
+            start..start + text.len()
+        } else {
+            let start = self.text.len();
+            self.text.extend_from_slice(&text[span_of(frame)]);
+            start..self.text.len()
+        };
+        let piece = Piece { in_block, text, is_long, borrowed, seen_nul, offset, first_row };
+        let place = self.pieces.len();
+        self.pieces.push(piece);
+        &mut self.pieces[place]
+    }
+}
+
+/// Where the records of a frame stand in its text.
+fn span_of(frame: &Frame<'_>) -> Range<usize> {
+    let start = frame.records.first().map_or(0, |first| first.start as usize);
+    start..frame.records.last().map_or(start, |last| last.next as usize)
+}
+
 impl Sink for Framed {
     type Error = Infallible;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
-        let (Some(first), Some(last)) = (frame.records.first(), frame.records.last()) else {
-            return Ok(());
-        };
-        let span = first.start as usize..last.next as usize;
-        let start = frame.text.as_ptr().addr();
-        let in_block = self.block.start <= start && start + frame.text.len() <= self.block.end;
-        let text = if in_block {
-            let start = start - self.block.start;
-            start..start + frame.text.len()
-        } else {
-            let start = self.text.len();
-            self.text.extend_from_slice(&frame.text[span.clone()]);
-            start..self.text.len()
-        };
-        let is_long = span.len() >= LONG_BYTES;
-        let borrowed =
-            if is_long { self.spare.pop().unwrap_or_default() } else { Borrowed::copied(&frame) };
-        let Frame { seen_nul, offset, first_row, .. } = frame;
-        self.pieces.push(Piece { in_block, text, is_long, borrowed, seen_nul, offset, first_row });
+        self.note(&frame, false, Borrowed::copied(&frame));
         Ok(())
     }
 
-    fn memory(&mut self) -> Option<&mut Borrowed> {
-        self.pieces.last_mut().filter(|last| last.is_long).map(|last| &mut last.borrowed)
+    fn keep(&mut self, frame: Frame<'_>) -> Option<&mut Borrowed> {
+        if span_of(&frame).len() < LONG_BYTES {
+            return None;
+        }
+        let memory = self.spare.pop().unwrap_or_default();
+        Some(&mut self.note(&frame, true, memory).borrowed)
     }
 }
 

@@ -113,10 +113,11 @@ fn a_large_piece_is_judged_together() {
 fn long_frames_are_judged_as_short_ones_are() {
     let whole = "abc,1,{}\nabcdef,-1,{\n\n\"a \"\"b\"\"\",x,\n\"two\r\nlines\",7,\r\n".repeat(200);
     let broken = "stray\"quote,1,{}\n\"never closed,1,\n".repeat(3);
+    let endless = format!("{}\n", "x".repeat(100_000));
     let mut text = String::from("a,b,c\n");
     for number in 0..60 {
         text += &whole;
-        text += ["", &broken, "nul\0,1,\n", "\n\n"][number % 4];
+        text += ["", &broken, "nul\0,1,\n", "\n\n", &endless][number % 5];
     }
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = [b"\xff\xfe", utf16.as_slice()].concat();

@@ -65,7 +65,12 @@ fuzz_target!(|data: &[u8]| {
     } else {
         let mut source = Source::new(Cursor::new(input.clone())).in_blocks(usize::from(cut));
         let feed = |validator: &mut Validator| {
-            while !validator.feed_from(&mut source, &mut || false)? {}
+            let mut asked = 0;
+            let mut goes_on = || {
+                asked += 1;
+                asked % 9 != 0
+            };
+            while !validator.feed_from(&mut source, &mut goes_on)? {}
             Ok(())
         };
         validate(Options { threads: 2, ..options }, feed)

@@ -70,8 +70,9 @@ pub trait Sink {
     type Error;
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Self::Error>;
 
-    /// Where what the last frame borrowed is put, if it is to be kept; what is there is used as memory instead.
-    fn memory(&mut self) -> Option<&mut Borrowed> {
+    /// Takes the frame in another way, where what it borrows is then put in the place that this returns, and the memory
+    /// that stands there is used instead. `None`: it was not taken.
+    fn keep(&mut self, _frame: Frame<'_>) -> Option<&mut Borrowed> {
         None
     }
 }
