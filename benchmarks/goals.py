@@ -7,6 +7,9 @@ from benchmarks.measured import FILES, Measured
 
 MIB = 1 << 20
 
+ASKED_WHERE_RUST_MAKES = (1.76, 0.78)
+"""Millions of rows per CPU second, by file, that the Rust program makes where the rates asked for were measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
