@@ -2,7 +2,7 @@
 //!
 //! Each thread takes a block, waits for its turn, finds where the block's records begin and end, and gives
 //! the turn to the thread that has the next block; then it judges what it framed. So one thread at a time
-//! decides where records are, splitting is exact whatever the quotes, no row, line or offset needs mending
+//! decides where records are, splitting is exact whatever the quotes, no row or line needs mending
 //! afterwards, and a block is read, framed and judged on the core that has it in its cache. (A framing thread
 //! that hands copies to others was tried: 0.87 of two runs side by side, for what one core reads another has
 //! to fetch again, and whoever waits for work sleeps.) Compressed text is judged by one thread: see `may_share`.
@@ -84,18 +84,12 @@ impl Framed {
         block: &[u8],
         feed: impl FnOnce(&[u8], &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.clear();
         let addresses = block.as_ptr_range();
         self.block = addresses.start.addr()..addresses.end.addr();
         feed(block, self)
     }
 
-    fn clear(&mut self) {
-        self.text.clear();
-        let long = self.pieces.drain(..).filter(|piece| piece.is_long);
-        self.spare.extend(long.map(|piece| piece.borrowed));
-    }
-
+    /// Judges what was framed, and forgets it: not when it is to frame again, for then it is this thread's turn.
     fn judge(&mut self, block: &[u8], checker: &mut Checker, outcome: &mut Outcome) {
         for piece in &mut self.pieces {
             if !piece.in_block {
@@ -104,10 +98,11 @@ impl Framed {
             let text = if piece.in_block { block } else { &self.text };
             checker.check(&piece.frame(text), outcome);
         }
+        self.text.clear();
+        let long = self.pieces.drain(..).filter(|piece| piece.is_long);
+        self.spare.extend(long.map(|piece| piece.borrowed));
     }
-}
 
-impl Framed {
     /// Notes a frame, and says where; what it borrows is `borrowed`, now or soon.
     fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut Piece {
         let &Frame { text, seen_nul, offset, first_row, .. } = frame;
@@ -184,8 +179,9 @@ impl Piece {
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
 /// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no
-/// more. Between blocks, the caller's thread calls `pause`. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
-/// any of them ends the work and is returned.
+/// more. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
+/// any of them ends the work and is returned. The caller's thread calls `pause` after each block that it has judged,
+/// and after each that it has written.
 pub fn judge<'t, E: Send>(
     hands: &mut [Hand],
     take: impl Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E> + Sync,
@@ -260,10 +256,11 @@ struct Back<W> {
 }
 
 impl<W> Back<W> {
-    /// An outcome to go on with, of the hand's own memory if there is any.
+    /// An outcome to go on with: of the hand's own memory if there is any, else of another's, for it adds up.
     fn empty_of(&mut self, hand: usize) -> Outcome {
         let own = self.emptied.iter().position(|(of, _)| *of == hand);
-        own.map(|place| self.emptied.swap_remove(place).1).unwrap_or_default()
+        let any = own.or(self.emptied.len().checked_sub(1));
+        any.map(|place| self.emptied.swap_remove(place).1).unwrap_or_default()
     }
 }
 
@@ -288,7 +285,7 @@ where
                 break;
             }
             framed.judge(block, checker, outcome);
-            if let Err(error) = self.settle(taken.number, number, outcome) {
+            if let Err(error) = self.settle(taken.number, number, outcome, pause) {
                 break self.end(Err(error));
             }
             pause();
@@ -317,26 +314,36 @@ where
         goes_on
     }
 
-    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome.
-    fn settle(&self, number: u64, hand: usize, outcome: &mut Outcome) -> Result<(), E> {
+    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome. Whoever writes
+    /// may have to do so for long, so that it pauses after each piece.
+    fn settle(
+        &self,
+        block: u64,
+        hand: usize,
+        outcome: &mut Outcome,
+        pause: &mut dyn FnMut(),
+    ) -> Result<(), E> {
         let mut back = lock(&self.back);
-        while number > back.next && number - back.next >= self.ahead {
+        while block > back.next && block - back.next >= self.ahead {
             back.waiting += 1;
             back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.waiting -= 1;
         }
         // Nobody waits for the disk but the one that writes.
-        let write = if number == back.next { back.write.take() } else { None };
+        let write = if block == back.next { back.write.take() } else { None };
         let Some(mut write) = write else {
             let empty = back.empty_of(hand);
-            back.judged.insert(number, (hand, std::mem::replace(outcome, empty)));
+            back.judged.insert(block, (hand, std::mem::replace(outcome, empty)));
             return Ok(());
         };
         drop(back);
         write(outcome)?;
         outcome.clear();
+        let mut emptied = None;
         loop {
+            pause();
             back = lock(&self.back);
+            back.emptied.extend(emptied.take());
             back.next = back.next.saturating_add(1);
             if back.waiting > 0 {
                 self.written.notify_all();
@@ -346,7 +353,7 @@ where
             drop(back);
             write(&judged)?;
             judged.clear();
-            lock(&self.back).emptied.push((of, judged));
+            emptied = Some((of, judged));
         }
         back.write = Some(write);
         Ok(())
@@ -376,6 +383,70 @@ impl<F: Fn()> Drop for Obituary<F> {
     fn drop(&mut self) {
         if thread::panicking() {
             (self.0)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Rules;
+    use crate::output::records::{Batch, RecordWriter};
+    use crate::schema::{RowSchema, SchemaLimits};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    fn hand() -> Hand {
+        let document = br#"{"properties": {"a": {}}}"#;
+        let schema = RowSchema::compile("a", "1", document, &SchemaLimits::default()).unwrap();
+        let header = ["a".to_owned()];
+        let schema = schema.bind(&header, false).unwrap();
+        let batch = Batch {
+            header: &header,
+            csv_type: "a",
+            schema_version: "1",
+            source_file: "",
+            quarantined_at: "",
+            max_errors_per_record: 1,
+        };
+        Hand::new(Checker::new(Arc::new(Rules {
+            writer: RecordWriter::new(&batch, &schema),
+            schema,
+            columns: 1,
+            delimiter: b',',
+            accept_recovered: false,
+            valid_out: false,
+            max_fields: 1,
+            max_field_bytes: 1,
+            max_record_bytes: 1,
+            max_record_lines: 1,
+        })))
+    }
+
+    /// Writing is what takes the time here, so that whoever has begun to write finds more to be written every time.
+    #[test]
+    fn a_caller_that_has_to_write_for_all_still_pauses() {
+        for threads in [2, 3, 8] {
+            let mut hands: Vec<Hand> = (0..threads).map(|_| hand()).collect();
+            let (next, caller) = (AtomicU64::new(0), thread::current().id());
+            let take = |_: &mut Vec<u8>| {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, Infallible>((number < 100).then_some(Taken { number, text: Some(b"") }))
+            };
+            let frame = |block: &[u8], framed: &mut Framed| framed.frame(block, |_, _| Ok(()));
+            let (written, since_pause) = (AtomicU64::new(0), AtomicU64::new(0));
+            let write = |_: &Outcome| {
+                thread::sleep(Duration::from_micros(200));
+                written.fetch_add(1, Ordering::Relaxed);
+                if thread::current().id() == caller {
+                    assert_eq!(since_pause.fetch_add(1, Ordering::Relaxed), 0);
+                }
+                Ok(())
+            };
+            let mut pause = || since_pause.store(0, Ordering::Relaxed);
+            let Ok(()) = judge(&mut hands, take, frame, write, &mut pause);
+            assert_eq!(written.into_inner(), 100);
         }
     }
 }

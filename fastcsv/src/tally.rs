@@ -78,9 +78,11 @@ impl Tally {
         for (sentence, count) in schema.sentences().zip(&self.by_sentence) {
             by_column[sentence.place] += count;
         }
-        let columns = schema.names().zip(by_column).filter(|(_, count)| *count > 0);
         let mut fields = self.by_other_field.clone();
-        fields.extend(columns.map(|(name, count)| (name.to_owned(), count)));
+        for (name, count) in schema.names().zip(by_column).filter(|(_, count)| *count > 0) {
+            // A column may have the name that stands for the row.
+            *fields.entry(name.to_owned()).or_default() += count;
+        }
         fields
     }
 
@@ -110,5 +112,37 @@ fn add_each(counts: &mut Vec<u64>, more: &[u64]) {
     }
     for (count, more) in counts.iter_mut().zip(more) {
         *count += more;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{RowSchema, SchemaLimits};
+    use std::borrow::Cow;
+
+    #[test]
+    fn a_column_with_the_name_that_stands_for_the_row_is_counted_with_it() {
+        let document = br#"{"properties": {"_row": {"maxLength": 1}}}"#;
+        let schema = RowSchema::compile("a", "1", document, &SchemaLimits::default()).unwrap();
+        let schema = schema.bind(&[ROW_FIELD.to_owned()], false).unwrap();
+        let mut violations = Vec::new();
+        assert!(!schema.check_row(&["too long"], &mut violations));
+        violations.push(Violation {
+            column: None,
+            field: Cow::Borrowed(ROW_FIELD),
+            keyword: "cells",
+            message: Cow::Borrowed("the row has 2 cells"),
+            sentence: None,
+        });
+        let (mut tally, mut all) = (Tally::default(), Tally::default());
+        for violation in &violations {
+            tally.count(violation);
+        }
+        all.add(&tally);
+        all.add(&tally);
+        assert_eq!(all.errors_by_field(&schema), BTreeMap::from([(ROW_FIELD.to_owned(), 4)]));
+        let by_keyword = BTreeMap::from([("cells", 2), ("maxLength", 2)]);
+        assert_eq!(all.errors_by_keyword(&schema), by_keyword);
     }
 }

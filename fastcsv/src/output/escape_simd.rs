@@ -8,10 +8,11 @@
 use super::json::{self, Escaper};
 use super::records::{RecordWriter, Row};
 use super::text::Text;
+use crate::tokenise::narrow;
 use std::arch::x86_64::{
-    __m512i, _mm256_cmpeq_epi8_mask, _mm256_mask_blend_epi8, _mm256_mask_cmplt_epu8_mask,
-    _mm256_maskz_loadu_epi8, _mm256_set1_epi8, _mm512_castsi256_si512, _mm512_mask_expand_epi8,
-    _mm512_set1_epi8, _mm512_storeu_si512, _pdep_u64, _pext_u64,
+    __m512i, _bzhi_u32, _mm256_cmpeq_epi8_mask, _mm256_mask_blend_epi8,
+    _mm256_mask_cmplt_epu8_mask, _mm256_maskz_loadu_epi8, _mm256_set1_epi8, _mm512_castsi256_si512,
+    _mm512_mask_expand_epi8, _mm512_set1_epi8, _mm512_storeu_si512, _pdep_u64, _pext_u64,
 };
 
 const STEP: usize = 32;
@@ -68,12 +69,12 @@ fn escape_avx512(text: &[u8], room: &mut [u8]) -> usize {
     written
 }
 
-/// Writes 1 to 32 bytes.
+/// Writes at most 32 bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
 fn escape_step(step: &[u8], room: &mut [u8]) -> usize {
-    debug_assert!((1..=STEP).contains(&step.len()));
-    let inside = u32::MAX >> ((STEP - step.len()) & 31);
+    debug_assert!(step.len() <= STEP);
+    let inside = _bzhi_u32(u32::MAX, narrow(step.len()));
     // SAFETY: reads the bytes that the mask names, which are those of the slice, and no other.
     let mut bytes = unsafe { _mm256_maskz_loadu_epi8(inside, step.as_ptr().cast()) };
     let is = |byte: u8| _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8(byte.cast_signed()));

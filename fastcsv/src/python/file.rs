@@ -55,12 +55,15 @@ pub fn validate_file(
 fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
     let (mut looked, mut interrupt) = (Instant::now(), None);
     let mut goes_on = || {
-        if looked.elapsed() > SIGNALS_EVERY {
+        if interrupt.is_none() && looked.elapsed() > SIGNALS_EVERY {
             Python::attach(|py| interrupt = py.check_signals().err());
             looked = Instant::now();
         }
         interrupt.is_none()
     };
-    py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)))?;
-    interrupt.map_or(Ok(()), Err)
+    let read = py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)));
+    match interrupt {
+        Some(interrupt) => Err(interrupt),
+        None => Ok(read.map(|_| ())?),
+    }
 }

@@ -18,7 +18,7 @@ pub use positions::Positions;
 /// Bytes that a kernel looks at in one step.
 const BLOCK: usize = 64;
 
-/// What was found since the last `reset` or `forget`, in order.
+/// What was found since the last `reset`, less what was given to `forget` or `exchange`, in order.
 #[derive(Debug, Default)]
 pub struct Marks {
     /// Delimiters and line ends outside quotes.
