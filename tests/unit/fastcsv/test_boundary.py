@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import csv
 import errno
 import io
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -405,3 +407,46 @@ def test_choices_out_of_range_are_refused() -> None:
     ):
         with pytest.raises(ValueError):
             fastcsv.Options(**choice)
+
+
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+import fastcsv
+
+# What starts in the background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+schema = fastcsv.Schema(Path(sys.argv[1]).read_bytes(), name="language_session", version="1.1")
+options = fastcsv.Options(threads=int(sys.argv[3]))
+try:
+    fastcsv.validate_file(schema, "/dev/stdin", sys.argv[2], options=options)
+except KeyboardInterrupt:
+    sys.exit(77)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_the_validation_of_what_does_not_end(tmp_path: Path, threads: int) -> None:
+    out = tmp_path / "out"
+    document = SCHEMAS / "language_session" / "1.1.json"
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, document, out, str(threads)], stdin=subprocess.PIPE
+    )
+
+    def feed() -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(HEADER)
+            while True:
+                pipe.write(BAD * 1000)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    records = out / "records.jsonl"
+    while not (records.exists() and records.stat().st_size):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 77
+    feeder.join()
+    assert not out.exists()
