@@ -60,7 +60,7 @@ pub struct RecordWriter {
     /// By position, what stands between the text before and the cell's: `","name":"`.
     keys: Vec<Piece>,
     /// By their place in `BoundSchema::sentences`.
-    sentences: Vec<Sentence>,
+    sentences: Vec<Prepared>,
     /// From `quarantinedAt` to `lineNumber`.
     middle: Piece,
     /// The last cell of a line of errors.csv, and the line's end.
@@ -71,7 +71,7 @@ pub struct RecordWriter {
 
 /// One thing that the schema may say of a cell, ready to be copied.
 #[derive(Debug, Clone)]
-struct Sentence {
+struct Prepared {
     /// `{"field":"name","message":"…","value":"`
     json: Piece,
     /// `","keyword":"…"}`
@@ -108,7 +108,7 @@ impl RecordWriter {
             keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
             sentences: schema
                 .sentences()
-                .map(|it| Sentence::new(&batch.header[it.place], it.keyword, it.message))
+                .map(|it| Prepared::new(&batch.header[it.place], it.keyword, it.message))
                 .collect(),
             middle: middle.into(),
             csv_end: csv_end.into(),
@@ -195,7 +195,7 @@ impl RecordWriter {
     }
 }
 
-impl Sentence {
+impl Prepared {
     fn new(field: &str, keyword: &str, message: &str) -> Self {
         let [mut json, mut json_end, mut csv] = std::array::from_fn(|_| Text::default());
         push_error_start(field, message, &mut json);
@@ -207,7 +207,7 @@ impl Sentence {
     }
 }
 
-/// An error that is no `Sentence`.
+/// An error that is no sentence of the schema.
 #[cold]
 fn push_error(violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
     push_error_start(&violation.field, &violation.message, out);
