@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full check bench fuzz sanitize proto docs format sync clean
+.PHONY: proto-into help demo run test test-full test-arm check bench fuzz sanitize proto docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -67,6 +67,21 @@ build/tools/bin/cargo-fuzz:
 sanitize:  ## the engine's tests under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=build/sanitize \
 	  cargo test --quiet $(CRATE) --no-default-features --lib --tests --target $$(rustc -vV | sed -n 's/^host: //p')
+
+# Zig is the compiler and linker for what of it is C; statically linked, so that nothing of such a machine has to be here.
+ARM := aarch64-unknown-linux-musl
+test-arm: sync build/tools/qemu-aarch64  ## the engine's tests on a 64-bit ARM (NEON), under QEMU
+	rustup --quiet target add $(ARM)
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER="$(CURDIR)/build/tools/qemu-aarch64" CARGO_TARGET_DIR=build/arm \
+	  $(UV) run --quiet --no-project --isolated --with ziglang==0.17.1 --with cargo-zigbuild==0.24.1 \
+	  cargo-zigbuild test --quiet $(CRATE) --no-default-features --lib --tests --target $(ARM)
+
+# The one that is installed, or Debian's, unpacked here.
+build/tools/qemu-aarch64:
+	@mkdir -p build/tools/qemu
+	@found=$$(command -v qemu-aarch64-static || command -v qemu-aarch64) || { \
+	  (cd build/tools/qemu && apt-get -qq download qemu-user-static && dpkg -x qemu-user-static_*.deb .) && \
+	  found="$(CURDIR)/build/tools/qemu/usr/bin/qemu-aarch64-static"; } && ln -sf "$$found" $@
 
 proto: sync  ## generate the modules of the contract
 	@$(call proto_tool,proto)

@@ -8,6 +8,8 @@
 #![allow(clippy::inline_always, reason = "a kernel's steps must be compiled with its instructions")]
 
 mod block;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod positions;
 #[cfg(target_arch = "x86_64")]
 mod simd;
@@ -124,6 +126,8 @@ enum Set {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Instructions {
@@ -136,6 +140,9 @@ impl Instructions {
         } else if simd::has_avx2() {
             return Self(Set::Avx2);
         }
+        #[cfg(target_arch = "aarch64")]
+        return Self(Set::Neon);
+        #[cfg(not(target_arch = "aarch64"))]
         Self::scalar()
     }
 
@@ -148,6 +155,8 @@ impl Instructions {
             all.extend(simd::has_avx2().then_some(("AVX2", Self(Set::Avx2))));
             all.extend(simd::has_avx512().then_some(("AVX-512", Self(Set::Avx512))));
         }
+        #[cfg(target_arch = "aarch64")]
+        all.push(("NEON", Self(Set::Neon)));
         all
     }
 
@@ -187,6 +196,8 @@ impl Tokeniser {
             Set::Avx2 => simd::scan_with_avx2(self, bytes, base),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => simd::scan_with_avx512(self, bytes, base),
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => self.scan_with::<neon::Neon>(bytes, base),
         }
     }
 
