@@ -112,7 +112,8 @@ class Server(Section):
     engine_threads: Annotated[
         Count,
         Field(
-            description="threads that run the validation engine; more for a moment, where work comes while some help"
+            description="threads that run the validation engine; more for a moment, where work comes while some help "
+            "or one works alone"
         ),
     ] = max(2, os.cpu_count() or 2)
     engine_niceness: Annotated[
@@ -120,7 +121,8 @@ class Server(Section):
         Field(
             ge=0,
             le=19,
-            description="how far those threads stand back behind the rest of the daemon (nice values; Linux)",
+            description="how far those threads stand back behind the rest of the daemon where they work for several "
+            "batches; at most 2 for one (nice values; Linux)",
         ),
     ] = 10
     drain_timeout_s: Annotated[

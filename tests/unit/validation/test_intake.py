@@ -8,7 +8,7 @@ import time
 from concurrent.futures import wait
 
 import pytest
-from stewardd.validation.engine import Engine
+from stewardd.validation.engine import LONE_NICENESS, Engine
 from stewardd.validation.intake import MAX_PIECES, Intake
 
 PIECE = b"x" * 100
@@ -212,13 +212,50 @@ def test_helpers_are_as_many_as_are_idle_and_come_back():
             assert none == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have nice values on Linux only")
-async def test_the_engine_stands_back_and_nobody_else():
-    def nice_value():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def nice_value():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have nice values on Linux only")
+def test_the_engine_stands_back_less_for_one_batch_and_nobody_else_does():
     before = nice_value()
-    with Engine(1, 5) as engine:
-        loop = asyncio.get_running_loop()
-        assert await loop.run_in_executor(engine, nice_value) == min(19, before + 5)
+    gate = threading.Event()
+    with Engine(2, 5) as engine:
+        assert engine.submit(nice_value).result(10) == min(19, before + 5)
+        assert engine.submit_batch(nice_value).result(10) == min(19, before + LONE_NICENESS)
+        company = engine.submit_batch(lambda: gate.wait(10))
+        assert engine.submit_batch(nice_value).result(10) == min(19, before + 5)
+        gate.set()
+        wait([company])
+    with Engine(1, 0) as engine:
+        assert engine.submit_batch(nice_value).result(10) == before
     assert nice_value() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have nice values on Linux only")
+async def test_a_batch_goes_on_elsewhere_when_another_comes_and_when_it_is_over():
+    before = nice_value()
+    seen = []
+
+    def judge(_pieces):
+        seen.append(nice_value() - before)
+        time.sleep(0.001)
+
+    gate = threading.Event()
+    with Engine(2, 5) as engine:
+        intake = Intake(engine, judge, 10 * len(PIECE))
+        for number in range(300):
+            if number == 50:
+                read = engine.submit(gate.wait, 10)  # no batch
+            if number == 100:
+                gate.set()
+                wait([read])
+                gate.clear()
+                company = engine.submit_batch(lambda: gate.wait(10))
+            if number == 200:
+                gate.set()
+                wait([company])
+            await intake.put(PIECE)
+        await intake.settle()
+    changes = [nice for nice, before in zip(seen, [None, *seen], strict=False) if nice != before]
+    assert changes == [LONE_NICENESS, 5, LONE_NICENESS]
