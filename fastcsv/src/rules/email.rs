@@ -85,6 +85,7 @@ impl Addresses {
 
     /// Whether the bytes are an e-mail address.
     #[inline]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(clippy::unused_self))]
     pub(crate) fn take(self, text: &[u8]) -> bool {
         #[cfg(target_arch = "x86_64")]
         if let Some(quick) = self.quick {
