@@ -121,8 +121,8 @@ class Server(Section):
         Field(
             ge=0,
             le=19,
-            description="how far those threads stand back behind the rest of the daemon where they work for several "
-            "batches; at most 2 for one (nice values; Linux)",
+            description="how far those threads stand back behind the rest of the daemon (nice values; Linux); a batch "
+            "that is judged alone stands back by 2 at most",
         ),
     ] = 10
     drain_timeout_s: Annotated[

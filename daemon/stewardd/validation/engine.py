@@ -4,7 +4,7 @@ They stand back behind the event loop, which has little to do and should do it a
 Health answered within 6 to 7 ms in the median with threads that are equals, within 2 to 3 ms with a niceness of 10. It
 costs uploads where other processes want the cores, of which a client on the same machine is one. So there is one thread
 more that stands back less, for a batch that has the engine to itself: an upload took 0.51 s there instead of 0.60 s, in
-turn on a busy machine, and Health answers in time, since a core is left.
+turn on a busy machine, and Health answered within 3 to 4 ms beside it.
 
 A batch may keep its thread from one piece to the next until it should go on elsewhere: `makes_way` tells. What it
 judges may be shared with threads that have nothing to do: `helpers`.
@@ -55,10 +55,11 @@ class Engine(ThreadPoolExecutor):
     def makes_way(self) -> bool:
         """Whether what was given to `submit_batch`, and asks on its thread, should end and be given anew.
 
-        There is more work than threads; or the batch was alone and has company now; or the other way round.
+        It was alone and has company now, or the other way round; or others wait for its thread.
         """
-        is_lone = threading.get_ident() == self._lone_thread
-        return self._asked > self._thread_count or is_lone == (self._batches > 1)
+        if threading.get_ident() == self._lone_thread:
+            return self._batches > 1
+        return self._batches == 1 or self._asked > self._thread_count
 
     @contextlib.contextmanager
     def helpers(self, at_most: int) -> Iterator[int]:
