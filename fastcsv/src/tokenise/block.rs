@@ -10,6 +10,20 @@ pub(super) struct Masks {
     pub nul: u64,
 }
 
+impl Masks {
+    /// All of them, by what gives the mask of one byte.
+    #[inline(always)]
+    pub(super) fn of(delimiter: u8, mask: impl Fn(u8) -> u64) -> Self {
+        Self {
+            quote: mask(b'"'),
+            delimiter: mask(delimiter),
+            lf: mask(b'\n'),
+            cr: mask(b'\r'),
+            nul: mask(0),
+        }
+    }
+}
+
 /// The three steps that are worth special instructions.
 pub(super) trait Kernel {
     /// Whether `spread` costs the same whatever the bits: then a block that has none of a kind is no reason
@@ -55,13 +69,7 @@ impl Kernel for Scalar {
                 .enumerate()
                 .fold(0, |bits, (index, &byte)| bits | u64::from(byte == wanted) << index)
         };
-        Masks {
-            quote: mask(b'"'),
-            delimiter: mask(delimiter),
-            lf: mask(b'\n'),
-            cr: mask(b'\r'),
-            nul: mask(0),
-        }
+        Masks::of(delimiter, mask)
     }
 
     #[inline(always)]

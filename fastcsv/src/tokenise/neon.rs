@@ -48,13 +48,7 @@ fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
         let wanted = vdupq_n_u8(wanted);
         one_bit_each(bytes.map(|bytes| vceqq_u8(bytes, wanted)))
     };
-    Masks {
-        quote: mask(b'"'),
-        delimiter: mask(delimiter),
-        lf: mask(b'\n'),
-        cr: mask(b'\r'),
-        nul: mask(0),
-    }
+    Masks::of(delimiter, mask)
 }
 
 /// Bytes of all ones or all zeros as bits: each keeps its own bit, and neighbours are added until eight are one byte.

@@ -73,13 +73,7 @@ impl Kernel for Avx2 {
                 let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)).cast_unsigned();
                 u64::from(low) | u64::from(high) << 32
             };
-            Masks {
-                quote: mask(b'"'),
-                delimiter: mask(delimiter),
-                lf: mask(b'\n'),
-                cr: mask(b'\r'),
-                nul: mask(0),
-            }
+            Masks::of(delimiter, mask)
         }
     }
 
@@ -119,13 +113,7 @@ impl Kernel for Avx512 {
             let bytes = _mm512_loadu_si512(block.as_ptr().cast::<__m512i>());
             let mask =
                 |wanted: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(wanted.cast_signed()));
-            Masks {
-                quote: mask(b'"'),
-                delimiter: mask(delimiter),
-                lf: mask(b'\n'),
-                cr: mask(b'\r'),
-                nul: mask(0),
-            }
+            Masks::of(delimiter, mask)
         }
     }
 
