@@ -38,14 +38,15 @@ class Verdict:
         return self._error or error
 
     def _note(self, _call: object) -> None:
-        details = _at_once(self._call.details())
-        if self._known.is_set() or details == _OF_THE_WRITE:
+        details, trailing = _at_once(self._call.details()), _at_once(self._call.trailing_metadata())
+        # The same words with details beside them are the daemon's: grpc.aio adds nothing to its own.
+        if self._known.is_set() or (details == _OF_THE_WRITE and not trailing):
             return
         self._known.set()
         self._error = grpc.aio.AioRpcError(
             _at_once(self._call.code()),
             grpc.aio.Metadata(),
-            _at_once(self._call.trailing_metadata()),
+            trailing,
             details,
         )
 
