@@ -12,6 +12,7 @@
 
 use crate::check::{Checker, Outcome};
 use crate::frame::{Borrowed, Frame, Record, Sink};
+use crate::input::Room;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -26,7 +27,7 @@ const AHEAD: u64 = 3;
 pub struct Hand {
     pub checker: Checker,
     /// Room for a block to be read into.
-    room: Vec<u8>,
+    room: Room,
     framed: Framed,
     outcome: Outcome,
 }
@@ -73,7 +74,12 @@ struct Piece {
 impl Hand {
     #[must_use]
     pub fn new(checker: Checker) -> Self {
-        Self { checker, room: Vec::new(), framed: Framed::default(), outcome: Outcome::default() }
+        Self {
+            checker,
+            room: Room::default(),
+            framed: Framed::default(),
+            outcome: Outcome::default(),
+        }
     }
 }
 
@@ -184,7 +190,7 @@ impl Piece {
 /// and after each that it has written.
 pub fn judge<'t, E: Send>(
     hands: &mut [Hand],
-    take: impl Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E> + Sync,
+    take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, E> + Sync,
     frame: impl FnMut(&[u8], &mut Framed) -> Result<(), E> + Send,
     write: impl FnMut(&Outcome) -> Result<(), E> + Send,
     pause: &mut dyn FnMut(),
@@ -266,7 +272,7 @@ impl<W> Back<W> {
 
 impl<'t, E, T, F, W> Work<E, T, F, W>
 where
-    T: Fn(&mut Vec<u8>) -> Result<Option<Taken<'t>>, E>,
+    T: Fn(&mut Room) -> Result<Option<Taken<'t>>, E>,
     F: FnMut(&[u8], &mut Framed) -> Result<(), E>,
     W: FnMut(&Outcome) -> Result<(), E>,
 {
@@ -430,7 +436,7 @@ mod tests {
         for threads in [2, 3, 8] {
             let mut hands: Vec<Hand> = (0..threads).map(|_| hand()).collect();
             let (next, caller) = (AtomicU64::new(0), thread::current().id());
-            let take = |_: &mut Vec<u8>| {
+            let take = |_: &mut Room| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, Infallible>((number < 100).then_some(Taken { number, text: Some(b"") }))
             };

@@ -8,7 +8,7 @@ use crate::checksum::Crc32c;
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
-use crate::input::{BLOCK_BYTES, Compression, Decoder, Decompressor, Source};
+use crate::input::{BLOCK_BYTES, Compression, Decoder, Decompressor, Room, Source};
 use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
@@ -52,7 +52,7 @@ pub struct Validator {
     size_bytes: u64,
     crc32c: Crc32c,
     /// What files are read into.
-    block: Vec<u8>,
+    block: Room,
     spent: bool,
 }
 
@@ -105,7 +105,7 @@ impl Validator {
             },
             size_bytes: 0,
             crc32c: Crc32c::default(),
-            block: Vec::new(),
+            block: Room::default(),
             spent: false,
         })
     }
@@ -148,7 +148,7 @@ impl Validator {
             let threads = threads.min(rest.len());
             if threads > 1 && left_bytes > BLOCK_BYTES && self.may_share() {
                 let next = AtomicUsize::new(0);
-                let take = |_: &mut Vec<u8>| {
+                let take = |_: &mut Room| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let taken = |&text| Taken { number: number as u64, text: Some(text) };
                     Ok(rest.get(number).map(taken))
@@ -189,11 +189,11 @@ impl Validator {
         }
         let begin = source.taken();
         let (stopped, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let take = |block: &mut Vec<u8>| {
+        let take = |room: &mut Room| {
             if stopped.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let taken = source.take(block)?;
+            let taken = source.take(room)?;
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
             Ok(taken.map(|number| Taken { number: number - begin, text: None }))
         };
@@ -213,7 +213,7 @@ impl Validator {
     fn feed_together<'t>(
         &mut self,
         threads: usize,
-        take: impl Fn(&mut Vec<u8>) -> io::Result<Option<Taken<'t>>> + Sync,
+        take: impl Fn(&mut Room) -> io::Result<Option<Taken<'t>>> + Sync,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.unless_spent(|it| {

@@ -4,8 +4,10 @@
 
 mod compression;
 mod encoding;
+mod room;
 mod source;
 
 pub use compression::{Compression, Decompressor};
 pub use encoding::{Decoder, Encoding};
+pub use room::Room;
 pub use source::{BLOCK_BYTES, Source};

@@ -1,5 +1,6 @@
 //! A file, read block by block.
 
+use crate::input::Room;
 use crate::parallel::lock;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -72,13 +73,13 @@ impl Source {
 
     /// Puts the next block in the place of the one before, and says its number, counted from 0; `None` at the
     /// end, where there is none. All blocks but the last are full.
-    pub fn take(&self, block: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    pub fn take(&self, room: &mut Room) -> io::Result<Option<u64>> {
         match &self.input {
             Input::File { file, size_bytes, next } => {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let begin = number.saturating_mul(self.block_bytes as u64).min(*size_bytes);
                 let left = usize::try_from(size_bytes - begin).unwrap_or(usize::MAX);
-                block.resize(left.min(self.block_bytes), 0);
+                let block = room.of(left.min(self.block_bytes));
                 file.read_exact_at(block, begin).map_err(|error| match error.kind() {
                     ErrorKind::UnexpectedEof => io::Error::new(error.kind(), CUT_SHORT),
                     _ => error,
@@ -88,9 +89,9 @@ impl Source {
             Input::Stream(stream) => {
                 let mut stream = lock(stream);
                 let number = stream.next;
-                block.resize(self.block_bytes, 0);
+                let block = room.of(self.block_bytes);
                 let size = if stream.ended { 0 } else { fill(block, &mut *stream.reader)? };
-                block.truncate(size);
+                room.truncate(size);
                 stream.ended = size < self.block_bytes;
                 stream.next += u64::from(size > 0);
                 Ok((size > 0).then_some(number))
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn read(source: &Source) -> io::Result<Vec<u8>> {
-        let (mut block, mut all) = (Vec::new(), Vec::new());
+        let (mut block, mut all) = (Room::default(), Vec::new());
         for number in 0.. {
             match source.take(&mut block)? {
                 Some(taken) => assert_eq!(taken, number),
@@ -162,7 +163,7 @@ mod tests {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&[b'x'; 40]).unwrap();
             let source = Source::of_file(file.try_clone().unwrap()).unwrap().in_blocks(10);
-            let mut block = Vec::new();
+            let mut block = Room::default();
             assert_eq!(source.take(&mut block).unwrap(), Some(0));
             file.set_len(size_then).unwrap();
             let mut size = block.len();
