@@ -54,9 +54,9 @@ impl<'a> From<&'a [u8]> for Raw<'a> {
 /// Writes the rows of one batch.
 #[derive(Debug, Clone)]
 pub struct RecordWriter {
-    /// Whether the processor has what `escape_simd` needs.
+    /// What the processor has of what `escape_simd` needs.
     #[cfg(target_arch = "x86_64")]
-    has_avx512: bool,
+    quick: Option<escape_simd::Instructions>,
     /// By position, what stands between the text before and the cell's: `","name":"`.
     keys: Vec<Piece>,
     /// By their place in `BoundSchema::sentences`.
@@ -104,7 +104,7 @@ impl RecordWriter {
         csv_end.extend(b"\r\n");
         Self {
             #[cfg(target_arch = "x86_64")]
-            has_avx512: escape_simd::has_avx512(),
+            quick: escape_simd::Instructions::detect(),
             keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
             sentences: schema
                 .sentences()
@@ -120,8 +120,8 @@ impl RecordWriter {
     /// Appends the row to `records` and its errors to `errors`.
     pub fn push(&self, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
         #[cfg(target_arch = "x86_64")]
-        if self.has_avx512 {
-            return escape_simd::push_row(self, row, records, errors);
+        if let Some(quick) = self.quick {
+            return quick.push_row(self, row, records, errors);
         }
         self.push_with(&Escaper(escape_each), row, records, errors);
     }
