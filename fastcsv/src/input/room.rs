@@ -12,7 +12,7 @@ const PAGE_BYTES: usize = 4096;
 /// Room for one block, empty at first, kept from block to block.
 #[derive(Debug, Default)]
 pub struct Room {
-    /// The block and up to a page before it.
+    /// The block, and a page more in all before and behind it.
     memory: Vec<u8>,
     begin: usize,
     size_bytes: usize,

@@ -81,8 +81,8 @@ fn push_row_avx2(writer: &RecordWriter, row: &Row<'_>, records: &mut Text, error
     writer.push_with(&escaper, row, records, errors);
 }
 
-/// For eight bytes, of which the bits say which need a backslash: where each byte of the output comes from. The
-/// eighth of the places holds the backslash. What stands behind the output is anything.
+/// For eight bytes, of which the bits say which need a backslash: where each byte of the output comes from. Place 8
+/// holds the backslash. What stands behind the output is anything.
 const EXPANSIONS: [[u8; 16]; 256] = {
     let mut expansions = [[0; 16]; 256];
     let mut special = 0;
@@ -102,7 +102,7 @@ const EXPANSIONS: [[u8; 16]; 256] = {
     expansions
 };
 
-/// `escape_avx512` with a table for every eight bytes.
+/// As `escape_avx512`, with a table for every eight bytes; control characters are left to the plain code.
 #[inline]
 #[target_feature(enable = "avx2,popcnt")]
 fn escape_avx2(text: &[u8], room: &mut [u8]) -> usize {
@@ -115,7 +115,7 @@ fn escape_avx2(text: &[u8], room: &mut [u8]) -> usize {
     written
 }
 
-/// Writes at most 16 bytes.
+/// Takes at most 16 bytes of text.
 #[inline]
 #[target_feature(enable = "avx2,popcnt")]
 fn escape_block(step: &[u8], room: &mut [u8]) -> usize {
@@ -178,7 +178,7 @@ fn escape_avx512(text: &[u8], room: &mut [u8]) -> usize {
     written
 }
 
-/// Writes at most 32 bytes.
+/// Takes at most 32 bytes of text.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
 fn escape_step(step: &[u8], room: &mut [u8]) -> usize {
