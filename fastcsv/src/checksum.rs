@@ -24,6 +24,20 @@ impl Crc32c {
     }
 }
 
+/// How much came in, and its checksum.
+#[derive(Debug, Clone, Default)]
+pub struct Received {
+    pub size_bytes: u64,
+    pub crc32c: Crc32c,
+}
+
+impl Received {
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.size_bytes += bytes.len() as u64;
+        self.crc32c.add(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,14 +5,14 @@
 //! decides where records are, splitting is exact whatever the quotes, no row or line needs mending
 //! afterwards, and a block is read, framed and judged on the core that has it in its cache. (A framing thread
 //! that hands copies to others was tried: 0.87 of two runs side by side, for what one core reads another has
-//! to fetch again, and whoever waits for work sleeps.) Compressed text is judged by one thread: see `may_share`.
+//! to fetch again, and whoever waits for work sleeps.)
 //!
 //! What is judged is written in the order in which it was framed, by whoever comes with the piece that is
 //! next. A thread that is too far ahead of that waits: what it holds is memory.
 
 use crate::check::{Checker, Outcome};
 use crate::frame::{Borrowed, Frame, Record, Sink};
-use crate::input::Room;
+use crate::input::{Room, Taken};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -30,14 +30,6 @@ pub struct Hand {
     room: Room,
     framed: Framed,
     outcome: Outcome,
-}
-
-/// A block, by its number from 0.
-#[derive(Debug, Clone, Copy)]
-pub struct Taken<'t> {
-    pub number: u64,
-    /// Its text, where that is not in the room it was offered.
-    pub text: Option<&'t [u8]>,
 }
 
 /// The frames of a block, to be judged when others frame.

@@ -4,22 +4,24 @@
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
 use crate::check::{Checker, Outcome, Rules};
-use crate::checksum::Crc32c;
+use crate::checksum::Received;
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
-use crate::input::{BLOCK_BYTES, Compression, Decoder, Decompressor, Room, Source};
+use crate::input::{
+    BLOCK_BYTES, Compression, Decoder, Decompressor, Room, Source, Taken, Unpacking,
+};
 use crate::options::Options;
 use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
-use crate::parallel::{self, Framed, Hand, Taken};
+use crate::parallel::{self, Framed, Hand, lock};
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
@@ -49,8 +51,7 @@ pub struct Validator {
     decompressor: Decompressor,
     decoder: Decoder,
     text: Text,
-    size_bytes: u64,
-    crc32c: Crc32c,
+    received: Received,
     /// What files are read into.
     block: Room,
     spent: bool,
@@ -103,8 +104,7 @@ impl Validator {
                 options,
                 names,
             },
-            size_bytes: 0,
-            crc32c: Crc32c::default(),
+            received: Received::default(),
             block: Room::default(),
             spent: false,
         })
@@ -125,8 +125,8 @@ impl Validator {
     pub fn progress(&self) -> Progress {
         let tally = self.text.rows.as_ref().map(|rows| &rows.tally);
         Progress {
-            size_bytes: self.size_bytes,
-            crc32c: self.crc32c.value(),
+            size_bytes: self.received.size_bytes,
+            crc32c: self.received.crc32c.value(),
             total_rows: tally.map_or(0, |tally| tally.total_rows),
             valid_rows: tally.map_or(0, |tally| tally.valid_rows),
             quarantined_rows: tally.map_or(0, |tally| tally.quarantined_rows),
@@ -146,7 +146,7 @@ impl Validator {
         for (number, block) in blocks.iter().enumerate() {
             let rest = &blocks[number..];
             let threads = threads.min(rest.len());
-            if threads > 1 && left_bytes > BLOCK_BYTES && self.may_share() {
+            if threads > 1 && left_bytes > BLOCK_BYTES && self.text.has_helpers() {
                 let next = AtomicUsize::new(0);
                 let take = |_: &mut Room| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -162,8 +162,7 @@ impl Validator {
     }
 
     fn feed_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.size_bytes += piece.len() as u64;
-        self.crc32c.add(piece);
+        self.received.add(piece);
         let Self { decompressor, decoder, text, .. } = self;
         decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
@@ -175,7 +174,7 @@ impl Validator {
         source: &mut Source,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        while !self.may_share() {
+        while !self.text.has_helpers() {
             let mut block = std::mem::take(&mut self.block);
             let taken = self.unless_spent(|_| Ok(source.take(&mut block)?))?;
             if taken.is_none() {
@@ -203,13 +202,8 @@ impl Validator {
         Ok(ended.into_inner())
     }
 
-    /// Whether several threads may judge. The header is read by one alone; and so is what is compressed, for a block
-    /// of it may become any amount of text, which goes through in steps there and would be held here.
-    fn may_share(&self) -> bool {
-        self.text.has_helpers() && self.decompressor.compression() == Compression::None
-    }
-
-    /// Judges the blocks that `take` gets, on so many threads at most.
+    /// Judges the blocks that `take` gets, on so many threads at most. What is compressed is decompressed by one of them
+    /// at a time, while the others judge.
     fn feed_together<'t>(
         &mut self,
         threads: usize,
@@ -217,34 +211,14 @@ impl Validator {
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
-            let Self { decompressor, decoder, text, size_bytes, crc32c, .. } = it;
-            let Text { rows: Some(rows), folder, options, .. } = text else { return Ok(()) };
-            let Rows { framer, hands, outcome, tally, .. } = rows;
-            let bytes_max = options.max_output_bytes;
-            let frame = |block: &[u8], framed: &mut Framed| {
-                framed.frame(block, |block, sink| {
-                    *size_bytes += block.len() as u64;
-                    crc32c.add(block);
-                    let mut feed = |piece: &[u8]| {
-                        let Ok(()) = framer.feed(piece, sink);
-                        Ok(())
-                    };
-                    decompressor.feed(block, &mut |bytes| decoder.feed(bytes, &mut feed))
-                })
-            };
-            // Little pieces are put together first: each write costs a system call, and half a page.
-            let settle = |judged: &Outcome| {
-                tally.add(&judged.tally);
-                if judged.text_bytes() < WRITE_BYTES {
-                    outcome.extend_text(judged);
-                    return write_if_much(folder, bytes_max, outcome);
-                }
-                write(folder, bytes_max, outcome)?;
-                outcome.clear_text();
-                write(folder, bytes_max, judged)
-            };
-            let threads = threads.min(hands.len());
-            parallel::judge(&mut hands[..threads], |room| Ok(take(room)?), frame, settle, pause)
+            let Self { decompressor, decoder, text, received, .. } = it;
+            let take = |room: &mut Room| Ok(take(room)?);
+            if decompressor.compression() == Compression::None {
+                return text.judge(threads, decoder, take, |block| received.add(block), pause);
+            }
+            let unpacking = Mutex::new(Unpacking::new(decompressor, received));
+            let take = |room: &mut Room| lock(&unpacking).take(room, take);
+            text.judge(threads, decoder, take, |_| (), pause)
         })
     }
 
@@ -298,8 +272,8 @@ impl Validator {
             valid_rows: tally.valid_rows,
             quarantined_rows: tally.quarantined_rows,
             recovered_rows: tally.recovered_rows,
-            size_bytes: self.size_bytes,
-            crc32c: self.crc32c.value(),
+            size_bytes: self.received.size_bytes,
+            crc32c: self.received.crc32c.value(),
             errors_by_field: tally.errors_by_field(&header.bound),
             errors_by_keyword: tally.errors_by_keyword(&header.bound),
             total_errors: tally.total_errors,
@@ -375,9 +349,45 @@ impl Text {
         Ok(())
     }
 
-    /// Whether there are rows to be judged and several threads for it.
+    /// Whether there are rows to be judged and several threads for it; the header is read by one.
     fn has_helpers(&self) -> bool {
         self.rows.as_ref().is_some_and(|rows| rows.hands.len() > 1)
+    }
+
+    /// Judges the blocks that `take` gets, on so many threads at most; says to `note` which it comes to, in order.
+    fn judge<'t>(
+        &mut self,
+        threads: usize,
+        decoder: &mut Decoder,
+        take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, Error> + Sync,
+        mut note: impl FnMut(&[u8]) + Send,
+        pause: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
+        let Self { rows: Some(rows), folder, options, .. } = self else { return Ok(()) };
+        let Rows { framer, hands, outcome, tally, .. } = rows;
+        let bytes_max = options.max_output_bytes;
+        let frame = |block: &[u8], framed: &mut Framed| {
+            framed.frame(block, |block, sink| {
+                note(block);
+                decoder.feed(block, &mut |piece| {
+                    let Ok(()) = framer.feed(piece, sink);
+                    Ok(())
+                })
+            })
+        };
+        // Little pieces are put together first: each write costs a system call, and half a page.
+        let settle = |judged: &Outcome| {
+            tally.add(&judged.tally);
+            if judged.text_bytes() < WRITE_BYTES {
+                outcome.extend_text(judged);
+                return write_if_much(folder, bytes_max, outcome);
+            }
+            write(folder, bytes_max, outcome)?;
+            outcome.clear_text();
+            write(folder, bytes_max, judged)
+        };
+        let threads = threads.min(hands.len());
+        parallel::judge(&mut hands[..threads], take, frame, settle, pause)
     }
 
     fn with_rows(

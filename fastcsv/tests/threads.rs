@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Error as IoError, ErrorKind, Read, Write};
+use std::iter;
 
 use fastcsv::error::Error;
 use fastcsv::input::Source;
@@ -126,6 +127,75 @@ fn long_frames_are_judged_as_short_ones_are() {
         for threads in [2, 3] {
             let mut source = Source::new(Cursor::new(text.clone())).in_blocks(block_bytes);
             assert!(validate(threads, read(&mut source)).unwrap() == wanted, "{threads}");
+        }
+    }
+}
+
+/// Rows of which no two are alike, so that they stay long when they are compressed.
+fn many_rows(count: u64) -> String {
+    let row = |row: u64| {
+        let drawn = row.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let cell = ["", "stray\"", "\"two\nlines\"", "abcdefgh"][(drawn >> 60) as usize % 4];
+        format!("{cell},{},\"[{drawn}, \"\"{:x}\"\"]\"\n", drawn >> 50, !drawn)
+    };
+    iter::once("a,b,c\n".to_owned()).chain((0..count).map(row)).collect()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 1).unwrap()
+}
+
+#[test]
+fn compressed_text_is_judged_together_as_what_it_is() {
+    let text = many_rows(20_000);
+    assert!(text.len() > 4 << 18, "four blocks");
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for text in [text.into_bytes(), [b"\xfe\xff", utf16.as_slice()].concat()] {
+        let mut plain = validate(1, |validator| validator.feed(&text)).unwrap();
+        // It says what came in.
+        assert!(plain.remove("report.json").is_some());
+        let (head, tail) = text.split_at(text.len() / 3);
+        for packed in [
+            gzip(&text),
+            zstd(&text),
+            [gzip(head), gzip(b""), gzip(tail)].concat(),
+            [zstd(head), zstd(b""), zstd(tail)].concat(),
+        ] {
+            let wanted = validate(1, |validator| validator.feed(&packed)).unwrap();
+            assert!(plain.iter().all(|(name, text)| wanted.get(name) == Some(text)));
+            for (threads, block_bytes) in [(1, 999), (2, 99), (3, 256 << 10)] {
+                let mut source = Source::new(Cursor::new(packed.clone())).in_blocks(block_bytes);
+                assert!(validate(threads, read(&mut source)).unwrap() == wanted, "{threads}");
+                let pieces: Vec<&[u8]> = packed.chunks(block_bytes * 5).collect();
+                let feed = |validator: &mut Validator| {
+                    pieces.chunks(2).try_for_each(|it| validator.feed_all(it, threads))
+                };
+                assert!(validate(threads, feed).unwrap() == wanted, "{threads}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_to_what_is_compressed_and_too_much_of_it_end_the_work_of_all() {
+    let text = many_rows(20_000).into_bytes();
+    for packed in [gzip(&text), zstd(&text)] {
+        let mut damaged = packed.clone();
+        damaged.truncate(packed.len() * 2 / 3);
+        damaged.extend([0x55; 1000]);
+        let cut = packed[..packed.len() - 1].to_vec();
+        for threads in 1..4 {
+            for packed in [&damaged, &cut] {
+                let mut source = Source::new(Cursor::new(packed.clone()));
+                let error = validate(threads, read(&mut source)).unwrap_err();
+                assert_eq!(error.reason(), "COMPRESSION_INVALID");
+            }
         }
     }
 }

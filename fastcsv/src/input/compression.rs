@@ -12,7 +12,7 @@ use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation,
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Deflate expands at most 1032-fold: a step of gzip input stays below 2 MiB of output.
-const GZIP_STEP: usize = 2 << 10;
+const GZIP_STEP: usize = if cfg!(fuzzing) { 20 } else { 2 << 10 };
 const ZSTD_OUTPUT: usize = 128 << 10;
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
@@ -40,6 +40,8 @@ type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
 /// Decompresses one input, fed in chunks.
 pub struct Decompressor {
     method: Method,
+    /// What one step decompressed.
+    step: Vec<u8>,
     decompressed_bytes: u64,
     max_decompressed_bytes: u64,
 }
@@ -54,7 +56,6 @@ enum Method {
 
 struct Zstd {
     decoder: ZstdDecoder<'static>,
-    output: Vec<u8>,
     /// Whether the last frame is complete.
     complete: bool,
 }
@@ -62,7 +63,12 @@ struct Zstd {
 impl Decompressor {
     #[must_use]
     pub fn new(max_decompressed_bytes: u64) -> Self {
-        Self { method: Method::Unknown(Vec::new()), decompressed_bytes: 0, max_decompressed_bytes }
+        Self {
+            method: Method::Unknown(Vec::new()),
+            step: Vec::new(),
+            decompressed_bytes: 0,
+            max_decompressed_bytes,
+        }
     }
 
     #[must_use]
@@ -102,7 +108,8 @@ impl Decompressor {
             Method::Gzip(decoder) => {
                 decoder.try_finish().map_err(damaged)?;
                 let rest = std::mem::take(decoder.get_mut());
-                self.deliver(&rest, take)
+                self.count(rest.len())?;
+                if rest.is_empty() { Ok(()) } else { take(&rest) }
             }
             Method::Zstd(zstd) if !zstd.complete => {
                 Err(InputError::Compression("the zstd stream is cut short".into()).into())
@@ -112,53 +119,61 @@ impl Decompressor {
     }
 
     fn pass(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
-        match &mut self.method {
-            Method::Gzip(_) => self.pass_gzip(data, take),
-            Method::Zstd(_) => self.pass_zstd(data, take),
-            Method::Unknown(_) | Method::Plain => take(data),
+        if self.compression() == Compression::None {
+            return take(data);
         }
-    }
-
-    fn pass_gzip(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
-        for step in data.chunks(GZIP_STEP) {
-            let Method::Gzip(decoder) = &mut self.method else { return Ok(()) };
-            decoder.write_all(step).map_err(damaged)?;
-            let mut output = std::mem::take(decoder.get_mut());
-            self.deliver(&output, take)?;
-            output.clear();
-            if let Method::Gzip(decoder) = &mut self.method {
-                *decoder.get_mut() = output;
+        let (mut rest, mut step) = (data, std::mem::take(&mut self.step));
+        loop {
+            step.clear();
+            let goes_on = self.step(&mut rest, &mut step)?;
+            if !step.is_empty() {
+                take(&step)?;
+            }
+            if !goes_on {
+                break;
             }
         }
+        self.step = step;
         Ok(())
     }
 
-    fn pass_zstd(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
-        let mut input = InBuffer::around(data);
-        loop {
-            let Method::Zstd(zstd) = &mut self.method else { return Ok(()) };
-            let mut output = std::mem::take(&mut zstd.output);
-            let mut room = OutBuffer::around(&mut output[..]);
-            let hint = zstd.decoder.run(&mut input, &mut room).map_err(damaged)?;
-            let written = room.pos();
-            zstd.complete = hint == 0;
-            self.deliver(&output[..written], take)?;
-            if let Method::Zstd(zstd) = &mut self.method {
-                zstd.output = output;
+    /// Decompresses some of `data`, on to the end of `text`, and takes it off; says whether more may come of what it has.
+    /// What is not known to be compressed stays where it is.
+    pub fn step(&mut self, data: &mut &[u8], text: &mut Vec<u8>) -> Result<bool, Error> {
+        let before = text.len();
+        let goes_on = match &mut self.method {
+            Method::Unknown(_) | Method::Plain => return Ok(false),
+            Method::Gzip(decoder) => {
+                let (now, later) = data.split_at(data.len().min(GZIP_STEP));
+                std::mem::swap(decoder.get_mut(), text);
+                let done = decoder.write_all(now);
+                std::mem::swap(decoder.get_mut(), text);
+                done.map_err(damaged)?;
+                *data = later;
+                !later.is_empty()
             }
-            if input.pos() == data.len() && (hint == 0 || written < ZSTD_OUTPUT) {
-                return Ok(());
+            Method::Zstd(zstd) => {
+                text.reserve(ZSTD_OUTPUT);
+                let mut input = InBuffer::around(data);
+                let mut output = OutBuffer::around_pos(text, before);
+                let hint = zstd.decoder.run(&mut input, &mut output).map_err(damaged)?;
+                let is_full = output.pos() == output.capacity();
+                *data = &data[input.pos()..];
+                zstd.complete = hint == 0;
+                !data.is_empty() || (is_full && hint != 0)
             }
-        }
+        };
+        self.count(text.len() - before)?;
+        Ok(goes_on)
     }
 
-    fn deliver(&mut self, bytes: &[u8], take: Take<'_>) -> Result<(), Error> {
-        self.decompressed_bytes += bytes.len() as u64;
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        self.decompressed_bytes += bytes as u64;
         if self.decompressed_bytes > self.max_decompressed_bytes {
             let bound = LimitFault::DecompressedBytes(self.max_decompressed_bytes);
             return Err(InputError::Limit(bound).into());
         }
-        if bytes.is_empty() { Ok(()) } else { take(bytes) }
+        Ok(())
     }
 }
 
@@ -167,8 +182,7 @@ impl Method {
         if start.starts_with(ZSTD_MAGIC) {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-            let output = vec![0; ZSTD_OUTPUT];
-            Ok(Self::Zstd(Box::new(Zstd { decoder, output, complete: false })))
+            Ok(Self::Zstd(Box::new(Zstd { decoder, complete: false })))
         } else if start.starts_with(GZIP_MAGIC) {
             Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))))
         } else {

@@ -6,8 +6,10 @@ mod compression;
 mod encoding;
 mod room;
 mod source;
+mod unpacking;
 
 pub use compression::{Compression, Decompressor};
 pub use encoding::{Decoder, Encoding};
-pub use room::Room;
+pub use room::{Room, Taken};
 pub use source::{BLOCK_BYTES, Source};
+pub use unpacking::Unpacking;

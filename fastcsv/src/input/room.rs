@@ -1,5 +1,6 @@
-//! Memory that blocks are read into, page by page.
+//! Blocks, and the memory that they are read into, page by page.
 
+use crate::error::Error;
 use std::ops::Deref;
 
 /// A block's first byte stands at a multiple of this.
@@ -18,6 +19,14 @@ pub struct Room {
     size_bytes: usize,
 }
 
+/// A block, by its number from 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'t> {
+    pub number: u64,
+    /// Its text, where that is not in the room it was offered.
+    pub text: Option<&'t [u8]>,
+}
+
 impl Room {
     /// Makes it so long, and gives it away to be filled: it holds anything.
     pub fn of(&mut self, size_bytes: usize) -> &mut [u8] {
@@ -28,6 +37,18 @@ impl Room {
         }
         self.size_bytes = size_bytes;
         &mut self.memory[self.begin..][..size_bytes]
+    }
+
+    /// Empties it, and has it filled from its begin by who does not know how much it will be.
+    pub fn gather(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.memory.clear();
+        self.begin = 0;
+        let done = fill(&mut self.memory);
+        self.size_bytes = self.memory.len();
+        done
     }
 
     /// Lets go of what stands behind so many bytes.
@@ -57,6 +78,16 @@ mod tests {
             assert_eq!((room.len(), room.as_ptr().align_offset(PAGE_BYTES)), (size_bytes, 0));
             room.truncate(7);
             assert_eq!(&*room, &b"xxxxxxx"[..size_bytes.min(7)]);
+        }
+        for text in [b"".as_slice(), b"text"] {
+            let fill = |memory: &mut Vec<u8>| {
+                memory.extend_from_slice(text);
+                Ok(())
+            };
+            room.gather(fill).unwrap();
+            assert_eq!(&*room, text);
+            room.of(text.len() + 1).fill(b'x');
+            assert_eq!(&*room, &b"xxxxx"[..=text.len()]);
         }
     }
 }
