@@ -30,10 +30,17 @@ fn validate(
     threads: usize,
     feed: impl FnOnce(&mut Validator) -> Result<(), Error>,
 ) -> Result<Files, Error> {
+    validate_with(&Options { threads, ..Options::default() }, feed)
+}
+
+fn validate_with(
+    options: &Options,
+    feed: impl FnOnce(&mut Validator) -> Result<(), Error>,
+) -> Result<Files, Error> {
     let schema = RowSchema::compile("abc", "1", DOCUMENT, &SchemaLimits::default())?;
     let parent = tempfile::tempdir()?;
     let folder = parent.path().join("out");
-    let options = Options { threads, valid_out: true, max_record_bytes: 200, ..Options::default() };
+    let options = Options { valid_out: true, max_record_bytes: 200, ..options.clone() };
     let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
     feed(&mut validator)?;
     validator.finish()?;
@@ -47,11 +54,18 @@ fn validate(
 
 /// Reads the source to its end, with pauses.
 fn read(source: &mut Source) -> impl FnOnce(&mut Validator) -> Result<(), Error> {
-    |validator| {
+    read_with_pauses(source, 9)
+}
+
+fn read_with_pauses(
+    source: &mut Source,
+    every: u64,
+) -> impl FnOnce(&mut Validator) -> Result<(), Error> {
+    move |validator| {
         let mut asked = 0;
         let mut goes_on = || {
             asked += 1;
-            asked % 9 != 0
+            asked % every != 0
         };
         while !validator.feed_from(source, &mut goes_on)? {}
         Ok(())
@@ -153,49 +167,88 @@ fn zstd(text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn compressed_text_is_judged_together_as_what_it_is() {
-    let text = many_rows(20_000);
-    assert!(text.len() > 4 << 18, "four blocks");
-    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    for text in [text.into_bytes(), [b"\xfe\xff", utf16.as_slice()].concat()] {
-        let mut plain = validate(1, |validator| validator.feed(&text)).unwrap();
-        // It says what came in.
-        assert!(plain.remove("report.json").is_some());
-        let (head, tail) = text.split_at(text.len() / 3);
-        for packed in [
-            gzip(&text),
-            zstd(&text),
-            [gzip(head), gzip(b""), gzip(tail)].concat(),
-            [zstd(head), zstd(b""), zstd(tail)].concat(),
-        ] {
-            let wanted = validate(1, |validator| validator.feed(&packed)).unwrap();
-            assert!(plain.iter().all(|(name, text)| wanted.get(name) == Some(text)));
-            for (threads, block_bytes) in [(1, 999), (2, 99), (3, 256 << 10)] {
-                let mut source = Source::new(Cursor::new(packed.clone())).in_blocks(block_bytes);
-                assert!(validate(threads, read(&mut source)).unwrap() == wanted, "{threads}");
-                let pieces: Vec<&[u8]> = packed.chunks(block_bytes * 5).collect();
-                let feed = |validator: &mut Validator| {
-                    pieces.chunks(2).try_for_each(|it| validator.feed_all(it, threads))
-                };
-                assert!(validate(threads, feed).unwrap() == wanted, "{threads}");
-            }
+    let text = many_rows(40_000).into_bytes();
+    let mut plain = validate(1, |validator| validator.feed(&text)).unwrap();
+    assert!(plain.remove("report.json").is_some(), "it says what came in");
+    let (head, tail) = text.split_at(text.len() / 3);
+    for packed in [
+        gzip(&text),
+        zstd(&text),
+        [gzip(head), gzip(b""), gzip(tail)].concat(),
+        [zstd(head), zstd(b""), zstd(tail)].concat(),
+    ] {
+        assert!(packed.len() > 3 << 18, "blocks enough for three threads: {}", packed.len());
+        let wanted = validate(1, |validator| validator.feed(&packed)).unwrap();
+        assert!(plain.iter().all(|(name, text)| wanted.get(name) == Some(text)));
+        for threads in [2, 3] {
+            assert!(validate(threads, |validator| validator.feed(&packed)).unwrap() == wanted);
+        }
+        // The second block is much more text than one that is judged: work is stopped in the middle of it.
+        for (block_bytes, pause) in [(packed.len() / 2 + 1, 1), (999, 9)] {
+            let mut source = Source::new(Cursor::new(packed.clone())).in_blocks(block_bytes);
+            assert!(validate(2, read_with_pauses(&mut source, pause)).unwrap() == wanted);
         }
     }
 }
 
 #[test]
+fn compressed_utf16_is_judged_together() {
+    let utf16 = many_rows(10_000).encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    let packed = gzip(&[b"\xfe\xff", utf16.as_slice()].concat());
+    let wanted = validate(1, |validator| validator.feed(&packed)).unwrap();
+    let mut source = Source::new(Cursor::new(packed)).in_blocks(20_001);
+    assert!(validate(2, read(&mut source)).unwrap() == wanted);
+}
+
+#[test]
 fn damage_to_what_is_compressed_and_too_much_of_it_end_the_work_of_all() {
-    let text = many_rows(20_000).into_bytes();
-    for packed in [gzip(&text), zstd(&text)] {
-        let mut damaged = packed.clone();
-        damaged.truncate(packed.len() * 2 / 3);
-        damaged.extend([0x55; 1000]);
-        let cut = packed[..packed.len() - 1].to_vec();
-        for threads in 1..4 {
-            for packed in [&damaged, &cut] {
-                let mut source = Source::new(Cursor::new(packed.clone()));
-                let error = validate(threads, read(&mut source)).unwrap_err();
-                assert_eq!(error.reason(), "COMPRESSION_INVALID");
+    let text = many_rows(10_000).into_bytes();
+    let bound = Options { max_decompressed_bytes: text.len() as u64 * 2, ..Options::default() };
+    let not_gzip: &[u8] = b"\x1f\x8b\x07 is a method that there is not";
+    for (whole, garbage) in [(gzip(&text), not_gzip), (zstd(&text), b"no frame begins so")] {
+        let damaged = [&whole, garbage, &whole, &whole].concat();
+        let too_much = [whole.as_slice(); 3].concat();
+        for (packed, reason) in
+            [(damaged, "COMPRESSION_INVALID"), (too_much, "DECOMPRESSED_TOO_LARGE")]
+        {
+            for threads in 1..4 {
+                let mut source = Source::new(Cursor::new(packed.clone())).in_blocks(40_000);
+                let feed = |validator: &mut Validator| {
+                    let error = read(&mut source)(validator).expect_err("not only at the end");
+                    assert_eq!(error.reason(), reason);
+                    Err(error)
+                };
+                let options = Options { threads, ..bound.clone() };
+                assert_eq!(validate_with(&options, feed).unwrap_err().reason(), reason);
             }
+        }
+        let cut = &whole[..whole.len() - 1];
+        for threads in 1..3 {
+            let error = validate(threads, |validator| validator.feed(cut)).unwrap_err();
+            assert_eq!(error.reason(), "COMPRESSION_INVALID");
+        }
+    }
+}
+
+/// The frame is written by hand (RFC 8878, 3.1.1): zstd itself chooses no window larger than the content.
+#[test]
+fn a_window_that_is_too_large_is_refused_wherever_the_input_is_cut() {
+    let content = b"a,b,c\n".repeat(50);
+    for (window_log, fits) in [(10, true), (23, true), (24, false), (27, false)] {
+        let size = u16::try_from(content.len() - 256).unwrap().to_le_bytes();
+        let block = u32::try_from(content.len() << 3 | 1).unwrap().to_le_bytes();
+        let head = [0x28, 0xb5, 0x2f, 0xfd, 0x40, (window_log - 10) << 3];
+        let frame = [&head, size.as_slice(), &block[..3], &content].concat();
+        for cut in 0..frame.len() {
+            let (left, right) = frame.split_at(cut);
+            let feed = |validator: &mut Validator| {
+                validator.feed(left)?;
+                validator.feed(right)?;
+                validator.feed(b"")
+            };
+            let done = validate(1, feed).map_err(|error| error.reason());
+            let wanted = if fits { Ok(()) } else { Err("COMPRESSION_INVALID") };
+            assert_eq!(done.map(|_| ()), wanted, "2^{window_log} at {cut}");
         }
     }
 }

@@ -1,19 +1,20 @@
 //! gzip and zstd, found by magic, decompressed as they come and never to more than a bound.
 //!
-//! The output is taken in steps of bounded size, so a bomb costs its bound in time and nothing in
+//! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in
 //! memory. zstd frames that need a window of more than 8 MiB are refused (RFC 8878, 3.1.1.1.2, asks
 //! decoders for no more).
 
 use crate::error::{Error, InputError, LimitFault};
 use flate2::write::MultiGzDecoder;
-use std::io::Write;
+use std::io::{self, Write};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Deflate expands at most 1032-fold: a step of gzip input stays below 2 MiB of output.
+/// Deflate expands at most 1032-fold: a step of gzip input is at most 2,113,536 bytes of output.
 const GZIP_STEP: usize = if cfg!(fuzzing) { 20 } else { 2 << 10 };
-const ZSTD_OUTPUT: usize = 128 << 10;
+/// A step of zstd output. What a fuzzer tries is short.
+const ZSTD_STEP: usize = if cfg!(fuzzing) { 30 } else { 128 << 10 };
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +57,8 @@ enum Method {
 
 struct Zstd {
     decoder: ZstdDecoder<'static>,
-    /// Whether the last frame is complete.
-    complete: bool,
+    /// Whether what comes next begins a frame, or is the end.
+    between_frames: bool,
 }
 
 impl Decompressor {
@@ -111,7 +112,7 @@ impl Decompressor {
                 self.count(rest.len())?;
                 if rest.is_empty() { Ok(()) } else { take(&rest) }
             }
-            Method::Zstd(zstd) if !zstd.complete => {
+            Method::Zstd(zstd) if !zstd.between_frames => {
                 Err(InputError::Compression("the zstd stream is cut short".into()).into())
             }
             _ => Ok(()),
@@ -125,7 +126,7 @@ impl Decompressor {
         let (mut rest, mut step) = (data, std::mem::take(&mut self.step));
         loop {
             step.clear();
-            let goes_on = self.step(&mut rest, &mut step)?;
+            let goes_on = self.step(&mut rest, usize::MAX, &mut step)?;
             if !step.is_empty() {
                 take(&step)?;
             }
@@ -137,32 +138,21 @@ impl Decompressor {
         Ok(())
     }
 
-    /// Decompresses some of `data`, on to the end of `text`, and takes it off; says whether more may come of what it has.
-    /// What is not known to be compressed stays where it is.
-    pub fn step(&mut self, data: &mut &[u8], text: &mut Vec<u8>) -> Result<bool, Error> {
+    /// Decompresses some of `data`, which it takes off, to at most `most` bytes more at the end of `text`; says whether more
+    /// may come of what it has. What is not known to be compressed stays where it is.
+    pub fn step(
+        &mut self,
+        data: &mut &[u8],
+        most: usize,
+        text: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
         let before = text.len();
         let goes_on = match &mut self.method {
             Method::Unknown(_) | Method::Plain => return Ok(false),
-            Method::Gzip(decoder) => {
-                let (now, later) = data.split_at(data.len().min(GZIP_STEP));
-                std::mem::swap(decoder.get_mut(), text);
-                let done = decoder.write_all(now);
-                std::mem::swap(decoder.get_mut(), text);
-                done.map_err(damaged)?;
-                *data = later;
-                !later.is_empty()
-            }
-            Method::Zstd(zstd) => {
-                text.reserve(ZSTD_OUTPUT);
-                let mut input = InBuffer::around(data);
-                let mut output = OutBuffer::around_pos(text, before);
-                let hint = zstd.decoder.run(&mut input, &mut output).map_err(damaged)?;
-                let is_full = output.pos() == output.capacity();
-                *data = &data[input.pos()..];
-                zstd.complete = hint == 0;
-                !data.is_empty() || (is_full && hint != 0)
-            }
+            Method::Gzip(decoder) => step_gzip(decoder, data, most, text),
+            Method::Zstd(zstd) => zstd.step(data, most, text),
         };
+        let goes_on = goes_on.map_err(damaged)?;
         self.count(text.len() - before)?;
         Ok(goes_on)
     }
@@ -177,12 +167,53 @@ impl Decompressor {
     }
 }
 
+/// What a step of input becomes beyond `most` bytes stays in the decoder, until it is asked again.
+fn step_gzip(
+    decoder: &mut MultiGzDecoder<Vec<u8>>,
+    data: &mut &[u8],
+    most: usize,
+    text: &mut Vec<u8>,
+) -> io::Result<bool> {
+    if decoder.get_ref().is_empty() {
+        let (now, later) = data.split_at(data.len().min(GZIP_STEP));
+        decoder.write_all(now)?;
+        *data = later;
+    }
+    let ready = decoder.get_mut();
+    let now = ready.len().min(most);
+    text.extend_from_slice(&ready[..now]);
+    ready.drain(..now);
+    Ok(!ready.is_empty() || !data.is_empty())
+}
+
+impl Zstd {
+    fn step(&mut self, data: &mut &[u8], most: usize, text: &mut Vec<u8>) -> io::Result<bool> {
+        if data.is_empty() && self.between_frames {
+            return Ok(false);
+        }
+        // A frame that comes whole, for which there is room, would be decompressed at once, whatever its window: where
+        // the input is cut would decide whether it is refused. So its first byte comes alone.
+        let now = if self.between_frames { 1 } else { data.len() };
+        let before = text.len();
+        text.resize(before + ZSTD_STEP.min(most), 0);
+        let mut input = InBuffer::around(&data[..now]);
+        let mut output = OutBuffer::around(&mut text[before..]);
+        let hint = self.decoder.run(&mut input, &mut output);
+        let (is_full, written) = (output.pos() == output.capacity(), output.pos());
+        text.truncate(before + written);
+        let hint = hint?;
+        self.between_frames = hint == 0;
+        *data = &data[input.pos()..];
+        Ok(!data.is_empty() || (is_full && hint != 0))
+    }
+}
+
 impl Method {
     fn of(start: &[u8]) -> Result<Self, Error> {
         if start.starts_with(ZSTD_MAGIC) {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-            Ok(Self::Zstd(Box::new(Zstd { decoder, complete: false })))
+            Ok(Self::Zstd(Box::new(Zstd { decoder, between_frames: true })))
         } else if start.starts_with(GZIP_MAGIC) {
             Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))))
         } else {
@@ -192,6 +223,6 @@ impl Method {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn damaged(error: std::io::Error) -> Error {
+fn damaged(error: io::Error) -> Error {
     InputError::Compression(error.to_string().to_lowercase()).into()
 }
