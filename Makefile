@@ -21,7 +21,7 @@ OUT ?= build/proto
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: sync  ## see it work: validate, quarantine, back up, ask for its health; leaves nothing running
+demo: sync  ## see it work: validate, quarantine, put right, back up, ask for its health; leaves nothing running
 	@$(BIN)/python scripts/demo.py
 
 run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its address is printed

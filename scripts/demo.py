@@ -1,4 +1,4 @@
-"""The demo: a daemon on its own PostgreSQL, three files validated, a backup, its health; one line a step.
+"""The demo: a daemon on its own PostgreSQL, files validated, a row put right, a backup, its health; one line a step.
 
 It works in a folder of its own that is removed at the end, talks to the daemon as a user would, through the command
 `steward`, and leaves no process behind, however it ends.
@@ -27,6 +27,7 @@ SAMPLES = sorted((HERE / "examples").glob("*.csv"))
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 90
 SHOWN_ROWS = 4
+A_RATING = 0.72
 DATA = """
 CREATE TABLE companies (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name varchar(255) NOT NULL);
 CREATE TABLE visits (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -111,6 +112,18 @@ class Demo:
         assert row is not None
         return int(row[0])
 
+    def show(self, *arguments: str) -> None:
+        """Runs the command `steward` and prints what it printed."""
+        say(textwrap.indent(self.steward(*arguments).rstrip(), "  "))
+
+    def row_with_a_bad_rating(self, batch: str) -> str:
+        """Finds a quarantined row that nothing else is wrong with."""
+        shown = self.steward("--output", "json", "quarantine", "show", batch, "--field", "rating")
+        for row in map(json.loads, shown.splitlines()):
+            if [violation["field"] for violation in row["violations"]] == ["rating"]:
+                return str(row["row_number"])
+        raise DemoFailed(f"{batch} has no row of which the rating alone is wrong")
+
     def run(self) -> None:
         """Shows everything."""
         began = time.monotonic()
@@ -127,6 +140,12 @@ class Demo:
         say(f"\na few quarantined rows of {newest} …")
         shown = self.steward("quarantine", "show", newest, "--limit", str(SHOWN_ROWS))
         say(textwrap.indent(shown.rstrip(), "  "))
+        row = self.row_with_a_bad_rating(newest)
+        say(f"\nputting row {row} right, and making a sheet of the others …")
+        self.show("quarantine", "correct", newest, row, f"rating={A_RATING}")
+        self.show("quarantine", "export", newest, "--to", str(self.folder / "rows.csv"))
+        say("\ncounting what is still open …")
+        self.show("quarantine", "stats", newest)
         say("\nmaking a backup …")
         say(textwrap.indent(self.steward("backup", "create").rstrip(), "  "))
         say("\nasking for its health …")

@@ -56,7 +56,10 @@ def test_the_readme_has_the_two_commands_on_its_first_screen():
 
 def test_make_demo_shows_everything_and_leaves_nothing_running():
     shown = run("make demo")
-    for expected in ("language_session", "mentorship_session", "quarantined", "backup", "It works"):
+    for expected in (
+        *("language_session", "mentorship_session", "quarantined"),
+        *("is resolved", "rows.csv", "backup", "It works"),
+    ):
         assert expected in shown
     assert left_running("steward-demo-") == []
 
