@@ -253,6 +253,50 @@ fn a_window_that_is_too_large_is_refused_wherever_the_input_is_cut() {
     }
 }
 
+/// What comes before the damage counts, wherever the input is cut: a header that is wrong is said to be wrong, if it is
+/// complete by then.
+#[test]
+fn a_wrong_header_and_damage_behind_it_are_told_alike_wherever_the_input_is_cut() {
+    let text = format!("wrong,header\n{}", many_rows(2));
+    let two_blocks = {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        for part in text.as_bytes().chunks(text.len() / 2 + 1) {
+            encoder.write_all(part).unwrap();
+            encoder.flush().unwrap();
+        }
+        encoder.finish().unwrap()
+    };
+    let rest = b"more of it\n";
+    let bound = Options { max_decompressed_bytes: 20, ..Options::default() };
+    for packed in [
+        [gzip(text.as_bytes()), gzip(rest)].concat(),
+        [zstd(text.as_bytes()), zstd(rest)].concat(),
+        two_blocks,
+    ] {
+        let mut reasons = BTreeMap::new();
+        let mut told_alike = |packed: &[u8], options: &Options| {
+            let reason = |cut| {
+                let (left, right): (&[u8], &[u8]) = packed.split_at(cut);
+                let feed = |it: &mut Validator| it.feed(left).and_then(|()| it.feed(right));
+                validate_with(options, feed).unwrap_err().reason()
+            };
+            let wanted = reason(0);
+            for cut in (1..packed.len()).step_by(7) {
+                assert_eq!(reason(cut), wanted, "{packed:?} at {cut}");
+            }
+            *reasons.entry(wanted).or_insert(0) += 1;
+        };
+        told_alike(&packed, &bound);
+        for place in (4..packed.len()).step_by(5) {
+            let mut damaged = packed.clone();
+            damaged[place] ^= 0x55;
+            told_alike(&damaged, &Options::default());
+            told_alike(&packed[..place], &Options::default());
+        }
+        assert!(reasons.len() > 1, "{reasons:?}");
+    }
+}
+
 /// Rows, and then a disk that fails.
 struct Broken(usize);
 

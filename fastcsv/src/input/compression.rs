@@ -1,7 +1,8 @@
 //! gzip and zstd, found by magic, decompressed as they come and never to more than a bound.
 //!
 //! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in
-//! memory. zstd frames that need a window of more than 8 MiB are refused (RFC 8878, 3.1.1.1.2, asks
+//! memory. What stands before damage, or within the bound, is passed on before the error is told, so that it
+//! does not matter where the input is cut. zstd frames that need a window of more than 8 MiB are refused (RFC 8878, 3.1.1.1.2, asks
 //! decoders for no more).
 
 use crate::error::{Error, InputError, LimitFault};
@@ -16,6 +17,7 @@ const GZIP_STEP: usize = if cfg!(fuzzing) { 20 } else { 2 << 10 };
 /// A step of zstd output. What a fuzzer tries is short.
 const ZSTD_STEP: usize = if cfg!(fuzzing) { 30 } else { 128 << 10 };
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+const ZSTD_BLOCK_HEADER: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -45,6 +47,8 @@ pub struct Decompressor {
     step: Vec<u8>,
     decompressed_bytes: u64,
     max_decompressed_bytes: u64,
+    /// What is wrong with what comes next.
+    fault: Option<Error>,
 }
 
 enum Method {
@@ -57,8 +61,8 @@ enum Method {
 
 struct Zstd {
     decoder: ZstdDecoder<'static>,
-    /// Whether what comes next begins a frame, or is the end.
-    between_frames: bool,
+    /// How many bytes the decoder asks for; 0 between frames.
+    wanted_bytes: usize,
 }
 
 impl Decompressor {
@@ -69,6 +73,7 @@ impl Decompressor {
             step: Vec::new(),
             decompressed_bytes: 0,
             max_decompressed_bytes,
+            fault: None,
         }
     }
 
@@ -107,12 +112,15 @@ impl Decompressor {
         }
         match &mut self.method {
             Method::Gzip(decoder) => {
-                decoder.try_finish().map_err(damaged)?;
-                let rest = std::mem::take(decoder.get_mut());
-                self.count(rest.len())?;
-                if rest.is_empty() { Ok(()) } else { take(&rest) }
+                let done = decoder.try_finish().map_err(damaged);
+                let mut rest = std::mem::take(decoder.get_mut());
+                let done = self.keep_within_bound(0, &mut rest).and(done);
+                if !rest.is_empty() {
+                    take(&rest)?;
+                }
+                done
             }
-            Method::Zstd(zstd) if !zstd.between_frames => {
+            Method::Zstd(zstd) if zstd.wanted_bytes > 0 => {
                 Err(InputError::Compression("the zstd stream is cut short".into()).into())
             }
             _ => Ok(()),
@@ -146,24 +154,31 @@ impl Decompressor {
         most: usize,
         text: &mut Vec<u8>,
     ) -> Result<bool, Error> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let before = text.len();
-        let goes_on = match &mut self.method {
+        let done = match &mut self.method {
             Method::Unknown(_) | Method::Plain => return Ok(false),
             Method::Gzip(decoder) => step_gzip(decoder, data, most, text),
             Method::Zstd(zstd) => zstd.step(data, most, text),
         };
-        let goes_on = goes_on.map_err(damaged)?;
-        self.count(text.len() - before)?;
-        Ok(goes_on)
+        match self.keep_within_bound(before, text).and(done.map_err(damaged)) {
+            Err(fault) if text.len() > before => {
+                self.fault = Some(fault);
+                Ok(true)
+            }
+            done => done,
+        }
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), Error> {
-        self.decompressed_bytes += bytes as u64;
-        if self.decompressed_bytes > self.max_decompressed_bytes {
-            let bound = LimitFault::DecompressedBytes(self.max_decompressed_bytes);
-            return Err(InputError::Limit(bound).into());
-        }
-        Ok(())
+    /// Counts what is new in `text`, from `before` on, and drops what is beyond the bound.
+    fn keep_within_bound(&mut self, before: usize, text: &mut Vec<u8>) -> Result<(), Error> {
+        let bound = self.max_decompressed_bytes;
+        self.decompressed_bytes += (text.len() - before) as u64;
+        let Some(beyond @ 1..) = self.decompressed_bytes.checked_sub(bound) else { return Ok(()) };
+        text.truncate(text.len() - usize::try_from(beyond).unwrap_or(usize::MAX));
+        Err(InputError::Limit(LimitFault::DecompressedBytes(bound)).into())
     }
 }
 
@@ -174,37 +189,48 @@ fn step_gzip(
     most: usize,
     text: &mut Vec<u8>,
 ) -> io::Result<bool> {
+    let mut done = Ok(());
     if decoder.get_ref().is_empty() {
         let (now, later) = data.split_at(data.len().min(GZIP_STEP));
-        decoder.write_all(now)?;
+        done = decoder.write_all(now);
         *data = later;
+        if done.is_err() {
+            // It has not handed out all that came before; the error is the same again.
+            let _same = decoder.try_finish();
+        }
     }
     let ready = decoder.get_mut();
-    let now = ready.len().min(most);
+    let now = if done.is_err() { ready.len() } else { ready.len().min(most) };
     text.extend_from_slice(&ready[..now]);
     ready.drain(..now);
+    done?;
     Ok(!ready.is_empty() || !data.is_empty())
 }
 
 impl Zstd {
     fn step(&mut self, data: &mut &[u8], most: usize, text: &mut Vec<u8>) -> io::Result<bool> {
-        if data.is_empty() && self.between_frames {
+        if data.is_empty() && self.wanted_bytes == 0 {
             return Ok(false);
         }
-        // A frame that comes whole, for which there is room, would be decompressed at once, whatever its window: where
-        // the input is cut would decide whether it is refused. So its first byte comes alone.
-        let now = if self.between_frames { 1 } else { data.len() };
+        // What it has when it comes to damage is lost, so it gets no more than one thing: it asks for a block together
+        // with the header of the next. And the first byte of a frame comes alone: one that is there as a whole, with
+        // room for it, would be decompressed at once, whatever its window.
+        let wanted = match self.wanted_bytes {
+            0 => 1,
+            few @ ..=ZSTD_BLOCK_HEADER => few,
+            many => many - ZSTD_BLOCK_HEADER,
+        };
+        let now = data.len().min(wanted);
         let before = text.len();
         text.resize(before + ZSTD_STEP.min(most), 0);
         let mut input = InBuffer::around(&data[..now]);
         let mut output = OutBuffer::around(&mut text[before..]);
-        let hint = self.decoder.run(&mut input, &mut output);
+        let wanted = self.decoder.run(&mut input, &mut output);
         let (is_full, written) = (output.pos() == output.capacity(), output.pos());
         text.truncate(before + written);
-        let hint = hint?;
-        self.between_frames = hint == 0;
+        self.wanted_bytes = wanted?;
         *data = &data[input.pos()..];
-        Ok(!data.is_empty() || (is_full && hint != 0))
+        Ok(!data.is_empty() || (is_full && self.wanted_bytes > 0))
     }
 }
 
@@ -213,7 +239,7 @@ impl Method {
         if start.starts_with(ZSTD_MAGIC) {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-            Ok(Self::Zstd(Box::new(Zstd { decoder, between_frames: true })))
+            Ok(Self::Zstd(Box::new(Zstd { decoder, wanted_bytes: 0 })))
         } else if start.starts_with(GZIP_MAGIC) {
             Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))))
         } else {
