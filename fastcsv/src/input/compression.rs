@@ -1,9 +1,9 @@
 //! gzip and zstd, found by magic, decompressed as they come and never to more than a bound.
 //!
-//! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in
-//! memory. What stands before damage, or within the bound, is passed on before the error is told, so that it
-//! does not matter where the input is cut. zstd frames that need a window of more than 8 MiB are refused (RFC 8878, 3.1.1.1.2, asks
-//! decoders for no more).
+//! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in memory.
+//! What stands before damage, or within the bound, is passed on before the error is told, so that it does not
+//! matter where the input is cut. zstd frames that need a window of more than 8 MiB are refused (RFC 8878,
+//! 3.1.1.1.2, asks decoders for no more).
 
 use crate::error::{Error, InputError, LimitFault};
 use flate2::write::MultiGzDecoder;
