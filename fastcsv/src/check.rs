@@ -77,10 +77,17 @@ impl Checker {
         Self { rules, unescaped: Unescaped::default() }
     }
 
-    /// Adds what comes of the frame's records to `outcome`.
-    pub fn check(&mut self, frame: &Frame<'_>, outcome: &mut Outcome) {
+    /// Adds what comes of the frame's records to `outcome`, and hands that to `flush` whenever it is so many bytes: a row of
+    /// two bytes may come to a hundred thousand.
+    pub fn check<E>(
+        &mut self,
+        frame: &Frame<'_>,
+        outcome: &mut Outcome,
+        flush_bytes: usize,
+        mut flush: impl FnMut(&mut Outcome) -> Result<(), E>,
+    ) -> Result<(), E> {
         let (Some(first), Some(last)) = (frame.records.first(), frame.records.last()) else {
-            return;
+            return Ok(());
         };
         let base = first.start as usize;
         let window = simdutf8::basic::from_utf8(&frame.text[base..last.next as usize])
@@ -106,9 +113,13 @@ impl Checker {
                     }
                     _ => rows.judge_alone(number, record),
                 }
+                if rows.outcome.text_bytes() >= flush_bytes {
+                    flush(rows.outcome)?;
+                }
             }
         }
         rows.end_valid_run();
+        Ok(())
     }
 }
 

@@ -255,7 +255,7 @@ impl Framer {
         let Bounds { record_bytes, record_lines } = self.bounds;
         let too_long = end - start > record_bytes;
         let within = if too_long { start + record_bytes } else { end };
-        let last_line = self.framed.inner_lines + record_lines - 1;
+        let last_line = self.framed.inner_lines.saturating_add(record_lines - 1);
         match self.tokeniser.marks.inner_lines.as_slice().get(last_line) {
             Some(&position) if (position as usize) < within => {
                 Some((position as usize, Fault::RecordLines))

@@ -99,7 +99,8 @@ impl HeaderReader {
                 } else if !self.quoted {
                     return self.complete();
                 }
-            } else if self.scanned > self.max_bytes {
+            }
+            if self.scanned > self.max_bytes {
                 return Err(
                     InputError::Limit(LimitFault::HeaderBytes(self.max_bytes as u64)).into()
                 );

@@ -8,19 +8,22 @@
 //! to fetch again, and whoever waits for work sleeps.)
 //!
 //! What is judged is written in the order in which it was framed, by whoever comes with the piece that is
-//! next. A thread that is too far ahead of that waits: what it holds is memory.
+//! next. A thread that is too far ahead of that, or has much to write, waits: what it holds is memory.
+
+mod framed;
 
 use crate::check::{Checker, Outcome};
-use crate::frame::{Borrowed, Frame, Record, Sink};
+use crate::error::Error;
 use crate::input::{Room, Taken};
+pub use framed::Framed;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Blocks that may be judged before the one that is to be written next, for each thread.
+/// Blocks that may be judged before the one that is to be written next, for each thread, and bytes of text that may be
+/// kept of them by all.
 const AHEAD: u64 = 3;
+const KEPT_BYTES: usize = 4 << 20;
 
 /// What one thread works with, kept from block to block.
 #[derive(Debug)]
@@ -30,37 +33,6 @@ pub struct Hand {
     room: Room,
     framed: Framed,
     outcome: Outcome,
-}
-
-/// The frames of a block, to be judged when others frame.
-///
-/// What a long frame borrows is kept, and the framer goes on in memory of the thread whose turn it is: so nothing is
-/// copied, and nothing has to come from another core's cache. What a short one borrows is copied: there may be
-/// thousands of them in a block of broken records, and memory for a long one is large.
-#[derive(Debug, Default)]
-pub struct Framed {
-    /// The addresses of the block.
-    block: Range<usize>,
-    /// Text that does not stand in the block: records that began before it, or that were decoded.
-    text: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// Memory for what long frames borrow.
-    spare: Vec<Borrowed>,
-}
-
-/// Bytes from which a frame is long. A whole window is twice that. What a fuzzer tries is short.
-const LONG_BYTES: usize = if cfg!(fuzzing) { 50 } else { 64 << 10 };
-
-/// One frame.
-#[derive(Debug)]
-struct Piece {
-    in_block: bool,
-    text: Range<usize>,
-    is_long: bool,
-    borrowed: Borrowed,
-    seen_nul: bool,
-    offset: u64,
-    first_row: u64,
 }
 
 impl Hand {
@@ -75,119 +47,19 @@ impl Hand {
     }
 }
 
-impl Framed {
-    /// Has `feed` frame the block.
-    pub fn frame<E>(
-        &mut self,
-        block: &[u8],
-        feed: impl FnOnce(&[u8], &mut Self) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let addresses = block.as_ptr_range();
-        self.block = addresses.start.addr()..addresses.end.addr();
-        feed(block, self)
-    }
-
-    /// Judges what was framed, and forgets it: not when it is to frame again, for then it is this thread's turn.
-    fn judge(&mut self, block: &[u8], checker: &mut Checker, outcome: &mut Outcome) {
-        for piece in &mut self.pieces {
-            if !piece.in_block {
-                piece.rebase();
-            }
-            let text = if piece.in_block { block } else { &self.text };
-            checker.check(&piece.frame(text), outcome);
-        }
-        self.text.clear();
-        let long = self.pieces.drain(..).filter(|piece| piece.is_long);
-        self.spare.extend(long.map(|piece| piece.borrowed));
-    }
-
-    /// Notes a frame, and says where; what it borrows is `borrowed`, now or soon.
-    fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut Piece {
-        let &Frame { text, seen_nul, offset, first_row, .. } = frame;
-        let start = text.as_ptr().addr();
-        let in_block = self.block.start <= start && start + text.len() <= self.block.end;
-        let text = if in_block {
-            let start = start - self.block.start;
-            start..start + text.len()
-        } else {
-            let start = self.text.len();
-            self.text.extend_from_slice(&text[span_of(frame)]);
-            start..self.text.len()
-        };
-        let piece = Piece { in_block, text, is_long, borrowed, seen_nul, offset, first_row };
-        let place = self.pieces.len();
-        self.pieces.push(piece);
-        &mut self.pieces[place]
-    }
-}
-
-/// Where the records of a frame stand in its text.
-fn span_of(frame: &Frame<'_>) -> Range<usize> {
-    let start = frame.records.first().map_or(0, |first| first.start as usize);
-    start..frame.records.last().map_or(start, |last| last.next as usize)
-}
-
-impl Sink for Framed {
-    type Error = Infallible;
-
-    fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
-        self.note(&frame, false, Borrowed::copied(&frame));
-        Ok(())
-    }
-
-    fn keep(&mut self, frame: Frame<'_>) -> Option<&mut Borrowed> {
-        if span_of(&frame).len() < LONG_BYTES {
-            return None;
-        }
-        let memory = self.spare.pop().unwrap_or_default();
-        Some(&mut self.note(&frame, true, memory).borrowed)
-    }
-}
-
-impl Piece {
-    /// Makes all positions count from the first record, where the text begins that was copied.
-    fn rebase(&mut self) {
-        let Borrowed { marks, escapes, records } = &mut self.borrowed;
-        let Some(&Record { start, first_mark, first_escape, .. }) = records.first() else { return };
-        marks.rebase(first_mark as usize, start);
-        escapes.rebase(first_escape as usize, start);
-        for record in records {
-            record.start -= start;
-            record.end -= start;
-            record.next -= start;
-        }
-        self.offset += u64::from(start);
-    }
-
-    /// The frame again, in the text that it stands in.
-    fn frame<'a>(&'a self, text: &'a [u8]) -> Frame<'a> {
-        let Self { borrowed: Borrowed { marks, escapes, records }, .. } = self;
-        Frame {
-            text: &text[self.text.clone()],
-            marks: marks.as_slice(),
-            escapes: escapes.as_slice(),
-            records,
-            seen_nul: self.seen_nul,
-            offset: self.offset,
-            first_row: self.first_row,
-        }
-    }
-}
-
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
 /// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no
-/// more. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
+/// more. A fault in the place of a block is an error when all before it has been written. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
 /// any of them ends the work and is returned. The caller's thread calls `pause` after each block that it has judged,
 /// and after each that it has written.
-pub fn judge<'t, E: Send>(
+pub fn judge<'t>(
     hands: &mut [Hand],
-    take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, E> + Sync,
-    frame: impl FnMut(&[u8], &mut Framed) -> Result<(), E> + Send,
-    write: impl FnMut(&Outcome) -> Result<(), E> + Send,
+    take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, Error> + Sync,
+    frame: impl FnMut(&[u8], &mut Framed) -> Result<(), Error> + Send,
+    write: impl FnMut(&Outcome) -> Result<(), Error> + Send,
     pause: &mut dyn FnMut(),
-) -> Result<(), E> {
-    let ahead = hands.len() as u64 * AHEAD;
+) -> Result<(), Error> {
     let work = Work {
         take,
         front: Mutex::new(Front { frame, next: 0, waiting: 0, ended: None }),
@@ -197,10 +69,11 @@ pub fn judge<'t, E: Send>(
             next: 0,
             waiting: 0,
             judged: BTreeMap::new(),
+            kept_bytes: 0,
             emptied: Vec::new(),
         }),
         written: Condvar::new(),
-        ahead,
+        hands: hands.len(),
     };
     thread::scope(|scope| {
         let work = &work;
@@ -219,25 +92,26 @@ pub fn judge<'t, E: Send>(
     front.ended.unwrap_or(Ok(()))
 }
 
-struct Work<E, T, F, W> {
+struct Work<T, F, W> {
     take: T,
-    front: Mutex<Front<E, F>>,
+    front: Mutex<Front<F>>,
     /// A block was framed, or none will be any more.
     turned: Condvar,
     back: Mutex<Back<W>>,
     /// Something was written, or nothing will be any more.
     written: Condvar,
-    ahead: u64,
+    /// How many threads there are, at most.
+    hands: usize,
 }
 
-struct Front<E, F> {
+struct Front<F> {
     frame: F,
     /// The number of the block to be framed next.
     next: u64,
     /// Threads that wait for their turn; telling nobody costs a system call too.
     waiting: usize,
     /// Why no more blocks are framed, where that is not for want of them.
-    ended: Option<Result<(), E>>,
+    ended: Option<Result<(), Error>>,
 }
 
 struct Back<W> {
@@ -249,6 +123,8 @@ struct Back<W> {
     waiting: usize,
     /// What came of blocks whose turn it is not yet, and which hand's memory that is.
     judged: BTreeMap<u64, (usize, Outcome)>,
+    /// How much text that is.
+    kept_bytes: usize,
     /// Empty outcomes of hands that have not come for them: another core would have to fetch their memory first.
     emptied: Vec<(usize, Outcome)>,
 }
@@ -262,11 +138,14 @@ impl<W> Back<W> {
     }
 }
 
-impl<'t, E, T, F, W> Work<E, T, F, W>
+/// Why a thread stops: what went wrong, unless another has said so.
+type Stop = Option<Error>;
+
+impl<'t, T, F, W> Work<T, F, W>
 where
-    T: Fn(&mut Room) -> Result<Option<Taken<'t>>, E>,
-    F: FnMut(&[u8], &mut Framed) -> Result<(), E>,
-    W: FnMut(&Outcome) -> Result<(), E>,
+    T: Fn(&mut Room) -> Result<Option<Taken<'t>>, Error>,
+    F: FnMut(&[u8], &mut Framed) -> Result<(), Error>,
+    W: FnMut(&Outcome) -> Result<(), Error>,
 {
     /// Takes, frames and judges block after block, as the hand of that number.
     fn run(&self, number: usize, hand: &mut Hand, pause: &mut dyn FnMut()) {
@@ -278,16 +157,46 @@ where
                 Ok(None) => break,
                 Err(error) => break self.end(Err(error)),
             };
-            let block = taken.text.unwrap_or(room);
-            if !self.frame(taken.number, block, framed) {
+            let Taken { number: block, text, fault } = taken;
+            if let Some(fault) = fault {
+                drop(self.turn(block));
+                break self.end(Err(fault));
+            }
+            let text = text.unwrap_or(room);
+            if !self.frame(block, text, framed) {
                 break;
             }
-            framed.judge(block, checker, outcome);
-            if let Err(error) = self.settle(taken.number, number, outcome, pause) {
-                break self.end(Err(error));
+            let flush = |judged: &mut Outcome| self.flush(block, judged);
+            let judged = framed.judge(text, checker, outcome, flush);
+            match judged.and_then(|()| self.settle(block, number, outcome, pause)) {
+                Ok(()) => pause(),
+                Err(None) => break,
+                Err(Some(error)) => break self.end(Err(error)),
             }
-            pause();
         }
+    }
+
+    /// Waits until everything before the block has been written, or nothing is to be written any more.
+    fn turn(&self, block: u64) -> MutexGuard<'_, Back<W>> {
+        let mut back = lock(&self.back);
+        while block > back.next {
+            back.waiting += 1;
+            back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
+            back.waiting -= 1;
+        }
+        back
+    }
+
+    /// Writes what there is so far of a block, when it is its turn.
+    fn flush(&self, block: u64, judged: &mut Outcome) -> Result<(), Stop> {
+        let mut back = self.turn(block);
+        let write = if back.next == block { back.write.take() } else { None };
+        drop(back);
+        let mut write = write.ok_or(None)?;
+        write(judged)?;
+        judged.clear();
+        lock(&self.back).write = Some(write);
+        Ok(())
     }
 
     /// Frames a block when it is its turn; says whether it came to that.
@@ -320,9 +229,10 @@ where
         hand: usize,
         outcome: &mut Outcome,
         pause: &mut dyn FnMut(),
-    ) -> Result<(), E> {
+    ) -> Result<(), Stop> {
         let mut back = lock(&self.back);
-        while block > back.next && block - back.next >= self.ahead {
+        let ahead = self.hands as u64 * AHEAD;
+        while block > back.next && (block - back.next >= ahead || back.kept_bytes > KEPT_BYTES) {
             back.waiting += 1;
             back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
             back.waiting -= 1;
@@ -331,6 +241,7 @@ where
         let write = if block == back.next { back.write.take() } else { None };
         let Some(mut write) = write else {
             let empty = back.empty_of(hand);
+            back.kept_bytes += outcome.text_bytes();
             back.judged.insert(block, (hand, std::mem::replace(outcome, empty)));
             return Ok(());
         };
@@ -341,13 +252,16 @@ where
         loop {
             pause();
             back = lock(&self.back);
-            back.emptied.extend(emptied.take());
+            if back.emptied.len() < self.hands {
+                back.emptied.extend(emptied.take());
+            }
             back.next = back.next.saturating_add(1);
             if back.waiting > 0 {
                 self.written.notify_all();
             }
             let next = back.next;
             let Some((of, mut judged)) = back.judged.remove(&next) else { break };
+            back.kept_bytes -= judged.text_bytes();
             drop(back);
             write(&judged)?;
             judged.clear();
@@ -358,7 +272,7 @@ where
     }
 
     /// Ends the work before its end. What was framed is not written any more.
-    fn end(&self, why: Result<(), E>) {
+    fn end(&self, why: Result<(), Error>) {
         lock(&self.back).next = u64::MAX;
         self.written.notify_all();
         let mut front = lock(&self.front);
@@ -430,7 +344,7 @@ mod tests {
             let (next, caller) = (AtomicU64::new(0), thread::current().id());
             let take = |_: &mut Room| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, Infallible>((number < 100).then_some(Taken { number, text: Some(b"") }))
+                Ok((number < 100).then_some(Taken::new(number, Some(b""))))
             };
             let frame = |block: &[u8], framed: &mut Framed| framed.frame(block, |_, _| Ok(()));
             let (written, since_pause) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -443,7 +357,7 @@ mod tests {
                 Ok(())
             };
             let mut pause = || since_pause.store(0, Ordering::Relaxed);
-            let Ok(()) = judge(&mut hands, take, frame, write, &mut pause);
+            judge(&mut hands, take, frame, write, &mut pause).unwrap();
             assert_eq!(written.into_inner(), 100);
         }
     }

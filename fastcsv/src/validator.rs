@@ -9,7 +9,7 @@ use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Bounds, Frame, Framer, Sink};
 use crate::header::{Header, HeaderReader, HeaderRecord};
 use crate::input::{
-    BLOCK_BYTES, Compression, Decoder, Decompressor, Room, Source, Taken, Unpacking,
+    BLOCK_BYTES, Compression, Decoder, Decompressor, MAGIC_BYTES, Room, Source, Taken, Unpacking,
 };
 use crate::options::Options;
 use crate::output::folder::Folder;
@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex};
 
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
+/// Compressed bytes that are at most some ten million of text (zstd: four for a block of 128 KiB).
+const PACKED_BYTES: usize = 400;
 
 /// What a batch is called in its records.
 #[derive(Debug, Clone, Default)]
@@ -52,8 +54,9 @@ pub struct Validator {
     decoder: Decoder,
     text: Text,
     received: Received,
-    /// What files are read into.
+    /// What files are read into by one thread, and how much of it is left.
     block: Room,
+    left_bytes: usize,
     spent: bool,
 }
 
@@ -106,6 +109,7 @@ impl Validator {
             },
             received: Received::default(),
             block: Room::default(),
+            left_bytes: 0,
             spent: false,
         })
     }
@@ -150,7 +154,7 @@ impl Validator {
                 let next = AtomicUsize::new(0);
                 let take = |_: &mut Room| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let taken = |&text| Taken { number: number as u64, text: Some(text) };
+                    let taken = |&text| Taken::new(number as u64, Some(text));
                     Ok(rest.get(number).map(taken))
                 };
                 return self.feed_together(threads, take, &mut || ());
@@ -174,13 +178,18 @@ impl Validator {
         source: &mut Source,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        while !self.text.has_helpers() {
-            let mut block = std::mem::take(&mut self.block);
-            let taken = self.unless_spent(|_| Ok(source.take(&mut block)?))?;
-            if taken.is_none() {
-                return Ok(true);
+        while self.left_bytes > 0 || !self.text.has_helpers() {
+            if self.left_bytes == 0 {
+                if self.unless_spent(|it| Ok(source.take(&mut it.block)?))?.is_none() {
+                    return Ok(true);
+                }
+                self.left_bytes = self.block.len();
             }
-            self.feed(&block)?;
+            let block = std::mem::take(&mut self.block);
+            let piece = &block[block.len() - self.left_bytes..];
+            let piece = &piece[..piece.len().min(self.piece_bytes())];
+            self.left_bytes -= piece.len();
+            self.feed(piece)?;
             self.block = block;
             if !goes_on() {
                 return Ok(false);
@@ -194,12 +203,21 @@ impl Validator {
             }
             let taken = source.take(room)?;
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
-            Ok(taken.map(|number| Taken { number: number - begin, text: None }))
+            Ok(taken.map(|number| Taken::new(number - begin, None)))
         };
         self.feed_together(usize::MAX, take, &mut || {
             stopped.fetch_or(!goes_on(), Ordering::Relaxed);
         })?;
         Ok(ended.into_inner())
+    }
+
+    /// How many bytes to take at once, before anybody asks whether to go on: little of what may become much.
+    fn piece_bytes(&self) -> usize {
+        match self.decompressor.compression() {
+            Compression::None if self.received.size_bytes == 0 => MAGIC_BYTES,
+            Compression::None => usize::MAX,
+            Compression::Gzip | Compression::Zstd => PACKED_BYTES,
+        }
     }
 
     /// Judges the blocks that `take` gets, on so many threads at most. What is compressed is decompressed by one of them
@@ -217,7 +235,7 @@ impl Validator {
                 return text.judge(threads, decoder, take, |block| received.add(block), pause);
             }
             let unpacking = Mutex::new(Unpacking::new(decompressor, received));
-            let take = |room: &mut Room| lock(&unpacking).take(room, take);
+            let take = |room: &mut Room| Ok(lock(&unpacking).take(room, take));
             text.judge(threads, decoder, take, |_| (), pause)
         })
     }
@@ -416,10 +434,13 @@ impl Sink for Writing<'_> {
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
         let Self { checker, outcome, tally, folder, bytes_max } = self;
-        checker.check(&frame, outcome);
-        tally.add(&outcome.tally);
-        outcome.tally.clear();
-        write_if_much(folder, *bytes_max, outcome)
+        let mut settle = |outcome: &mut Outcome| {
+            tally.add(&outcome.tally);
+            outcome.tally.clear();
+            write_if_much(folder, *bytes_max, outcome)
+        };
+        checker.check(&frame, outcome, WRITE_BYTES, &mut settle)?;
+        settle(outcome)
     }
 }
 
@@ -427,16 +448,24 @@ fn write_if_much(folder: &mut Folder, bytes_max: u64, outcome: &mut Outcome) -> 
     if outcome.text_bytes() >= WRITE_BYTES {
         write(folder, bytes_max, outcome)?;
         outcome.clear_text();
+        return Ok(());
     }
-    Ok(())
+    keep_to_bound(folder, bytes_max, outcome)
 }
 
 /// Writes what came of some rows, unless the batch has written enough.
 fn write(folder: &mut Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
+    keep_to_bound(folder, bytes_max, outcome)?;
+    Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
+}
+
+/// Refuses what would make it too much. It is asked of what is not written yet, too: what is told of an input that is wrong
+/// in several ways is not to depend on how much that is.
+fn keep_to_bound(folder: &Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
     if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
         return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
     }
-    Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
+    Ok(())
 }
 
 fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {

@@ -253,6 +253,68 @@ fn a_window_that_is_too_large_is_refused_wherever_the_input_is_cut() {
     }
 }
 
+/// Which of two things is told does not depend on who comes first: the output is too much long before the damage, of which
+/// another thread knows by then.
+#[test]
+fn of_two_faults_the_first_in_the_input_is_told() {
+    let text = many_rows(20_000).into_bytes();
+    let parts: Vec<u8> = text.chunks(4000).flat_map(gzip).collect();
+    let damaged = [&parts, b"\x1f\x8b\x07 no method".as_slice()].concat();
+    for (max_output_bytes, wanted) in
+        [(1 << 20, "OUTPUT_TOO_LARGE"), (1 << 40, "COMPRESSION_INVALID")]
+    {
+        for threads in [1, 2, 3, 8, 2, 3, 8] {
+            let options = Options { threads, max_output_bytes, ..Options::default() };
+            let mut source = Source::new(Cursor::new(damaged.clone())).in_blocks(50_000);
+            let error = validate_with(&options, read(&mut source)).unwrap_err();
+            assert_eq!(error.reason(), wanted, "{threads}");
+        }
+    }
+}
+
+/// Little of it may be much text: somebody who wants to stop is asked on the way.
+#[test]
+fn one_thread_asks_on_the_way_through_a_compressed_block() {
+    let text = ["a,b,c\n", &"\n".repeat(20 << 20), "abcdefgh,,\n"].concat();
+    for packed in [gzip(text.as_bytes()), zstd(text.as_bytes())] {
+        let wanted = validate(1, |validator| validator.feed(&packed)).unwrap();
+        for threads in [1, 2] {
+            let mut asked = 0;
+            let mut source = Source::new(Cursor::new(packed.clone()));
+            let feed = |validator: &mut Validator| {
+                while !validator.feed_from(&mut source, &mut || {
+                    asked += 1;
+                    false
+                })? {}
+                Ok(())
+            };
+            assert!(validate(threads, feed).unwrap() == wanted);
+            assert!(asked > 2, "{asked}");
+        }
+    }
+}
+
+/// As pzstd does it.
+#[test]
+fn zstd_may_begin_with_a_frame_to_be_skipped() {
+    let skipped = b"\x50\x2a\x4d\x18\x04\0\0\0size";
+    let packed = [skipped.as_slice(), &zstd(b"a,b,c\nx,1,\n")].concat();
+    for cut in 0..packed.len() {
+        let (left, right) = packed.split_at(cut);
+        let feed = |it: &mut Validator| it.feed(left).and_then(|()| it.feed(right));
+        let files = validate(1, feed).unwrap();
+        assert_eq!(files["valid.csv"], b"a,b,c\nx,1,\n");
+    }
+}
+
+#[test]
+fn a_bound_on_lines_may_be_as_large_as_it_likes() {
+    let options = Options { max_record_lines: usize::MAX, ..Options::default() };
+    let text = b"a,b,c\n\"1\n2\",1,\n\"1\n2\",1,\n";
+    let files = validate_with(&options, |validator| validator.feed(text)).unwrap();
+    assert_eq!(files["valid.csv"], text);
+}
+
 /// What comes before the damage counts, wherever the input is cut: a header that is wrong is said to be wrong, if it is
 /// complete by then.
 #[test]

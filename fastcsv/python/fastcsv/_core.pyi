@@ -101,7 +101,10 @@ class Schema:
 
 @final
 class Options:
-    """How an input is validated, and every bound on it. Raises ValueError for a choice out of range."""
+    """How an input is validated, and every bound on it.
+
+    Raises ValueError for a choice out of range, OverflowError for one below 0 or over 64 bits.
+    """
 
     def __new__(
         cls,
@@ -291,8 +294,8 @@ class Validator:
     ) -> Progress:
         """Take the next bytes of the input, piece by piece. The interpreter is free meanwhile.
 
-        They are judged on `threads` threads, at most those of the options and one a piece or 256 KiB of one, where there
-        is more than that in all, and where it is not compressed.
+        They are judged on `threads` threads (0 is as 1), at most those of the options and one a piece or 256 KiB of one,
+        where there is more than that in all.
 
         `bytes`, and what a memoryview shows of them in one piece, are read where they stand; any other buffer is
         copied first, for it could change.

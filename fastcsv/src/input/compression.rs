@@ -11,11 +11,14 @@ use std::io::{self, Write};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// Or that of a frame to be skipped, with which pzstd begins (RFC 8878, 3.1.2).
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Deflate expands at most 1032-fold: a step of gzip input is at most 2,113,536 bytes of output.
 const GZIP_STEP: usize = if cfg!(fuzzing) { 20 } else { 2 << 10 };
 /// A step of zstd output. What a fuzzer tries is short.
 const ZSTD_STEP: usize = if cfg!(fuzzing) { 30 } else { 128 << 10 };
+/// So many bytes tell whether the input is compressed.
+pub const MAGIC_BYTES: usize = ZSTD_MAGIC.len();
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 const ZSTD_BLOCK_HEADER: usize = 3;
 
@@ -90,12 +93,12 @@ impl Decompressor {
         let Method::Unknown(held) = &mut self.method else {
             return self.pass(data, take);
         };
-        if held.is_empty() && data.len() >= ZSTD_MAGIC.len() {
+        if held.is_empty() && data.len() >= MAGIC_BYTES {
             self.method = Method::of(data)?;
             return self.pass(data, take);
         }
         held.extend_from_slice(data);
-        if held.len() < ZSTD_MAGIC.len() {
+        if held.len() < MAGIC_BYTES {
             return Ok(());
         }
         let held = std::mem::take(held);
@@ -236,7 +239,7 @@ impl Zstd {
 
 impl Method {
     fn of(start: &[u8]) -> Result<Self, Error> {
-        if start.starts_with(ZSTD_MAGIC) {
+        if start.starts_with(ZSTD_MAGIC) || matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
             Ok(Self::Zstd(Box::new(Zstd { decoder, wanted_bytes: 0 })))

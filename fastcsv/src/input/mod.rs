@@ -8,7 +8,7 @@ mod room;
 mod source;
 mod unpacking;
 
-pub use compression::{Compression, Decompressor};
+pub use compression::{Compression, Decompressor, MAGIC_BYTES};
 pub use encoding::{Decoder, Encoding};
 pub use room::{Room, Taken};
 pub use source::{BLOCK_BYTES, Source};

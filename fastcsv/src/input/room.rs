@@ -20,11 +20,21 @@ pub struct Room {
 }
 
 /// A block, by its number from 0.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Taken<'t> {
     pub number: u64,
     /// Its text, where that is not in the room it was offered.
     pub text: Option<&'t [u8]>,
+    /// Why there is no text, and none after it: to be told when everything before has been written.
+    pub fault: Option<Error>,
+}
+
+impl<'t> Taken<'t> {
+    /// A block that is there.
+    #[must_use]
+    pub fn new(number: u64, text: Option<&'t [u8]>) -> Self {
+        Self { number, text, fault: None }
+    }
 }
 
 impl Room {

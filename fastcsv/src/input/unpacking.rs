@@ -21,8 +21,9 @@ pub struct Unpacking<'a, 't> {
     done_bytes: usize,
     /// Whether more may come of it.
     goes_on: bool,
-    /// An error was told; nothing comes after it.
-    failed: bool,
+    /// What is wrong with what comes next; nothing comes after that.
+    fault: Option<Error>,
+    ended: bool,
     /// The number of the next block of text.
     next: u64,
 }
@@ -37,32 +38,34 @@ impl<'a, 't> Unpacking<'a, 't> {
             text: None,
             done_bytes: 0,
             goes_on: false,
-            failed: false,
+            fault: None,
+            ended: false,
             next: 0,
         }
     }
 
     /// Puts the next block of text into the room: what comes of one compressed block, which may be nothing, or as much of
     /// that as goes into a block. `None` where `read`, which gets compressed ones, has no more; nothing is left then of what
-    /// was read.
+    /// was read. An error comes as the block that it stands for.
     pub fn take(
         &mut self,
         room: &mut Room,
         read: impl FnOnce(&mut Room) -> Result<Option<Taken<'t>>, Error>,
-    ) -> Result<Option<Taken<'t>>, Error> {
-        if self.failed {
-            return Ok(None);
+    ) -> Option<Taken<'t>> {
+        if self.ended {
+            return None;
         }
-        // Until it has gone well.
-        self.failed = true;
-        let taken = self.read_on(read)?;
-        if taken {
-            self.unpack(room)?;
-        }
-        self.failed = false;
-        let number = self.next;
-        self.next += u64::from(taken);
-        Ok(taken.then_some(Taken { number, text: None }))
+        let fault = match self.fault.take() {
+            Some(fault) => Some(fault),
+            None => match self.read_on(read) {
+                Ok(true) => self.unpack(room).err(),
+                Ok(false) => return None,
+                Err(fault) => Some(fault),
+            },
+        };
+        self.ended = fault.is_some();
+        self.next += 1;
+        Some(Taken { number: self.next - 1, text: None, fault })
     }
 
     /// Says whether there is a compressed block of which more may come.
@@ -86,8 +89,14 @@ impl<'a, 't> Unpacking<'a, 't> {
             let mut rest = &packed[self.done_bytes..];
             self.goes_on = true;
             while self.goes_on && text.len() < TEXT_BYTES {
-                let most = TEXT_BYTES - text.len();
-                self.goes_on = self.decompressor.step(&mut rest, most, text)?;
+                match self.decompressor.step(&mut rest, TEXT_BYTES - text.len(), text) {
+                    Ok(goes_on) => self.goes_on = goes_on,
+                    Err(fault) if text.is_empty() => return Err(fault),
+                    Err(fault) => {
+                        self.fault = Some(fault);
+                        break;
+                    }
+                }
             }
             self.done_bytes = packed.len() - rest.len();
             Ok(())
@@ -113,24 +122,19 @@ mod tests {
         let mut read = |room: &mut Room| {
             let Some(chunk) = chunks.next() else { return Ok(None) };
             room.of(chunk.len()).copy_from_slice(chunk);
-            Ok(Some(Taken { number: 0, text: outside.then_some(chunk) }))
+            Ok(Some(Taken::new(0, outside.then_some(chunk))))
         };
         let (mut room, mut sizes) = (Room::default(), Sizes::new());
-        loop {
-            match unpacking.take(&mut room, &mut read) {
-                Ok(Some(Taken { number, text })) => {
-                    assert!(number == sizes.len() as u64 && text.is_none());
-                    assert!(room.iter().all(|&byte| byte == b'x'));
-                    sizes.push(room.len());
-                }
-                done => {
-                    let again = unpacking.take(&mut room, &mut read);
-                    assert!(matches!(again, Ok(None)), "the end stays the end");
-                    done?;
-                    break;
-                }
+        while let Some(taken) = unpacking.take(&mut room, &mut read) {
+            assert!(taken.number == sizes.len() as u64 && taken.text.is_none());
+            if let Some(fault) = taken.fault {
+                assert!(unpacking.take(&mut room, &mut read).is_none(), "the end stays the end");
+                return Err(fault);
             }
+            assert!(room.iter().all(|&byte| byte == b'x'));
+            sizes.push(room.len());
         }
+        assert!(unpacking.take(&mut room, &mut read).is_none(), "the end stays the end");
         assert_eq!(received.size_bytes, packed.len() as u64 - 4);
         decompressor.finish(&mut |rest| {
             sizes.push(rest.len());

@@ -172,44 +172,6 @@ def test_where_no_thread_can_be_started_one_does_all() -> None:
     assert done.stdout.split() == ["20000", "20000"]
 
 
-BOMB = """
-import gzip, resource, sys, tempfile
-from pathlib import Path
-import fastcsv
-
-schema = fastcsv.Schema(b'{"properties": {"a": {"enum": ["no cell is this"]}}}', name="a", version="1.0")
-# The header's block is read by one thread anyway: the bomb comes behind it.
-padding = gzip.compress(b"y" * 299_999 + b"\\n", 0)
-bomb = gzip.compress(b"a\\n") + padding + gzip.compress(b"x\\n" * 30_000_000) + padding * 3
-status = Path("/proc/self/status").read_text()
-size_kib = int(status.partition("VmSize:")[2].split()[0])
-bound = 1024 * size_kib + (768 << 20)
-resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
-options = fastcsv.Options(threads=2, max_output_bytes=32 << 20)
-with tempfile.TemporaryDirectory() as folder:
-    Path(folder, "in.csv.gz").write_bytes(bomb)
-    fed = fastcsv.Validator(
-        [schema], f"{folder}/fed", quarantined_at="2026-01-01T00:00:00Z", options=options
-    )
-    for work in (
-        lambda: fed.feed(bomb),
-        lambda: fastcsv.validate_file(schema, f"{folder}/in.csv.gz", f"{folder}/out", options=options),
-    ):
-        try:
-            work()
-        except fastcsv.LimitError as error:
-            print(error.reason)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the bound on memory holds on Linux")
-def test_what_is_compressed_costs_no_memory_on_several_threads_either() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BOMB], stdout=subprocess.PIPE, text=True, check=True
-    )
-    assert done.stdout.split() == ["OUTPUT_TOO_LARGE"] * 2
-
-
 SHOWN = HEADER + GOOD
 
 

@@ -184,6 +184,10 @@ def test_a_header_over_its_bounds_is_refused() -> None:
         validate(AB, [b"a," * 100, b"b\n"], max_header_bytes=100)
     assert raised.value.reason == "HEADER_TOO_LONG"
     with pytest.raises(fastcsv.LimitError) as raised:
+        validate(AB, [b'"a', b"\n" * 100, b'",b\n'], max_header_bytes=100)
+    assert raised.value.reason == "HEADER_TOO_LONG"
+    assert validate(AB, [b'"c', b"\n" * 50, b'",a,b\n1,2,3\n'], max_header_bytes=100).report
+    with pytest.raises(fastcsv.LimitError) as raised:
         validate(AB, b"a,b,c\n", max_fields=2)
     assert raised.value.reason == "HEADER_TOO_WIDE"
 
