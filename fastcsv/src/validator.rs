@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex};
 
 /// Text for a file is written once there is this much of it.
 const WRITE_BYTES: usize = 64 << 10;
+/// Or, in the middle of a frame, of which the rest would come to little, this much.
+const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
 /// Compressed bytes that are at most some ten million of text (zstd: four for a block of 128 KiB).
 const PACKED_BYTES: usize = 400;
 
@@ -439,7 +441,7 @@ impl Sink for Writing<'_> {
             outcome.tally.clear();
             write_if_much(folder, *bytes_max, outcome)
         };
-        checker.check(&frame, outcome, WRITE_BYTES, &mut settle)?;
+        checker.check(&frame, outcome, FLUSH_BYTES, &mut settle)?;
         settle(outcome)
     }
 }
