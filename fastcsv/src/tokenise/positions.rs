@@ -42,8 +42,11 @@ impl Positions {
         self.len += 1;
     }
 
-    /// Drops the first `count`.
+    /// Drops the first `count`. (If that is none, it costs nothing: a record may come byte by byte.)
     pub fn drop_first(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
         self.slots.copy_within(count..self.len, 0);
         self.len -= count;
     }
@@ -62,6 +65,9 @@ impl Positions {
 
     /// Makes all but the first `but` count from `by` bytes further on.
     pub fn rebase(&mut self, but: usize, by: u32) {
+        if by == 0 {
+            return;
+        }
         for position in &mut self.slots[but..self.len] {
             *position -= by;
         }
