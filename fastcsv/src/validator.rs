@@ -18,7 +18,7 @@ use crate::output::report::Report;
 use crate::parallel::{self, Framed, Hand, lock};
 use crate::schema::{RowSchema, SchemaLimits};
 use crate::tally::Tally;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -173,8 +173,8 @@ impl Validator {
         decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
 
-    /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no; returns
-    /// whether that was the end.
+    /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no, or a signal
+    /// interrupts the reading of a stream; returns whether that was the end.
     pub fn feed_from(
         &mut self,
         source: &mut Source,
@@ -182,10 +182,15 @@ impl Validator {
     ) -> Result<bool, Error> {
         while self.left_bytes > 0 || !self.text.has_helpers() {
             if self.left_bytes == 0 {
-                if self.unless_spent(|it| Ok(source.take(&mut it.block)?))?.is_none() {
-                    return Ok(true);
+                let taken = self.unless_spent(|it| match source.take(&mut it.block) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+                    taken => Ok(Some(taken?)),
+                })?;
+                match taken {
+                    Some(Some(_)) => self.left_bytes = self.block.len(),
+                    Some(None) => return Ok(true),
+                    None => return Ok(false),
                 }
-                self.left_bytes = self.block.len();
             }
             let block = std::mem::take(&mut self.block);
             let piece = &block[block.len() - self.left_bytes..];
@@ -203,7 +208,13 @@ impl Validator {
             if stopped.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let taken = source.take(room)?;
+            let taken = match source.take(room) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    stopped.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                taken => taken?,
+            };
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
             Ok(taken.map(|number| Taken::new(number - begin, None)))
         };

@@ -342,5 +342,5 @@ def validate_file(
     """Validate a file into a folder, and remove what was written if that fails.
 
     source_file is the file's name and quarantined_at the time, where they are not given. Raises as
-    Validator.feed does.
+    Validator.feed does. Ctrl-C ends it; where a pipe is silent, only with one thread, or at the next byte.
     """

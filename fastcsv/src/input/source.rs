@@ -32,12 +32,14 @@ struct Stream {
     next: u64,
     /// The end was seen. A pipe or a terminal may have more to say after it, to which nobody listens any more.
     ended: bool,
+    /// What there was of a block when a signal interrupted the reading.
+    held: Vec<u8>,
 }
 
 impl Source {
     #[must_use]
     pub fn new(reader: impl Read + Send + 'static) -> Self {
-        let stream = Stream { reader: Box::new(reader), next: 0, ended: false };
+        let stream = Stream { reader: Box::new(reader), next: 0, ended: false, held: Vec::new() };
         Self { input: Input::Stream(Mutex::new(stream)), block_bytes: BLOCK_BYTES }
     }
 
@@ -72,7 +74,8 @@ impl Source {
     }
 
     /// Puts the next block in the place of the one before, and says its number, counted from 0; `None` at the
-    /// end, where there is none. All blocks but the last are full.
+    /// end, where there is none. All blocks but the last are full. A signal makes the reading of a stream an error,
+    /// `Interrupted`, after which it can be gone on with.
     pub fn take(&self, room: &mut Room) -> io::Result<Option<u64>> {
         match &self.input {
             Input::File { file, size_bytes, next } => {
@@ -89,10 +92,8 @@ impl Source {
             Input::Stream(stream) => {
                 let mut stream = lock(stream);
                 let number = stream.next;
-                let block = room.of(self.block_bytes);
-                let size = if stream.ended { 0 } else { fill(block, &mut *stream.reader)? };
+                let size = stream.fill(room.of(self.block_bytes))?;
                 room.truncate(size);
-                stream.ended = size < self.block_bytes;
                 stream.next += u64::from(size > 0);
                 Ok((size > 0).then_some(number))
             }
@@ -100,18 +101,26 @@ impl Source {
     }
 }
 
-/// Reads until the block is full or there is no more; says how much there was.
-fn fill(block: &mut [u8], reader: &mut dyn Read) -> io::Result<usize> {
-    let mut size = 0;
-    while size < block.len() {
-        match reader.read(&mut block[size..]) {
-            Ok(0) => break,
-            Ok(more) => size += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+impl Stream {
+    /// Reads until the block is full or there is no more; says how much there was.
+    fn fill(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let mut size = self.held.len();
+        block[..size].copy_from_slice(&self.held);
+        self.held.clear();
+        while !self.ended && size < block.len() {
+            match self.reader.read(&mut block[size..]) {
+                Ok(more) => {
+                    size += more;
+                    self.ended = more == 0;
+                }
+                Err(error) => {
+                    self.held.extend_from_slice(&block[..size]);
+                    return Err(error);
+                }
+            }
         }
+        Ok(size)
     }
-    Ok(size)
 }
 
 #[cfg(test)]
@@ -119,6 +128,38 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::fd::OwnedFd;
+
+    /// Two bytes, then a signal, and again.
+    struct Interrupted(Vec<u8>, bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let size = self.0.len().min(buffer.len()).min(2);
+            buffer[..size].copy_from_slice(&self.0[..size]);
+            self.0.drain(..size);
+            Ok(size)
+        }
+    }
+
+    #[test]
+    fn a_stream_goes_on_after_a_signal_with_what_it_had() {
+        let text: Vec<u8> = (0..25).collect();
+        let source = Source::new(Interrupted(text.clone(), false)).in_blocks(10);
+        let (mut block, mut all, mut interrupts) = (Room::default(), Vec::new(), 0);
+        loop {
+            match source.take(&mut block) {
+                Ok(None) => break,
+                Ok(Some(_)) => all.extend_from_slice(&block),
+                Err(error) if error.kind() == ErrorKind::Interrupted => interrupts += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!((all, interrupts), (text, 15));
+    }
 
     struct Broken(usize);
 

@@ -4,8 +4,11 @@ use super::{Candidates, Options, Report, Validator};
 use crate::error::Error;
 use crate::input::Source;
 use pyo3::prelude::*;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often the reading of a file looks at signals.
@@ -33,7 +36,7 @@ pub fn validate_file(
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let now = crate::clock::rfc3339(SystemTime::now());
-    let file = py.detach(|| File::open(&path)).map_err(Error::from)?;
+    let file = open(py, &path)?;
     let mut file = Source::of_file(file).map_err(Error::from)?;
     let validator = Validator::new(
         py,
@@ -53,17 +56,35 @@ pub fn validate_file(
 }
 
 fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
-    let (mut looked, mut interrupt) = (Instant::now(), None);
-    let mut goes_on = || {
-        if interrupt.is_none() && looked.elapsed() > SIGNALS_EVERY {
-            Python::attach(|py| interrupt = py.check_signals().err());
-            looked = Instant::now();
+    let mut looked = Instant::now();
+    loop {
+        let mut interrupt = None;
+        let mut goes_on = || {
+            if interrupt.is_none() && looked.elapsed() > SIGNALS_EVERY {
+                Python::attach(|py| interrupt = py.check_signals().err());
+                looked = Instant::now();
+            }
+            interrupt.is_none()
+        };
+        let read = py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)));
+        if let Some(interrupt) = interrupt {
+            return Err(interrupt);
         }
-        interrupt.is_none()
-    };
-    let read = py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)));
-    match interrupt {
-        Some(interrupt) => Err(interrupt),
-        None => Ok(read.map(|_| ())?),
+        if read? {
+            return Ok(());
+        }
+        py.check_signals()?;
+    }
+}
+
+/// Opens for reading. Whoever waits for somebody to write into a pipe can stop it.
+fn open(py: Python<'_>, path: &Path) -> PyResult<File> {
+    loop {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        match py.detach(|| rustix::fs::open(path, flags, Mode::empty())) {
+            Ok(file) => return Ok(File::from(file)),
+            Err(Errno::INTR) => py.check_signals()?,
+            Err(error) => return Err(Error::from(io::Error::from(error)).into()),
+        }
     }
 }

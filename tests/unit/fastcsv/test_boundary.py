@@ -9,6 +9,7 @@ import errno
 import io
 import itertools
 import json
+import os
 import resource
 import signal
 import stat
@@ -381,7 +382,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 schema = fastcsv.Schema(Path(sys.argv[1]).read_bytes(), name="language_session", version="1.1")
 options = fastcsv.Options(threads=int(sys.argv[3]))
 try:
-    fastcsv.validate_file(schema, "/dev/stdin", sys.argv[2], options=options)
+    fastcsv.validate_file(schema, (*sys.argv[4:], "/dev/stdin")[0], sys.argv[2], options=options)
 except KeyboardInterrupt:
     sys.exit(77)
 """
@@ -412,3 +413,24 @@ def test_ctrl_c_ends_the_validation_of_what_does_not_end(tmp_path: Path, threads
     assert process.wait(timeout=60) == 77
     feeder.join()
     assert not out.exists()
+
+
+def test_ctrl_c_ends_the_waiting_for_a_pipe_that_is_silent(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    document = SCHEMAS / "language_session" / "1.1.json"
+    arguments = [sys.executable, "-c", INTERRUPTED, document, out, "1"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for writes in (False, True):
+        process = subprocess.Popen([*arguments, pipe])
+        with contextlib.ExitStack() as stack:
+            if writes:
+                stack.enter_context(pipe.open("wb", buffering=0)).write(HEADER)
+                while not out.exists():
+                    assert process.poll() is None
+                    time.sleep(0.01)
+            # It waits by then; before, the signal would find the interpreter, and end it as well.
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 77
+        assert not out.exists()
