@@ -119,7 +119,7 @@ struct Back<W> {
     write: Option<W>,
     /// The number of the block to be written next; the last of all numbers once that is over.
     next: u64,
-    /// Threads that are too far ahead.
+    /// Threads that wait for what comes before to be written.
     waiting: usize,
     /// What came of blocks whose turn it is not yet, and which hand's memory that is.
     judged: BTreeMap<u64, (usize, Outcome)>,
@@ -159,8 +159,11 @@ where
             };
             let Taken { number: block, text, fault } = taken;
             if let Some(fault) = fault {
-                drop(self.turn(block));
-                break self.end(Err(fault));
+                let comes_first = self.turn(block).next == block;
+                if comes_first {
+                    self.end(Err(fault));
+                }
+                break;
             }
             let text = text.unwrap_or(room);
             if !self.frame(block, text, framed) {
@@ -212,13 +215,16 @@ where
         }
         let done = (front.frame)(block, framed);
         front.next += 1;
-        front.ended = done.err().map(Err);
-        let (goes_on, anyone) = (front.ended.is_none(), front.waiting > 0);
+        let anyone = front.waiting > 0;
         drop(front);
+        if let Err(error) = done {
+            self.end(Err(error));
+            return false;
+        }
         if anyone {
             self.turned.notify_all();
         }
-        goes_on
+        true
     }
 
     /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome. Whoever writes

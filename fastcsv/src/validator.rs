@@ -3,13 +3,17 @@
 //! Bytes are fed in chunks of any size; where they are cut changes nothing. After an error nothing goes
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
+mod writing;
+
+use self::writing::{WRITE_BYTES, Writing, write, write_if_much};
 use crate::check::{Checker, Outcome, Rules};
 use crate::checksum::Received;
-use crate::error::{Error, InputError, LimitFault};
-use crate::frame::{Bounds, Frame, Framer, Sink};
+use crate::error::{Error, InputError};
+use crate::frame::{Bounds, Framer};
 use crate::header::{Header, HeaderReader, HeaderRecord};
 use crate::input::{
-    BLOCK_BYTES, Compression, Decoder, Decompressor, MAGIC_BYTES, Room, Source, Taken, Unpacking,
+    BLOCK_BYTES, Compression, Decoder, Decompressor, MAGIC_BYTES, Packed, Room, Source, Taken,
+    Unpacking,
 };
 use crate::options::Options;
 use crate::output::folder::Folder;
@@ -22,13 +26,6 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// Text for a file is written once there is this much of it.
-const WRITE_BYTES: usize = 64 << 10;
-/// Or, in the middle of a frame, of which the rest would come to little, this much.
-const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
-/// Compressed bytes that are at most some ten million of text (zstd: four for a block of 128 KiB).
-const PACKED_BYTES: usize = 400;
 
 /// What a batch is called in its records.
 #[derive(Debug, Clone, Default)]
@@ -56,9 +53,9 @@ pub struct Validator {
     decoder: Decoder,
     text: Text,
     received: Received,
-    /// What files are read into by one thread, and how much of it is left.
-    block: Room,
-    left_bytes: usize,
+    /// What was read of a file, and room for text of it if it is compressed, where one thread judges.
+    packed: Packed,
+    room: Room,
     spent: bool,
 }
 
@@ -110,8 +107,8 @@ impl Validator {
                 names,
             },
             received: Received::default(),
-            block: Room::default(),
-            left_bytes: 0,
+            packed: Packed::default(),
+            room: Room::default(),
             spent: false,
         })
     }
@@ -146,6 +143,7 @@ impl Validator {
 
     /// Takes the next bytes of the input, which stand in several places, on so many threads of those that there are.
     pub fn feed_all(&mut self, pieces: &[&[u8]], threads: usize) -> Result<(), Error> {
+        self.catch_up()?;
         // Block by block, so that what was summed up is still in the cache when it is scanned.
         let blocks: Vec<&[u8]> = pieces.iter().flat_map(|it| it.chunks(BLOCK_BYTES)).collect();
         let mut left_bytes: usize = pieces.iter().map(|it| it.len()).sum();
@@ -159,7 +157,7 @@ impl Validator {
                     let taken = |&text| Taken::new(number as u64, Some(text));
                     Ok(rest.get(number).map(taken))
                 };
-                return self.feed_together(threads, take, &mut || ());
+                return self.feed_together(threads, take, &AtomicBool::new(false), &mut || ());
             }
             self.unless_spent(|it| it.feed_piece(block))?;
             left_bytes -= block.len();
@@ -180,24 +178,21 @@ impl Validator {
         source: &mut Source,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        while self.left_bytes > 0 || !self.text.has_helpers() {
-            if self.left_bytes == 0 {
-                let taken = self.unless_spent(|it| match source.take(&mut it.block) {
+        while self.packed.goes_on || !self.text.has_helpers() {
+            if !self.packed.goes_on {
+                let taken = self.unless_spent(|it| match source.take(&mut it.packed.block) {
                     Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
                     taken => Ok(Some(taken?)),
                 })?;
                 match taken {
-                    Some(Some(_)) => self.left_bytes = self.block.len(),
+                    Some(Some(_)) => self.received.add(&self.packed.block),
                     Some(None) => return Ok(true),
                     None => return Ok(false),
                 }
+                self.packed.done_bytes = 0;
+                self.packed.goes_on = true;
             }
-            let block = std::mem::take(&mut self.block);
-            let piece = &block[block.len() - self.left_bytes..];
-            let piece = &piece[..piece.len().min(self.piece_bytes())];
-            self.left_bytes -= piece.len();
-            self.feed(piece)?;
-            self.block = block;
+            self.unless_spent(Self::read_on)?;
             if !goes_on() {
                 return Ok(false);
             }
@@ -205,9 +200,6 @@ impl Validator {
         let begin = source.taken();
         let (stopped, ended) = (AtomicBool::new(false), AtomicBool::new(false));
         let take = |room: &mut Room| {
-            if stopped.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
             let taken = match source.take(room) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     stopped.store(true, Ordering::Relaxed);
@@ -218,43 +210,63 @@ impl Validator {
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
             Ok(taken.map(|number| Taken::new(number - begin, None)))
         };
-        self.feed_together(usize::MAX, take, &mut || {
+        self.feed_together(usize::MAX, take, &stopped, &mut || {
             stopped.fetch_or(!goes_on(), Ordering::Relaxed);
         })?;
         Ok(ended.into_inner())
     }
 
-    /// How many bytes to take at once, before anybody asks whether to go on: little of what may become much.
-    fn piece_bytes(&self) -> usize {
-        match self.decompressor.compression() {
-            Compression::None if self.received.size_bytes == 0 => MAGIC_BYTES,
-            Compression::None => usize::MAX,
-            Compression::Gzip | Compression::Zstd => PACKED_BYTES,
+    /// Goes on with what was read, by a block of text at most if it is compressed: little of that may become much.
+    fn read_on(&mut self) -> Result<(), Error> {
+        let Self { decompressor, decoder, text, packed, room, .. } = self;
+        let mut take = |piece: &[u8]| decoder.feed(piece, &mut |piece| text.feed(piece));
+        if decompressor.compression() != Compression::None {
+            packed.unpack(None, decompressor, room)?;
+            return if room.is_empty() { Ok(()) } else { take(room) };
         }
+        let rest = &packed.block[packed.done_bytes..];
+        let now = if decompressor.knows() { rest.len() } else { rest.len().min(MAGIC_BYTES) };
+        let done = decompressor.feed(&rest[..now], &mut take);
+        packed.goes_on = now < rest.len();
+        packed.done_bytes += now;
+        done
     }
 
-    /// Judges the blocks that `take` gets, on so many threads at most. What is compressed is decompressed by one of them
+    /// What `feed_from` has read and not gone on with, because it was told to stop, comes before anything else.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        while self.packed.goes_on {
+            self.unless_spent(Self::read_on)?;
+        }
+        Ok(())
+    }
+
+    /// Judges the blocks that `take` gets until it is stopped, on so many threads at most. What is compressed is decompressed by one of them
     /// at a time, while the others judge.
     fn feed_together<'t>(
         &mut self,
         threads: usize,
         take: impl Fn(&mut Room) -> io::Result<Option<Taken<'t>>> + Sync,
+        stopped: &AtomicBool,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
-            let Self { decompressor, decoder, text, received, .. } = it;
-            let take = |room: &mut Room| Ok(take(room)?);
+            let Self { decompressor, decoder, text, received, packed, .. } = it;
+            let goes_on = || !stopped.load(Ordering::Relaxed);
+            let take = |room: &mut Room| if goes_on() { Ok(take(room)?) } else { Ok(None) };
             if decompressor.compression() == Compression::None {
                 return text.judge(threads, decoder, take, |block| received.add(block), pause);
             }
-            let unpacking = Mutex::new(Unpacking::new(decompressor, received));
-            let take = |room: &mut Room| Ok(lock(&unpacking).take(room, take));
+            let unpacking = Mutex::new(Unpacking::new(decompressor, received, packed));
+            let take = |room: &mut Room| {
+                Ok(if goes_on() { lock(&unpacking).take(room, take) } else { None })
+            };
             text.judge(threads, decoder, take, |_| (), pause)
         })
     }
 
     /// Ends the input, writes what is left and the report, and makes all of it durable.
     pub fn finish(&mut self) -> Result<Report, Error> {
+        self.catch_up()?;
         let report = self.unless_spent(|it| {
             let Self { decompressor, decoder, text, .. } = it;
             decompressor.finish(&mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))?;
@@ -431,54 +443,6 @@ impl Text {
         let bytes_max = options.max_output_bytes;
         work(framer, &mut Writing { checker, outcome, tally, folder, bytes_max })
     }
-}
-
-/// Judges frames as they come, and writes what comes of them.
-struct Writing<'a> {
-    checker: &'a mut Checker,
-    outcome: &'a mut Outcome,
-    tally: &'a mut Tally,
-    folder: &'a mut Folder,
-    bytes_max: u64,
-}
-
-impl Sink for Writing<'_> {
-    type Error = Error;
-
-    fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        let Self { checker, outcome, tally, folder, bytes_max } = self;
-        let mut settle = |outcome: &mut Outcome| {
-            tally.add(&outcome.tally);
-            outcome.tally.clear();
-            write_if_much(folder, *bytes_max, outcome)
-        };
-        checker.check(&frame, outcome, FLUSH_BYTES, &mut settle)?;
-        settle(outcome)
-    }
-}
-
-fn write_if_much(folder: &mut Folder, bytes_max: u64, outcome: &mut Outcome) -> Result<(), Error> {
-    if outcome.text_bytes() >= WRITE_BYTES {
-        write(folder, bytes_max, outcome)?;
-        outcome.clear_text();
-        return Ok(());
-    }
-    keep_to_bound(folder, bytes_max, outcome)
-}
-
-/// Writes what came of some rows, unless the batch has written enough.
-fn write(folder: &mut Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
-    keep_to_bound(folder, bytes_max, outcome)?;
-    Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
-}
-
-/// Refuses what would make it too much. It is asked of what is not written yet, too: what is told of an input that is wrong
-/// in several ways is not to depend on how much that is.
-fn keep_to_bound(folder: &Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
-    if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
-        return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
-    }
-    Ok(())
 }
 
 fn again(schema: &RowSchema, limits: &SchemaLimits) -> Result<RowSchema, Error> {

@@ -66,6 +66,7 @@ struct Zstd {
     decoder: ZstdDecoder<'static>,
     /// How many bytes the decoder asks for; 0 between frames.
     wanted_bytes: usize,
+    output: Vec<u8>,
 }
 
 impl Decompressor {
@@ -150,7 +151,8 @@ impl Decompressor {
     }
 
     /// Decompresses some of `data`, which it takes off, to at most `most` bytes more at the end of `text`; says whether more
-    /// may come of what it has. What is not known to be compressed stays where it is.
+    /// may come of what it has. An error comes where there is no text before it, else the next time. What is not known to
+    /// be compressed stays where it is.
     pub fn step(
         &mut self,
         data: &mut &[u8],
@@ -167,12 +169,24 @@ impl Decompressor {
             Method::Zstd(zstd) => zstd.step(data, most, text),
         };
         match self.keep_within_bound(before, text).and(done.map_err(damaged)) {
-            Err(fault) if text.len() > before => {
+            Err(fault) if !text.is_empty() => {
                 self.fault = Some(fault);
                 Ok(true)
             }
             done => done,
         }
+    }
+
+    /// Whether what comes next is an error.
+    #[must_use]
+    pub fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Whether it is known by now what the input is.
+    #[must_use]
+    pub fn knows(&self) -> bool {
+        !matches!(self.method, Method::Unknown(_))
     }
 
     /// Counts what is new in `text`, from `before` on, and drops what is beyond the bound.
@@ -224,14 +238,13 @@ impl Zstd {
             many => many - ZSTD_BLOCK_HEADER,
         };
         let now = data.len().min(wanted);
-        let before = text.len();
-        text.resize(before + ZSTD_STEP.min(most), 0);
         let mut input = InBuffer::around(&data[..now]);
-        let mut output = OutBuffer::around(&mut text[before..]);
-        let wanted = self.decoder.run(&mut input, &mut output);
-        let (is_full, written) = (output.pos() == output.capacity(), output.pos());
-        text.truncate(before + written);
-        self.wanted_bytes = wanted?;
+        let room = ZSTD_STEP.min(most);
+        let mut output = OutBuffer::around(&mut self.output[..room]);
+        self.wanted_bytes = self.decoder.run(&mut input, &mut output)?;
+        let written = output.pos();
+        let is_full = written == room;
+        text.extend_from_slice(&self.output[..written]);
         *data = &data[input.pos()..];
         Ok(!data.is_empty() || (is_full && self.wanted_bytes > 0))
     }
@@ -242,7 +255,8 @@ impl Method {
         if start.starts_with(ZSTD_MAGIC) || matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) {
             let mut decoder = ZstdDecoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-            Ok(Self::Zstd(Box::new(Zstd { decoder, wanted_bytes: 0 })))
+            let output = vec![0; ZSTD_STEP];
+            Ok(Self::Zstd(Box::new(Zstd { decoder, wanted_bytes: 0, output })))
         } else if start.starts_with(GZIP_MAGIC) {
             Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))))
         } else {

@@ -12,4 +12,4 @@ pub use compression::{Compression, Decompressor, MAGIC_BYTES};
 pub use encoding::{Decoder, Encoding};
 pub use room::{Room, Taken};
 pub use source::{BLOCK_BYTES, Source};
-pub use unpacking::Unpacking;
+pub use unpacking::{Packed, Unpacking};

@@ -10,19 +10,51 @@ use crate::error::Error;
 /// Bytes of a whole block of text. What a fuzzer tries is short.
 const TEXT_BYTES: usize = if cfg!(fuzzing) { 50 } else { BLOCK_BYTES };
 
+/// A compressed block, as far as it has not been decompressed.
+#[derive(Debug, Default)]
+pub struct Packed {
+    /// What it is read into.
+    pub block: Room,
+    pub done_bytes: usize,
+    /// Whether more may come of it.
+    pub goes_on: bool,
+}
+
+impl Packed {
+    /// Puts the next block of text into the room: what comes of the compressed block, which is `packed`, and may be
+    /// nothing, or as much of that as goes into a block. An error comes where there is no text before it.
+    pub fn unpack(
+        &mut self,
+        outside: Option<&[u8]>,
+        decompressor: &mut Decompressor,
+        room: &mut Room,
+    ) -> Result<(), Error> {
+        let packed = outside.unwrap_or(&self.block);
+        let mut rest = &packed[self.done_bytes..];
+        let mut goes_on = true;
+        room.gather(|text| {
+            while goes_on
+                && text.len() < TEXT_BYTES
+                && (text.is_empty() || !decompressor.has_fault())
+            {
+                goes_on = decompressor.step(&mut rest, TEXT_BYTES - text.len(), text)?;
+            }
+            Ok(())
+        })?;
+        self.done_bytes = packed.len() - rest.len();
+        self.goes_on = goes_on;
+        Ok(())
+    }
+}
+
 /// The decompressor, and the block that it is at.
 pub struct Unpacking<'a, 't> {
     decompressor: &'a mut Decompressor,
     received: &'a mut Received,
-    /// What compressed blocks are read into.
-    packed: Room,
-    /// The compressed block, where it is not in there, and how much of it was decompressed.
-    text: Option<&'t [u8]>,
-    done_bytes: usize,
-    /// Whether more may come of it.
-    goes_on: bool,
-    /// What is wrong with what comes next; nothing comes after that.
-    fault: Option<Error>,
+    packed: &'a mut Packed,
+    /// The compressed block, where it is not in there.
+    outside: Option<&'t [u8]>,
+    /// An error was told; nothing comes after it.
     ended: bool,
     /// The number of the next block of text.
     next: u64,
@@ -30,23 +62,16 @@ pub struct Unpacking<'a, 't> {
 
 impl<'a, 't> Unpacking<'a, 't> {
     #[must_use]
-    pub fn new(decompressor: &'a mut Decompressor, received: &'a mut Received) -> Self {
-        Self {
-            decompressor,
-            received,
-            packed: Room::default(),
-            text: None,
-            done_bytes: 0,
-            goes_on: false,
-            fault: None,
-            ended: false,
-            next: 0,
-        }
+    pub fn new(
+        decompressor: &'a mut Decompressor,
+        received: &'a mut Received,
+        packed: &'a mut Packed,
+    ) -> Self {
+        Self { decompressor, received, packed, outside: None, ended: false, next: 0 }
     }
 
-    /// Puts the next block of text into the room: what comes of one compressed block, which may be nothing, or as much of
-    /// that as goes into a block. `None` where `read`, which gets compressed ones, has no more; nothing is left then of what
-    /// was read. An error comes as the block that it stands for.
+    /// Puts the next block of text into the room. `None` where `read`, which gets compressed ones, has no more. An error
+    /// comes as the block that it stands for.
     pub fn take(
         &mut self,
         room: &mut Room,
@@ -55,17 +80,14 @@ impl<'a, 't> Unpacking<'a, 't> {
         if self.ended {
             return None;
         }
-        let fault = match self.fault.take() {
-            Some(fault) => Some(fault),
-            None => match self.read_on(read) {
-                Ok(true) => self.unpack(room).err(),
-                Ok(false) => return None,
-                Err(fault) => Some(fault),
-            },
+        let taken = match self.read_on(read) {
+            Ok(true) => self.packed.unpack(self.outside, self.decompressor, room),
+            Ok(false) => return None,
+            Err(fault) => Err(fault),
         };
-        self.ended = fault.is_some();
+        self.ended = taken.is_err();
         self.next += 1;
-        Some(Taken { number: self.next - 1, text: None, fault })
+        Some(Taken { number: self.next - 1, text: None, fault: taken.err() })
     }
 
     /// Says whether there is a compressed block of which more may come.
@@ -73,34 +95,15 @@ impl<'a, 't> Unpacking<'a, 't> {
         &mut self,
         read: impl FnOnce(&mut Room) -> Result<Option<Taken<'t>>, Error>,
     ) -> Result<bool, Error> {
-        if self.goes_on {
+        if self.packed.goes_on {
             return Ok(true);
         }
-        let Some(taken) = read(&mut self.packed)? else { return Ok(false) };
-        self.text = taken.text;
-        self.done_bytes = 0;
-        self.received.add(taken.text.unwrap_or(&self.packed));
+        let Some(taken) = read(&mut self.packed.block)? else { return Ok(false) };
+        self.outside = taken.text;
+        self.received.add(taken.text.unwrap_or(&self.packed.block));
+        self.packed.done_bytes = 0;
+        self.packed.goes_on = true;
         Ok(true)
-    }
-
-    fn unpack(&mut self, room: &mut Room) -> Result<(), Error> {
-        room.gather(|text| {
-            let packed = self.text.unwrap_or(&self.packed);
-            let mut rest = &packed[self.done_bytes..];
-            self.goes_on = true;
-            while self.goes_on && text.len() < TEXT_BYTES {
-                match self.decompressor.step(&mut rest, TEXT_BYTES - text.len(), text) {
-                    Ok(goes_on) => self.goes_on = goes_on,
-                    Err(fault) if text.is_empty() => return Err(fault),
-                    Err(fault) => {
-                        self.fault = Some(fault);
-                        break;
-                    }
-                }
-            }
-            self.done_bytes = packed.len() - rest.len();
-            Ok(())
-        })
     }
 }
 
@@ -117,7 +120,8 @@ mod tests {
         let mut decompressor = Decompressor::new(max_bytes);
         decompressor.feed(&packed[..4], &mut |_| Ok(()))?;
         let mut received = Received::default();
-        let mut unpacking = Unpacking::new(&mut decompressor, &mut received);
+        let mut packed_block = Packed::default();
+        let mut unpacking = Unpacking::new(&mut decompressor, &mut received, &mut packed_block);
         let mut chunks = packed[4..].chunks(5000);
         let mut read = |room: &mut Room| {
             let Some(chunk) = chunks.next() else { return Ok(None) };

@@ -52,7 +52,7 @@ import fastcsv
 
 MUCH = {
     "rows of two bytes": b"a\\n" + b"x\\n" * 2_000_000,
-    "a column with a long name": b"a," + b"b" * 60_000 + b"\\n" + b"x\\n" * 3_000,
+    "a column with a long name": b"b" * 60_000 + b",a\\n" + b"x\\n" * 3_000,
     "rows of which half are wrong": b"a\\n" + (b"ok\\n" + b"y" * 300 + b"\\n") * 200_000,
     "a header that does not end": gzip.compress(b'"a' + b"\\n" * 100_000_000),
 }
