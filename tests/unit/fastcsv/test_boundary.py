@@ -418,7 +418,7 @@ def test_ctrl_c_ends_the_validation_of_what_does_not_end(tmp_path: Path, threads
 def test_ctrl_c_ends_the_waiting_for_a_pipe_that_is_silent(tmp_path: Path) -> None:
     out = tmp_path / "out"
     document = SCHEMAS / "language_session" / "1.1.json"
-    arguments = [sys.executable, "-c", INTERRUPTED, document, out, "1"]
+    arguments: list[str | Path] = [sys.executable, "-c", INTERRUPTED, document, out, "1"]
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for writes in (False, True):
