@@ -77,8 +77,8 @@ impl Checker {
         Self { rules, unescaped: Unescaped::default() }
     }
 
-    /// Adds what comes of the frame's records to `outcome`, and hands that to `flush` whenever it is so many bytes: a row of
-    /// two bytes may come to a hundred thousand.
+    /// Adds what comes of the frame's records to `outcome`, and hands that to `flush` whenever it is so many bytes: a
+    /// row of two bytes may come to a hundred thousand.
     pub fn check<E>(
         &mut self,
         frame: &Frame<'_>,

@@ -49,10 +49,11 @@ impl Hand {
 
 /// Judges block after block, a thread for each hand, the caller's among them.
 ///
-/// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no
-/// more. A fault in the place of a block is an error when all before it has been written. `frame` is called for the blocks in their order, and so is `write` for what came of them. The first error of
-/// any of them ends the work and is returned. The caller's thread calls `pause` after each block that it has judged,
-/// and after each that it has written.
+/// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no more. A
+/// fault in the place of a block is an error when all before it has been written. `frame` is called for the blocks in
+/// their order, and so is `write` for what came of them. The first error of any of them ends the work and is
+/// returned. The caller's thread calls `pause` after each block that it has judged, and after each that it has
+/// written.
 pub fn judge<'t>(
     hands: &mut [Hand],
     take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, Error> + Sync,
@@ -227,8 +228,8 @@ where
         true
     }
 
-    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome. Whoever writes
-    /// may have to do so for long, so that it pauses after each piece.
+    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome. Whoever
+    /// writes may have to do so for long, so that it pauses after each piece.
     fn settle(
         &self,
         block: u64,

@@ -171,8 +171,8 @@ impl Validator {
         decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
     }
 
-    /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no, or a signal
-    /// interrupts the reading of a stream; returns whether that was the end.
+    /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no, or a
+    /// signal interrupts the reading of a stream; returns whether that was the end.
     pub fn feed_from(
         &mut self,
         source: &mut Source,
@@ -185,12 +185,10 @@ impl Validator {
                     taken => Ok(Some(taken?)),
                 })?;
                 match taken {
-                    Some(Some(_)) => self.received.add(&self.packed.block),
+                    Some(Some(_)) => self.packed.begin(None, &mut self.received),
                     Some(None) => return Ok(true),
                     None => return Ok(false),
                 }
-                self.packed.done_bytes = 0;
-                self.packed.goes_on = true;
             }
             self.unless_spent(Self::read_on)?;
             if !goes_on() {
@@ -240,8 +238,8 @@ impl Validator {
         Ok(())
     }
 
-    /// Judges the blocks that `take` gets until it is stopped, on so many threads at most. What is compressed is decompressed by one of them
-    /// at a time, while the others judge.
+    /// Judges the blocks that `take` gets until it is stopped, on so many threads at most. What is compressed is
+    /// decompressed by one of them at a time, while the others judge.
     fn feed_together<'t>(
         &mut self,
         threads: usize,

@@ -253,8 +253,8 @@ fn a_window_that_is_too_large_is_refused_wherever_the_input_is_cut() {
     }
 }
 
-/// Which of two things is told does not depend on who comes first: the output is too much long before the damage, of which
-/// another thread knows by then.
+/// Which of two things is told does not depend on who comes first: the output is too much long before the damage, of
+/// which another thread knows by then.
 #[test]
 fn of_two_faults_the_first_in_the_input_is_told() {
     let text = many_rows(20_000).into_bytes();
@@ -272,8 +272,8 @@ fn of_two_faults_the_first_in_the_input_is_told() {
     }
 }
 
-/// Little of it may be much text: somebody who wants to stop is asked on the way, and what is left comes later, in whatever
-/// way the work goes on.
+/// Little of it may be much text: somebody who wants to stop is asked on the way, and what is left comes later, in
+/// whatever way the work goes on.
 #[test]
 fn who_wants_to_stop_is_asked_on_the_way_through_a_compressed_block() {
     let text = ["a,b,c\n", &"\n".repeat(5 << 20), "abcdefgh,,\n"].concat();

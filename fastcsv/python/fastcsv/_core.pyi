@@ -294,8 +294,8 @@ class Validator:
     ) -> Progress:
         """Take the next bytes of the input, piece by piece. The interpreter is free meanwhile.
 
-        They are judged on `threads` threads (0 is as 1), at most those of the options and one a piece or 256 KiB of one,
-        where there is more than that in all.
+        They are judged on `threads` threads (0 is as 1), at most those of the options and one a piece or 256 KiB of
+        one, where there is more than that in all.
 
         `bytes`, and what a memoryview shows of them in one piece, are read where they stand; any other buffer is
         copied first, for it could change.

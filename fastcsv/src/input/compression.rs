@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// Or that of a frame to be skipped, with which pzstd begins (RFC 8878, 3.1.2).
+/// Of a frame; one to be skipped, with which pzstd begins (RFC 8878, 3.1.2), has another.
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Deflate expands at most 1032-fold: a step of gzip input is at most 2,113,536 bytes of output.
 const GZIP_STEP: usize = if cfg!(fuzzing) { 20 } else { 2 << 10 };
@@ -150,9 +150,9 @@ impl Decompressor {
         Ok(())
     }
 
-    /// Decompresses some of `data`, which it takes off, to at most `most` bytes more at the end of `text`; says whether more
-    /// may come of what it has. An error comes where there is no text before it, else the next time. What is not known to
-    /// be compressed stays where it is.
+    /// Decompresses some of `data`, which it takes off, to at most `most` bytes more at the end of `text`; says
+    /// whether more may come of what it has. An error comes where there is no text before it, else the next time.
+    /// What is not known to be compressed stays where it is.
     pub fn step(
         &mut self,
         data: &mut &[u8],

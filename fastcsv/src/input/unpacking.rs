@@ -21,8 +21,15 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Puts the next block of text into the room: what comes of the compressed block, which is `packed`, and may be
-    /// nothing, or as much of that as goes into a block. An error comes where there is no text before it.
+    /// Begins with the block that was just read, which may stand outside.
+    pub fn begin(&mut self, outside: Option<&[u8]>, received: &mut Received) {
+        received.add(outside.unwrap_or(&self.block));
+        self.done_bytes = 0;
+        self.goes_on = true;
+    }
+
+    /// Puts the next block of text into the room: what comes of the compressed block, which may be nothing, or as
+    /// much of that as goes into a block. An error comes where there is no text before it.
     pub fn unpack(
         &mut self,
         outside: Option<&[u8]>,
@@ -70,8 +77,8 @@ impl<'a, 't> Unpacking<'a, 't> {
         Self { decompressor, received, packed, outside: None, ended: false, next: 0 }
     }
 
-    /// Puts the next block of text into the room. `None` where `read`, which gets compressed ones, has no more. An error
-    /// comes as the block that it stands for.
+    /// Puts the next block of text into the room. `None` where `read`, which gets compressed ones, has no more. An
+    /// error comes as the block that it stands for.
     pub fn take(
         &mut self,
         room: &mut Room,
@@ -100,9 +107,7 @@ impl<'a, 't> Unpacking<'a, 't> {
         }
         let Some(taken) = read(&mut self.packed.block)? else { return Ok(false) };
         self.outside = taken.text;
-        self.received.add(taken.text.unwrap_or(&self.packed.block));
-        self.packed.done_bytes = 0;
-        self.packed.goes_on = true;
+        self.packed.begin(taken.text, self.received);
         Ok(true)
     }
 }

@@ -5,8 +5,8 @@ use crate::frame::{Borrowed, Frame, Record, Sink};
 use std::convert::Infallible;
 use std::ops::Range;
 
-/// Bytes of text that a thread keeps of the block that it judges. It waits for its turn to write them, and writes the rest
-/// while it judges. What a fuzzer tries is short.
+/// Bytes of text that a thread keeps of the block that it judges. It waits for its turn to write them, and writes the
+/// rest while it judges. What a fuzzer tries is short.
 const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 1 << 20 };
 
 /// The frames of a block, to be judged when others frame.

@@ -10,6 +10,7 @@ use crate::tally::Tally;
 pub(super) const WRITE_BYTES: usize = 64 << 10;
 /// Or, in the middle of a frame, of which the rest would come to little, this much.
 const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
+
 /// Judges frames as they come, and writes what comes of them.
 pub(super) struct Writing<'a> {
     pub checker: &'a mut Checker,
@@ -53,8 +54,8 @@ pub(super) fn write(folder: &mut Folder, bytes_max: u64, outcome: &Outcome) -> R
     Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
 }
 
-/// Refuses what would make it too much. It is asked of what is not written yet, too: what is told of an input that is wrong
-/// in several ways is not to depend on how much that is.
+/// Refuses what would make it too much. It is asked of what is not written yet, too: what is told of an input that is
+/// wrong in several ways is not to depend on how much that is.
 fn keep_to_bound(folder: &Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
     if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
         return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
