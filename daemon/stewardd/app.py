@@ -19,13 +19,13 @@ from pathlib import Path
 import fastcsv
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.creation import BackupCreation
+from stewardd.batches.catalog import BatchCatalog
 from stewardd.config import Settings
 from stewardd.errors import ConfigurationError, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
-from stewardd.operations.backups import BackupStarter
 from stewardd.operations.operations import Operations
-from stewardd.operations.quarantine import QuarantineStarter
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.service_file import write_service_file
@@ -37,6 +37,7 @@ from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import Listing
+from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.quarantine.purge import Purge
 from stewardd.quarantine.resubmission import Resubmission, SheetBounds
 from stewardd.quarantine.retry import Retry
@@ -59,7 +60,6 @@ from stewardd.rpc.validation import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches
-from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import Bounds
 from stewardd.validation.engine import Engine
 from stewardd.validation.source import Roots
@@ -113,9 +113,7 @@ class App:
             claims = Claims(store, lease)
             ledger = Ledger(store, lease, cached_rows=settings.quarantine.cached_rows)
             catalog = BatchCatalog(store, ledger.summary)
-            starter = BackupStarter(
-                operations, backups, claims, lambda: self._monitor.look_now("backup")
-            )
+            creation = BackupCreation(operations, backups, lambda: self._monitor.look_now("backup"))
             quarantine = self._quarantine(
                 registry,
                 catalog,
@@ -123,9 +121,10 @@ class App:
                 scratch,
                 (Threads(row_threads), Threads(bulk_threads)),
                 operations,
-                claims,
             )
-            _in_background(running, self._sweep_on(sweep, operations, claims, quarantine.starter))
+            _in_background(
+                running, self._sweep_on(sweep, operations, claims, quarantine.operations)
+            )
             guard = Guard(settings.server.max_concurrent_calls, settings.server.max_message_bytes)
             patience = Patience(
                 settings.validation.idle_timeout_s, settings.validation.max_upload_s
@@ -142,7 +141,7 @@ class App:
                 quarantine=QuarantineServicer(
                     quarantine, patience, settings.server.max_message_bytes
                 ),
-                backup=BackupServicer(backups, starter),
+                backup=BackupServicer(backups, creation),
                 operations=OperationsServicer(operations),
                 operation=OperationServicer(operations),
                 system=SystemServicer(self._monitor, __version__),
@@ -271,7 +270,6 @@ class App:
         scratch: Path,
         threads_and_bulk: tuple[Threads, Threads],
         operations: Operations,
-        claims: Claims,
     ) -> Quarantine:
         settings = self._settings.quarantine
         threads, bulk = threads_and_bulk
@@ -304,9 +302,8 @@ class App:
                 ),
             ),
             exports=Exports(catalog, ledger, judge, bulk),
-            starter=QuarantineStarter(
+            operations=QuarantineOperations(
                 operations,
-                claims,
                 Retry(scope, ledger, judge, bulk, settings.retry_commit_rows),
                 Purge(scope, rewriting),
                 Erasure(scope, rewriting, ledger.store, registry),
@@ -344,10 +341,10 @@ class App:
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 
     async def _sweep_on(
-        self, sweep: Sweep, operations: Operations, claims: Claims, starter: QuarantineStarter
+        self, sweep: Sweep, operations: Operations, claims: Claims, retention: QuarantineOperations
     ) -> None:
         settings = self._settings.repository
-        retention = self._settings.quarantine
+        quarantine = self._settings.quarantine
         expiry_due_s = 0.0
         while True:
             await asyncio.sleep(settings.sweep_interval_s)
@@ -357,9 +354,9 @@ class App:
                 if time.monotonic() >= expiry_due_s:  # it reads every claim: once a day is enough
                     forgotten = await claims.expire(settings.request_ids_kept_s)
                     log.info("request ids forgotten", count=forgotten)
-                    if retention.keep_closed_s:
-                        await starter.expire(
-                            retention.keep_closed_s, archive=retention.archive_purged
+                    if quarantine.keep_closed_s:
+                        await retention.expire(
+                            quarantine.keep_closed_s, archive=quarantine.archive_purged
                         )
                     expiry_due_s = time.monotonic() + EXPIRY_INTERVAL_S
             except StewardError as error:

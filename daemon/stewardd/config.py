@@ -334,7 +334,10 @@ class Operations(Section):
     """What outlasts a call."""
 
     max_running: Annotated[
-        Count, Field(description="operations that run at once; more wait for their turn")
+        Count,
+        Field(
+            description="operations of one lane (backup, quarantine) that run at once; more wait for their turn"
+        ),
     ] = 2
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.states import State
 from stewardd.errors import RowChanged, RowClosed
-from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.exports import ExportRequest, Format
 from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.purge import PurgeRequest
 from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.states import State
 from stewardd.quarantine.subject import Subject
 from stewardd.repository.store import Store
 from stewardd.repository.sweep import Sweep

@@ -16,14 +16,14 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.states import State
 from stewardd.errors import ExportPurged, NothingToExport, RowClosed, RowPurged
-from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.fold import BatchState, adds_up, of_checkpoint, to_checkpoint
 from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.purge import PurgeRequest
 from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.states import State
 from stewardd.quarantine.subject import Subject
 from stewardd.repository.local import LocalStore
 

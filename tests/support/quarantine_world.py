@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
+from stewardd.batches.states import State
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.corrections import Corrections
 from stewardd.quarantine.erasure import Erasure
@@ -28,15 +31,12 @@ from stewardd.quarantine.resubmission import (
 from stewardd.quarantine.retry import Retry
 from stewardd.quarantine.rewriting import Rewriting
 from stewardd.quarantine.scope import Scope
-from stewardd.quarantine.states import State
 from stewardd.quarantine.stats import Statistics, StatsBounds
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
-from stewardd.validation.catalog import BatchCatalog
-from stewardd.validation.manifest import KIND, BatchFile, BatchManifest
 
 import fastcsv
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
 from stewardd.backup.manifest import BackupManifest
 from stewardd.backup.pipeline import run_worker
 from stewardd.backup.protocol import Began, Done, Event, Job, Progressed
-from stewardd.errors import Cancelled, DatabaseUnknown, RepositoryDown
+from stewardd.errors import DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
@@ -32,24 +32,12 @@ from stewardd.telemetry import logger
 
 log = logger("backup")
 _Result = TypeVar("_Result")
+# Takes the newest progress: backup, database, phase, dumped_bytes, stored_bytes, database_size_bytes.
+Report = Callable[[Mapping[str, object]], None]
 
 QUEUED, DUMPING, PUBLISHING = "QUEUED", "DUMPING", "PUBLISHING"
 _PROBE_TIMEOUT_S = 5.0
-_CANCEL_POLL_S = 0.2
 _LEASE_CHECK_S = 10.0
-
-
-class Handle(Protocol):
-    """The operation that a backup is made in."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody asked for its end."""
-        ...
-
-    def report(self, progress: Mapping[str, object]) -> None:
-        """Takes the newest progress: backup, database, phase, dumped_bytes, stored_bytes, database_size_bytes."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,26 +91,15 @@ class Backups:
         return await self._catalog.page(page_size, page_token)
 
     async def create(
-        self, database: str, description: str, handle: Handle, backup_id: str | None = None
+        self, database: str, description: str, report: Report, backup_id: str | None = None
     ) -> BackupManifest:
         """Makes a backup, which exists when this returns and doesn't when it raises.
 
-        `backup_id` is one from uuid7() that nobody used before. Raises Cancelled, DatabaseDown, DatabaseRefused,
-        ToolMissing, ToolFailed, StorageFull, Exhausted, LeaseLost, RepositoryDown, InvalidRequest.
+        Cancelling the task ends the worker and its pg_dump first. `backup_id` is one from uuid7() that nobody used
+        before. Raises: DatabaseDown, DatabaseRefused, ToolMissing, ToolFailed, StorageFull, Exhausted, LeaseLost,
+        RepositoryDown, InvalidRequest.
         """
-        making = _Making(self.database_named(database), description, backup_id or uuid7(), handle)
-        work = asyncio.create_task(self._create(making))
-        try:
-            while not work.done() and not handle.cancelled:
-                await asyncio.wait([work], timeout=_CANCEL_POLL_S)
-        finally:
-            work.cancel()
-            await uninterrupted(asyncio.wait([work]))  # it has processes to end
-        if work.cancelled():
-            raise Cancelled(f"the backup of {making.database!r} was cancelled")
-        return work.result()
-
-    async def _create(self, making: _Making) -> BackupManifest:
+        making = _Making(self.database_named(database), description, backup_id or uuid7(), report)
         making.report(QUEUED)
         async with self._turns[making.database]:
             self.running += 1
@@ -198,12 +175,12 @@ class Backups:
 class _Making:
     """A backup on its way, and what is told of it."""
 
-    def __init__(self, database: str, description: str, backup_id: str, handle: Handle) -> None:
+    def __init__(self, database: str, description: str, backup_id: str, report: Report) -> None:
         self.database = database
         self.description = description
         self.backup_id = backup_id
         self.ended_in_order = False
-        self._handle = handle
+        self._report = report
         self._progress: dict[str, object] = {
             "backup": backup_id,
             "database": database,
@@ -230,7 +207,7 @@ class _Making:
 
     def _tell(self, **news: object) -> None:
         self._progress |= news
-        self._handle.report(dict(self._progress))
+        self._report(dict(self._progress))
 
 
 async def _while_leased(draft: Draft, work: Coroutine[Any, Any, _Result]) -> _Result:

@@ -7,6 +7,9 @@ create-once, so that it and a result that the owner may yet write can never both
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -22,9 +25,11 @@ from stewardd.errors import (
     StewardError,
     Unavailable,
 )
-from stewardd.operations.ledger import Ledger, request_of
+from stewardd.operations.kinds import OperationKind
+from stewardd.operations.ledger import Ledger, request_key, request_of
 from stewardd.operations.running import Pace, Running, Work
 from stewardd.operations.state import Failure, OperationState, Request, Result, fold
+from stewardd.repository.claims import Claim, Claims, Done
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.standing import LeaseRef, Standing, leases
@@ -50,7 +55,10 @@ class OperationPage:
 
 
 class Operations:
-    """Starts, finds and ends operations. At most `max_running` run at once here, and `max_queued` wait for it."""
+    """Starts, finds and ends operations.
+
+    At most `max_running` of each lane run at once here; at most `max_queued` more of all lanes wait for their turn.
+    """
 
     def __init__(
         self,
@@ -67,8 +75,11 @@ class Operations:
         self._store = store
         self._ledger = Ledger(store)
         self._lease = lease
+        self._claims = Claims(store, lease)
         self._most = max_running + max_queued
-        self._slots = asyncio.Semaphore(max_running)
+        self._lanes: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(max_running)
+        )
         self._clock = clock
         self._watch_interval_s = watch_interval_s
         self._poll_s = poll_s
@@ -82,17 +93,58 @@ class Operations:
         """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
         return uuid7(lambda: self._clock().timestamp())
 
+    async def start_once(
+        self,
+        kind: OperationKind,
+        request_id: str,
+        asked: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        work: Work,
+    ) -> OperationState:
+        """Starts an operation, or returns the one that this request_id started before; "" always starts one.
+
+        `asked` is what the request asks for, as JSON: the same request_id with something else is an error.
+        Raises: RequestIdReused, RequestInProgress, and what `start` raises.
+        """
+        operation_id = self.new_id()
+        claim: Claim | None = None
+        if request_id:
+            words = json.dumps(asked, sort_keys=True, default=str)
+            # The operation answers the request from the moment that it exists, even if this call dies right after.
+            outcome = await self._claims.claim(
+                kind.name,
+                request_id,
+                hashlib.sha256(words.encode()).hexdigest(),
+                resource=operation_id,
+                manifest_key=request_key(operation_id),
+            )
+            if isinstance(outcome, Done):
+                return await self.get(outcome.resource)
+            claim = outcome.claim
+        try:
+            state = await self.start(
+                kind.name, metadata, work, lane=kind.lane, operation_id=operation_id
+            )
+        except BaseException:
+            if claim is not None:
+                await claim.release()
+            raise
+        if claim is not None:
+            await claim.done(operation_id)
+        return state
+
     async def start(
         self,
         kind: str,
         metadata: Mapping[str, Any],
         run: Work,
         *,
+        lane: str = "",
         operation_id: str | None = None,
     ) -> OperationState:
-        """Starts an operation; it exists, durably, on return, and its work runs when there is a slot for it.
+        """Starts an operation; it exists, durably, on return, and its work runs when its lane has a slot for it.
 
-        Exhausted, Unavailable while the daemon stops, LeaseLost, StorageFull, RepositoryDown.
+        Raises: Exhausted, Unavailable while the daemon stops, LeaseLost, StorageFull, RepositoryDown.
         """
         if self._closing:
             raise Unavailable("the daemon is stopping and starts nothing any more")
@@ -112,7 +164,7 @@ class Operations:
             pace=self._pace,
         )
         # A caller that goes away meanwhile leaves an operation that runs, not one that exists and does not.
-        await uninterrupted(self._begin(running, run))
+        await uninterrupted(self._begin(running, run, self._lanes[lane]))
         _log.info("operation started", operation=identifier, kind=kind)
         return running.state
 
@@ -198,7 +250,7 @@ class Operations:
             _log.warning("operations left to the sweep", operations=sorted(self._running))
             await asyncio.wait(pending)
 
-    async def _begin(self, running: Running, run: Work) -> None:
+    async def _begin(self, running: Running, run: Work, slots: asyncio.Semaphore) -> None:
         self._running[running.identifier] = running
         try:
             await running.open()
@@ -207,13 +259,13 @@ class Operations:
             raise
         if self._closing:
             running.cancel(Cancelled("the daemon is stopping"))
-        attendant = asyncio.create_task(self._attend(running, run))
+        attendant = asyncio.create_task(self._attend(running, run, slots))
         self._attendants.add(attendant)
         attendant.add_done_callback(self._attendants.discard)
 
-    async def _attend(self, running: Running, run: Work) -> None:
+    async def _attend(self, running: Running, run: Work, slots: asyncio.Semaphore) -> None:
         try:
-            await running.attend(run, self._slots)
+            await running.attend(run, slots)
         finally:
             del self._running[running.identifier]
         state = running.state

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 
 import fastcsv
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import MAX_ATTEMPT, State
 from stewardd.errors import Exhausted
-from stewardd.quarantine.batch import Batch
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.commit import (
     CHANGES,
@@ -34,7 +35,6 @@ from stewardd.quarantine.judge import Judge, write_row
 from stewardd.quarantine.ledger import Appended, Ledger
 from stewardd.quarantine.record import RowViolation
 from stewardd.quarantine.rows import Row
-from stewardd.quarantine.states import MAX_ATTEMPT, State
 from stewardd.repository.identifiers import uuid7
 
 # Changes of so many bytes stand in the commit itself.
@@ -168,7 +168,7 @@ class _Answers:
 
 
 async def commit_plan(
-    ledger: Ledger, threads: Threads, batch: Batch, plan: Plan, action: Action, actor: str
+    ledger: Ledger, threads: Threads, batch: BatchManifest, plan: Plan, action: Action, actor: str
 ) -> Appended:
     """Commits a plan, inline or with its changes as data. Stale where a row has changed; LeaseLost, StorageFull."""
 

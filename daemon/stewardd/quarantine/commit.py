@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from stewardd.batches.states import RowState, RowStates, State, StatesBuilder
 from stewardd.errors import Corrupt
 from stewardd.quarantine.record import RowViolation
-from stewardd.quarantine.states import RowState, RowStates, State, StatesBuilder
 from stewardd.repository import document
 from stewardd.repository import log as repository_log
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import MAX_ATTEMPT, State
 from stewardd.errors import Exhausted, InvalidRequest, RowChanged, RowClosed
-from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.commit import Action, Change, Commit, digest_of, small_commit
 from stewardd.quarantine.fold import BatchState
@@ -19,7 +21,6 @@ from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import RowViolation
 from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
-from stewardd.quarantine.states import MAX_ATTEMPT, State
 from stewardd.repository.identifiers import uuid7
 
 
@@ -33,7 +34,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    batch: Batch
+    batch: BatchManifest
     rewritten: int
     row: Row
     cells: dict[str, str]
@@ -47,7 +48,7 @@ class Corrections:
 
     def __init__(
         self,
-        batches: Batches,
+        batches: BatchCatalog,
         ledger: Ledger,
         judge: Judge,
         threads: Threads,
@@ -109,7 +110,7 @@ class Corrections:
         """Discards rows, all or none. BatchNotFound, RowNotFound, RowPurged, RowClosed for one that is resolved."""
         wanted = sorted(set(numbers))
 
-        def look(rows: Rows) -> Batch:
+        def look(rows: Rows) -> BatchManifest:
             rows.require(wanted)
             return rows.batch
 

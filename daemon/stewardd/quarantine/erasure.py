@@ -19,6 +19,7 @@ from typing import Any
 
 import zstandard
 
+from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import (
     BatchesLeft,
     BatchNotFound,
@@ -29,7 +30,6 @@ from stewardd.errors import (
     SchemaNotFound,
     StewardError,
 )
-from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
 from stewardd.quarantine.commit import Action, Change, Event
 from stewardd.quarantine.csv_records import cells_of, csv_line
@@ -128,7 +128,7 @@ class Erasure:
         )
         return eraser.found
 
-    def _personal(self, batch: Batch) -> frozenset[str]:
+    def _personal(self, batch: BatchManifest) -> frozenset[str]:
         """The columns with personal data, of any version: a corrected row may have been judged by a newer one."""
         try:
             self._registry.get(batch.schema)
@@ -188,7 +188,7 @@ class Eraser:
     def concerns(self, rows: Rows) -> bool:
         """See Rewriter.concerns. It may be wrong only by saying yes."""
         subject, batch = self._subject, rows.batch
-        keys = [key_of(batch, file) for name in (RECORDS, VALID) if (file := batch.file(name))]
+        keys = [batch.key(file) for name in (RECORDS, VALID) if (file := batch.file(name))]
         return (
             any(subject.may_be_among(rows.store.read(key)) for key in keys)
             or any(

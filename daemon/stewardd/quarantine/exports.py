@@ -19,6 +19,9 @@ from enum import Enum
 
 import google_crc32c
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import State
 from stewardd.errors import (
     Corrupt,
     ExportNotFound,
@@ -30,7 +33,6 @@ from stewardd.errors import (
     RowChanged,
 )
 from stewardd.quarantine import sheet
-from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.commit import Action, Commit, ExportFacts
 from stewardd.quarantine.fold import BatchState, Export
@@ -40,7 +42,6 @@ from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import RowFilter, wanted_rows
 from stewardd.quarantine.rereading import again
 from stewardd.quarantine.rows import Row, Rows
-from stewardd.quarantine.states import State
 from stewardd.repository.identifiers import uuid7
 
 CHUNK_BYTES = 1024 * 1024
@@ -86,7 +87,9 @@ class ExportFile:
 class Exports:
     """Makes exports, and streams files."""
 
-    def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
+    def __init__(
+        self, batches: BatchCatalog, ledger: Ledger, judge: Judge, threads: Threads
+    ) -> None:
         self._batches = batches
         self._ledger = ledger
         self._judge = judge
@@ -212,7 +215,7 @@ class Exports:
 
 
 def _facts(
-    batch: Batch, now: BatchState, cursor: str, request: str, *, include_valid: bool
+    batch: BatchManifest, now: BatchState, cursor: str, request: str, *, include_valid: bool
 ) -> ExportFacts:
     earlier = [each for each in now.exports if each.cursor == cursor]
     after = earlier[-1].commit if earlier else 0

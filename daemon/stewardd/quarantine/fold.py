@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from stewardd.batches.states import RowStates, State
+from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
 from stewardd.quarantine.commit import Commit
-from stewardd.quarantine.states import RowStates, State
 from stewardd.repository import document
 
 
@@ -53,16 +54,6 @@ class Export:
     def of(cls, found: Mapping[str, Any]) -> Export:
         """Reads what `as_document` wrote."""
         return cls(**{**found, "time": datetime.fromisoformat(found["time"])})
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The counts alone, for listings; `files` are those of the last rewriting, None where there was none."""
-
-    number: int = 0
-    resolved_rows: int = 0
-    discarded_rows: int = 0
-    files: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import chain
 
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import State
 from stewardd.errors import Corrupt, ValidRowsNotKept
-from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
 from stewardd.quarantine.commit import Event
 from stewardd.quarantine.csv_records import cells_of, csv_line, split
 from stewardd.quarantine.events import cells_after
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rows import Rows
-from stewardd.quarantine.states import State
 
 VALID = "valid.csv"
 
@@ -35,13 +35,13 @@ class Wanted:
     original_order: bool
 
 
-def require_valid(batch: Batch) -> None:
+def require_valid(batch: BatchManifest) -> None:
     """Raises ValidRowsNotKept where a batch has valid rows and did not keep them."""
     if batch.valid_rows and batch.file(VALID) is None:
         raise ValidRowsNotKept(f"batch {batch.batch_id} did not keep its valid rows")
 
 
-def file_columns(store: BlockingStore, batch: Batch) -> tuple[str, ...] | None:
+def file_columns(store: BlockingStore, batch: BatchManifest) -> tuple[str, ...] | None:
     """The columns as the header of valid.csv names them; None where there is no such file."""
     header = next(_valid_records(store, batch), None)
     return None if header is None else _names(header, batch)
@@ -116,13 +116,13 @@ def _numbered(rows: Rows, records: Iterator[bytes]) -> Iterator[tuple[int, bytes
         yield number, _ended(record)
 
 
-def _valid_records(store: BlockingStore, batch: Batch) -> Iterator[bytes]:
+def _valid_records(store: BlockingStore, batch: BatchManifest) -> Iterator[bytes]:
     """The records of valid.csv, its header first; nothing where there is no such file."""
     file = batch.file(VALID)
-    return iter(()) if file is None else split(store.read(key_of(batch, file)))
+    return iter(()) if file is None else split(store.read(batch.key(file)))
 
 
-def _names(header: bytes, batch: Batch) -> tuple[str, ...]:
+def _names(header: bytes, batch: BatchManifest) -> tuple[str, ...]:
     """As the engine reads them: names count without the blanks around them."""
     line = header.rstrip(b"\r\n")
     return tuple(name.strip().strip("\ufeff").strip() for name in cells_of(line, batch.delimiter))

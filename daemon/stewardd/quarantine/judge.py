@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 import fastcsv
+from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import InvalidRequest, SchemaNotFound
-from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
 from stewardd.quarantine.good_rows import file_columns
 from stewardd.quarantine.record import RowViolation, record_of
@@ -35,7 +35,9 @@ class Judge:
         self._options = options
         self._scratch = scratch
 
-    def schema(self, batch: Batch, version: str | None, *, newest: bool = False) -> fastcsv.Schema:
+    def schema(
+        self, batch: BatchManifest, version: str | None, *, newest: bool = False
+    ) -> fastcsv.Schema:
         """The version of a batch's schema to judge by; by default the batch's own, or the newest.
 
         InvalidRequest for one that is older than the batch's, or not there.
@@ -88,7 +90,7 @@ class Judge:
                 record = record_of(line)
                 yield record.row_number, record.violations
 
-    def columns(self, store: BlockingStore, batch: Batch) -> tuple[str, ...]:
+    def columns(self, store: BlockingStore, batch: BatchManifest) -> tuple[str, ...]:
         """The columns of a batch, in the order of its file.
 
         They stand in valid.csv, if there is one, and in each record that has all its cells. Where there is neither, the
@@ -99,7 +101,7 @@ class Judge:
         }
         report = batch.file("report.json")
         if report is not None:
-            missing = json.loads(store.get(key_of(batch, report)))["missingOptionalColumns"]
+            missing = json.loads(store.get(batch.key(report)))["missingOptionalColumns"]
             known -= set(missing)
         known |= set(batch.unknown_columns)
         named = file_columns(store, batch)
@@ -108,7 +110,7 @@ class Judge:
         longest: tuple[str, ...] = ()
         records = batch.file(RECORDS)
         if records is not None and records.size_bytes:
-            head = store.get_range(key_of(batch, records), 0, _LOOKED_AT_BYTES)
+            head = store.get_range(batch.key(records), 0, _LOOKED_AT_BYTES)
             for line in head.splitlines(keepends=True):
                 if line.endswith(b"\n"):
                     names = tuple(name for name, _ in record_of(line).cells)

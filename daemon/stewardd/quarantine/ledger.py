@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import RowStates
+from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound, RowChanged, StewardError
-from stewardd.quarantine.batch import Batch
 from stewardd.quarantine.commit import STATES, Commit, commit_of
 from stewardd.quarantine.fold import (
     BatchState,
-    Summary,
     fold,
     fold_summary,
     of_checkpoint,
     summary_of,
     to_checkpoint,
 )
-from stewardd.quarantine.states import RowStates
 from stewardd.repository import log as repository_log
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.log import Log, Staged, data_folder
@@ -103,7 +103,7 @@ class Ledger:
         return state
 
     async def append(
-        self, batch: Batch, decide: Callable[[BatchState], Awaitable[Commit | None]]
+        self, batch: BatchManifest, decide: Callable[[BatchState], Awaitable[Commit | None]]
     ) -> Appended:
         """Adds a commit that holds its changes itself: what `decide` makes of the state, whose number it takes up.
 
@@ -118,7 +118,7 @@ class Ledger:
 
     async def append_staged(
         self,
-        batch: Batch,
+        batch: BatchManifest,
         staged: Staged,
         decide: Callable[[BatchState], Awaitable[Commit | None]],
     ) -> Appended:
@@ -129,7 +129,7 @@ class Ledger:
 
         return await self._append(batch.folder, decide, put)
 
-    def log(self, batch: Batch) -> Log:
+    def log(self, batch: BatchManifest) -> Log:
         """The log of a batch."""
         return Log(self.store, self.lease, batch.folder)
 

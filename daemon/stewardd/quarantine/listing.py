@@ -17,15 +17,17 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import RowState, State
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.batch import Batch, Batches, BatchFilter, rows_in
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.events import Joined
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import RowViolation, record_of
 from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import PAGE_BYTES, PREFIX, Row, Rows
-from stewardd.quarantine.states import RowState, State
 from stewardd.repository.identifiers import is_id
 
 _PLAIN = re.compile(r"[A-Za-z0-9_ .-]+")
@@ -96,7 +98,7 @@ class Listing:
 
     def __init__(
         self,
-        batches: Batches,
+        batches: BatchCatalog,
         ledger: Ledger,
         threads: Threads,
         scan_bytes: int,
@@ -152,7 +154,7 @@ class Listing:
         return await self._reader.read(batch_id, lambda rows: rows.get(number).fitting())
 
     async def _read(
-        self, batch: Batch, wanted: RowFilter, position: Position, budget: _Budget
+        self, batch: BatchManifest, wanted: RowFilter, position: Position, budget: _Budget
     ) -> tuple[list[Row], Position | None]:
         def read(rows: Rows) -> tuple[list[Row], Position | None, _Budget]:
             left = replace(budget)  # what a page that has to be read again took is not taken
@@ -247,9 +249,9 @@ def _offset_of(rows: Rows, position: Position) -> int:
     return lines.seek(position.row)
 
 
-def may_have(batch: Batch, wanted: RowFilter) -> bool:
+def may_have(batch: BatchManifest, wanted: RowFilter) -> bool:
     """Whether a batch can have rows that a filter leaves, by its counts."""
-    if wanted.state is not None and not rows_in(batch, wanted.state):
+    if wanted.state is not None and not batch.rows_in(wanted.state):
         return False
     # An attempt may have found what the first look did not: only an untouched batch's counts are the whole truth.
     return batch.quarantined_rows > 0 and (

@@ -17,14 +17,15 @@ from typing import Any
 
 import zstandard
 
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import RowState, State, StatesBuilder
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.batch import Batch, BatchFilter, open_rows
 from stewardd.quarantine.commit import Action, Event
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rewriting import ARCHIVE, Ended, Rewriting
 from stewardd.quarantine.rows import Rows
 from stewardd.quarantine.scope import Scope
-from stewardd.quarantine.states import RowState, State, StatesBuilder
 
 Report = Callable[[int, int], Awaitable[None]]
 
@@ -82,7 +83,7 @@ class Purge:
         return outcome
 
 
-def _may_have(batch: Batch, request: PurgeRequest) -> bool:
+def _may_have(batch: BatchManifest, request: PurgeRequest) -> bool:
     # Rows come to a state after their batch is published.
     return batch.quarantined_rows > 0 and batch.create_time < request.before
 
@@ -98,7 +99,7 @@ class Purger:
     def concerns(self, rows: Rows) -> bool:
         """See Rewriter.concerns. What is closed stands in the log, which is shorter than the records."""
         self._read_cursors(rows)
-        if State.OPEN in self._request.states and open_rows(rows.batch):
+        if State.OPEN in self._request.states and rows.batch.open_rows:
             return True
         return any(
             self._goes(rows.state.states[number].state, b"", events)

@@ -15,6 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import fastcsv
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import State
 from stewardd.errors import (
     InputRefused,
     InvalidRequest,
@@ -22,7 +25,6 @@ from stewardd.errors import (
     RowChanged,
     TooManyRequests,
 )
-from stewardd.quarantine.batch import Batch, Batches
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
 from stewardd.quarantine.commit import Action, digest_of
@@ -30,7 +32,6 @@ from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.quarantine.sheet import Sheet, SheetRow
-from stewardd.quarantine.states import State
 from stewardd.quarantine.upload import SheetUpload
 
 MAX_NAMED_CONFLICTS = 1000
@@ -77,7 +78,7 @@ class Resubmission:
 
     def __init__(
         self,
-        batches: Batches,
+        batches: BatchCatalog,
         ledger: Ledger,
         judge: Judge,
         threads: Threads,
@@ -146,7 +147,7 @@ class Resubmission:
             return outcome
         raise RowChanged("others change this batch's rows all the time", retry_after_s=1)
 
-    async def _commit(self, batch: Batch, plan: Plan, request: SheetRequest) -> int:
+    async def _commit(self, batch: BatchManifest, plan: Plan, request: SheetRequest) -> int:
         appended = await commit_plan(
             self._ledger, self._threads, batch, plan, Action.RESUBMIT, request.actor
         )

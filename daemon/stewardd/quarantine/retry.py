@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 import fastcsv
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import State
 from stewardd.errors import HeaderRefused, InvalidRequest, ObjectNotFound, RowChanged
-from stewardd.quarantine.batch import Batch, BatchFilter, open_rows
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
 from stewardd.quarantine.commit import Action
@@ -23,7 +25,6 @@ from stewardd.quarantine.listing import RowFilter, may_have, wanted_rows
 from stewardd.quarantine.purge import Report
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.quarantine.scope import Scope
-from stewardd.quarantine.states import State
 
 _RACES = 8
 
@@ -82,14 +83,14 @@ class Retry:
         looked_at = 0
         async for batch in self._scope.batches(request.batch_id, request.batches):
             looked_at += 1
-            if open_rows(batch) and may_have(batch, request.rows):
+            if batch.open_rows and may_have(batch, request.rows):
                 await self._batch(batch, request, outcome, report, looked_at)
             await report(looked_at, outcome.judged_rows)
         return outcome
 
     async def _batch(
         self,
-        batch: Batch,
+        batch: BatchManifest,
         request: RetryRequest,
         outcome: RetryOutcome,
         report: Report,
@@ -112,7 +113,7 @@ class Retry:
 
     async def _some(
         self,
-        batch: Batch,
+        batch: BatchManifest,
         columns: tuple[str, ...],
         schema: fastcsv.Schema,
         first: int,

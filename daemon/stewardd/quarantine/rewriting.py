@@ -15,8 +15,10 @@ from typing import IO, Any, Protocol, Self
 
 import google_crc32c
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import RowStates, State
 from stewardd.errors import RowChanged
-from stewardd.quarantine.batch import Batch, Batches, key_of
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.bulk import Stale
 from stewardd.quarantine.commit import STATES, Action, Commit, Event, Rewrite
@@ -28,7 +30,6 @@ from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import CHECKPOINT, Ledger
 from stewardd.quarantine.record import record_of
 from stewardd.quarantine.rows import RECORDS, Rows
-from stewardd.quarantine.states import RowStates, State
 from stewardd.repository.log import Staged
 
 ERRORS = "errors.csv"
@@ -89,7 +90,9 @@ class _Written:
 class Rewriting:
     """Rewrites batches."""
 
-    def __init__(self, batches: Batches, ledger: Ledger, judge: Judge, threads: Threads) -> None:
+    def __init__(
+        self, batches: BatchCatalog, ledger: Ledger, judge: Judge, threads: Threads
+    ) -> None:
         self._batches = batches
         self._ledger = ledger
         self._judge = judge
@@ -188,7 +191,7 @@ def _write_states(path: Path, states: RowStates) -> tuple[int, int]:
     return states.count(State.RESOLVED), states.count(State.DISCARDED)
 
 
-def _files(batch: Batch, written: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _files(batch: BatchManifest, written: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The files of the batch from now on: the new ones, and the report, which counts what was found first."""
     yield from (each for each in written if each["name"] != HISTORY)
     report = batch.file("report.json")
@@ -201,7 +204,7 @@ def _files(batch: Batch, written: list[dict[str, Any]]) -> Iterator[dict[str, An
         }
 
 
-def _replaced(batch: Batch, written: list[dict[str, Any]]) -> Iterator[str]:
+def _replaced(batch: BatchManifest, written: list[dict[str, Any]]) -> Iterator[str]:
     """What lay under the batch's own keys; what an earlier rewriting wrote goes with its commit."""
     for each in written:
         file = batch.file(each["name"])
@@ -230,7 +233,7 @@ def _write(rows: Rows, folder: Path, rewriter: Rewriter) -> tuple[list[_Written]
     valid = rows.batch.file(VALID)
     if valid is not None:
         with _New(folder, VALID) as file:
-            for record in split(rows.store.read(key_of(rows.batch, valid))):
+            for record in split(rows.store.read(rows.batch.key(valid))):
                 file.write(rewriter.valid(record))
         written.append(file.written)
     return written, rewriter.end()
@@ -240,7 +243,7 @@ def _write_errors(rows: Rows, folder: Path, changed: array[int], records: Path) 
     """errors.csv, with the lines of changed rows made anew, or left out where the row is gone."""
     file = rows.batch.file(ERRORS)
     assert file is not None
-    old = split(rows.store.read(key_of(rows.batch, file)))
+    old = split(rows.store.read(rows.batch.key(file)))
     with _New(folder, ERRORS) as out, records.open("rb") as lines:
         out.write(next(old, b""))
         pending = iter(changed)

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from stewardd.batches.manifest import BatchManifest
+from stewardd.batches.states import RowState
 from stewardd.errors import RowNotFound, RowPurged
-from stewardd.quarantine.batch import Batch, key_of
 from stewardd.quarantine.blocking import BlockingStore
 from stewardd.quarantine.commit import Event, digest_of
 from stewardd.quarantine.events import Events, cells_after, judged
 from stewardd.quarantine.fold import BatchState
 from stewardd.quarantine.lines import SortedLines
 from stewardd.quarantine.record import Record, RowViolation, record_of
-from stewardd.quarantine.states import RowState
 
 RECORDS = "records.jsonl"
 PREFIX = b'{"rowNumber":'
@@ -94,14 +94,14 @@ class Row:
 class Rows:
     """The rows of one batch, as of one state of it. For threads."""
 
-    def __init__(self, store: BlockingStore, batch: Batch, state: BatchState) -> None:
+    def __init__(self, store: BlockingStore, batch: BatchManifest, state: BatchState) -> None:
         self.store = store
         self.batch = batch
         self.state = state
         self.events = Events(store, batch.folder, state)
         file = batch.file(RECORDS)
         size_bytes = 0 if file is None else file.size_bytes
-        key = "" if file is None else key_of(batch, file)
+        key = "" if file is None else batch.key(file)
         self.lines = SortedLines(store, key, size_bytes, PREFIX)
 
     def get(self, number: int) -> Row:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from stewardd.quarantine.batch import Batch, Batches, BatchFilter
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import BatchManifest
 
 
 class Scope:
     """Finds batches."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: BatchCatalog) -> None:
         self._batches = batches
 
-    async def get(self, batch_id: str) -> Batch:
+    async def get(self, batch_id: str) -> BatchManifest:
         """One of them. BatchNotFound, Corrupt."""
         return await self._batches.get(batch_id)
 
@@ -24,7 +26,7 @@ class Scope:
 
     async def batches(
         self, batch_id: str | None, batch_filter: BatchFilter
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncIterator[BatchManifest]:
         """Yields them, each as it is when it is come to. BatchNotFound for one that is not there."""
         if batch_id is not None:
             yield await self._batches.get(batch_id)

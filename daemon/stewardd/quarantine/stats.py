@@ -10,8 +10,10 @@ from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import SchemaNotFound
-from stewardd.quarantine.batch import Batch, Batches, BatchFilter, key_of, open_rows
 from stewardd.quarantine.blocking import BlockingStore, Threads
 from stewardd.quarantine.lines import SortedLines
 from stewardd.quarantine.record import record_of
@@ -23,7 +25,7 @@ from stewardd.schemas.registry import Registry
 
 @dataclass(slots=True)
 class Counts:
-    """Batches and their rows. quarantined_rows = resolved_rows + discarded_rows + open_rows, always."""
+    """BatchCatalog and their rows. quarantined_rows = resolved_rows + discarded_rows + open_rows, always."""
 
     batches: int = 0
     total_rows: int = 0
@@ -33,7 +35,7 @@ class Counts:
     discarded_rows: int = 0
     open_rows: int = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: BatchManifest) -> None:
         """Counts a batch in."""
         self.batches += 1
         self.total_rows += batch.total_rows
@@ -41,7 +43,7 @@ class Counts:
         self.quarantined_rows += batch.quarantined_rows
         self.resolved_rows += batch.resolved_rows
         self.discarded_rows += batch.discarded_rows
-        self.open_rows += open_rows(batch)
+        self.open_rows += batch.open_rows
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Stats:
     top_values_approximate: bool = False
     partial: bool = False
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: BatchManifest) -> None:
         """Counts a batch in."""
         self.all.add(batch)
         self.days.setdefault(batch.create_time.date().isoformat(), Counts()).add(batch)
@@ -83,7 +85,7 @@ class Statistics:
 
     def __init__(
         self,
-        batches: Batches,
+        batches: BatchCatalog,
         store: Store,
         registry: Registry,
         threads: Threads,
@@ -119,7 +121,7 @@ class Statistics:
     def _left(self, top_values: int) -> int:
         return self._bounds.scan_bytes if top_values else 0
 
-    async def _add(self, stats: Stats, values: TopValues, batch: Batch, left: int) -> int:
+    async def _add(self, stats: Stats, values: TopValues, batch: BatchManifest, left: int) -> int:
         """Counts a batch in; returns how many bytes of rows may still be looked at."""
         stats.add(batch)
         records = batch.file(RECORDS)
@@ -128,7 +130,7 @@ class Statistics:
         if left <= 0:
             values.approximate = True
             return left
-        key = key_of(batch, records)
+        key = batch.key(records)
         lines = SortedLines(BlockingStore(self._store), key, records.size_bytes, PREFIX)
         masked = self._masked(batch)
 
@@ -144,7 +146,7 @@ class Statistics:
 
         return await self._threads.run(look)
 
-    def _masked(self, batch: Batch) -> frozenset[str] | None:
+    def _masked(self, batch: BatchManifest) -> frozenset[str] | None:
         """The fields that hold personal data; None, which is all, where the schema is not known any more."""
         try:
             schema = self._registry.get(batch.schema, batch.schema_version)

@@ -9,37 +9,32 @@ from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2, backup_pb2_grpc
 
 from stewardd.backup.backups import Backups
-from stewardd.errors import InvalidRequest
-from stewardd.operations.backups import BackupStarter
+from stewardd.backup.creation import BackupCreation
 from stewardd.rpc import names
+from stewardd.rpc.filters import request_id_of, word_of
 from stewardd.rpc.operation_messages import backup_message, operation_message
 from stewardd.rpc.pages import page_size_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
-MAX_REQUEST_ID = 128
 MAX_DESCRIPTION = 256
 
 
 class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     """Translates; what a backup is and when it exists is said in backup/."""
 
-    def __init__(self, backups: Backups, starter: BackupStarter) -> None:
+    def __init__(self, backups: Backups, creation: BackupCreation) -> None:
         self._backups = backups
-        self._starter = starter
+        self._creation = creation
 
     async def CreateBackup(
         self, request: backup_pb2.CreateBackupRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts a backup."""
-        if len(request.request_id) > MAX_REQUEST_ID:
-            raise InvalidRequest(
-                f"request_id is longer than {MAX_REQUEST_ID} characters", field="request_id"
-            )
-        if len(request.description) > MAX_DESCRIPTION:
-            raise InvalidRequest(
-                f"description is longer than {MAX_DESCRIPTION} characters", field="description"
-            )
-        state = await self._starter.start(request.database, request.description, request.request_id)
+        state = await self._creation.start(
+            request.database,
+            word_of(request.description, field="description", longest=MAX_DESCRIPTION),
+            request_id_of(request.request_id),
+        )
         return operation_message(state)
 
     async def GetBackup(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from steward.v1 import validation_pb2
 
 import fastcsv
+from stewardd.batches.manifest import BatchManifest
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
-from stewardd.validation.manifest import BatchManifest
 
 
 def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from steward.v1 import validation_pb2
 
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.batch import BatchFilter
-from stewardd.quarantine.states import State
 from stewardd.rpc import names
 
 MAX_WORD = 1024
 MAX_ACTOR = 256
+MAX_REQUEST_ID = 128
 _STATES = {
     validation_pb2.ROW_STATE_OPEN: State.OPEN,
     validation_pb2.ROW_STATE_RESOLVED: State.RESOLVED,
@@ -51,6 +52,11 @@ def state_of(value: int, *, field: str = "state") -> State | None:
 def state_message(state: State) -> validation_pb2.RowState.ValueType:
     """Returns a state as the contract has it."""
     return _MESSAGES[state]
+
+
+def request_id_of(text: str, *, field: str = "request_id") -> str:
+    """Returns a request_id (AIP-155); "" where none is given. Raises: InvalidRequest for a long one."""
+    return word_of(text, field=field, longest=MAX_REQUEST_ID)
 
 
 def word_of(text: str, *, field: str, longest: int = MAX_WORD) -> str:

@@ -6,17 +6,24 @@ daemon does not know (an older one reading what a newer one started) still has i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from google.longrunning import operations_pb2
+from google.protobuf.message import Message
 from steward.v1 import backup_pb2
 
 from stewardd.backup.manifest import BackupManifest
-from stewardd.operations import backups, quarantine
+from stewardd.operations import kinds
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
-from stewardd.rpc.quarantine_operations import metadata_message, response_message
+from stewardd.rpc.quarantine_operations import (
+    erase_response,
+    purge_response,
+    quarantine_metadata,
+    retry_response,
+)
 from stewardd.rpc.status import stored_status
 from stewardd.rpc.times import duration, timestamp
 
@@ -26,18 +33,14 @@ Phase = backup_pb2.CreateBackupMetadata.Phase
 def operation_message(state: OperationState) -> operations_pb2.Operation:
     """Returns an operation as google.longrunning has it."""
     message = operations_pb2.Operation(name=names.operation(state.id), done=state.done)
-    if state.kind == backups.KIND:
-        message.metadata.Pack(_backup_metadata(state))
-    elif state.kind in quarantine.KINDS:
-        message.metadata.Pack(metadata_message(state))
+    kind = _KINDS.get(state.kind)
+    if kind is not None:
+        message.metadata.Pack(kind.metadata(state))
     if state.error is not None:
         error = state.error
         message.error.CopyFrom(stored_status(error.reason, error.message, error.hint))
-    elif state.response is not None and state.kind == backups.KIND:
-        manifest = BackupManifest.from_document(state.response, state.metadata["backup"])
-        message.response.Pack(backup_message(manifest))
-    elif state.response is not None and state.kind in quarantine.KINDS:
-        message.response.Pack(response_message(state.kind, state.response))
+    elif state.response is not None and kind is not None:
+        message.response.Pack(kind.response(state, state.response))
     return message
 
 
@@ -73,3 +76,24 @@ def _backup_metadata(state: OperationState) -> backup_pb2.CreateBackupMetadata:
         database_size_bytes=known.get("database_size_bytes", 0),
         create_time=timestamp(state.create_time),
     )
+
+
+def _backup_response(state: OperationState, response: Mapping[str, Any]) -> backup_pb2.Backup:
+    return backup_message(BackupManifest.from_document(response, state.metadata["backup"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How the operations of one kind are told."""
+
+    metadata: Callable[[OperationState], Message]
+    response: Callable[[OperationState, Mapping[str, Any]], Message]
+
+
+# One line a kind; a test holds it complete.
+_KINDS = {
+    kinds.CREATE_BACKUP.name: _Kind(_backup_metadata, _backup_response),
+    kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
+    kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
+    kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),
+}

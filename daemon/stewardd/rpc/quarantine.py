@@ -12,30 +12,29 @@ import grpc
 from google.longrunning import operations_pb2
 from steward.v1 import quarantine_pb2, quarantine_pb2_grpc
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.filter import BatchFilter
 from stewardd.errors import InvalidRequest
-from stewardd.operations.quarantine import QuarantineStarter
-from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.corrections import Corrections
 from stewardd.quarantine.exports import Exports
 from stewardd.quarantine.listing import Listing, RowFilter
+from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.quarantine.resubmission import Resubmission, SheetRequest
 from stewardd.quarantine.stats import Statistics
 from stewardd.rpc import names
 from stewardd.rpc.convert import batch_message
-from stewardd.rpc.filters import actor_of, batch_filter_of, state_of, word_of
+from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
 from stewardd.rpc.operation_messages import operation_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.quarantine_messages import export_message, export_request_of, row_message
 from stewardd.rpc.quarantine_operations import erase_request, purge_request, retry_request
 from stewardd.rpc.stats_messages import stats_message
 from stewardd.rpc.uploads import Messages, Patience
-from stewardd.validation.catalog import BatchCatalog
 
 Context = grpc.aio.ServicerContext[Any, Any]
 MAX_REASON = 1024
 MAX_DISCARDED = 10_000
 MAX_TOP_VALUES = 100
-MAX_REQUEST_ID = 128
 CURSOR = re.compile(r"[a-z][a-z0-9-]{0,62}")
 EXPORT_PAGE_TOKEN = re.compile(r"[0-9]{1,12}")
 Response = quarantine_pb2.ExportQuarantineResponse
@@ -51,7 +50,7 @@ class Quarantine:
     corrections: Corrections
     resubmission: Resubmission
     exports: Exports
-    starter: QuarantineStarter
+    operations: QuarantineOperations
 
 
 class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
@@ -64,7 +63,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         self._corrections = quarantine.corrections
         self._resubmission = quarantine.resubmission
         self._exports = quarantine.exports
-        self._starter = quarantine.starter
+        self._operations = quarantine.operations
         self._patience = patience
         self._max_message_bytes = max_message_bytes
 
@@ -184,7 +183,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
             batch_id,
             cursor_of(request.cursor),
             include_valid=request.include_valid,
-            request_id=request_id_of(request),
+            request_id=request_id_of(request.request_id),
             actor=actor_of(request.actor),
         )
         return export_message(batch_id, export)
@@ -231,26 +230,27 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     ) -> operations_pb2.Operation:
         """Starts judging rows again."""
         asked = retry_request(request)
-        return operation_message(await self._starter.retry(asked, request_id_of(request)))
+        return operation_message(
+            await self._operations.retry(asked, request_id_of(request.request_id))
+        )
 
     async def PurgeQuarantine(
         self, request: quarantine_pb2.PurgeQuarantineRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts removing rows."""
         asked = purge_request(request)
-        return operation_message(await self._starter.purge(asked, request_id_of(request)))
+        return operation_message(
+            await self._operations.purge(asked, request_id_of(request.request_id))
+        )
 
     async def EraseSubject(
         self, request: quarantine_pb2.EraseSubjectRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts erasing a person."""
         asked = erase_request(request)
-        return operation_message(await self._starter.erase(asked, request_id_of(request)))
-
-
-def request_id_of(request: Any) -> str:
-    """Returns what identifies a request."""
-    return word_of(request.request_id, field="request_id", longest=MAX_REQUEST_ID)
+        return operation_message(
+            await self._operations.erase(asked, request_id_of(request.request_id))
+        )
 
 
 def _require_none(batches: BatchFilter) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2
 
+from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.commit import Action, Event
 from stewardd.quarantine.exports import ExportRequest, Format
@@ -14,7 +15,6 @@ from stewardd.quarantine.fold import Export
 from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.record import CUT_CHARACTERS, RowViolation, cut_cells
 from stewardd.quarantine.rows import Row
-from stewardd.quarantine.states import State
 from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp

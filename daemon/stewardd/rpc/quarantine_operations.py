@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.message import Message
 from steward.v1 import quarantine_pb2 as q
 
+from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
-from stewardd.operations import quarantine as kinds
 from stewardd.operations.state import OperationState
 from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.purge import PurgeRequest
 from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.states import State
 from stewardd.quarantine.subject import Subject
 from stewardd.rpc import names
 from stewardd.rpc.filters import actor_of, batch_filter_of, moment_of, state_of, word_of
@@ -58,7 +57,7 @@ def erase_request(message: q.EraseSubjectRequest) -> EraseRequest:
     return EraseRequest(Subject(message.email), message.dry_run, actor_of(message.actor))
 
 
-def metadata_message(state: OperationState) -> q.QuarantineOperationMetadata:
+def quarantine_metadata(state: OperationState) -> q.QuarantineOperationMetadata:
     """Returns how far an operation has come."""
     return q.QuarantineOperationMetadata(
         method=state.kind,
@@ -69,12 +68,8 @@ def metadata_message(state: OperationState) -> q.QuarantineOperationMetadata:
     )
 
 
-def response_message(kind: str, response: Mapping[str, Any]) -> Message:
-    """Returns what came of an operation."""
-    return _RESPONSES[kind](response)
-
-
-def _retried(response: Mapping[str, Any]) -> Message:
+def retry_response(_: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what a retry came to."""
     return q.RetryQuarantineResponse(
         batches=response["batches"],
         judged_rows=response["judged_rows"],
@@ -85,7 +80,8 @@ def _retried(response: Mapping[str, Any]) -> Message:
     )
 
 
-def _purged(response: Mapping[str, Any]) -> Message:
+def purge_response(_: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what a purge came to."""
     return q.PurgeQuarantineResponse(
         batches=response["batches"],
         purged_rows=sum(response["purged_by_state"].values()),
@@ -95,12 +91,6 @@ def _purged(response: Mapping[str, Any]) -> Message:
     )
 
 
-def _erased(response: Mapping[str, Any]) -> Message:
+def erase_response(_: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what an erasure came to."""
     return q.EraseSubjectResponse(**response)
-
-
-_RESPONSES: dict[str, Callable[[Mapping[str, Any]], Message]] = {
-    kinds.RETRY: _retried,
-    kinds.PURGE: _purged,
-    kinds.ERASE: _erased,
-}

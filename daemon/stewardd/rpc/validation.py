@@ -12,16 +12,16 @@ import grpc
 from steward.v1 import validation_pb2, validation_pb2_grpc
 
 import fastcsv
+from stewardd.batches.catalog import BatchCatalog
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.chunks import Chunk
 from stewardd.rpc.convert import batch_message, schema_message
-from stewardd.rpc.filters import batch_filter_of
+from stewardd.rpc.filters import batch_filter_of, request_id_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import Messages, Patience
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchRequest
-from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import ReadOptions
 from stewardd.validation.work import Work
 
@@ -31,7 +31,6 @@ Response = validation_pb2.ValidateBatchResponse
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 PROGRESS_INTERVAL_S = 0.5
-MAX_REQUEST_ID = 128
 MAX_SOURCE_FILE = 1024
 SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 
@@ -220,10 +219,6 @@ def _progress(work: Work) -> Response.Progress:
 
 
 def _batch_request(message: Request.Open) -> BatchRequest:
-    if len(message.request_id) > MAX_REQUEST_ID:
-        raise InvalidRequest(
-            f"request_id is longer than {MAX_REQUEST_ID} characters", field="open.request_id"
-        )
     if len(message.source_file) > MAX_SOURCE_FILE:
         raise InvalidRequest(
             f"source_file is longer than {MAX_SOURCE_FILE} characters", field="open.source_file"
@@ -239,7 +234,7 @@ def _batch_request(message: Request.Open) -> BatchRequest:
         if message.schema
         else None,
         schema_version=message.schema_version or None,
-        request_id=message.request_id,
+        request_id=request_id_of(message.request_id, field="open.request_id"),
         source_file=message.source_file,
         uri=message.uri if source == "uri" else None,
         options=ReadOptions(

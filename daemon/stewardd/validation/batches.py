@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+from stewardd.batches.catalog import BatchCatalog
+from stewardd.batches.manifest import KIND
 from stewardd.errors import TooManyRequests
 from stewardd.repository.claims import Claims, Done
 from stewardd.repository.identifiers import uuid7
@@ -28,12 +30,10 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
-from stewardd.validation.catalog import BatchCatalog
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
 from stewardd.validation.engine import Engine
-from stewardd.validation.manifest import KIND
 from stewardd.validation.source import Roots
-from stewardd.validation.work import NewBatch, Origin, Replay, Work
+from stewardd.validation.work import NewBatch, Origin, Publisher, Replay, Work
 
 METHOD = "ValidateBatch"
 
@@ -121,7 +121,8 @@ class Batches:
                     manifest = await self.catalog.get(outcome.resource)
                     return Replay(self.registry, manifest, undo.pop_all())
                 claim = outcome.claim
-            work = NewBatch(self, batch_id, request.origin(), claim)
+            publisher = Publisher(self.store, self.lease, self.wall_clock)
+            work = NewBatch(publisher, batch_id, request.origin(), claim)
             undo.push_async_callback(work.give_up_claim)
             if request.uri is not None:
                 work.source = await self.roots.open(request.uri, self.engine)

@@ -13,6 +13,7 @@ from typing import Protocol
 import google_crc32c
 
 import fastcsv
+from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
 from stewardd.errors import RequestIdReused, StewardError, UploadIncomplete
 from stewardd.repository.claims import Claim
 from stewardd.repository.lease import WriterLease
@@ -22,7 +23,6 @@ from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.draft import Draft
 from stewardd.validation.intake import Piece
-from stewardd.validation.manifest import KIND, BatchFile, BatchManifest
 from stewardd.validation.source import Source
 
 log = logger("validation")
@@ -77,20 +77,13 @@ class Work(Protocol):
         """Ends the work, published or not."""
 
 
-class Publisher(Protocol):
-    """What a new batch is published with."""
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """What a new batch is published with: where to, under which lease, and the time of day."""
 
-    @property
-    def store(self) -> Store:
-        """Where to."""
-
-    @property
-    def lease(self) -> WriterLease:
-        """Under which lease."""
-
-    @property
-    def wall_clock(self) -> Callable[[], datetime]:
-        """The time of day."""
+    store: Store
+    lease: WriterLease
+    wall_clock: Callable[[], datetime]
 
 
 class NewBatch:

@@ -1,4 +1,4 @@
-"""A database with something in it, a repository in a folder, and a handle that remembers what it was told."""
+"""A database with something in it, a repository in a folder, and a listener that remembers what it was told."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ ROWS = 10_000
 
 
 class Handle:
-    """What an operation is to a backup. `at` runs something once, when a condition on the progress first holds."""
+    """Listens to the progress of a backup. `at` runs something once, when a condition first holds."""
 
     def __init__(self) -> None:
-        self.cancelled = False
         self.told: list[dict[str, object]] = []
         self._hooks: list[tuple[Callable[[Mapping[str, object]], bool], Callable[[], None]]] = []
 
@@ -33,7 +32,7 @@ class Handle:
     ) -> None:
         self._hooks.append((condition, then))
 
-    def report(self, progress: Mapping[str, object]) -> None:
+    def __call__(self, progress: Mapping[str, object]) -> None:
         self.told.append(dict(progress))
         for hook in [hook for hook in self._hooks if hook[0](progress)]:
             self._hooks.remove(hook)

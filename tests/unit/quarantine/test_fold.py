@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from stewardd.batches.states import RowState, RowStates, State
+from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
 from stewardd.quarantine.commit import (
     Action,
@@ -16,7 +18,6 @@ from stewardd.quarantine.commit import (
 )
 from stewardd.quarantine.fold import (
     BatchState,
-    Summary,
     adds_up,
     fold,
     fold_summary,
@@ -25,7 +26,6 @@ from stewardd.quarantine.fold import (
     to_checkpoint,
 )
 from stewardd.quarantine.record import RowViolation
-from stewardd.quarantine.states import RowState, RowStates, State
 from stewardd.repository import log
 
 WHEN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from stewardd.quarantine.batch import BatchFilter
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.states import State
 from stewardd.quarantine.erasure import EraseRequest
 from stewardd.quarantine.ledger import CHECKPOINT, CHECKPOINT_EVERY, Ledger
 from stewardd.quarantine.purge import PurgeRequest
-from stewardd.quarantine.states import State
 from stewardd.quarantine.subject import Subject
 from stewardd.repository.local import LocalStore
 

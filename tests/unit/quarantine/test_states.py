@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stewardd.batches.states import MAX_ATTEMPT, RowState, RowStates, State
 from stewardd.errors import Corrupt
-from stewardd.quarantine.states import MAX_ATTEMPT, RowState, RowStates, State
 
 NUMBERS = st.one_of(st.integers(1, 300), st.integers(65_500, 65_600), st.integers(1, 2**40))
 VALUES = st.builds(

@@ -6,54 +6,21 @@ catalogue hands it in, and every batch is given out with it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any
 
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.manifest import KIND, BatchManifest
+from stewardd.batches.summary import Summary
 from stewardd.errors import BatchNotFound, InvalidRequest, ObjectNotFound
 from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.store import Store
-from stewardd.validation.manifest import KIND, BatchManifest
 
 READ_BYTES = 1024 * 1024
-
-
-class Since(Protocol):
-    """What has happened to a batch since it was published."""
-
-    @property
-    def resolved_rows(self) -> int:
-        """Quarantined rows that are valid now."""
-
-    @property
-    def discarded_rows(self) -> int:
-        """Quarantined rows that were given up."""
-
-    @property
-    def number(self) -> int:
-        """How many commits have changed anything."""
-
-    @property
-    def files(self) -> Sequence[Mapping[str, Any]] | None:
-        """The files that stand in the place of the manifest's; None where they are the manifest's."""
-
-
-class Filter(Protocol):
-    """Which batches are wanted. A dataclass, so that page tokens can be bound to it."""
-
-    @property
-    def create_after(self) -> datetime | None:
-        """Published at this time or later."""
-
-    @property
-    def create_before(self) -> datetime | None:
-        """Published before this time."""
-
-    def takes(self, batch: BatchManifest, /) -> bool:
-        """Whether it leaves a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +43,7 @@ class BatchCatalog:
     """Reads published batches; nothing here writes. `since` tells by its folder what has happened to a batch."""
 
     def __init__(
-        self, store: Store, since: Callable[[str], Awaitable[Since]] | None = None
+        self, store: Store, since: Callable[[str], Awaitable[Summary]] | None = None
     ) -> None:
         self._store = store
         self._since = since
@@ -96,7 +63,7 @@ class BatchCatalog:
         return BatchManifest.from_document(document)
 
     async def list(
-        self, page_size: int, page_token: str, batch_filter: Filter | None = None
+        self, page_size: int, page_token: str, batch_filter: BatchFilter | None = None
     ) -> BatchPage:
         """Returns a page of batches, newest first, of those that a filter leaves.
 
@@ -119,7 +86,7 @@ class BatchCatalog:
         return BatchPage(batches, page.next_page_token)
 
     async def newest_first(
-        self, batch_filter: Filter, before: str | None = None
+        self, batch_filter: BatchFilter, before: str | None = None
     ) -> AsyncGenerator[tuple[str, BatchManifest | None], None]:
         """Yields batches from before an id on; None beside the id of one that the filter does not leave."""
         entries = self._catalog.newest_first(before=before, within=_days(batch_filter))
@@ -141,7 +108,7 @@ class BatchCatalog:
         if found is None:
             hint = "validate it again and ask for the valid rows" if file == "valid.csv" else None
             raise BatchNotFound(f"batch {batch_id} has no {file}", hint=hint)
-        return Located(f"{manifest.folder}/{found.object}", found.size_bytes)
+        return Located(manifest.key(found), found.size_bytes)
 
     async def read_file(self, batch_id: str, file: str, offset: int) -> AsyncIterator[bytes]:
         """Streams a file of a batch from an offset on. Raises BatchNotFound, InvalidRequest past its end."""
@@ -168,12 +135,12 @@ class BatchCatalog:
         }
 
 
-def scope_of(batch_filter: Any) -> dict[str, Any]:
+def scope_of(batch_filter: BatchFilter | None) -> dict[str, Any]:
     """What a page token is bound to; the listing of everything is bound to nothing."""
     return {} if not batch_filter else asdict(batch_filter)
 
 
-def _days(batch_filter: Filter | None) -> tuple[str | None, str | None]:
+def _days(batch_filter: BatchFilter | None) -> tuple[str | None, str | None]:
     """The days that can hold what a filter leaves: ids are made when an upload begins, a batch exists when it ends."""
     if batch_filter is None:
         return (None, None)

@@ -5,40 +5,37 @@ What is asked for is kept with the operation, but for the address of an erasure:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stewardd.operations.ledger import request_key
+from stewardd.batches.filter import BatchFilter
+from stewardd.batches.states import State
+from stewardd.operations.kinds import (
+    ERASE_SUBJECT,
+    PURGE_QUARANTINE,
+    RETRY_QUARANTINE,
+    OperationKind,
+)
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
 from stewardd.operations.state import OperationState
-from stewardd.quarantine.batch import BatchFilter
 from stewardd.quarantine.erasure import EraseRequest, Erasure
 from stewardd.quarantine.purge import Purge, PurgeRequest, Report
 from stewardd.quarantine.retry import Retry, RetryRequest
-from stewardd.quarantine.states import State
-from stewardd.repository.claims import Claim, Claims, Done
-
-RETRY = "RetryQuarantine"
-PURGE = "PurgeQuarantine"
-ERASE = "EraseSubject"
-KINDS = (RETRY, PURGE, ERASE)
 
 Work = Callable[[Report], Awaitable[dict[str, Any]]]
 
 
-class QuarantineStarter:
+class QuarantineOperations:
     """What RetryQuarantine, PurgeQuarantine and EraseSubject call."""
 
     def __init__(
-        self, operations: Operations, claims: Claims, retry: Retry, purge: Purge, erasure: Erasure
+        self, operations: Operations, retry: Retry, purge: Purge, erasure: Erasure
     ) -> None:
         self._operations = operations
-        self._claims = claims
         self._retry = retry
         self._purge = purge
         self._erasure = erasure
@@ -50,7 +47,7 @@ class QuarantineStarter:
         async def work(report: Report) -> dict[str, Any]:
             return asdict(await self._retry.run(request, report))
 
-        return await self._start(RETRY, asdict(request), request_id, work)
+        return await self._start(RETRY_QUARANTINE, asdict(request), request_id, work)
 
     async def purge(self, request: PurgeRequest, request_id: str) -> OperationState:
         """Starts removing rows. InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
@@ -66,7 +63,7 @@ class QuarantineStarter:
             }
 
         asked = {**asdict(request), "states": sorted(request.states)}
-        return await self._start(PURGE, asked, request_id, work)
+        return await self._start(PURGE_QUARANTINE, asked, request_id, work)
 
     async def expire(self, keep_s: float, *, archive: bool) -> OperationState:
         """Starts purging what was closed so long ago, once a day whoever else serves the repository.
@@ -97,27 +94,11 @@ class QuarantineStarter:
             return {**asdict(outcome), "subject_hash": hashed}
 
         asked = {"subject": hashed, "dry_run": request.dry_run, "actor": request.actor}
-        return await self._start(ERASE, asked, request_id, work)
+        return await self._start(ERASE_SUBJECT, asked, request_id, work)
 
     async def _start(
-        self, kind: str, asked: Mapping[str, Any], request_id: str, work: Work
+        self, kind: OperationKind, asked: Mapping[str, Any], request_id: str, work: Work
     ) -> OperationState:
-        operation_id = self._operations.new_id()
-        words = json.dumps(asked, sort_keys=True, default=str)
-        claim: Claim | None = None
-        if request_id:
-            # The operation answers the request from the moment that it exists, whatever becomes of this call.
-            outcome = await self._claims.claim(
-                kind,
-                request_id,
-                hashlib.sha256(words.encode()).hexdigest(),
-                resource=operation_id,
-                manifest_key=request_key(operation_id),
-            )
-            if isinstance(outcome, Done):
-                return await self._operations.get(outcome.resource)
-            claim = outcome.claim
-
         async def run(handle: Handle) -> dict[str, Any]:
             async def report(batches: int, rows: int) -> None:
                 handle.report({"batches": batches, "rows": rows})
@@ -125,13 +106,7 @@ class QuarantineStarter:
 
             return {**await work(report), "dry_run": asked["dry_run"]}
 
-        metadata = {"asked": json.loads(words), "dry_run": asked["dry_run"]}
-        try:
-            state = await self._operations.start(kind, metadata, run, operation_id=operation_id)
-        except BaseException:
-            if claim is not None:
-                await claim.release()
-            raise
-        if claim is not None:
-            await claim.done(operation_id)
-        return state
+        kept = json.loads(json.dumps(asked, default=str))
+        return await self._operations.start_once(
+            kind, request_id, asked, {"asked": kept, "dry_run": asked["dry_run"]}, run
+        )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from stewardd.batches.states import State
 from stewardd.errors import Corrupt
 from stewardd.repository.identifiers import folder_of
 
@@ -72,6 +73,18 @@ class BatchManifest:
     def open_rows(self) -> int:
         """Quarantined rows that are neither resolved nor discarded."""
         return self.quarantined_rows - self.resolved_rows - self.discarded_rows
+
+    def rows_in(self, state: State) -> int:
+        """How many quarantined rows are in a state."""
+        return {
+            State.OPEN: self.open_rows,
+            State.RESOLVED: self.resolved_rows,
+            State.DISCARDED: self.discarded_rows,
+        }[state]
+
+    def key(self, file: BatchFile) -> str:
+        """Where a file of the batch stands in the repository."""
+        return f"{self.folder}/{file.object}"
 
     def file(self, name: str) -> BatchFile | None:
         """Returns the file of that name, None where the batch has none."""
