@@ -48,15 +48,15 @@ from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store, open_store
 from stewardd.repository.sweep import Sweep
-from stewardd.rpc.backup import BackupServicer
+from stewardd.rpc.backup.servicer import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
-from stewardd.rpc.operations import OperationServicer, OperationsServicer
-from stewardd.rpc.quarantine import Quarantine, QuarantineServicer
+from stewardd.rpc.operations.servicer import OperationServicer, OperationsServicer
+from stewardd.rpc.quarantine.servicer import Quarantine, QuarantineServicer
 from stewardd.rpc.server import SERVICES, Server
-from stewardd.rpc.system import SystemServicer
+from stewardd.rpc.system.servicer import SystemServicer
 from stewardd.rpc.uploads import Patience
-from stewardd.rpc.validation import ValidationServicer
+from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.batches import Admission, Batches

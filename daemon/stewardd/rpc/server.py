@@ -28,15 +28,15 @@ from steward.v1 import (
 )
 
 from stewardd.errors import ConfigurationError
-from stewardd.rpc.backup import BackupServicer
+from stewardd.rpc.backup.servicer import BackupServicer
 from stewardd.rpc.chunks import read_message
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
-from stewardd.rpc.operations import OperationServicer, OperationsServicer
-from stewardd.rpc.quarantine import QuarantineServicer
+from stewardd.rpc.operations.servicer import OperationServicer, OperationsServicer
+from stewardd.rpc.quarantine.servicer import QuarantineServicer
 from stewardd.rpc.reflection import add_reflection
-from stewardd.rpc.system import SystemServicer
-from stewardd.rpc.validation import ValidationServicer
+from stewardd.rpc.system.servicer import SystemServicer
+from stewardd.rpc.validation.servicer import ValidationServicer
 
 # What grpc itself takes, before a handler can say with reason and hint that a message is too large.
 HARD_LIMIT_FACTOR = 4

@@ -22,14 +22,14 @@ from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.quarantine.resubmission import Resubmission, SheetRequest
 from stewardd.quarantine.stats import Statistics
 from stewardd.rpc import names
-from stewardd.rpc.convert import batch_message
 from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
-from stewardd.rpc.operation_messages import operation_message
+from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.quarantine_messages import export_message, export_request_of, row_message
-from stewardd.rpc.quarantine_operations import erase_request, purge_request, retry_request
-from stewardd.rpc.stats_messages import stats_message
+from stewardd.rpc.quarantine.messages import export_message, export_request_of, row_message
+from stewardd.rpc.quarantine.operations import erase_request, purge_request, retry_request
+from stewardd.rpc.quarantine.stats import stats_message
 from stewardd.rpc.uploads import Messages, Patience
+from stewardd.rpc.validation.messages import batch_message
 
 Context = grpc.aio.ServicerContext[Any, Any]
 MAX_REASON = 1024

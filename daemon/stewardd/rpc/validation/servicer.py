@@ -16,10 +16,10 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.chunks import Chunk
-from stewardd.rpc.convert import batch_message, schema_message
 from stewardd.rpc.filters import batch_filter_of, request_id_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import Messages, Patience
+from stewardd.rpc.validation.messages import batch_message, schema_message
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchRequest
 from stewardd.validation.draft import ReadOptions

@@ -11,8 +11,9 @@ from steward.v1 import backup_pb2, backup_pb2_grpc
 from stewardd.backup.backups import Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.rpc import names
+from stewardd.rpc.backup.messages import backup_message
 from stewardd.rpc.filters import request_id_of, word_of
-from stewardd.rpc.operation_messages import backup_message, operation_message
+from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -17,7 +17,7 @@ from steward.v1 import operation_pb2, operation_pb2_grpc
 from stewardd.errors import InvalidRequest, NotServed
 from stewardd.operations.operations import Operations
 from stewardd.rpc import names
-from stewardd.rpc.operation_messages import operation_message
+from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
 Context = grpc.aio.ServicerContext[Any, Any]

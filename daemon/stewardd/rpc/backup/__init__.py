@@ -1,0 +1,1 @@
+"""BackupService: backups over gRPC."""

@@ -1,0 +1,1 @@
+"""google.longrunning.Operations and OperationService: operations of every kind over gRPC."""

@@ -1,0 +1,1 @@
+"""QuarantineService: quarantined rows over gRPC."""

@@ -1,0 +1,1 @@
+"""SystemService: the daemon about itself over gRPC."""

@@ -1,0 +1,1 @@
+"""ValidationService: batches and schemas over gRPC."""
