@@ -1,6 +1,9 @@
 //! `validate_file`: a whole file at once, which Ctrl-C can stop.
 
-use super::{Candidates, Options, Report, Validator};
+use super::options::Options;
+use super::report::Report;
+use super::schema::Candidates;
+use super::validator::Validator;
 use crate::error::Error;
 use crate::input::Source;
 use pyo3::prelude::*;

@@ -1,0 +1,33 @@
+//! The Python boundary: this folder is the only place that names `PyO3`.
+//!
+//! Bytes, paths and schema text go in, frozen objects come out. Work runs with the interpreter detached.
+#![allow(clippy::needless_pass_by_value, reason = "what Python hands over comes by value")]
+
+mod bytes;
+mod error;
+mod file;
+mod options;
+mod report;
+mod schema;
+mod validator;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::error::{
+        CompressionError, EmptyInputError, EncodingError, FastcsvError, HeaderError, InputError,
+        LimitError, SchemaError,
+    };
+    #[pymodule_export]
+    use super::file::validate_file;
+    #[pymodule_export]
+    use super::options::Options;
+    #[pymodule_export]
+    use super::report::{OutputFile, Progress, Report};
+    #[pymodule_export]
+    use super::schema::{Column, Schema, detect};
+    #[pymodule_export]
+    use super::validator::Validator;
+}

@@ -1,0 +1,101 @@
+//! `Schema` and `Column`: a compiled schema document, and which of several fits a header.
+
+use crate::error::Error;
+use crate::header::find_schema;
+use crate::schema::{self, RowSchema, SchemaLimits, clean};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+
+/// A column that a schema knows.
+#[pyclass(module = "fastcsv", frozen, get_all, eq, hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Column {
+    name: String,
+    required: bool,
+    pii: bool,
+}
+
+/// A compiled row schema: a JSON Schema 2020-12 document whose properties are the columns.
+#[pyclass(module = "fastcsv", frozen)]
+pub(super) struct Schema {
+    pub(super) compiled: RowSchema,
+}
+
+#[pymethods]
+impl Schema {
+    #[new]
+    #[pyo3(signature = (document, *, name, version))]
+    fn new(
+        py: Python<'_>,
+        document: &Bound<'_, PyAny>,
+        name: &str,
+        version: &str,
+    ) -> PyResult<Self> {
+        let text;
+        let document: &[u8] = if let Ok(document) = document.cast::<PyString>() {
+            text = document.to_str()?.to_owned();
+            text.as_bytes()
+        } else {
+            document.cast::<PyBytes>()?.as_bytes()
+        };
+        let compiled = py
+            .detach(|| RowSchema::compile(name, version, document, &SchemaLimits::default()))
+            .map_err(Error::from)?;
+        Ok(Self { compiled })
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.compiled.name()
+    }
+
+    #[getter]
+    fn version(&self) -> &str {
+        self.compiled.version()
+    }
+
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let columns =
+            self.compiled.columns().iter().map(|schema::Column { name, required, pii }| Column {
+                name: name.clone(),
+                required: *required,
+                pii: *pii,
+            });
+        PyTuple::new(py, columns.collect::<Vec<_>>())
+    }
+
+    #[getter]
+    fn effective_date(&self) -> Option<&str> {
+        self.compiled.effective_date()
+    }
+
+    #[getter]
+    fn deprecated(&self) -> bool {
+        self.compiled.is_deprecated()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Schema(name={:?}, version={:?})", self.name(), self.version())
+    }
+}
+
+/// The schema that fits a header best.
+#[pyfunction]
+#[pyo3(signature = (schemas, header))]
+pub(super) fn detect(
+    py: Python<'_>,
+    schemas: Vec<Py<Schema>>,
+    header: Vec<String>,
+) -> PyResult<Py<Schema>> {
+    let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
+    let names: Vec<String> = header.iter().map(|name| clean(name).to_owned()).collect();
+    Ok(schemas[find_schema(&compiled, &names)?].clone_ref(py))
+}
+
+/// One schema, or several to choose from.
+#[derive(FromPyObject)]
+pub(super) enum Candidates {
+    One(Py<Schema>),
+    Many(Vec<Py<Schema>>),
+}
