@@ -227,10 +227,10 @@ class Validation(Section):
         ),
     ] = ()
     uri_roots: Annotated[
-        tuple[str, ...],
+        tuple[Location, ...],
         Field(
             description="folders, or s3://… az://… gs://… prefixes, below which ValidateBatch may read a uri; "
-            "none: no uri is read"
+            "none: no uri is read. Names are percent-encoded; what is no escape may stand as it is, but for ? and #"
         ),
     ] = ()
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB

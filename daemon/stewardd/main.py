@@ -115,7 +115,7 @@ def _overrides(parsed: argparse.Namespace) -> dict[str, object]:
 
 
 def _explain(error: StewardError) -> int:
-    print(f"stewardd: {error.message}", file=sys.stderr)  # noqa: T201  # a person started it
+    print(f"stewardd: {error.message} [{error.reason}]", file=sys.stderr)  # noqa: T201  # a person started it
     if error.hint:
         print(f"stewardd: {error.hint}", file=sys.stderr)  # noqa: T201
     return EXIT_FAILED
