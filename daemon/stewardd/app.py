@@ -49,6 +49,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.opening import open_repository
 from stewardd.repository.store import Store, open_store
 from stewardd.repository.sweep import Sweep
+from stewardd.rpc.addresses import SocketAccess
 from stewardd.rpc.backup import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
@@ -150,7 +151,8 @@ class App:
                 system=SystemServicer(self._monitor, __version__),
                 health=HealthServicer(self._monitor, SERVICES),
             )
-            addresses = await server.start(settings.server.listen)
+            access = SocketAccess(int(settings.server.socket_mode, 8), settings.server.socket_group)
+            addresses = await server.start(settings.server.listen, access)
             self._server, self._operations = server, operations
             self._running = running.pop_all()
         log.info("serving", addresses=addresses, version=__version__)

@@ -15,6 +15,8 @@ from stewardd.errors import RepositoryDown, RepositoryRefused, StewardError, Sto
 
 _DUMP = "Debug source:"
 _STATUS = re.compile(r"status code: (\d{3})(?: ([A-Za-z ]+))?")
+# A bulk delete is answered by 200, with an error for each key.
+_OF_ONE_KEY = re.compile(r"request failed for key .*: ([^:]*) \(code: ([A-Za-z0-9_.-]+)\)")
 _CODES = (
     re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,80})\s*</Code>"),
     re.compile(r'"(?:reason|error|code)"\s*:\s*"([A-Za-z0-9_.-]{1,80})"'),
@@ -25,7 +27,7 @@ _SENTENCES = (
 )
 # What the dump says of a connection that did not come about, the innermost reason last.
 _CONNECTION = re.compile(
-    r'(?:message|error): "([^"\\]{1,200})"|(InvalidCertificate|TimedOut|BadScheme)'
+    r'(?:message|error): "([^"\\]{1,200})"|(InvalidCertificate|InvalidMessage|TimedOut|BadScheme)'
 )
 _QUERY = re.compile(r"\?\S*")
 _SECRET = re.compile(r"(?i)\b([a-z-]*(?:signature|token|credential|secret|password|sig))=\S+")
@@ -113,6 +115,7 @@ _HINTS: dict[str, str] = {
         _BUCKET,
     ),
 }
+_NO_TLS = "look whether the endpoint speaks TLS: the URL of one that does not begins with http://"
 _CONNECTION_HINTS = (
     (
         "BadScheme",
@@ -122,10 +125,8 @@ _CONNECTION_HINTS = (
         "certificate",
         "name an endpoint whose certificate this machine trusts, or add its authority to the machine's certificates",
     ),
-    (
-        "tls handshake",
-        "look whether the endpoint speaks TLS: one that does not has a URL that begins with http://",
-    ),
+    ("InvalidMessage", _NO_TLS),
+    ("tls handshake", _NO_TLS),
     (
         "lookup",
         "correct the host in `endpoint`, or the region, or see why its name is not found from here",
@@ -143,6 +144,7 @@ _CONNECTION_HINTS = (
 _PHRASES = {
     "BadScheme": "the endpoint begins with http://, and allow_http is not set",
     "InvalidCertificate": "the certificate of the endpoint is not trusted",
+    "InvalidMessage": "the endpoint does not speak TLS",
     "TimedOut": "no answer in time",
 }
 
@@ -161,9 +163,14 @@ def reason_of(error: Exception) -> Reason:
     """Reads an error of obstore."""
     said, _, dump = str(error).partition(_DUMP)
     lines = said.strip().splitlines() or [type(error).__name__]
+    of_one = _OF_ONE_KEY.search(said)
+    if of_one is not None:
+        return _answered("", of_one[2], of_one[1])
     status = _STATUS.search(said)
     if status is not None:
-        return _answered(said, status[1], (status[2] or "").strip())
+        code = _first(_CODES, said)
+        sentence = _first(_SENTENCES, said)
+        return _answered(status[1], code or (status[2] or "refused").strip(), sentence)
     if any(service in said for service in _METADATA_SERVICES):
         return Reason(
             "no credentials were found, nor does this machine have a role that gives some",
@@ -191,13 +198,12 @@ def first_line(error: Exception) -> str:
     return _clean(lines[0])[:_FIRST_LINE_CHARACTERS]
 
 
-def _answered(said: str, status: str, phrase: str) -> Reason:
-    code = _first(_CODES, said)
-    sentence = _clean(_first(_SENTENCES, said).strip())
+def _answered(status: str, code: str, sentence: str) -> Reason:
+    sentence = _clean(sentence.strip())
     # Azure has one code for a wrong key and for a clock that is off; its sentence tells them apart.
-    old = "date header" in said and "too old" in said
+    old = "date header" in sentence and "too old" in sentence
     hint = _CLOCK if old else _HINTS.get(code) or _HINTS.get(status, "")
-    text = f"{code or phrase or 'refused'} ({status})" + (f": {sentence}" if sentence else "")
+    text = code + (f" ({status})" if status else "") + (f": {sentence}" if sentence else "")
     return Reason(text, hint, lasting=bool(hint) and not status.startswith("5"), code=code)
 
 

@@ -1,7 +1,7 @@
 """Reading a file that a caller names by URI, without ever leaving the configured roots.
 
-A name is percent-encoded as in any URI; what is no escape (a blank, `+`, a lone `%`, a letter of any language) may stand
-as it is, while `?` and `#` have to be encoded. This holds for files and for objects of a bucket alike.
+A name is percent-encoded as in any URI. What is no escape (a blank, `+`, a lone `%`, a letter of any language) may
+stand as it is; `?` and `#` have to be encoded. This holds for files and for objects of a bucket alike.
 
 The path is walked from its root one component at a time with O_NOFOLLOW relative to the folder opened before, so that
 neither `..`, nor a symbolic link, nor a folder swapped during the walk leads outside. Links are refused even where
