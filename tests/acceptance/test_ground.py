@@ -190,3 +190,21 @@ def test_nothing_but_the_data_folder_need_be_writable(folder, name):
     ) as daemon:
         assert validate(daemon.address, upload(LANGUAGE + rows(5))).total_rows == 5
         assert not re.search(r'"level": "(error|critical)"', daemon.text)
+
+
+def test_a_socket_goes_where_the_servers_account_can_reach_it(folder):
+    """The place for temporary files may be the daemon's own, and closed to the account that is lent."""
+    (folder / "private").mkdir(mode=0o700)
+    environment = {"TMPDIR": str(folder / "private")}
+    with Daemon(folder / "a, b" / "data", environment=environment) as daemon:
+        assert serves(daemon)
+        noted = Path((daemon.data_dir / "postgres" / "socket-folder").read_text())
+        assert stat.S_IMODE(noted.stat().st_mode) == 0o700
+    assert not noted.exists()
+
+
+def test_a_data_folder_in_which_something_is_somebody_elses_names_it(folder):
+    (folder / "data" / "daemon-id").mkdir(parents=True)
+    said = refused_start("--data-dir", str(folder / "data"))
+    assert "daemon-id" in said
+    assert "try again later" not in said

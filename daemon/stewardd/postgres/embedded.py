@@ -70,7 +70,7 @@ class EmbeddedServer:
     def check_place(self) -> None:
         """Looks whether the server can live in its folder, before anything is made. Raises ConfigurationError."""
         check_path(self._root)
-        check_socket_folder(self._root)
+        check_socket_folder(self._root, choose_account(self._options.user))
 
     async def start(self) -> None:
         """Makes the cluster if there is none, starts the server or adopts it, and returns when it takes connections.

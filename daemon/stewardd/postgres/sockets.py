@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stewardd.errors import ConfigurationError
+from stewardd.postgres.accounts import Account
 from stewardd.postgres.cluster import Cluster
 
 PORT = 5432  # only a part of the socket's name: the server listens on no network
@@ -35,19 +36,19 @@ def make_socket_folder(cluster: Cluster) -> Path:
     noted = _noted(cluster)
     if noted is not None:
         return noted
-    folder = _made_elsewhere(cluster.root)
+    folder = _made_elsewhere(cluster.root, cluster.account)
     _note(cluster).write_text(str(folder))
     cluster.make_private(folder)
     return folder
 
 
-def check_socket_folder(root: Path) -> None:
+def check_socket_folder(root: Path, account: Account) -> None:
     """Looks whether a socket can lie in the folder of a cluster that is to be made, or elsewhere.
 
     Raises ConfigurationError, before anything is made.
     """
     if not fits(root / "socket"):
-        _made_elsewhere(root).rmdir()
+        _made_elsewhere(root, account).rmdir()
 
 
 def remove_socket_folder(cluster: Cluster) -> None:
@@ -79,10 +80,15 @@ def _holds_sockets(folder: Path) -> bool:
     return True
 
 
-def _made_elsewhere(root: Path) -> Path:
-    """A folder of our own in the first place for temporary files that takes one. Raises ConfigurationError."""
+def _made_elsewhere(root: Path, account: Account) -> Path:
+    """A folder of our own in the first place for temporary files that takes one, and that the account can pass through.
+
+    Raises ConfigurationError.
+    """
     for place in (_temporary_folder(), *_OTHER_PLACES):
         if place is None or not fits(place / "steward-12345678"):
+            continue
+        if account.lent and account.first_closed([*reversed(place.parents), place]) is not None:
             continue
         with suppress(OSError):
             folder = Path(tempfile.mkdtemp(prefix="steward-", dir=place))

@@ -166,17 +166,17 @@ def reason_of(error: Exception) -> Reason:
     of_one = _OF_ONE_KEY.search(said)
     if of_one is not None:
         return _answered("", of_one[2], of_one[1])
-    status = _STATUS.search(said)
-    if status is not None:
-        code = _first(_CODES, said)
-        sentence = _first(_SENTENCES, said)
-        return _answered(status[1], code or (status[2] or "refused").strip(), sentence)
     if any(service in said for service in _METADATA_SERVICES):
         return Reason(
             "no credentials were found, nor does this machine have a role that gives some",
             "name the credentials in `repository.options`, or in the environment as the storage's own tools want them",
             lasting=True,
         )
+    status = _STATUS.search(said)
+    if status is not None:
+        code = _first(_CODES, said)
+        sentence = _first(_SENTENCES, said)
+        return _answered(status[1], code or (status[2] or "refused").strip(), sentence)
     if "redirect without LOCATION" in said:
         return Reason("PermanentRedirect: the bucket lies in another region", _REGION, lasting=True)
     return _unanswered(lines[0], dump)
