@@ -26,8 +26,8 @@ def test_no_credentials_are_told_from_credentials_that_are_refused():
     ("body", "text", "hint"),
     [
         (
-            "<Error><Code>AuthenticationFailed</Code><Message>Server failed. Request date header too old</Message></Error>",
-            "AuthenticationFailed (403): Server failed",
+            "<Error><Code>AuthenticationFailed</Code><Message>Request date header too old</Message></Error>",
+            "AuthenticationFailed (403): Request date",
             "clock",
         ),
         (
