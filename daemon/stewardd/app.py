@@ -1,7 +1,7 @@
 """The daemon, built by hand: every part in the order in which it starts, and in reverse when it stops.
 
-    data folder → repository, lease → what the dead left → schemas → PostgreSQL
-        → backups, operations → monitor → server
+    a trial of the data folder and of the repository → data folder, lease → what the dead left → schemas
+        → PostgreSQL → backups, operations → monitor → server
 
 Nothing else in the daemon makes these objects or finds them by itself. A start that fails stops what had been started.
 An external database that does not answer is no such failure: the daemon serves, and Health says so.
@@ -45,9 +45,12 @@ from stewardd.quarantine.rewriting import Rewriting
 from stewardd.quarantine.scope import Scope
 from stewardd.quarantine.stats import Statistics, StatsBounds
 from stewardd.repository.claims import Claims
+from stewardd.repository.folder_trial import check_folder
 from stewardd.repository.lease import WriterLease
+from stewardd.repository.opening import open_repository
 from stewardd.repository.store import Store, open_store
 from stewardd.repository.sweep import Sweep
+from stewardd.rpc.addresses import SocketAccess
 from stewardd.rpc.backup.servicer import BackupServicer
 from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
@@ -147,7 +150,8 @@ class App:
                 system=SystemServicer(self._monitor, __version__),
                 health=HealthServicer(self._monitor, SERVICES),
             )
-            addresses = await server.start(settings.server.listen)
+            access = SocketAccess(int(settings.server.socket_mode, 8), settings.server.socket_group)
+            addresses = await server.start(settings.server.listen, access)
             self._server, self._operations = server, operations
             self._running = running.pop_all()
         log.info("serving", addresses=addresses, version=__version__)
@@ -168,15 +172,19 @@ class App:
 
     async def _repository(self, running: AsyncExitStack) -> tuple[WriterLease, Store]:
         settings = self._settings.repository
-        store = self._open_store(self._settings.repository_url)
+        if not self._settings.postgres.databases:
+            self._embedded().check_place()
+        await asyncio.to_thread(check_folder, self._settings.data_dir, "data folder", links=False)
+        store = await open_repository(self._settings.repository_url, self._store_options())
         lease = await WriterLease.acquire(
             store, self._settings.data_dir, ttl_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
         )
         running.push_async_callback(lease.close)
         return lease, store
 
-    def _open_store(self, url: str) -> Store:
-        return open_store(url, self._store_options())
+    def _open_inbox(self, url: str) -> Store:
+        """A bucket that files are read from; people named them."""
+        return open_store(url, self._store_options(), foreign_names=True)
 
     def _store_options(self) -> dict[str, str]:
         options = self._settings.repository.options
@@ -190,14 +198,16 @@ class App:
                 name: DatabaseTarget(name, database.url.get_secret_value())
                 for name, database in settings.databases.items()
             }
-        embedded = EmbeddedServer(
-            self._settings.data_dir, EmbeddedOptions(user=settings.embedded_user or None)
-        )
+        embedded = self._embedded()
         await embedded.start()
         running.push_async_callback(embedded.stop)
         target = embedded.target(EMBEDDED_NAME)
         write_service_file(self._settings.data_dir / "pg_service.conf", target)
         return {EMBEDDED_NAME: target}
+
+    def _embedded(self) -> EmbeddedServer:
+        user = self._settings.postgres.embedded_user
+        return EmbeddedServer(self._settings.data_dir, EmbeddedOptions(user=user or None))
 
     async def _pools(
         self, running: AsyncExitStack, targets: dict[str, DatabaseTarget]
@@ -258,7 +268,7 @@ class App:
                 max_json_depth=settings.max_json_depth,
                 max_errors_per_record=settings.max_errors_per_record,
             ),
-            roots=Roots.of(settings.uri_roots, self._open_store),
+            roots=Roots.of(settings.uri_roots, self._open_inbox),
             admission=Admission(self._settings.server.max_concurrent_batches),
         )
 

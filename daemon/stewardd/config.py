@@ -27,8 +27,13 @@ from pydantic import (
 )
 
 from stewardd.errors import ConfigurationError
+from stewardd.misnamed import ENVIRONMENT_PREFIX, Sources, explain
 
-ENVIRONMENT_PREFIX = "STEWARDD_"
+OPTIONS = {
+    "data_dir": "--data-dir",
+    "server.listen": "--listen",
+    "postgres.databases.default": "--database-url",
+}
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -85,6 +90,15 @@ def _read_address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_read_address)]
 
 
+def _read_mode(value: object) -> object:
+    """Takes 0660, "0660" and 0o660 for one mode; it must let the daemon's own user in."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:04o}"
+    if not isinstance(value, str) or re.fullmatch(r"(0o?)?[67][0-7]{2}", value) is None:
+        raise ValueError('it is not of the form "0660": octal, and with 6 or 7 for the owner')
+    return f"0{value[-3:]}"
+
+
 class Section(BaseModel):
     """What all sections have in common: frozen, and no key that is not named here."""
 
@@ -97,9 +111,22 @@ class Server(Section):
     listen: Annotated[
         tuple[Address, ...],
         Field(
-            min_length=1, description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one"
+            min_length=1,
+            description="addresses: HOST:PORT, or unix:PATH; port 0 takes a free one. 0.0.0.0 and [::] each open IPv4 "
+            "and IPv6, so that one of them is enough",
         ),
     ] = ("127.0.0.1:50551",)
+    socket_mode: Annotated[
+        str,
+        BeforeValidator(_read_mode),
+        Field(
+            description="mode of a unix socket, in octal; 0660 lets its group in, 0666 everybody"
+        ),
+    ] = "0600"
+    socket_group: Annotated[
+        str,
+        Field(description="group of a unix socket, by name or number; empty: the daemon's own"),
+    ] = ""
     max_message_bytes: Annotated[
         int, Field(ge=MIB, le=256 * MIB, description="the largest message that is taken")
     ] = 4 * MIB + 64 * KIB
@@ -227,10 +254,10 @@ class Validation(Section):
         ),
     ] = ()
     uri_roots: Annotated[
-        tuple[str, ...],
+        tuple[Location, ...],
         Field(
             description="folders, or s3://… az://… gs://… prefixes, below which ValidateBatch may read a uri; "
-            "none: no uri is read"
+            "none: no uri is read. Names are percent-encoded; what is no escape may stand as it is, but for ? and #"
         ),
     ] = ()
     max_upload_bytes: Annotated[Count, Field(description="the largest file, as sent")] = 64 * GIB
@@ -402,24 +429,30 @@ def load(
 ) -> Settings:
     """Builds the settings from file, environment and the command line's overrides (dotted keys).
 
-    Raises ConfigurationError, naming every key that is wrong and never its value.
+    Raises ConfigurationError, naming every key that is wrong, where it came from, and never its value.
     """
     variables = os.environ if environment is None else environment
     tree: dict[str, Any] = {}
+    sources = Sources(file)
     if file is not None:
         tree = _read_file(file)
     for name, text in sorted(variables.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             _put(tree, path, _from_text(path, text), name)
+            sources.note(path, name)
     for dotted, value in overrides.items():
         _put(tree, dotted.split("."), value, dotted)
+        sources.note(dotted.split("."), OPTIONS.get(dotted, dotted))
     if "data_dir" not in tree:
         tree["data_dir"] = default_data_dir(variables, is_root=os.geteuid() == 0)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(error))) from None
+        found = error.errors(include_input=False, include_url=False)
+        raise ConfigurationError(
+            "; ".join(explain(each, Settings, sources) for each in found)
+        ) from None
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -448,10 +481,3 @@ def _from_text(path: list[str], text: str) -> object:
         if leaf is not None and "tuple" in str(leaf.annotation):
             return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
-
-
-def _explain(error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-        for item in error.errors(include_input=False, include_url=False)
-    ]

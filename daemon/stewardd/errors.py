@@ -31,6 +31,7 @@
     │   │   └── DatabaseFull    it answers that all of its connections are taken
     │   ├── DatabaseBusy        every connection is taken
     │   └── RepositoryDown      the repository does not answer
+    │       └── RepositoryRefused   it answers, and won't have us
     ├── Failed                  a tool or a promise failed
     │   ├── ToolFailed          a child process ended badly
     │   ├── ToolMissing         no client tool that fits the server
@@ -335,9 +336,16 @@ class DatabaseBusy(Unavailable):
 
 
 class RepositoryDown(Unavailable):
-    """The repository does not answer, or refuses."""
+    """The repository does not answer."""
 
     reason = "REPOSITORY_DOWN"
+
+
+class RepositoryRefused(RepositoryDown):
+    """The repository answers, and refuses: a right, the credentials, the clock, the region, no such bucket."""
+
+    reason = "REPOSITORY_REFUSED"
+    hint = "check the repository's credentials and what they may do"
 
 
 class Failed(StewardError):

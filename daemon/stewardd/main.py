@@ -1,7 +1,10 @@
 """The command `stewardd`: reads the settings, runs the daemon until a signal, names what went wrong.
 
-The first SIGTERM or SIGINT drains: no new calls, running ones end, or are cancelled when the grace is over. The second
-one stops at once. Exit codes: 0 stopped when told to, 2 usage, 3 could not start or failed.
+The first SIGTERM, SIGINT or SIGHUP drains: no new calls, running ones end, or are cancelled when the grace is over. A
+second SIGTERM or SIGINT stops at once. SIGHUP says that the terminal is gone: the shell and the system may both send
+it, so that a second one changes nothing, and where `nohup` had it ignored it stays ignored.
+
+Exit codes: 0 stopped when told to, 2 usage, 3 could not start or failed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvloop
@@ -33,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error)
     telemetry.configure(settings.log.level, settings.log.format)
     tune_allocator()
+    os.umask(os.umask(0) & 0o077)  # whatever the umask, the daemon may use what it makes itself
     try:
         uvloop.run(_serve(settings))
     except StewardError as error:
@@ -52,6 +57,8 @@ async def _serve(settings: config.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
     # Before grpc is loaded: it would say on stderr, at each child process, that it does nothing about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     from stewardd.app import App  # it takes a second, in which a signal may come
@@ -115,9 +122,10 @@ def _overrides(parsed: argparse.Namespace) -> dict[str, object]:
 
 
 def _explain(error: StewardError) -> int:
-    print(f"stewardd: {error.message}", file=sys.stderr)  # noqa: T201  # a person started it
-    if error.hint:
-        print(f"stewardd: {error.hint}", file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # its terminal may be gone
+        print(f"stewardd: {error.message} [{error.reason}]", file=sys.stderr)  # noqa: T201  # a person started it
+        if error.hint:
+            print(f"stewardd: {error.hint}", file=sys.stderr)  # noqa: T201
     return EXIT_FAILED
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import urllib.request
+from urllib.parse import quote
 
 import pytest
 from steward.v1 import backup_pb2 as b
@@ -88,3 +89,44 @@ def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, e
             "file:///etc/passwd",
         ):
             assert refusal_of(daemon.address, [opening(uri=uri), commit]).reason == "URI_REFUSED"
+
+
+@pytest.mark.parametrize("root", ["s3://inbox/in", "s3://inbox/the in box", "s3://inbox"])
+def test_an_object_may_bear_any_name_that_a_file_may(folder, endpoint, settings, root):
+    names = [
+        "week 27.csv",
+        "week (1).csv",
+        "Füße.csv",
+        "a+b.csv",
+        "50%.csv",
+        "'q' & <b>.csv",
+        "ü/ö ä.csv",
+    ]
+    settings.write_text(settings.read_text().replace("s3://inbox/in", root))
+    prefix = root.removeprefix("s3://inbox").lstrip("/")
+    prefix = f"{prefix}/" if prefix else ""
+    for name in [*names, "a?b#c.csv", "a%20b.csv"]:
+        put(f"{endpoint}/inbox/{quote(prefix + name)}", BODY)
+    commit = Request(commit=Request.Commit())
+    with Daemon(folder / "data", "--config", str(settings)) as daemon:
+        for name in names:
+            for uri in (f"{root}/{name}", f"{quote(root, safe=':/')}/{quote(name)}"):
+                batch = validate(daemon.address, [opening("", uri=uri), commit])
+                assert (batch.total_rows, batch.source_file) == (500, name.rpartition("/")[2])
+        for name in ("a?b#c.csv", "a%20b.csv"):
+            batch = validate(daemon.address, [opening("", uri=f"{root}/{quote(name)}"), commit])
+            assert batch.source_file == name
+        for name in (
+            "a?b#c.csv",
+            "..%2Fout.csv",
+            "x/../../out.csv",
+            "%2e%2e/out.csv",
+            "a//b",
+            "",
+            "a%00b",
+            "%ff",
+        ):
+            said = refusal_of(daemon.address, [opening(uri=f"{root}/{name}"), commit])
+            assert said.reason == "URI_REFUSED"
+        said = refusal_of(daemon.address, [opening(uri=f"{root}/a?b#c.csv"), commit])
+        assert "%3F" in said.hint

@@ -60,3 +60,37 @@ def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path):
         load(tmp_path, "[server")
     with pytest.raises(ConfigurationError, match="nothere"):
         config.load(tmp_path / "nothere", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "said"),
+    [
+        (
+            "[server]\nlissten = []\n",
+            {},
+            r"server.lissten \(from .*steward.toml\).*server.listen\?",
+        ),
+        ("sever = 1\n", {}, r"did you mean server\?"),
+        ('listen = ["unix:/a"]\n', {}, r"did you mean server.listen\?"),
+        ("[repositry]\nlease_s = 1\n", {}, r"did you mean repository\?"),
+        ('[postgres.databases.a]\nurll = "x"\n', {}, r"did you mean postgres.databases.a.url\?"),
+        (
+            "",
+            {"STEWARDD_SERVER__LISSTEN": "unix:/a"},
+            r"\(from STEWARDD_SERVER__LISSTEN\).*STEWARDD_SERVER__LISTEN\?",
+        ),
+        ("", {"STEWARDD_LISTEN": "unix:/a"}, r"did you mean STEWARDD_SERVER__LISTEN\?"),
+        ("", {"STEWARDD_SERVER__DRAIN_TIMEOUT_S": "x"}, r"from STEWARDD_SERVER__DRAIN_TIMEOUT_S"),
+        ("[server]\nwhatever = 1\n", {}, r"server.whatever \(from .*\): there is no such setting$"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_came_from_and_what_is_near(
+    tmp_path, text, environment, said
+):
+    with pytest.raises(ConfigurationError, match=said):
+        load(tmp_path, text, environment)
+
+
+def test_a_wrong_option_is_named_as_it_was_given(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"server.listen.0 \(from --listen\)"):
+        load(tmp_path, **{"server.listen": ("nothing",)})

@@ -203,7 +203,11 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     configure("warning", "json", sys.stderr)
     os.nice(_NICENESS)  # and pg_dump with it: whoever validates comes first
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon to act upon
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # Ctrl-C and a terminal's end are for the daemon to act upon
+        signal.signal(number, signal.SIG_IGN)
     job = decode_job(sys.stdin.buffer.readline())
     tie = tied_to(job.daemon_pid)
     if tie is not None:

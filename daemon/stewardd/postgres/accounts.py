@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from stewardd.errors import ConfigurationError
 
@@ -37,9 +39,10 @@ class Account:
         """Runs a program to its end under this account; blocks. Returns its exit status, and what it printed.
 
         Its output goes through a file, not a pipe: a server that it leaves behind could hold a pipe open for as long
-        as it lives. Raises subprocess.TimeoutExpired, OSError.
+        as it lives. The file lies in memory where the system has that: only the data folder need be writable. Raises
+        subprocess.TimeoutExpired, OSError.
         """
-        with tempfile.TemporaryFile() as output:
+        with _unnamed_file() as output:
             done = subprocess.run(
                 list(argv),
                 cwd="/",
@@ -63,6 +66,12 @@ class Account:
         names = [str(folder) for folder in folders]
         status, name = self.run(["/bin/sh", "-c", _FIRST_CLOSED, "sh", *names], timeout_s=30)
         return Path(name) if status else None
+
+
+def _unnamed_file() -> BinaryIO:
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("steward-output", os.MFD_CLOEXEC), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def choose_account(configured: str | None) -> Account:

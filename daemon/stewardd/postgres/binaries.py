@@ -94,6 +94,12 @@ def _copied(installed: Path, account: Account, copy_to: Path) -> Path:
     stamp = (installed / "postgres").stat()
     place = copy_to / f"{stamp.st_size:x}-{stamp.st_mtime_ns:x}"
     programs = place / _PACKAGE / "pginstall" / "bin"
+    if os.statvfs(copy_to.parent).f_flag & os.ST_NOEXEC:
+        raise ConfigurationError(
+            f"the account {account.name!r} can reach the embedded server's programs neither in {installed} nor as a "
+            f"copy in {copy_to}: that file system runs no programs (noexec)",
+            hint="install steward where that account can reach it, or choose a data folder that is mounted with exec",
+        )
     if not place.is_dir():
         unfinished = copy_to.with_name(f"{copy_to.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)

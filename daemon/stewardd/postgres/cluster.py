@@ -18,6 +18,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,12 @@ SUPERUSER = "postgres"
 _INITDB_TIMEOUT_S = 600.0  # it writes 40 MB and syncs them; a slow disk takes minutes
 _SETTINGS_FILE = "steward.conf"
 _INCLUDE = f"include_if_exists = '{_SETTINGS_FILE}'  # the daemon writes it anew at each start"
-_SHELL_SPECIAL = frozenset("\"'`$\\\n\r")
+_SHELL_SPECIAL = frozenset("\"'`$\\")
+_UNPRINTABLE = frozenset(
+    {"Cc", "Cs", "Zl", "Zp"}
+)  # control characters, bytes that are no UTF-8, line ends
+_PATH_LIMIT_BYTES = 900  # PostgreSQL takes 1023, names of its own files included
+_ROOM_BYTES = 80 << 20  # a new cluster has 40 MB of files and 16 MB of write-ahead log
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,7 @@ class Cluster:
 
         Raises ConfigurationError for a parent that the account can't pass: its mode is its owner's to change.
         """
-        if _SHELL_SPECIAL & set(str(self.root)):
-            raise ConfigurationError(
-                f"the folder {str(self.root)!r} cannot hold the embedded server: pg_ctl hands its path to a shell",
-                hint="choose a data folder without quotes, dollar signs, backslashes and line breaks in its path",
-            )
+        check_path(self.root)
         if self.account.lent:
             self._check_passable(self.root.parent.parent)  # before anything is made or changed
         self.root.mkdir(mode=0o700, exist_ok=True)
@@ -75,6 +77,8 @@ class Cluster:
         self.make_private(self.log)
         if self.data.exists():
             self._check_data()
+        else:
+            check_room(self.root)
 
     def make_private(self, folder: Path) -> None:
         """Makes a 0700 folder that belongs to the server's account; one that is there must be just that."""
@@ -172,6 +176,38 @@ class Cluster:
                 f"{self.data} belongs to account number {owner}, and the server would run as {self.account.name!r}",
                 hint="name the account that made it in `postgres.embedded_user`, or run the daemon as that account",
             )
+
+
+def check_path(root: Path) -> None:
+    """Looks whether PostgreSQL and its tools can read a path. Raises ConfigurationError."""
+    text = str(root)
+    if _SHELL_SPECIAL & set(text):
+        raise ConfigurationError(
+            f"the folder {text!r} cannot hold the embedded server: pg_ctl hands its path to a shell",
+            hint="choose a data folder without quotes, dollar signs and backslashes in its path",
+        )
+    if any(unicodedata.category(each) in _UNPRINTABLE for each in text):
+        raise ConfigurationError(
+            f"the folder {text!r} cannot hold the embedded server: PostgreSQL reads its path from a line of text",
+            hint="choose a data folder whose path is plain UTF-8, without line breaks and control characters",
+        )
+    if len(os.fsencode(root)) > _PATH_LIMIT_BYTES:
+        raise ConfigurationError(
+            f"the folder {text[:80]!r}… cannot hold the embedded server: its path is over {_PATH_LIMIT_BYTES} bytes",
+            hint="choose a data folder with a shorter path",
+        )
+
+
+def check_room(folder: Path) -> None:
+    """Looks whether a new cluster has room in the file system of a folder. Raises ConfigurationError."""
+    status = os.statvfs(folder)
+    free_bytes = status.f_bavail * status.f_frsize
+    if free_bytes < _ROOM_BYTES:
+        raise ConfigurationError(
+            f"no room for the embedded server in {folder}: {free_bytes >> 20} MiB are free, and a new one needs "
+            f"{_ROOM_BYTES >> 20} MiB",
+            hint="free room there, choose another data folder, or name a database in `postgres.databases`",
+        )
 
 
 def _open_to_pass(folder: Path, account: Account) -> None:

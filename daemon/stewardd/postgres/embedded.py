@@ -24,11 +24,11 @@ from psycopg.conninfo import make_conninfo
 from stewardd.errors import ConfigurationError, DatabaseDown, StewardError, StorageFull
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import Binaries, server_binaries
-from stewardd.postgres.cluster import SUPERUSER, Cluster
+from stewardd.postgres.cluster import SUPERUSER, Cluster, check_path
 from stewardd.postgres.connect import connect
 from stewardd.postgres.control import ServerControl
 from stewardd.postgres.postmaster import live_postmaster
-from stewardd.postgres.sockets import PORT
+from stewardd.postgres.sockets import PORT, check_socket_folder
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
 
@@ -66,6 +66,11 @@ class EmbeddedServer:
         self._supervisor: asyncio.Task[None] | None = None
         self._lock_descriptor: int | None = None
         self.restarts = 0
+
+    def check_place(self) -> None:
+        """Looks whether the server can live in its folder, before anything is made. Raises ConfigurationError."""
+        check_path(self._root)
+        check_socket_folder(self._root, choose_account(self._options.user))
 
     async def start(self) -> None:
         """Makes the cluster if there is none, starts the server or adopts it, and returns when it takes connections.
@@ -196,11 +201,12 @@ class EmbeddedServer:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except OSError as error:
             where = error.filename or self._root
-            if error.errno == errno.ENOSPC:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull(f"no room for the embedded server in {self._root}") from error
             raise ConfigurationError(
-                f"the embedded server cannot be set up at {where}: {error.strerror}",
-                hint="give the daemon a data folder that is its own",
+                f"the embedded server cannot be set up at {where}: {error.strerror or error}",
+                hint="see who owns what stands there, and whether the daemon may write and run programs there; "
+                "the data folder must be the daemon's own",
             ) from error
 
 

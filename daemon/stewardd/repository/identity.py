@@ -38,7 +38,10 @@ class Identity:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
-            raise ConfigurationError(f"the data folder cannot be used: {error}") from None
+            raise ConfigurationError(
+                f"the data folder {data_dir} cannot be used: {error.strerror or error} at {error.filename or path}",
+                hint="run the daemon as the user who owns what stands in it, or choose another data folder",
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

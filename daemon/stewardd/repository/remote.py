@@ -8,8 +8,7 @@ what failed, so a put may have happened although it raised, or lose to itself: w
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +25,9 @@ from stewardd.errors import (
     ObjectExists,
     ObjectNotFound,
     RepositoryDown,
+    RepositoryRefused,
 )
-from stewardd.repository import store
+from stewardd.repository import refusals, store
 from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
 
 _LISTING_OBJECTS = 1000
@@ -36,35 +36,53 @@ _PARTS_AT_ONCE = 4
 _MOST_PARTS = 10_000  # of S3; a file that has more takes larger parts
 _CREATE_ATTEMPTS = 4
 
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_UNREADABLE = "invalid DeleteObjects response"
+_TRUE = frozenset({"1", "true", "on", "yes", "y"})
+_ENDPOINTS = frozenset({"endpoint", "endpoint_url"})
+
 # These go to the HTTP client and not to the store, though users think of them together.
 _CLIENT_OPTIONS = frozenset({"allow_http", "connect_timeout", "timeout", "proxy_url"})
-_QUERY = re.compile(r"\?\S*")
 
 
 class RemoteStore:
     """A Store in a bucket, or below a prefix of one; see Store for what each method promises."""
 
-    def __init__(self, bucket: Any, url: str) -> None:
+    def __init__(
+        self, bucket: Any, url: str, check_key: Callable[[str], object] = key_segments
+    ) -> None:
         self._bucket = bucket
         self._url = url
+        self._check_key = check_key
 
     @classmethod
-    def open(cls, url: str, options: Mapping[str, str]) -> RemoteStore:
-        """Opens the bucket of a URL. ConfigurationError for a URL or an option that obstore does not know."""
+    def open(
+        cls,
+        url: str,
+        options: Mapping[str, str],
+        check_key: Callable[[str], object] = key_segments,
+    ) -> RemoteStore:
+        """Opens the bucket of a URL; `check_key` raises ValueError for what may be no object's name.
+
+        ConfigurationError for a URL or an option that obstore does not know.
+        """
         # Typed as anything: obstore's types list the options of each store, and ours come from the configuration.
         config: Any = {
             name: value for name, value in options.items() if name not in _CLIENT_OPTIONS
         }
         client: Any = {"timeout": "60s", "connect_timeout": "5s"}
+        if _endpoint_is_plain(url, options):
+            client["allow_http"] = "true"
         client.update({name: value for name, value in options.items() if name in _CLIENT_OPTIONS})
         retries: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
         try:
             bucket = from_url(url, config=config, client_options=client, retry_config=retries)
         except (exceptions.BaseError, ValueError) as error:
             raise ConfigurationError(
-                f"the repository cannot be opened at {_public(url)}: {_first_line(error)}"
+                f"{_public(url)} cannot be opened: {refusals.first_line(error)}",
+                hint="correct the URL, or the options of that name in `repository.options`",
             ) from None
-        return cls(bucket, _public(url))
+        return cls(bucket, _public(url), check_key)
 
     @property
     def url(self) -> str:
@@ -73,7 +91,7 @@ class RemoteStore:
 
     async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
         """See Store.put."""
-        key_segments(key)
+        self._check_key(key)
         for _ in range(_CREATE_ATTEMPTS):
             try:
                 with self._named(key):
@@ -94,7 +112,7 @@ class RemoteStore:
 
     async def put_file(self, key: str, path: Path) -> None:
         """See Store.put_file; a small file goes up create-once, a large one in parts."""
-        key_segments(key)
+        self._check_key(key)
         size_bytes = (await asyncio.to_thread(path.stat)).st_size
         if size_bytes <= _PART_BYTES:
             await self.put(key, await asyncio.to_thread(path.read_bytes))
@@ -113,7 +131,7 @@ class RemoteStore:
 
     async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
         """See Store.get."""
-        key_segments(key)
+        self._check_key(key)
         with self._named(key, reading=True):
             found = await obstore.get_async(self._bucket, key)
             size_bytes = found.meta["size"]
@@ -139,7 +157,7 @@ class RemoteStore:
 
     async def head(self, key: str) -> ObjectMeta:
         """See Store.head."""
-        key_segments(key)
+        self._check_key(key)
         with self._named(key, reading=True):
             return _meta(await obstore.head_async(self._bucket, key))
 
@@ -168,7 +186,7 @@ class RemoteStore:
 
     async def delete(self, key: str) -> None:
         """See Store.delete."""
-        key_segments(key)
+        self._check_key(key)
         await self._delete([key])
 
     async def delete_prefix(self, prefix: str) -> int:
@@ -211,7 +229,17 @@ class RemoteStore:
                 # Azure and Google say so of one that is gone, and it is not said of which: one by one, then.
                 for key in keys if len(keys) > 1 else ():
                     await self._delete([key])
+            except RepositoryDown as error:
+                # Some servers that speak S3's protocol name none of what they deleted. What counts is that it is gone.
+                if _UNREADABLE not in error.message or await self._any_is_there(keys):
+                    raise
         return len(keys)
+
+    async def _any_is_there(self, keys: Names) -> bool:
+        for key in keys:
+            if await self._is_there(key):
+                return True
+        return False
 
     async def _is_there(self, key: str) -> bool:
         try:
@@ -225,23 +253,38 @@ class RemoteStore:
         """Turns obstore's errors into the repository's, with the key and without what a URL may hide."""
         try:
             yield
-        except FileNotFoundError:
-            if reading:
-                raise ObjectNotFound(f"there is no object {key}") from None
+        except FileNotFoundError as error:
             # To write or to list fails like this only where there is no bucket.
-            raise RepositoryDown(
-                f"there is no bucket at {self._url}",
+            if reading and refusals.reason_of(error).code not in _NO_BUCKET:
+                raise ObjectNotFound(f"there is no object {key}") from None
+            raise RepositoryRefused(
+                f"there is no bucket at {self._url} ({refusals.reason_of(error).text})",
                 hint="make it, or correct the repository's URL",
             ) from None
         except exceptions.AlreadyExistsError:
             raise ObjectExists(f"there is an object already: {key}") from None
-        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise RepositoryDown(
-                f"{self._url} refuses {key}: {_first_line(error)}",
-                hint="check the repository's credentials and what they may do",
-            ) from None
         except exceptions.BaseError as error:
-            raise RepositoryDown(f"{self._url} fails at {key}: {_first_line(error)}") from None
+            raise refusals.error_of(error, key, self._url) from None
+
+
+def _endpoint_is_plain(url: str, options: Mapping[str, str]) -> bool:
+    """Whether the options name an endpoint that begins with http://; then that is what is meant.
+
+    ConfigurationError where `allow_http` says the contrary.
+    """
+    plain = [
+        name
+        for name, value in options.items()
+        if name.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("storage_")
+        in _ENDPOINTS
+        and value.lower().startswith("http://")
+    ]
+    if plain and options.get("allow_http", "true").lower() not in _TRUE:
+        raise ConfigurationError(
+            f"{_public(url)} cannot be opened: {plain[0]} begins with http://, and allow_http is not true",
+            hint="take `allow_http` out of the options, or name an endpoint that begins with https://",
+        )
+    return bool(plain)
 
 
 def _meta(found: Any) -> ObjectMeta:
@@ -253,9 +296,3 @@ def _public(url: str) -> str:
     return urlunsplit(
         (parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
     )
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says first, without the queries of URLs: a signature may stand in one."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return _QUERY.sub("?…", lines[0])[:300]

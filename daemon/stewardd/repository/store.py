@@ -25,7 +25,10 @@ MAX_WHOLE_BYTES = 64 << 20
 MAX_KEY_BYTES = 1000  # S3 and Azure allow 1024, with whatever prefix the URL adds
 MAX_SEGMENT_BYTES = 200  # a local file name may have 255
 
+MAX_FOREIGN_BYTES = 1024  # of S3, Azure and Google
+
 _SEGMENT = re.compile(r"[A-Za-z0-9._=-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REMOTE_SCHEMES = frozenset({"s3", "s3a", "az", "azure", "abfs", "abfss", "gs"})
 
 
@@ -146,24 +149,42 @@ async def probe(store: Store) -> None:
         await store.delete(key)
 
 
-def open_store(url: str, options: Mapping[str, str] | None = None) -> Store:
+def foreign_segments(name: str) -> list[str]:
+    """Splits the name of an object that somebody else named. ValueError for what no path may hold."""
+    segments = name.split("/")
+    if any(each in ("", ".", "..") or _CONTROL.search(each) for each in segments):
+        raise ValueError("a name holds an empty part, a dot, two dots or a control character")
+    if len(name.encode()) > MAX_FOREIGN_BYTES:
+        raise ValueError(f"a name is over {MAX_FOREIGN_BYTES} bytes")
+    return segments
+
+
+def open_store(
+    url: str, options: Mapping[str, str] | None = None, *, foreign_names: bool = False
+) -> Store:
     """Opens the store of a URL: a path or file:///… is a folder, s3:// az:// gs:// are buckets.
 
     `options` go to the object store's client (endpoint, region, …); credentials come from its own environment.
-    ConfigurationError for any other URL, RepositoryDown where a folder cannot be made.
+    `foreign_names` opens a bucket whose objects others named, for reading. ConfigurationError for any other URL,
+    RepositoryDown where a folder cannot be made.
     """
     # Imported here: a backend imports this module, and a daemon on a folder need not load a cloud client.
-    scheme = urlsplit(url).scheme
-    if scheme in _REMOTE_SCHEMES:
+    root = local_root(url)
+    if root is None:
         from stewardd.repository.remote import RemoteStore
 
-        return RemoteStore.open(url, options or {})
+        check_key = foreign_segments if foreign_names else key_segments
+        return RemoteStore.open(url, options or {}, check_key)
     from stewardd.repository.local import LocalStore
 
-    return LocalStore(_local_root(url, scheme))
+    return LocalStore(root)
 
 
-def _local_root(url: str, scheme: str) -> Path:
+def local_root(url: str) -> Path | None:
+    """The folder that a repository's URL names; None where it names a bucket. ConfigurationError for any other URL."""
+    scheme = urlsplit(url).scheme
+    if scheme in _REMOTE_SCHEMES:
+        return None
     if scheme == "file":
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):

@@ -5,8 +5,7 @@ Every option has its reason beside it. What listens beyond loopback does so beca
 
 from __future__ import annotations
 
-import errno
-import socket
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from steward.v1 import (
 )
 
 from stewardd.errors import ConfigurationError
+from stewardd.rpc.addresses import SocketAccess, clear_socket, distinct, open_to, opened
 from stewardd.rpc.backup.servicer import BackupServicer
 from stewardd.rpc.chunks import read_message
 from stewardd.rpc.health import HealthServicer
@@ -37,6 +37,9 @@ from stewardd.rpc.quarantine.servicer import QuarantineServicer
 from stewardd.rpc.reflection import add_reflection
 from stewardd.rpc.system.servicer import SystemServicer
 from stewardd.rpc.validation.servicer import ValidationServicer
+from stewardd.telemetry import logger
+
+log = logger("rpc")
 
 # What grpc itself takes, before a handler can say with reason and hint that a message is too large.
 HARD_LIMIT_FACTOR = 4
@@ -85,27 +88,44 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(health, self._server)
         add_reflection(self._server, SERVICES)
 
-    async def start(self, addresses: Sequence[str]) -> list[str]:
+    async def start(self, addresses: Sequence[str], access: SocketAccess) -> list[str]:
         """Listens, and returns the addresses as they are: a port of 0 has become one. Raises ConfigurationError."""
-        bound = [self._bind(address) for address in addresses]
+        bound = [self._bind(address, access) for address in distinct(addresses)]
         await self._server.start()
-        return bound
+        for address in bound:
+            if others := open_to(address, access):
+                # There is no authentication yet: who reaches the daemon may do everything.
+                log.warning(
+                    "listening without authentication",
+                    address=address,
+                    open_to=others,
+                    hint="listen on 127.0.0.1 or a unix socket, or let only a trusted network reach this address",
+                )
+        return [each for address in bound for each in opened(address)]
 
     async def stop(self, grace_s: float) -> None:
         """Takes no more calls, and cancels those that run once the grace is over."""
         await self._server.stop(grace_s)
 
-    def _bind(self, address: str) -> str:
+    def _bind(self, address: str, access: SocketAccess) -> str:
+        path = None
+        if address.startswith("unix:"):
+            path = Path(address.removeprefix("unix:").removeprefix("//"))
+            access.gid()  # a group that is not there is named before anything is made
+        before = os.umask(0o077)  # between its making and its mode, a socket is for nobody else
         try:
-            if address.startswith("unix:"):
-                _clear_socket(Path(address.removeprefix("unix:").removeprefix("//")))
+            if path is not None:
+                clear_socket(path, access)
             port = self._server.add_insecure_port(address)
         except (RuntimeError, OSError) as error:
             raise ConfigurationError(
                 f"cannot listen on {address!r}: {_why(error)}",
                 hint="another daemon may be listening there; `server.listen` takes another address",
             ) from error
-        if address.startswith("unix:"):
+        finally:
+            os.umask(before)
+        if path is not None:
+            access.grant(path)
             return address
         host, _, _ = address.rpartition(":")
         return f"{host}:{port}"
@@ -125,19 +145,6 @@ def _uploads(
 
 def _why(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else "see above"
-
-
-def _clear_socket(path: Path) -> None:
-    """Removes the socket that a killed daemon left; anything else in its place stays, and binding fails.
-
-    Raises OSError where somebody listens there: grpc would take the path from them, and they would never know.
-    """
-    if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
-                raise OSError(errno.EADDRINUSE, "somebody listens there")
-        path.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _options(max_message_bytes: int) -> list[tuple[str, int]]:

@@ -55,7 +55,7 @@ class BatchRequest:
 
     def origin(self) -> Origin:
         """Returns where the bytes come from, as it is kept with the batch."""
-        name = self.source_file or unquote((self.uri or "").rpartition("/")[2])
+        name = self.source_file or unquote(self.uri or "").rpartition("/")[2]
         return Origin(source_file=name, uri=self.uri or "", request_id=self.request_id)
 
 

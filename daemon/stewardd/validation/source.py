@@ -13,10 +13,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from stewardd.errors import InputRefused, ObjectNotFound, UriRefused
 from stewardd.repository.store import Store
-from stewardd.validation.uri import FIELD, open_uri
+from stewardd.validation.uri import ENCODING_HINT, FIELD, name_below, open_uri
 
 READ_BYTES = 1024 * 1024
 
@@ -42,14 +43,15 @@ class Roots:
     def of(cls, roots: Sequence[str], open_store: Callable[[str], Store]) -> Roots:
         """Sorts configured roots into folders and stores, and opens these."""
         remote = [root.rstrip("/") for root in roots if _is_remote(root)]
-        local = [Path(root.removeprefix("file://")) for root in roots if not _is_remote(root)]
+        local = [_folder_of(root) for root in roots if not _is_remote(root)]
         return cls(local, {url: open_store(url) for url in remote})
 
     async def open(self, uri: str, executor: Executor) -> Source:
         """Opens the file that a URI names. Raises UriRefused."""
         for root, store in self.stores.items():
-            if uri.startswith(root + "/"):
-                return await ObjectSource.open(store, uri.removeprefix(root + "/"))
+            name = name_below(uri, root)
+            if name is not None:
+                return await ObjectSource.open(store, name)
         opening = asyncio.get_running_loop().run_in_executor(executor, open_uri, uri, self.folders)
         try:
             return FileSource(await asyncio.shield(opening), executor)
@@ -102,10 +104,18 @@ class ObjectSource:
         """Looks whether the object is there. Raises UriRefused."""
         try:
             await store.head(key)
-        except ValueError:
-            raise UriRefused("the uri's path is not plain", field=FIELD) from None
+        except ValueError as error:
+            raise UriRefused(
+                f"the uri names no object that can be read: {error}",
+                field=FIELD,
+                hint="give the object another name, or upload the file",
+            ) from None
         except ObjectNotFound:
-            raise UriRefused("the uri's object is not there", field=FIELD) from None
+            raise UriRefused(
+                "the uri's object is not there",
+                field=FIELD,
+                hint=f"compare its name with the bucket's listing, letter by letter; {ENCODING_HINT}",
+            ) from None
         return cls(store, key)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -127,6 +137,11 @@ def _close_unwanted(opening: asyncio.Future[int]) -> None:
 
 def _is_remote(root: str) -> bool:
     return "://" in root and not root.startswith("file://")
+
+
+def _folder_of(root: str) -> Path:
+    """A root as a path; one that is given as a URL is percent-encoded like any."""
+    return Path(unquote(root.removeprefix("file://"))) if root.startswith("file://") else Path(root)
 
 
 def _changed() -> InputRefused:

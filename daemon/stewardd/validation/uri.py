@@ -1,5 +1,8 @@
 """Reading a file that a caller names by URI, without ever leaving the configured roots.
 
+A name is percent-encoded as in any URI. What is no escape (a blank, `+`, a lone `%`, a letter of any language) may
+stand as it is; `?` and `#` have to be encoded. This holds for files and for objects of a bucket alike.
+
 The path is walked from its root one component at a time with O_NOFOLLOW relative to the folder opened before, so that
 neither `..`, nor a symbolic link, nor a folder swapped during the walk leads outside. Links are refused even where
 they would stay inside: telling the two apart is the race that the walk avoids.
@@ -16,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 from stewardd.errors import UriRefused
 
 FIELD = "open.uri"
+BUCKETS = frozenset({"s3", "s3a", "az", "azure", "abfs", "abfss", "gs"})
+ENCODING_HINT = "percent-encode the name: ? is written %3F, # is %23, and a % before two hexadecimal digits is %25"
 
 
 def open_uri(uri: str, roots: Sequence[Path]) -> int:
@@ -32,11 +37,41 @@ def open_uri(uri: str, roots: Sequence[Path]) -> int:
     raise UriRefused("the uri is outside the daemon's roots", field=FIELD)
 
 
+def name_below(uri: str, root: str) -> str | None:
+    """Returns the name below `root`, a prefix of a bucket, of the object that `uri` names; None where it is elsewhere.
+
+    Raises UriRefused: a query or a fragment, `..`, bytes that are no UTF-8.
+    """
+    bucket, path = _bucket_and_path(uri)
+    root_bucket, root_path = _bucket_and_path(root)
+    if bucket != root_bucket:
+        return None
+    if "?" in path or "#" in path:
+        raise UriRefused("the uri's path holds ? or #", field=FIELD, hint=ENCODING_HINT)
+    try:
+        name = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        raise UriRefused("the uri's path is no UTF-8", field=FIELD, hint=ENCODING_HINT) from None
+    if ".." in name.split("/"):
+        raise UriRefused("the uri's path leads upwards", field=FIELD)
+    prefix = f"{unquote(root_path)}/" if root_path else ""
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
+
+
+def _bucket_and_path(uri: str) -> tuple[str, str]:
+    """Splits by hand: urlsplit would drop blanks and line ends, which a name may hold."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, path = rest.partition("/")
+    return f"{scheme.lower()}://{bucket}", path
+
+
 def _path_of(uri: str) -> Path:
     try:
         parts = urlsplit(uri)
     except ValueError:
         raise UriRefused("the uri cannot be parsed", field=FIELD) from None
+    if parts.scheme in BUCKETS:
+        raise UriRefused("the uri is outside the daemon's roots", field=FIELD)
     if (
         parts.scheme != "file"
         or parts.netloc not in ("", "localhost")
