@@ -19,6 +19,7 @@ import uvloop
 from stewardd import __version__, config, telemetry
 from stewardd.errors import StewardError
 from stewardd.memory import tune_allocator
+from stewardd.postgres.variables import forget_variables
 
 EXIT_FAILED = 3
 DEFAULT_DATABASE = "default"
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error)
     telemetry.configure(settings.log.level, settings.log.format)
     tune_allocator()
+    if not settings.postgres.databases:
+        _forget_libpq_variables()
     try:
         uvloop.run(_serve(settings))
     except StewardError as error:
@@ -41,6 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         telemetry.logger("main").error("failed unexpectedly", exc_info=error)
         return EXIT_FAILED
     return 0
+
+
+def _forget_libpq_variables() -> None:
+    """What the environment says of connections is meant for other servers than the daemon's own."""
+    forgotten = forget_variables(os.environ)
+    if forgotten:
+        telemetry.logger("main").info(
+            "variables of libpq not used: the embedded server has none", names=forgotten
+        )
 
 
 async def _serve(settings: config.Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from stewardd.backup.backups import Backups
@@ -19,17 +18,10 @@ KIND = "CreateBackup"
 
 
 class BackupStarter:
-    """What CreateBackup calls. `made` is awaited after each backup, before its operation is done."""
+    """What CreateBackup calls."""
 
-    def __init__(
-        self,
-        operations: Operations,
-        backups: Backups,
-        claims: Claims,
-        made: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, operations: Operations, backups: Backups, claims: Claims) -> None:
         self._operations = operations
-        self._made = made
         self._backups = backups
         self._claims = claims
 
@@ -72,7 +64,6 @@ class BackupStarter:
             manifest = await self._backups.create(
                 database, description, _BackupHandle(handle), backup_id
             )
-            await self._made()
             return manifest.to_document()
 
         metadata = {"backup": backup_id, "database": database, "phase": "QUEUED"}

@@ -7,7 +7,7 @@ create-once, so that it and a result that the owner may yet write can never both
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +77,11 @@ class Operations:
         self._attendants: set[asyncio.Task[None]] = set()
         self._closing = False
         self._stopping = asyncio.Event()
+        self._listeners: list[Callable[[OperationState], Awaitable[None]]] = []
+
+    def on_end(self, listener: Callable[[OperationState], Awaitable[None]]) -> None:
+        """Calls the listener after each operation of this daemon whose result is durable."""
+        self._listeners.append(listener)
 
     def new_id(self) -> str:
         """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
@@ -223,6 +228,8 @@ class Operations:
             kind=state.kind,
             reason=state.error.reason if state.error else None,
         )
+        for listener in self._listeners:
+            await listener(state)
 
     async def _watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
         """An operation at once, then when it has changed, until it is done or the daemon stops."""
