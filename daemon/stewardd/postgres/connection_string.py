@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import NoReturn
 from urllib.parse import unquote
 
@@ -91,13 +92,22 @@ def _refuse_unknown(what: str, conninfo: str, *, is_url: bool) -> NoReturn:
     if not unknown:
         raise ConfigurationError(f"{what} cannot be parsed", hint=_ENCODE if is_url else _QUOTE)
     names = ", ".join(repr(keyword) for keyword in unknown)
-    many = len(unknown) > 1
-    by_schema = _SCHEMA_PARAMETERS & {keyword.lower() for keyword in unknown}
     raise ConfigurationError(
-        f"{what} has the parameter{'s' if many else ''} {names}, which libpq does not know",
-        hint=f"leave {'them' if many else 'it'} out: {'they are' if many else 'it is'} of another driver or an ORM"
-        + ("; libpq chooses a schema by options=-csearch_path%3Dname" if by_schema else ""),
+        f"{what} has the parameter{'s' if len(unknown) > 1 else ''} {names}, which libpq does not know",
+        hint=_advice(unknown, known),
     )
+
+
+def _advice(unknown: list[str], known: set[str]) -> str:
+    """What to do about parameters that are misspelt, or of another driver."""
+    meant = {word: get_close_matches(word.lower(), known, n=1, cutoff=0.8) for word in unknown}
+    advice = [f"write {near[0]} for {word}" for word, near in meant.items() if near]
+    foreign = [word for word, near in meant.items() if not near]
+    if foreign:
+        advice.append(f"leave out {', '.join(foreign)}: another driver's or an ORM's own")
+    if _SCHEMA_PARAMETERS & {word.lower() for word in foreign}:
+        advice.append("libpq chooses a schema by options=-csearch_path%3Dname")
+    return "; ".join(advice)
 
 
 def _url_pairs(url: str) -> list[str]:

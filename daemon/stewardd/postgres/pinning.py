@@ -31,6 +31,8 @@ _SETTLED = {
     "fallback_application_name",
     "replication",
 }
+# What libpq fills in by itself, and shows as if it had been asked for.
+_FILLED_IN = {"sslcertmode": b"allow"}
 _ENCRYPTED_MODES = ("require", "verify-ca", "verify-full")
 _SOCKET_MARKS = ("/", "@")
 
@@ -53,7 +55,7 @@ def pinned(
         for keyword, option in options.items()
         if keyword not in _SETTLED
         and option.val
-        and option.val != option.compiled
+        and option.val not in (option.compiled, _FILLED_IN.get(keyword))
         and (by_tls or not keyword.startswith("ssl"))
     }
     password = (pgconn.password or b"").decode()

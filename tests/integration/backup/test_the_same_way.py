@@ -19,22 +19,9 @@ from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import find_tools
 
+from tests.integration.backup.conftest import socket_of, through
 from tests.integration.conftest import FAST
 from tests.support.postgres_front import Front, make_certificate
-
-PG_DUMP_WITH_TLS = Path("/usr/lib/postgresql/18/bin")
-
-
-def socket_of(target: DatabaseTarget) -> Path:
-    return Path(str(conninfo_to_dict(target.conninfo)["host"])) / ".s.PGSQL.5432"
-
-
-def through(target: DatabaseTarget, front: Front, **parameters: str) -> DatabaseTarget:
-    """The same database, reached by TCP through something that stands before it."""
-    parts = conninfo_to_dict(target.conninfo)
-    kept = {key: str(parts[key]) for key in ("user", "password", "dbname")}
-    plain = DatabaseTarget(target.name, "").with_parameters(**kept)
-    return plain.with_parameters(host="127.0.0.1", port=front.port, **parameters)
 
 
 @pytest.fixture
@@ -77,16 +64,6 @@ async def test_tools_that_cannot_encrypt_do_not_dump_what_was_probed_by_tls(
         with pytest.raises(ToolMissing, match="TLS"):
             target = through(filled, front)
             await backups_of(target, tools_dir=wheel_folder()).create("main", "", handle)
-        assert front.clear_count == 0
-
-
-@pytest.mark.skipif(
-    not (PG_DUMP_WITH_TLS / "pg_dump").exists(), reason="no pg_dump 18 with TLS is installed"
-)
-async def test_tools_that_can_encrypt_do_so(filled, certificate, backups_of, handle):
-    with Front([socket_of(filled)], certificate=certificate) as front:
-        target = through(filled, front)
-        await backups_of(target, tools_dir=PG_DUMP_WITH_TLS).create("main", "", handle)
         assert front.clear_count == 0
 
 

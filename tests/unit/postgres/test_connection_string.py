@@ -39,6 +39,12 @@ def test_what_libpq_does_not_know_is_named(url, named):
     assert named in refusal(url).message
 
 
+def test_a_misspelt_parameter_is_put_right_and_not_advised_to_be_left_out():
+    error = refusal("postgresql://u:kirsche@h/d?ssl_mode=require&schema=public")
+    assert "write sslmode for ssl_mode" in error.hint
+    assert "leave out schema" in error.hint
+
+
 @pytest.mark.parametrize(
     "conninfo",
     [
