@@ -32,6 +32,22 @@ _ENCODE = (
 _QUOTE = "put the password in single quotes, with a backslash before each ' and \\ in it"
 _URL_ONLY = {"ssl"}  # libpq takes ssl=true in a URL, for JDBC's sake
 _SCHEMA_PARAMETERS = {"schema", "currentschema", "search_path"}
+# Of ORMs and other drivers. After a password any other name may be the password's own rest; these are not.
+_FOREIGN = {
+    "binary_parameters",
+    "connection_limit",
+    "currentschema",
+    "pgbouncer",
+    "pool_max_conns",
+    "pool_timeout",
+    "prepared_statement_cache_size",
+    "schema",
+    "search_path",
+    "socket_timeout",
+    "sslaccept",
+    "statement_cache_size",
+    "uselibpqcompat",
+}
 _POSTGRES_PORTS = range(1, 65536)
 
 
@@ -82,7 +98,8 @@ def _refuse_unknown(what: str, conninfo: str, *, is_url: bool) -> NoReturn:
     unknown, before = [], ""
     for keyword in pairs:
         if keyword not in known and not (is_url and keyword in _URL_ONLY):
-            if before in secret or not _IDENTIFIER.fullmatch(keyword):
+            doubtful = before in secret and keyword.lower() not in _FOREIGN
+            if doubtful or not _IDENTIFIER.fullmatch(keyword):
                 # It may be the rest of a password.
                 raise ConfigurationError(
                     f"{what} cannot be parsed", hint=_ENCODE if is_url else _QUOTE

@@ -33,6 +33,8 @@ def refusal(conninfo: str) -> ConfigurationError:
         ("PostgreSQL://u:kirsche@h/d", "'PostgreSQL'"),
         ("mysql://u:kirsche@h/d", "'mysql'"),
         ("host=h user=u schema=public password=kirsche", "'schema'"),
+        ("host=h user=u password=kirsche schema=public", "'schema'"),
+        ("postgresql://h/d?user=u&password=kirsche&currentSchema=x", "'currentSchema'"),
     ],
 )
 def test_what_libpq_does_not_know_is_named(url, named):
