@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -20,12 +21,14 @@ import fastcsv
 from stewardd import __version__
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
+from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.config import Settings
 from stewardd.errors import ConfigurationError, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
 from stewardd.operations.operations import Operations
+from stewardd.operations.state import OperationState
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.service_file import write_service_file
@@ -110,13 +113,15 @@ class App:
             running.push_async_callback(operations.close)
             await operations.sweep()
             backups = Backups(store, lease, targets, self._backup_options())
-            self._add_probes(pools, store, backups)
+            outcomes = BackupOutcomes(operations, targets)
+            self._add_probes(pools, store, backups, outcomes)
+            operations.on_end(self._tell_of_backup(outcomes))
             await self._monitor.start()
             running.push_async_callback(self._monitor.stop)
             claims = Claims(store, lease)
             ledger = Ledger(store, lease, cached_rows=settings.quarantine.cached_rows)
             catalog = BatchCatalog(store, ledger.summary)
-            creation = BackupCreation(operations, backups, lambda: self._monitor.look_now("backup"))
+            creation = BackupCreation(operations, backups)
             quarantine = self._quarantine(
                 registry,
                 catalog,
@@ -333,7 +338,25 @@ class App:
             max_errors_per_record=settings.max_errors_per_record,
         )
 
-    def _add_probes(self, pools: dict[str, Pool], store: Store, backups: Backups) -> None:
+    def _tell_of_backup(
+        self, outcomes: BackupOutcomes
+    ) -> Callable[[OperationState], Awaitable[None]]:
+        """Lets Health know at once how a backup of this daemon ended."""
+
+        async def tell(state: OperationState) -> None:
+            if state.kind == kinds.CREATE_BACKUP.name:
+                outcomes.expire()
+                await self._monitor.look_now("backup")
+
+        return tell
+
+    def _add_probes(
+        self,
+        pools: dict[str, Pool],
+        store: Store,
+        backups: Backups,
+        outcomes: BackupOutcomes,
+    ) -> None:
         """One database is `database`, several are `database/{name}`."""
         settings = self._settings.postgres
         for name, pool in pools.items():
@@ -346,7 +369,7 @@ class App:
             self._monitor.add(Probe(component, look, settings.probe_interval_s, timeout_s))
         for component, look in (
             ("repository", probes.repository(store)),
-            ("backup", probes.backup(backups)),
+            ("backup", probes.backup(backups, outcomes.failures)),
         ):
             self._monitor.add(Probe(component, look, SLOW_PROBE_INTERVAL_S, SLOW_PROBE_TIMEOUT_S))
 

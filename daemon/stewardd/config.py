@@ -196,7 +196,11 @@ class Database(Section):
     """One target database."""
 
     url: Annotated[
-        Secret, Field(description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo")
+        Secret,
+        Field(
+            description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo; libpq's variables (PG…), "
+            "service file and passfile hold for it"
+        ),
     ]
 
 
@@ -206,7 +210,8 @@ class Postgres(Section):
     databases: Annotated[
         dict[str, Database],
         Field(
-            description="by the name that callers use; none: the daemon runs an embedded PostgreSQL"
+            description="by the name that callers use; none: the daemon runs an embedded PostgreSQL, for which "
+            "libpq's variables (PG…) do not hold"
         ),
     ] = {}
     embedded_user: Annotated[

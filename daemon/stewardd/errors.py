@@ -8,6 +8,7 @@
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are no file that can be judged
     │   ├── UriRefused          outside the roots, or not a file
+    │   ├── MalformedMessage    bytes that are no message of their method
     │   └── MessageTooLarge     a message over the limit
     ├── NotFound                no resource of that name
     ├── Conflict                another call is at the same thing
@@ -124,6 +125,13 @@ class UriRefused(InvalidRequest):
 
     reason = "URI_REFUSED"
     hint = "put the file below one of the daemon's `validation.uri_roots`, or upload it"
+
+
+class MalformedMessage(InvalidRequest):
+    """The bytes are no message of the method that they were sent to."""
+
+    reason = "MALFORMED_MESSAGE"
+    hint = "encode the message as proto/steward/v1 describes it; server reflection has it too"
 
 
 class MessageTooLarge(InvalidRequest):
@@ -352,7 +360,7 @@ class Failed(StewardError):
     """A tool or a promise failed."""
 
     reason = "FAILED"
-    hint = "see the daemon's log for the whole story"
+    hint = "put right what the message names, and try again"
 
 
 class ToolFailed(Failed):

@@ -23,6 +23,7 @@ import uvloop
 from stewardd import __version__, config, telemetry
 from stewardd.errors import StewardError
 from stewardd.memory import tune_allocator
+from stewardd.postgres.variables import forget_variables
 
 EXIT_FAILED = 3
 DEFAULT_DATABASE = "default"
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     telemetry.configure(settings.log.level, settings.log.format)
     tune_allocator()
     os.umask(os.umask(0) & 0o077)  # whatever the umask, the daemon may use what it makes itself
+    if not settings.postgres.databases:
+        _forget_libpq_variables()
     try:
         uvloop.run(_serve(settings))
     except StewardError as error:
@@ -46,6 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         telemetry.logger("main").error("failed unexpectedly", exc_info=error)
         return EXIT_FAILED
     return 0
+
+
+def _forget_libpq_variables() -> None:
+    """What the environment says of connections is meant for other servers than the daemon's own."""
+    forgotten = forget_variables(os.environ)
+    if forgotten:
+        telemetry.logger("main").info(
+            "variables of libpq not used: the embedded server has none", names=forgotten
+        )
 
 
 async def _serve(settings: config.Settings) -> None:

@@ -11,7 +11,6 @@ import grpc
 import pytest
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2
 from steward.v1 import backup_pb2, backup_pb2_grpc, system_pb2, system_pb2_grpc
 
 from tests.acceptance.conftest import LANGUAGE, refused, rows
@@ -79,30 +78,6 @@ def test_the_health_protocol_answers_for_every_component_and_service(daemon):
         watch = stub.Watch(health_pb2.HealthCheckRequest(service="nothing"), timeout=5)
         assert next(iter(watch)).status == Serving.SERVICE_UNKNOWN
         watch.cancel()
-
-
-@pytest.mark.parametrize("package", ["grpc.reflection.v1", "grpc.reflection.v1alpha"])
-def test_reflection_answers_any_client(daemon, package):
-    requests = [
-        reflection_pb2.ServerReflectionRequest(list_services=""),
-        reflection_pb2.ServerReflectionRequest(
-            file_containing_symbol="steward.v1.ValidationService"
-        ),
-        reflection_pb2.ServerReflectionRequest(
-            file_containing_symbol="google.longrunning.Operations"
-        ),
-    ]
-    with channel(daemon.address) as open_channel:
-        call = open_channel.stream_stream(
-            f"/{package}.ServerReflection/ServerReflectionInfo",
-            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-        )
-        names, *files = call(iter(requests), timeout=5)
-    assert {service.name for service in names.list_services_response.service} >= SERVICES | {
-        "grpc.reflection.v1.ServerReflection"
-    }
-    assert all(file.file_descriptor_response.file_descriptor_proto for file in files)
 
 
 def test_with_postgresql_stopped_the_daemon_stays_up_and_says_so(folder):

@@ -20,7 +20,7 @@ from stewardd.backup.manifest import BackupManifest
 from stewardd.backup.pipeline import run_worker
 from stewardd.backup.protocol import Began, Done, Event, Job, Progressed
 from stewardd.errors import DatabaseUnknown, RepositoryDown
-from stewardd.postgres.probe import probe
+from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
 from stewardd.repository.identifiers import uuid7
@@ -110,10 +110,14 @@ class Backups:
 
     async def _make(self, making: _Making) -> BackupManifest:
         began_at = time.monotonic()
-        tools = await self._tools(making.database)
+        # What is dumped is the server that was probed, reached in the same way: see postgres/pinning.py.
+        sight = await probe(self._databases[making.database], _PROBE_TIMEOUT_S)
+        tools = await self._tools(sight)
         making.report(DUMPING)
         async with publish(self._store, self._lease, KIND, making.backup_id) as draft:
-            began, done = await _while_leased(draft, self._fill(draft, making, tools))
+            began, done = await _while_leased(
+                draft, self._fill(draft, making, self._job(making, sight.way, tools, draft))
+            )
             making.report(PUBLISHING)
             manifest = BackupManifest(
                 backup_id=making.backup_id,
@@ -139,27 +143,25 @@ class Backups:
         )
         return manifest
 
-    async def _fill(self, draft: Draft, making: _Making, tools: ClientTools) -> tuple[Began, Done]:
+    async def _fill(self, draft: Draft, making: _Making, job: Job) -> tuple[Began, Done]:
         try:
-            return await run_worker(self._job(making, tools, draft), making.hear)
+            return await run_worker(job, making.hear)
         except BaseException:
             # A worker that was stopped in the middle of a put may have sent it to a bucket that acts upon it yet.
             draft.straggling = not making.ended_in_order
             raise
 
-    async def _tools(self, database: str) -> ClientTools:
+    async def _tools(self, sight: Sight) -> ClientTools:
         """Looked for anew each time: they are upgraded while the daemon runs."""
-        target = self._databases[database]
-        sight = await probe(target, _PROBE_TIMEOUT_S)
         found = await find_tools(self._options.tools_dir)
-        return choose_tools(sight.major, found, needs_tls=target.requires_tls)
+        return choose_tools(sight.major, found, needs_tls=sight.tls, needs_gss=sight.gss)
 
-    def _job(self, making: _Making, tools: ClientTools, draft: Draft) -> Job:
+    def _job(self, making: _Making, way: DatabaseTarget, tools: ClientTools, draft: Draft) -> Job:
         options = self._options
         return Job(
             daemon_pid=os.getpid(),
             database=making.database,
-            conninfo=self._databases[making.database].conninfo,
+            conninfo=way.conninfo,
             pg_dump=tools.program("pg_dump"),
             store_url=options.store_url,
             store_options=dict(options.store_options),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from stewardd.backup.backups import QUEUED, Backups
@@ -14,14 +13,11 @@ from stewardd.repository.identifiers import uuid7
 
 
 class BackupCreation:
-    """What CreateBackup calls. `made` is awaited after each backup, before its operation is done."""
+    """What CreateBackup calls."""
 
-    def __init__(
-        self, operations: Operations, backups: Backups, made: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, operations: Operations, backups: Backups) -> None:
         self._operations = operations
         self._backups = backups
-        self._made = made
 
     async def start(self, database: str, description: str, request_id: str) -> OperationState:
         """Starts a backup, or returns the operation that this request_id started before.
@@ -33,7 +29,6 @@ class BackupCreation:
 
         async def work(handle: Handle) -> dict[str, Any]:
             manifest = await self._backups.create(name, description, handle.report, backup_id)
-            await self._made()
             return manifest.to_document()
 
         return await self._operations.start_once(

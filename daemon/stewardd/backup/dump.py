@@ -1,4 +1,4 @@
-"""pg_dump as a child process: argv without secrets, stderr kept short, dead when its parent is.
+"""pg_dump as a child process: argv without secrets, its complaint kept short and whole, dead when its parent is.
 
 The system kills it with the worker (PR_SET_PDEATHSIG, Linux); elsewhere its next write finds the pipe closed.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,24 +17,28 @@ from contextlib import suppress
 from typing import IO
 
 from stewardd.backup.lifetime import tied_to
-from stewardd.errors import ToolFailed, ToolMissing
+from stewardd.errors import StewardError, ToolFailed, ToolMissing
+from stewardd.excerpt import Excerpt
+from stewardd.postgres.causes import find_cause
 from stewardd.postgres.snapshot import Snapshot
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.postgres.variables import ENGLISH, child_environment
 
-_STDERR_LIMIT_BYTES = 4096
-_MESSAGE_LIMIT = 600
+_READ_BYTES = 4096
 _PIPE_BYTES = 1 << 20
 _TERM_GRACE_S = 2.0
-_MASKED_FROM = 5  # a shorter secret is a part of any text, and its absence would give it away
+_NOT_CONNECTED = re.compile(r"error: connection to (server|database)\b")
 
 
 class Dump:
     """A running pg_dump. Its output is read from `stdout`; `end` must be awaited, whatever happens."""
 
-    def __init__(self, process: subprocess.Popen[bytes], secrets: list[str]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], target: DatabaseTarget, secrets: list[str]
+    ) -> None:
         self._process = process
-        self._secrets = secrets
-        self._stderr = bytearray()
+        self._target = target
+        self._stderr = Excerpt(secrets)
         self._reader = threading.Thread(
             target=self._keep_stderr, name="pg_dump-stderr", daemon=True
         )
@@ -41,15 +46,20 @@ class Dump:
 
     @classmethod
     def start(
-        cls, pg_dump: str, target: DatabaseTarget, snapshot: Snapshot, lock_timeout_s: float
+        cls,
+        pg_dump: str,
+        target: DatabaseTarget,
+        snapshot: Snapshot,
+        lock_timeout_s: float,
+        *,
+        with_settings: bool,
     ) -> Dump:
         """Starts it. To be called from the thread that lives longest: the death signal is tied to the thread.
 
-        Raises ToolMissing, ToolFailed when it can't be started.
+        `with_settings` sends the snapshot's settings for readers along. Raises ToolMissing, ToolFailed when it can't be
+        started.
         """
-        reader = (
-            target.with_options(snapshot.reader_settings) if snapshot.reader_settings else target
-        )
+        reader = target.with_options(snapshot.reader_settings) if with_settings else target
         conninfo, secrets = reader.with_parameters(application_name="stewardd backup").for_child()
         argv = [
             pg_dump,
@@ -60,11 +70,10 @@ class Dump:
             f"--lock-wait-timeout={round(lock_timeout_s * 1000)}",
             f"--dbname={conninfo}",
         ]
-        # Written here and never read: the worker is a process of its own, and its child inherits this.
-        os.environ.update(secrets)
         try:
             process = subprocess.Popen(
                 argv,
+                env=child_environment(secrets | ENGLISH),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -76,7 +85,7 @@ class Dump:
         except OSError as error:
             raise ToolFailed(f"{pg_dump} does not start: {error.strerror}") from error
         _widen(process.stdout)
-        return cls(process, list(secrets.values()))
+        return cls(process, target, list(secrets.values()))
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -95,16 +104,25 @@ class Dump:
         if status < 0:
             name = signal.Signals(-status).name
             raise ToolFailed(f"pg_dump was killed by {name}", metadata={"signal": name})
-        raise ToolFailed(f"pg_dump ended with status {status}: {self.complaint}")
+        cause = find_cause(self.complaint, self._target.user or "its user")
+        error: type[StewardError] = cause.error if cause else ToolFailed
+        raise error(
+            f"pg_dump ended with status {status}: {self.complaint}",
+            hint=cause.hint
+            if cause
+            else "its message names the cause; put that right, and start the backup again",
+            metadata={"database": self._target.name},
+        )
 
     @property
     def complaint(self) -> str:
-        """The end of what it wrote to stderr, on one line, every secret masked."""
-        text = bytes(self._stderr).decode(errors="replace")
-        for secret in self._secrets:
-            if len(secret) >= _MASKED_FROM:
-                text = text.replace(secret, "***")
-        return " ".join(text.split())[-_MESSAGE_LIMIT:] or "it said nothing"
+        """What it wrote to stderr: its beginning and its reasons, on one line, every secret masked."""
+        return self._stderr.text() or "it said nothing"
+
+    @property
+    def never_connected(self) -> bool:
+        """Whether it ended because it could not connect."""
+        return _NOT_CONNECTED.search(self.complaint) is not None
 
     def kill(self) -> None:
         """Ends it at once, so that whoever reads from it comes to the end."""
@@ -123,9 +141,8 @@ class Dump:
 
     def _keep_stderr(self) -> None:
         stream = self._process.stderr
-        while stream is not None and (chunk := stream.read(_STDERR_LIMIT_BYTES)):
-            self._stderr += chunk
-            del self._stderr[:-_STDERR_LIMIT_BYTES]
+        while stream is not None and (chunk := stream.read(_READ_BYTES)):
+            self._stderr.feed(chunk)
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

@@ -24,6 +24,8 @@ from stewardd.backup.protocol import (
     revive,
 )
 from stewardd.errors import Exhausted, ToolFailed
+from stewardd.excerpt import Excerpt
+from stewardd.postgres.variables import child_environment
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 
@@ -31,7 +33,7 @@ log = logger("backup")
 Hear = Callable[[Event], None]
 
 _LINE_LIMIT_BYTES = 16 << 20  # Done names every segment: a hundred bytes for each of 32 MiB
-_STDERR_LIMIT_BYTES = 8192
+_READ_BYTES = 8192
 _END_GRACE_S = 5.0
 _OVERTIME_S = 60.0
 
@@ -43,14 +45,17 @@ async def run_worker(job: Job, hear: Hear) -> tuple[Began, Done]:
     """
     try:
         async with asyncio.timeout(job.max_duration_s + _OVERTIME_S), _worker(hear) as process:
-            last_words = asyncio.create_task(_tail(process.stderr))
+            last_words = asyncio.create_task(_excerpt_of(process.stderr, job.secrets))
             try:
                 return await _converse(process, job, hear)
             except _BrokenOff:
                 status = await process.wait()
-                log.error("backup worker broke off", status=status, stderr=await last_words)
+                said = await last_words
+                log.error("backup worker broke off", status=status, stderr=said)
                 raise ToolFailed(
                     f"the worker of the backup of {job.database!r} {_how_it_ended(status)}"
+                    + (f": {said}" if said else ""),
+                    hint="start the backup again; where it was killed, see whether the machine's memory is short",
                 ) from None
             finally:
                 last_words.cancel()
@@ -106,6 +111,7 @@ async def _worker(hear: Hear) -> AsyncIterator[asyncio.subprocess.Process]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=child_environment(),
         limit=_LINE_LIMIT_BYTES,
         start_new_session=True,
     )
@@ -135,9 +141,9 @@ async def _hear_out(process: asyncio.subprocess.Process, hear: Hear) -> None:
             hear(decode_event(line))
 
 
-async def _tail(stream: asyncio.StreamReader | None) -> str:
-    """The end of what is written to a stream, read all the time so that nobody waits for us."""
-    kept = b""
-    while stream is not None and (chunk := await stream.read(_STDERR_LIMIT_BYTES)):
-        kept = (kept + chunk)[-_STDERR_LIMIT_BYTES:]
-    return kept.decode(errors="replace")
+async def _excerpt_of(stream: asyncio.StreamReader | None, secrets: list[str]) -> str:
+    """What is written to a stream, in short; it is read all the time, so that nobody waits for us."""
+    found = Excerpt(secrets)
+    while stream is not None and (chunk := await stream.read(_READ_BYTES)):
+        found.feed(chunk)
+    return found.text()

@@ -15,6 +15,7 @@ from typing import Any
 
 from stewardd import errors
 from stewardd.backup.manifest import Segment
+from stewardd.postgres.target import DatabaseTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Job:
     reserve_bytes: int
     max_duration_s: float
     lock_timeout_s: float
+
+    @property
+    def secrets(self) -> list[str]:
+        """What of it is to be seen nowhere."""
+        return [*DatabaseTarget(self.database, self.conninfo).secrets, *self.store_options.values()]
 
     def __repr__(self) -> str:
         return f"Job(database={self.database!r}, folder={self.folder!r})"

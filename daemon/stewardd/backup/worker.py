@@ -32,6 +32,7 @@ from stewardd.backup.segments import PackedSegment, Segmenter
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
+    DatabaseFull,
     DatabaseRefused,
     Exhausted,
     StewardError,
@@ -80,16 +81,26 @@ class Worker:
     async def _dump(self, snapshot: Snapshot) -> Done:
         self._emit(Began(snapshot.taken_at, snapshot.server_version, snapshot.database_size_bytes))
         await self._check_room(snapshot.database_size_bytes // _LEAST_SHARE)
-        dump = Dump.start(self._job.pg_dump, self._target, snapshot, self._job.lock_timeout_s)
+        try:
+            return await self._dump_once(snapshot, with_settings=bool(snapshot.reader_settings))
+        except _NeverConnected:
+            # The snapshot's own connection was made without these settings: a pooler, which refuses them.
+            return await self._dump_once(snapshot, with_settings=False)
+
+    async def _dump_once(self, snapshot: Snapshot, *, with_settings: bool) -> Done:
+        job = self._job
+        dump = Dump.start(
+            job.pg_dump, self._target, snapshot, job.lock_timeout_s, with_settings=with_settings
+        )
         try:
             segmenter = Segmenter(
                 dump.stdout,
-                segment_bytes=self._job.segment_bytes,
-                level=self._job.compression_level,
+                segment_bytes=job.segment_bytes,
+                level=job.compression_level,
             )
             async with self._reporting(segmenter):
                 await self._store_all(segmenter, dump)
-            await self._judge(dump)
+            await self._judge(dump, may_try_again=with_settings and not self._stored)
         finally:
             await dump.end()
         return Done(segmenter.dumped_bytes, segmenter.dump_sha256, tuple(self._stored))
@@ -128,12 +139,14 @@ class Worker:
                 f"least {wanted_bytes} and {self._job.reserve_bytes} in reserve"
             )
 
-    async def _judge(self, dump: Dump) -> None:
+    async def _judge(self, dump: Dump, *, may_try_again: bool) -> None:
         """A pg_dump that failed because its server went away is the database's failure, not the tool's."""
         try:
             await dump.wait()
         except StewardError as error:
             down = await self._down()
+            if down is None and may_try_again and dump.never_connected:
+                raise _NeverConnected from error
             if down is None:
                 raise
             raise DatabaseDown(
@@ -144,10 +157,10 @@ class Worker:
     async def _down(self) -> DatabaseDown | None:
         try:
             await probe(self._target, _PROBE_TIMEOUT_S)
+        except (DatabaseFull, DatabaseRefused):
+            return None  # it is there, and pg_dump has said what it is refused
         except DatabaseDown as down:
             return down
-        except DatabaseRefused:
-            pass
         return None
 
     @asynccontextmanager
@@ -163,6 +176,10 @@ class Worker:
         while True:
             self._emit(Progressed(segmenter.dumped_bytes, self._stored_bytes))
             await asyncio.sleep(_PROGRESS_INTERVAL_S)
+
+
+class _NeverConnected(Exception):
+    """pg_dump could not connect, where the snapshot's connection could."""
 
 
 def _went_wrong(task: asyncio.Task[None]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stewardd.backup.failures import BackupFailures
+
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
@@ -37,8 +39,13 @@ class RepositoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class BackupFacts:
-    """The backups; `last_backup_age_s` is None where there is none."""
+    """The backups; `last_backup_age_s` is None where there is none.
+
+    `failures` counts those that failed since the last success of their database; `last_failure` is the newest of them.
+    """
 
     last_backup: str
     last_backup_age_s: float | None
     running: int
+    failures: int = 0
+    last_failure: BackupFailures | None = None

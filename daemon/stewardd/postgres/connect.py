@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.postgres.causes import find_cause
 from stewardd.postgres.sqlstate import (
     Verdict,
     has_no_slot,
@@ -21,7 +22,7 @@ from stewardd.postgres.sqlstate import (
 from stewardd.postgres.target import DatabaseTarget
 
 Connection = psycopg.AsyncConnection[Any]
-_REASON_LIMIT = 300
+_REASON_LIMIT = 400
 
 
 async def connect(target: DatabaseTarget, application_name: str) -> Connection:
@@ -52,8 +53,8 @@ def explain_statement(
 def explain(
     target: DatabaseTarget, verdict: Verdict, error: psycopg.Error
 ) -> DatabaseDown | DatabaseRefused:
-    """The server's own words, on one line; neither it nor libpq puts a password into them."""
-    said = " ".join(str(error).split())[:_REASON_LIMIT]
+    """The server's own words, with what to do about them."""
+    said = target.quote(error, _REASON_LIMIT)
     metadata = {"database": target.name} | ({"sqlstate": error.sqlstate} if error.sqlstate else {})
     if verdict is Verdict.AWAY and has_no_slot(error):
         return DatabaseFull(
@@ -61,4 +62,8 @@ def explain(
         )
     if verdict is Verdict.AWAY:
         return DatabaseDown(f"database {target.name!r} is away: {said}", metadata=metadata)
-    return DatabaseRefused(f"database {target.name!r} refuses: {said}", metadata=metadata)
+    cause = find_cause(str(error), target.user or "its user")
+    hint = cause.hint if cause is not None else None
+    return DatabaseRefused(
+        f"database {target.name!r} refuses: {said}", hint=hint, metadata=metadata
+    )

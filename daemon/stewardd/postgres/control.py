@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stewardd.errors import DatabaseDown, ToolFailed
+from stewardd.excerpt import Excerpt, excerpt
 from stewardd.postgres.binaries import Binaries
 from stewardd.postgres.cluster import Cluster
 from stewardd.postgres.postmaster import live_postmaster, remove_if_stale
@@ -31,7 +32,7 @@ _SMART_TIMEOUT_S = 5
 _IMMEDIATE_TIMEOUT_S = 30
 _LOG_FILES_KEPT = 5
 _LOG_FILE_MB = 10
-_TAIL_BYTES = 2000
+_READ_BYTES = 1 << 16
 
 
 class ServerControl:
@@ -84,11 +85,12 @@ class ServerControl:
             )
             if status == 0 or live_postmaster(self.cluster.data) is not None:
                 return
-            if not any(sign in self._log_tail() for sign in _DEAD_HOLD_ON):
+            if not any(sign in self._log_excerpt() for sign in _DEAD_HOLD_ON):
                 break
             time.sleep(attempt)
         raise ToolFailed(
-            f"the embedded server does not start: {output.strip()[-300:]}; {self._log_tail()}"
+            f"the embedded server does not start: {excerpt(output, limit=200)}; {self._log_excerpt()}",
+            hint=f"its whole log is in {self.cluster.log}",
         )
 
     async def wait_until_ready(self) -> None:
@@ -97,7 +99,10 @@ class ServerControl:
         while time.monotonic() < deadline:
             found = live_postmaster(self.cluster.data)
             if found is None:
-                raise ToolFailed(f"the embedded server ended while it started: {self._log_tail()}")
+                raise ToolFailed(
+                    f"the embedded server ended while it started: {self._log_excerpt()}",
+                    hint=f"its whole log is in {self.cluster.log}",
+                )
             if found.status in ("ready", "standby"):
                 return
             await asyncio.sleep(_POLL_S)
@@ -118,7 +123,7 @@ class ServerControl:
                 break
             self._pg_ctl("stop", "-w", "-m", mode, "-t", str(max(timeout_s, 1)))
         if live_postmaster(self.cluster.data) is not None:
-            raise ToolFailed(f"the embedded server does not stop: {self._log_tail()}")
+            raise ToolFailed(f"the embedded server does not stop: {self._log_excerpt()}")
         remove_socket_folder(self.cluster)
 
     def prune_logs(self) -> None:
@@ -163,10 +168,21 @@ class ServerControl:
         }
         return logs | self._settings | ours
 
-    def _log_tail(self) -> str:
-        """The end of the newest log, which says why. The server writes no password there."""
-        files = [*self.cluster.log.glob("*.log")]
-        if not files:
-            return "it wrote no log"
-        newest: Path = max(files, key=lambda file: file.stat().st_mtime)
-        return f"the end of {newest}: {newest.read_bytes()[-_TAIL_BYTES:].decode(errors='replace').strip()}"
+    def _log_excerpt(self) -> str:
+        """What the newest logs give as the reason. The server writes no password there.
+
+        Two of them: pg_ctl's own holds what came before the server began to write its log by itself.
+        """
+        files = sorted(self.cluster.log.glob("*.log"), key=lambda file: file.stat().st_mtime)
+        said = [f"{file.name}: {_read_excerpt(file)}" for file in files[-2:]]
+        return "; ".join(said) or "it wrote no log"
+
+
+def _read_excerpt(file: Path) -> str:
+    """Of a log that is long, the last part: it may go back for weeks."""
+    found = Excerpt()
+    with file.open("rb") as log_file:
+        log_file.seek(max(0, file.stat().st_size - _READ_BYTES))
+        while chunk := log_file.read(_READ_BYTES):
+            found.feed(chunk)
+    return found.text() or "it is empty"

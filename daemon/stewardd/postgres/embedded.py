@@ -122,6 +122,11 @@ class EmbeddedServer:
             user=SUPERUSER,
             password=self._control.cluster.password(),
             dbname=database or self._options.database,
+            # Said here, and so by the service file, whatever the surroundings of a client say.
+            sslmode="disable",
+            gssencmode="disable",
+            channel_binding="disable",
+            target_session_attrs="any",
         )
         return DatabaseTarget(name, conninfo)
 

@@ -14,20 +14,28 @@ import psycopg
 
 from stewardd.errors import DatabaseDown
 from stewardd.postgres.connect import Connection, connect, explain_statement
+from stewardd.postgres.pinning import is_socket, pinned
 from stewardd.postgres.target import DatabaseTarget
 
 _QUERY = "SELECT pg_is_in_recovery()"  # reads no table and no file
+_GSS_QUERY = "SELECT encrypted FROM pg_stat_gssapi WHERE pid = pg_backend_pid()"
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a look at a database that answered saw. `latency_s` is of the query; `connect_s` came before."""
+    """What a look at a database that answered saw. `latency_s` is of the query; `connect_s` came before.
+
+    `way` is the target as this connection reached it: one server, encrypted as this connection was.
+    """
 
     server_version: str
     major: int
     in_recovery: bool
     connect_s: float
     latency_s: float
+    way: DatabaseTarget
+    tls: bool
+    gss: bool
 
 
 async def probe(target: DatabaseTarget, timeout_s: float) -> Sight:
@@ -54,6 +62,8 @@ async def _look(target: DatabaseTarget, connection: Connection, connect_s: float
     began = time.perf_counter()
     try:
         row = await (await connection.execute(_QUERY)).fetchone()
+        latency_s = time.perf_counter() - began
+        gss = await _gss_encrypted(connection)
     except psycopg.Error as error:
         raise explain_statement(target, connection, error) from None
     number = connection.info.server_version
@@ -62,8 +72,21 @@ async def _look(target: DatabaseTarget, connection: Connection, connect_s: float
         major=number // 10000,
         in_recovery=row is not None and bool(row[0]),
         connect_s=connect_s,
-        latency_s=time.perf_counter() - began,
+        latency_s=latency_s,
+        way=pinned(target, connection, gss_encrypted=gss),
+        tls=connection.pgconn.ssl_in_use,
+        gss=gss,
     )
+
+
+async def _gss_encrypted(connection: Connection) -> bool:
+    """Whether Kerberos encrypts it, which libpq tells only by a function that psycopg does not have."""
+    options = {option.keyword: option.val for option in connection.pgconn.info}
+    impossible = options.get(b"gssencmode") in (None, b"disable")
+    if impossible or connection.pgconn.ssl_in_use or is_socket(connection):
+        return False
+    row = await (await connection.execute(_GSS_QUERY)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def version_text(number: int) -> str:

@@ -19,6 +19,8 @@ SERVICE = "steward"
 def write_service_file(path: Path, target: DatabaseTarget) -> None:
     """Writes the file, for its owner alone; one that is there is replaced."""
     parameters = conninfo_to_dict(target.conninfo)
+    # An empty hostaddr keeps PGHOSTADDR out, which would lead past the socket.
+    parameters["hostaddr"] = ""
     lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in parameters.items())]
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)

@@ -56,9 +56,10 @@ async def export_snapshot(
 
 
 async def _take(connection: Connection) -> Snapshot:
-    reader_settings = await _settings_for_readers(connection)
-    await connection.execute("SET idle_in_transaction_session_timeout = 0")
+    """Everything is set inside the transaction: behind a pooler the session goes on to serve others."""
     await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    reader_settings = await _settings_for_readers(connection)
     cursor = await connection.execute(
         "SELECT pg_export_snapshot(), now(), pg_database_size(current_database())"
     )
@@ -80,8 +81,12 @@ async def _settings_for_readers(connection: Connection) -> dict[str, str]:
     Without it the session of a killed pg_dump keeps its locks and its place in the queue. A server on a system that
     can't tell (Windows) refuses the setting, here and not in the reader's face.
     """
+    found = {_LOST_CLIENT_CHECK: _LOST_CLIENT_CHECK_VALUE}
+    await connection.execute("SAVEPOINT settings")
     try:
-        await connection.execute(f"SET {_LOST_CLIENT_CHECK} = '{_LOST_CLIENT_CHECK_VALUE}'")
+        await connection.execute(f"SET LOCAL {_LOST_CLIENT_CHECK} = '{_LOST_CLIENT_CHECK_VALUE}'")
     except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
-        return {}
-    return {_LOST_CLIENT_CHECK: _LOST_CLIENT_CHECK_VALUE}
+        await connection.execute("ROLLBACK TO SAVEPOINT settings")
+        found = {}
+    await connection.execute("RELEASE SAVEPOINT settings")  # snapshots are exported outside of one
+    return found

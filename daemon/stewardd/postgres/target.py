@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from psycopg import ProgrammingError, pq
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from stewardd.errors import ConfigurationError
+from stewardd.excerpt import excerpt
+from stewardd.postgres.connection_string import check_connection_string
 
 _HIDDEN = b"*"  # libpq's own mark (dispchar) of "password field, hide the value"
-_TLS_OR_NOTHING = ("require", "verify-ca", "verify-full")
 _KEYS = {
     "scram_client_key",
     "scram_server_key",
@@ -30,14 +31,8 @@ class DatabaseTarget:
     conninfo: str
 
     def __post_init__(self) -> None:
-        """Refuses a string that libpq can't parse; its complaint is withheld, since it quotes the string."""
-        try:
-            conninfo_to_dict(self.conninfo)
-        except ProgrammingError:
-            raise ConfigurationError(
-                f"the connection string of database {self.name!r} cannot be parsed",
-                hint="write postgresql://user@host:port/database, with special characters percent-encoded",
-            ) from None
+        """Refuses a string that libpq can't read or would misread; no complaint quotes it."""
+        check_connection_string(self.name, self.conninfo)
 
     def __repr__(self) -> str:
         return f"DatabaseTarget(name={self.name!r}, conninfo={self.redacted!r})"
@@ -49,9 +44,18 @@ class DatabaseTarget:
         return make_conninfo(self.conninfo, **secrets)
 
     @property
-    def requires_tls(self) -> bool:
-        """Whether the string asks for an encrypted connection or none at all."""
-        return conninfo_to_dict(self.conninfo).get("sslmode") in _TLS_OR_NOTHING
+    def user(self) -> str:
+        """The user that the string names, or ""."""
+        return str(conninfo_to_dict(self.conninfo).get("user") or "")
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values of the secrets that the string holds."""
+        return [value for _, value in _secret_parameters(self.conninfo).values()]
+
+    def quote(self, said: object, limit: int) -> str:
+        """What somebody said of this database, on one line, its secrets masked."""
+        return excerpt(str(said), secrets=self.secrets, limit=limit)
 
     def with_parameters(self, **parameters: str | int) -> DatabaseTarget:
         """The same database with some parameters of libpq set or replaced."""

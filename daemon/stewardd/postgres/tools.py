@@ -3,7 +3,7 @@
 pg_dump refuses a server newer than itself (Debian's 15 refuses an 18), and reads every older one. So: the configured
 folder, which must fit; else the nearest major that isn't below the server's, of what PATH and the usual folders hold;
 else the wheel's. The wheel's come last also among equals, for what they can't do: no TLS, and gzip as their only
-compression (the daemon compresses by itself).
+compression (the daemon compresses by itself). Whether tools can encrypt is asked of them, wherever they were found.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from stewardd.errors import ToolMissing
 from stewardd.postgres.binaries import parse_version, wheel_folder
+from stewardd.postgres.variables import ENGLISH, child_environment
 
 NEEDED = ("pg_dump", "pg_restore")
 _USUAL_FOLDERS = (  # below the root
@@ -36,6 +37,10 @@ _DEBIAN_WRAPPER = (
     "pg_wrapper"  # takes the version of a local cluster: another one than it said, maybe
 )
 _VERSION_TIMEOUT_S = 20
+_NOT_COMPILED_IN = b"not compiled in"
+# Refused before anything is connected to by a libpq that can't; one that can finds no socket in no folder.
+_TLS_TRIAL = "sslmode=require host=/nonexistent"
+_GSS_TRIAL = "gssencmode=require sslmode=disable host=/nonexistent"
 
 
 class Origin(IntEnum):
@@ -49,57 +54,69 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientTools:
-    """A folder of client tools: version such as `18.6`."""
+    """A folder of client tools: version such as `18.6`; whether they can encrypt by TLS, and by Kerberos (GSSAPI)."""
 
     folder: Path
     major: int
     version: str
     origin: Origin
+    has_tls: bool = True
+    has_gss: bool = True
 
     def program(self, name: str) -> str:
         """The path of one of them."""
         return str(self.folder / name)
 
     @property
-    def has_tls(self) -> bool:
-        """Whether they can speak TLS; the wheel's libpq is built without."""
-        return self.origin is not Origin.WHEEL
-
-    @property
     def limits(self) -> tuple[str, ...]:
-        """What these can't do, in words for the preflight."""
-        if not self.has_tls:
-            return (
-                "no TLS: a server that asks for sslmode=require is out of reach",
-                "no zstd and lz4 of their own",
-            )
-        return ()
+        """What these can't do, in words."""
+        return (() if self.has_tls else ("no TLS",)) + (() if self.has_gss else ("no GSSAPI",))
 
 
 def choose_tools(
-    server_major: int, found: Iterable[ClientTools], *, needs_tls: bool = False
+    server_major: int,
+    found: Iterable[ClientTools],
+    *,
+    needs_tls: bool = False,
+    needs_gss: bool = False,
 ) -> ClientTools:
     """The tools that fit a server best. Configured ones are used or refused, never passed over.
 
-    Raises ToolMissing, saying what there is.
+    `needs_tls` and `needs_gss` say how the daemon's own connection is encrypted: a dump goes the same way. Raises
+    ToolMissing, saying what there is.
     """
     candidates = list(found)
     configured = [tools for tools in candidates if tools.origin is Origin.CONFIGURED]
     fit = [
         tools
         for tools in configured or candidates
-        if tools.major >= server_major and (tools.has_tls or not needs_tls)
+        if tools.major >= server_major
+        and (tools.has_tls or not needs_tls)
+        and (tools.has_gss or not needs_gss)
     ]
     if fit:
         return min(fit, key=lambda tools: (tools.major, tools.origin))
-    there = ", ".join(
-        sorted(f"{tools.version} in {tools.folder}" for tools in configured or candidates)
-    )
+    way = "TLS" if needs_tls else "GSSAPI" if needs_gss else ""
+    there = ", ".join(sorted(_described(tools) for tools in configured or candidates))
     raise ToolMissing(
         f"a server of PostgreSQL {server_major} needs client tools of {server_major} or newer"
-        f"{' that speak TLS' if needs_tls else ''}, "
-        f"and there is {there or 'none'}",
+        f"{f' that speak {way}' if way else ''}, and there is {there or 'none'}",
+        hint=_unencrypted_hint(way) if way else None,
         metadata={"server_major": str(server_major)},
+    )
+
+
+def _described(tools: ClientTools) -> str:
+    limits = f" ({', '.join(tools.limits)})" if tools.limits else ""
+    return f"{tools.version} in {tools.folder}{limits}"
+
+
+def _unencrypted_hint(way: str) -> str:
+    parameter = "sslmode" if way == "TLS" else "gssencmode"
+    return (
+        f"the daemon's own connection is encrypted by {way}, and a dump must not go in the clear: install client tools "
+        f"that speak {way}, or name their folder in `postgres.tools_dir`; where the network is safe, "
+        f"write {parameter}=disable into the database's URL"
     )
 
 
@@ -141,16 +158,40 @@ def _inspect(folder: Path, origin: Origin) -> ClientTools | None:
     if len(versions) != 1:
         return None
     version = versions.pop()
-    return ClientTools(folder, *version, origin) if version is not None else None
+    if version is None:
+        return None
+    return ClientTools(
+        folder,
+        *version,
+        origin,
+        has_tls=_takes(folder / NEEDED[0], _TLS_TRIAL),
+        has_gss=_takes(folder / NEEDED[0], _GSS_TRIAL),
+    )
+
+
+def _takes(pg_dump: Path, trial: str) -> bool:
+    done = _run([str(pg_dump), f"--dbname={trial}"])
+    return done is None or _NOT_COMPILED_IN not in done.stderr
 
 
 def _version_of(program: Path) -> tuple[int, str] | None:
     if not os.access(program, os.X_OK) or program.resolve().name == _DEBIAN_WRAPPER:
         return None
+    done = _run([str(program), "--version"])
+    if done is None or done.returncode != 0:
+        return None
+    return parse_version(done.stdout.decode(errors="replace"))
+
+
+def _run(argv: list[str]) -> subprocess.CompletedProcess[bytes] | None:
     try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, timeout=_VERSION_TIMEOUT_S, check=False
+        return subprocess.run(
+            argv,
+            env=child_environment(ENGLISH),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return parse_version(done.stdout.decode(errors="replace")) if done.returncode == 0 else None

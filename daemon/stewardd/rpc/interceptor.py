@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 
 from stewardd.errors import StewardError, TooManyRequests
 from stewardd.rpc.bounds import check_size
+from stewardd.rpc.malformed import WellFormed, tolerant, well_formed
 from stewardd.rpc.status import UNEXPECTED, code_of, to_status
 from stewardd.telemetry import logger
 
@@ -25,6 +26,7 @@ log = logger("rpc")
 
 EXEMPT = ("/grpc.health.v1.Health/", "/steward.v1.SystemService/Health")
 Context = grpc.aio.ServicerContext[Any, Any]
+Check = Callable[[Any, str], Any]
 
 
 class Guard(grpc.aio.ServerInterceptor):
@@ -50,47 +52,47 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _guarded(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         coders = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": tolerant(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(handler.unary_unary, method), **coders
+                self._unary(handler.unary_unary, method, self._one), **coders
             )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
-                self._stream(handler.unary_stream, method), **coders
+                self._stream(handler.unary_stream, method, self._one), **coders
             )
         if handler.stream_unary:
-            # The messages of a stream are looked at as they come, by the handler.
             return grpc.stream_unary_rpc_method_handler(
-                self._unary(handler.stream_unary, method), **coders
+                self._unary(handler.stream_unary, method, WellFormed), **coders
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                self._stream(handler.stream_stream, method), **coders
+                self._stream(handler.stream_stream, method, WellFormed), **coders
             )
         raise TypeError(f"{method}: no handler of a kind that the contract has")
 
-    def _unary(self, behaviour: Any, method: str) -> Any:
+    def _one(self, request: Any, method: str) -> Any:
+        """The only message of a call; the size of a stream's messages is looked at by the handler, as they come."""
+        check_size(well_formed(request, method).ByteSize(), self._max_message_bytes)
+        return request
+
+    def _unary(self, behaviour: Any, method: str, checked: Check) -> Any:
         async def guarded(request: Any, context: Context) -> Any:
             async with _Call(self, method, context):
-                if hasattr(request, "ByteSize"):  # a stream's messages are looked at as they come
-                    check_size(request.ByteSize(), self._max_message_bytes)
-                return await behaviour(request, context)
+                return await behaviour(checked(request, method), context)
 
         return guarded
 
-    def _stream(self, behaviour: Any, method: str) -> Any:
+    def _stream(self, behaviour: Any, method: str, checked: Check) -> Any:
         # A coroutine that writes, not a generator: grpc leaves a generator that it was writing for to the garbage
         # collector when the call is cancelled, and what the call holds would be given back no one knows when.
         async def guarded(request: Any, context: Context) -> None:
             async with (
                 _Call(self, method, context),
-                aclosing(behaviour(request, context)) as answers,
+                aclosing(behaviour(checked(request, method), context)) as answers,
             ):
-                if hasattr(request, "ByteSize"):  # a stream's messages are looked at as they come
-                    check_size(request.ByteSize(), self._max_message_bytes)
                 async for response in answers:
                     await context.write(response)
 

@@ -1,4 +1,7 @@
-"""Resource names (AIP-122): how they are written and read. A name that is not of its form is INVALID_ARGUMENT."""
+"""Resource names (AIP-122): how they are written and read.
+
+A name that is not of its form is INVALID_ARGUMENT, with an example of the form; `_malformed` is the one place for that.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from stewardd.schemas.names import NAME, VERSION
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ROW_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv")
+_EXAMPLE_ID = "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f4"
 
 
 def batch(identifier: str) -> str:
@@ -51,42 +55,40 @@ def parse_uuid(kind: str, name: str, *, field: str = "name") -> str:
     """Returns the id of `{kind}/{uuid}`."""
     head, _, identifier = name.partition("/")
     if head != kind or not UUID.fullmatch(identifier):
-        raise InvalidRequest(f"{field} is not of the form {kind}/{{uuid}}", field=field)
+        raise _malformed(field, f"{kind}/{{id}}", f"{kind}/{_EXAMPLE_ID}")
     return identifier
 
 
 def parse_batch_file(name: str) -> tuple[str, str]:
     """Returns the batch's id and the file of `batches/{batch}/files/{file}`."""
     parts = name.split("/")
-    if len(parts) != 4 or parts[2] != "files" or parts[3] not in BATCH_FILES:
-        files = ", ".join(BATCH_FILES)
-        raise InvalidRequest(
-            f"name is not of the form batches/{{uuid}}/files/{{file}} with one of {files}",
-            field="name",
+    if not _is_of_batch(parts, "files") or parts[3] not in BATCH_FILES:
+        raise _malformed(
+            "name",
+            f"batches/{{id}}/files/{'|'.join(BATCH_FILES)}",
+            f"batches/{_EXAMPLE_ID}/files/{BATCH_FILES[1]}",
         )
-    return parse_uuid("batches", "/".join(parts[:2])), parts[3]
+    return parts[1], parts[3]
 
 
 def parse_row(name: str) -> tuple[str, int]:
     """Returns the batch's id and the number of `batches/{batch}/rows/{row_number}`."""
     parts = name.split("/")
-    if len(parts) != 4 or parts[2] != "rows" or not ROW_NUMBER.fullmatch(parts[3]):
-        raise InvalidRequest(
-            "name is not of the form batches/{uuid}/rows/{row_number}", field="name"
-        )
-    return parse_uuid("batches", "/".join(parts[:2])), int(parts[3])
+    if not _is_of_batch(parts, "rows") or not ROW_NUMBER.fullmatch(parts[3]):
+        raise _malformed("name", "batches/{id}/rows/{row_number}", f"batches/{_EXAMPLE_ID}/rows/7")
+    return parts[1], int(parts[3])
 
 
 def parse_export(name: str) -> tuple[str, str | None]:
     """Returns the batch's id and the export's of `batches/{batch}/exports/{export}`, or None of `batches/{batch}`."""
     parts = name.split("/")
-    if len(parts) == 2:
-        return parse_uuid("batches", name), None
-    if len(parts) != 4 or parts[2] != "exports" or not UUID.fullmatch(parts[3]):
-        raise InvalidRequest(
-            "name is not of the form batches/{uuid}[/exports/{uuid}]", field="name"
+    if len(parts) == 2 and parts[0] == "batches" and UUID.fullmatch(parts[1]):
+        return parts[1], None
+    if not _is_of_batch(parts, "exports") or not UUID.fullmatch(parts[3]):
+        raise _malformed(
+            "name", "batches/{id}/exports/{id}", f"batches/{_EXAMPLE_ID}/exports/{_EXAMPLE_ID}"
         )
-    return parse_uuid("batches", "/".join(parts[:2])), parts[3]
+    return parts[1], parts[3]
 
 
 def parse_batch_parent(parent: str) -> str | None:
@@ -102,16 +104,32 @@ def parse_schema(name: str, *, field: str = "name") -> tuple[str, str | None]:
         return parts[1], None
     if fits and parts[2] == "versions" and VERSION.fullmatch(parts[3]):
         return parts[1], parts[3]
-    raise InvalidRequest(
-        f"{field} is not of the form schemas/{{schema}}[/versions/{{version}}]", field=field
+    raise _malformed(
+        field, "schemas/{schema}/versions/{version}", "schemas/language_session/versions/1.1"
     )
 
 
 def parse_schema_id(name: str, *, field: str) -> str:
-    """Returns the name of `schemas/{schema}`."""
-    parsed, version = parse_schema(name, field=field)
-    if version is not None:
-        raise InvalidRequest(
-            f"{field} is not of the form schemas/{{schema}}; pin the version beside it", field=field
-        )
+    """Returns the name of `schemas/{schema}`; a version is given beside it."""
+    head, _, parsed = name.partition("/")
+    if head != "schemas" or not NAME.fullmatch(parsed):
+        raise _malformed(field, "schemas/{schema}", "schemas/language_session")
     return parsed
+
+
+def _is_of_batch(parts: list[str], collection: str) -> bool:
+    return (
+        len(parts) == 4
+        and parts[0] == "batches"
+        and UUID.fullmatch(parts[1]) is not None
+        and parts[2] == collection
+    )
+
+
+def _malformed(field: str, form: str, example: str) -> InvalidRequest:
+    """What a name that does not parse is refused with."""
+    return InvalidRequest(
+        f"{field} is not of the form {form}, for example {example}",
+        hint=f"give the whole name as a listing shows it, such as {example}",
+        field=field,
+    )

@@ -84,7 +84,7 @@ class HealthResponse(google.protobuf.message.Message):
         state: Global___HealthResponse.State.ValueType
         """How it is."""
         detail: builtins.str
-        """Why, for people, in one line."""
+        """Why, for people, in one line. Of what is healthy it is a notice, such as that there is no backup yet."""
         @property
         def observe_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
             """When this was seen."""
@@ -216,13 +216,27 @@ class HealthResponse(google.protobuf.message.Message):
         LAST_BACKUP_FIELD_NUMBER: builtins.int
         LAST_BACKUP_AGE_FIELD_NUMBER: builtins.int
         RUNNING_FIELD_NUMBER: builtins.int
+        FAILURES_FIELD_NUMBER: builtins.int
+        LAST_FAILED_OPERATION_FIELD_NUMBER: builtins.int
+        LAST_FAILURE_TIME_FIELD_NUMBER: builtins.int
+        LAST_FAILURE_REASON_FIELD_NUMBER: builtins.int
         last_backup: builtins.str
         """`backups/{backup}`: the newest; empty where there is none."""
         running: builtins.int
         """How many run now."""
+        failures: builtins.int
+        """How many failed since the last one of their database that succeeded; those that were cancelled are not counted."""
+        last_failed_operation: builtins.str
+        """`operations/{operation}`: the newest of those that failed; empty where none did."""
+        last_failure_reason: builtins.str
+        """Why: the stable reason of its error, such as `DATABASE_REFUSED`."""
         @property
         def last_backup_age(self) -> google.protobuf.duration_pb2.Duration:
             """Its age."""
+
+        @property
+        def last_failure_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+            """When it failed."""
 
         def __init__(
             self,
@@ -230,9 +244,13 @@ class HealthResponse(google.protobuf.message.Message):
             last_backup: builtins.str = ...,
             last_backup_age: google.protobuf.duration_pb2.Duration | None = ...,
             running: builtins.int = ...,
+            failures: builtins.int = ...,
+            last_failed_operation: builtins.str = ...,
+            last_failure_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+            last_failure_reason: builtins.str = ...,
         ) -> None: ...
-        def HasField(self, field_name: typing.Literal["last_backup_age", b"last_backup_age"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["last_backup", b"last_backup", "last_backup_age", b"last_backup_age", "running", b"running"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["last_backup_age", b"last_backup_age", "last_failure_time", b"last_failure_time"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["failures", b"failures", "last_backup", b"last_backup", "last_backup_age", b"last_backup_age", "last_failed_operation", b"last_failed_operation", "last_failure_reason", b"last_failure_reason", "last_failure_time", b"last_failure_time", "running", b"running"]) -> None: ...
 
     STATE_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.local import LocalStore
+
+from tests.support.postgres_front import Front
 
 ROWS = 10_000
 
@@ -115,6 +118,18 @@ def locked(filled: DatabaseTarget) -> Iterator[psycopg.Connection]:
         connection.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
         yield connection
         connection.rollback()
+
+
+def socket_of(target: DatabaseTarget) -> Path:
+    return Path(str(conninfo_to_dict(target.conninfo)["host"])) / ".s.PGSQL.5432"
+
+
+def through(target: DatabaseTarget, front: Front, **parameters: str) -> DatabaseTarget:
+    """The same database, reached by TCP through something that stands before it."""
+    parts = conninfo_to_dict(target.conninfo)
+    kept = {key: str(parts[key]) for key in ("user", "password", "dbname")}
+    plain = DatabaseTarget(target.name, "").with_parameters(**kept)
+    return plain.with_parameters(host="127.0.0.1", port=front.port, **parameters)
 
 
 def processes(program: str) -> list[int]:

@@ -190,18 +190,6 @@ async def test_a_wrong_password_is_a_refusal(store, lease, options, filled, hand
     assert "hunter2" not in str(raised.value)
 
 
-async def test_a_table_that_may_not_be_read_fails_the_backup_by_its_name(
-    store, lease, options, filled, handle
-):
-    role = f"reader_{os.getpid()}_{time.monotonic_ns()}"
-    with psycopg.connect(filled.conninfo, autocommit=True) as admin:
-        admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
-        reader = filled.with_parameters(user=role, password="p")
-        with pytest.raises(ToolFailed, match="permission denied"):
-            await Backups(store, lease, {"main": reader}, options).create("main", "", handle)
-        admin.execute(f"DROP ROLE {role}")
-
-
 async def test_a_database_that_is_away_is_down(store, lease, options, filled, handle, folder):
     gone = filled.with_parameters(host=str(folder))
     with pytest.raises(DatabaseDown):

@@ -17,7 +17,8 @@ from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 
-from tests.integration.backup.conftest import Handle
+from tests.integration.backup.conftest import Handle, socket_of, through
+from tests.support.postgres_front import Front, make_certificate
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 pytestmark = pytest.mark.skipif(
@@ -85,3 +86,16 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease):
     )
     output, _ = await listing.communicate(dump)
     assert b"TABLE DATA public t" in output
+
+
+@pytest.mark.parametrize("verified", [False, True])
+async def test_what_was_probed_by_tls_is_dumped_by_tls(older, store, lease, folder, verified):
+    certificate = make_certificate(folder)
+    parameters = {"sslmode": "verify-full", "sslrootcert": str(certificate)} if verified else {}
+    with Front([socket_of(older)], certificate=certificate) as front:
+        target = through(older, front, **parameters)
+        options = BackupOptions(store_url=str(store.root), reserve_bytes=0)
+        made = await Backups(store, lease, {"main": target}, options).create("", "", Handle())
+        assert made.server_version.startswith("15.")
+        assert front.clear_count == 0
+        assert front.tls_count >= 3  # the probe, the snapshot, pg_dump

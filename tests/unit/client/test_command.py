@@ -319,6 +319,17 @@ def test_health_is_told_by_the_exit_code(steward, server, state, code):
     assert len(json.loads(steward("health", "--output", "json").stdout)["components"]) == 3
 
 
+def test_a_notice_of_what_is_healthy_is_shown_and_costs_no_exit_code(steward, server):
+    healthy = system_pb2.HealthResponse.STATE_HEALTHY
+    server.health.state = healthy
+    server.health.components.add(
+        name="backup", state=healthy, detail="there is no backup yet"
+    ).backup.running = 1
+    ended = steward("health")
+    assert ended.returncode == 0
+    assert "1 running; there is no backup yet" in ended.stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_that_its_shell_takes(steward, environment, shell):
     script = steward("completion", shell).stdout

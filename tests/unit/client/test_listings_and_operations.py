@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from steward.v1 import system_pb2
@@ -76,11 +77,16 @@ def test_health_has_every_fact_and_tells_what_it_does_not_know(both, server):
     database.database.latency.FromMilliseconds(12)
     database.database.pool.size = 5
     health.components.add(name="repository").repository.url = "file:///r"
-    health.components.add(name="backup").backup.running = 1
+    facts = health.components.add(name="backup").backup
+    facts.running, facts.failures = 1, 3
+    facts.last_failed_operation, facts.last_failure_reason = "operations/7", "TOOL_MISSING"
+    facts.last_failure_time.FromSeconds(90)
+    health.components.add(name="backup/never").backup.running = 0
     health.components.add(name="new", state=77)
     seen = both.health()
     assert (seen.state, seen.version, seen.uptime_s) == (HealthState.HEALTHY, "9.9", 90)
-    first, repository, backup, unknown = seen.components
+    first, repository, backup, never, unknown = seen.components
+    without_failure = never.backup
     assert (first.state, first.detail, first.observe_time) == (HealthState.DEGRADED, "slow", None)
     assert first.database is not None
     assert (first.database.latency_s, first.database.pool.size) == (0.012, 5)
@@ -88,6 +94,11 @@ def test_health_has_every_fact_and_tells_what_it_does_not_know(both, server):
     assert repository.repository.free_bytes is None
     assert backup.backup is not None
     assert backup.backup.last_backup_age_s is None
+    assert (backup.backup.failures, backup.backup.last_failed_operation) == (3, "operations/7")
+    assert backup.backup.last_failure_reason == "TOOL_MISSING"
+    assert backup.backup.last_failure_time == datetime(1970, 1, 1, 0, 1, 30, tzinfo=UTC)
+    assert without_failure is not None
+    assert without_failure.last_failure_time is None
     assert unknown.state is HealthState.UNKNOWN
 
 

@@ -40,7 +40,7 @@ def test_a_string_that_cannot_be_parsed_is_refused_without_being_quoted():
         DatabaseTarget("main", "host=x password = 'hunter2")
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__
+    assert raised.value.__context__ is None
 
 
 def test_settings_are_added_to_those_that_the_string_makes_already():

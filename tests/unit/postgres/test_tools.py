@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stewardd.errors import ToolMissing
-from stewardd.postgres.binaries import parse_version
-from stewardd.postgres.tools import ClientTools, Origin, choose_tools
+from stewardd.postgres.binaries import parse_version, wheel_folder
+from stewardd.postgres.tools import ClientTools, Origin, choose_tools, find_tools
 
 
 def tools(major: int, origin: Origin) -> ClientTools:
-    return ClientTools(Path(f"/opt/{origin.name}/{major}"), major, f"{major}.1", origin)
+    encrypts = origin is not Origin.WHEEL
+    folder = Path(f"/opt/{origin.name}/{major}")
+    return ClientTools(folder, major, f"{major}.1", origin, has_tls=encrypts, has_gss=encrypts)
 
 
 def test_the_nearest_major_that_is_not_below_the_server_is_taken():
@@ -42,9 +44,23 @@ def test_no_tools_at_all_say_so():
         choose_tools(18, [])
 
 
-def test_only_the_wheel_has_limits_to_tell():
-    assert any("TLS" in limit for limit in tools(18, Origin.WHEEL).limits)
-    assert tools(18, Origin.PATH).limits == ()
+def test_tools_that_cannot_encrypt_are_no_candidates_for_an_encrypted_database():
+    found = [tools(18, Origin.WHEEL), tools(19, Origin.PATH)]
+    assert choose_tools(18, found).origin is Origin.WHEEL
+    assert choose_tools(18, found, needs_tls=True).origin is Origin.PATH
+    with pytest.raises(ToolMissing, match=r"that speak TLS.*no TLS") as raised:
+        choose_tools(18, found[:1], needs_tls=True)
+    assert "sslmode=disable" in raised.value.hint
+    with pytest.raises(ToolMissing, match="that speak GSSAPI"):
+        choose_tools(18, found[:1], needs_gss=True)
+
+
+async def test_whether_tools_can_encrypt_is_asked_of_them_wherever_they_lie():
+    wheel = wheel_folder()
+    assert wheel is not None
+    (found,) = await find_tools(wheel)
+    assert (found.origin, found.has_tls, found.has_gss) == (Origin.CONFIGURED, False, False)
+    assert found.limits == ("no TLS", "no GSSAPI")
 
 
 @given(

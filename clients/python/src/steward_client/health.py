@@ -59,16 +59,27 @@ class RepositoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class BackupFacts:
-    """The backups; `last_backup` is empty, and its age None, where there is none."""
+    """The backups; `last_backup` is empty, and its age None, where there is none.
+
+    `failures` counts those that failed since the last success of their database. The last failure's time is None, and
+    its operation and reason are empty, where there is none.
+    """
 
     last_backup: str
     last_backup_age_s: float | None
     running: int
+    failures: int = 0
+    last_failed_operation: str = ""
+    last_failure_time: datetime | None = None
+    last_failure_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A part of the daemon, or something that it needs. At most one kind of facts is not None."""
+    """A part of the daemon, or something that it needs. At most one kind of facts is not None.
+
+    `detail` says why it is as it is; of what is healthy it is a notice, or empty.
+    """
 
     name: str
     state: HealthState
@@ -131,4 +142,13 @@ def _repository(facts: pb.HealthResponse.Repository) -> RepositoryFacts:
 
 def _backup(facts: pb.HealthResponse.BackupFacts) -> BackupFacts:
     age_s = wire.seconds(facts.last_backup_age) if facts.HasField("last_backup_age") else None
-    return BackupFacts(facts.last_backup, age_s, facts.running)
+    failed_at = facts.last_failure_time if facts.HasField("last_failure_time") else None
+    return BackupFacts(
+        facts.last_backup,
+        age_s,
+        facts.running,
+        failures=facts.failures,
+        last_failed_operation=facts.last_failed_operation,
+        last_failure_time=None if failed_at is None else wire.time(failed_at),
+        last_failure_reason=facts.last_failure_reason,
+    )

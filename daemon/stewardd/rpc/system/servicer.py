@@ -12,6 +12,7 @@ from steward.v1 import system_pb2, system_pb2_grpc
 from stewardd.health.facts import BackupFacts, DatabaseFacts, RepositoryFacts
 from stewardd.health.monitor import Monitor
 from stewardd.health.state import Component, overall
+from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -64,9 +65,23 @@ def _component(component: Component) -> system_pb2.HealthResponse.Component:
             message.repository.CopyFrom(
                 Health.Repository(url=url, writable=writable, free_bytes=free_bytes)
             )
-        case BackupFacts(last_backup, age_s, running):
-            age: Duration | None = None if age_s is None else duration(age_s)
-            message.backup.CopyFrom(
-                Health.BackupFacts(last_backup=last_backup, last_backup_age=age, running=running)
-            )
+        case BackupFacts() as facts:
+            message.backup.CopyFrom(_backup_facts(facts))
+    return message
+
+
+def _backup_facts(facts: BackupFacts) -> system_pb2.HealthResponse.BackupFacts:
+    age: Duration | None = (
+        None if facts.last_backup_age_s is None else duration(facts.last_backup_age_s)
+    )
+    message = Health.BackupFacts(
+        last_backup=names.backup(facts.last_backup) if facts.last_backup else "",
+        last_backup_age=age,
+        running=facts.running,
+        failures=facts.failures,
+    )
+    if facts.last_failure is not None:
+        message.last_failed_operation = names.operation(facts.last_failure.operation_id)
+        message.last_failure_time.CopyFrom(timestamp(facts.last_failure.time))
+        message.last_failure_reason = facts.last_failure.reason
     return message

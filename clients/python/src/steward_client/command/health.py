@@ -41,9 +41,10 @@ def _code(state: HealthState) -> int:
 
 
 def _detail(component: Component) -> str:
-    """Returns the facts of what is well, and of what is not why it is not."""
-    is_well = component.state.value == "healthy"
-    return (_facts(component) if is_well else "") or component.detail
+    """Returns the facts and the notice of what is well, and of what is not why it is not."""
+    if component.state.value != "healthy":
+        return component.detail or _facts(component)
+    return "; ".join(filter(None, (_facts(component), component.detail)))
 
 
 def _facts(component: Component) -> str:
@@ -67,12 +68,11 @@ def _facts(component: Component) -> str:
 
 
 def _backups(facts: BackupFacts) -> str:
-    last = "none yet"
+    said = []
     if facts.last_backup:
-        age = (
-            f", {duration(facts.last_backup_age_s)} old"
-            if facts.last_backup_age_s is not None
-            else ""
-        )
-        last = f"last {facts.last_backup}{age}"
-    return f"{last}, {facts.running} running" if facts.running else last
+        age_s = facts.last_backup_age_s
+        age = "" if age_s is None else f", {duration(age_s)} old"
+        said.append(f"last {facts.last_backup}{age}")
+    if facts.running:
+        said.append(f"{facts.running} running")
+    return ", ".join(said)
