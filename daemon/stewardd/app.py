@@ -27,6 +27,7 @@ from stewardd.config import Settings
 from stewardd.errors import ConfigurationError, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe
+from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
@@ -344,7 +345,7 @@ class App:
         """Lets Health know at once how a backup of this daemon ended."""
 
         async def tell(state: OperationState) -> None:
-            if state.kind == kinds.CREATE_BACKUP.name:
+            if state.kind == CREATE_BACKUP.name:
                 outcomes.expire()
                 await self._monitor.look_now("backup")
 
