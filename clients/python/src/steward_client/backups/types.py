@@ -1,4 +1,4 @@
-"""Backups as the SDK gives them, and how far one that is being made has come."""
+"""The types of BackupService: a backup, and the progress of one that is being made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steward_client.operations.state import OperationKinds
 
 
 class BackupPhase(StrEnum):
-    """What is being done for a backup. A phase that only a newer daemon knows is UNKNOWN."""
+    """The phase of a backup that is being made. A phase that only a newer daemon knows is UNKNOWN."""
 
     UNKNOWN = "unknown"
     QUEUED = "queued"
@@ -30,14 +30,14 @@ _PHASES = {
 
 @dataclass(frozen=True, slots=True)
 class BackupProgress:
-    """How far a backup has come."""
+    """The progress of a backup that is being made."""
 
     backup: str
     """`backups/{backup}`: the name that it will have."""
     database: str
     phase: BackupPhase
     dumped_bytes: int
-    """What the dump has given so far, before compression."""
+    """The bytes of the dump so far, before compression."""
     stored_bytes: int
     database_size_bytes: int
     """The database's size when the dump began; a dump is smaller or larger, so this is a rough measure."""

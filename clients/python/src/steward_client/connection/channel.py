@@ -1,8 +1,4 @@
-"""The address of a daemon, and how a channel to it is set: sizes, keepalive, retries by service config.
-
-A gRPC channel does not survive fork(): make the client in the process that uses it. The clients notice when they
-are used in a forked child and say so, instead of hanging as a channel would.
-"""
+"""The address of a daemon, and the options of a channel to it: sizes, keepalive, retries by service config."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ DEFAULT_PORT = 50551
 DEFAULT_TARGET = f"localhost:{DEFAULT_PORT}"
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
-# What may be sent twice without harm: reads, waiting, what carries a request_id, what changes nothing a second time.
+# Methods that may be sent twice: they read or wait, carry a request_id, or change nothing the second time.
 _IDEMPOTENT = {
     "steward.v1.ValidationService": ("GetBatch", "ListBatches", "GetSchema", "ListSchemas", "DetectSchema"),
     "steward.v1.QuarantineService": (
@@ -94,7 +90,7 @@ def _is_loopback(host: str) -> bool:
 def options(target: Target) -> list[tuple[str, int | str]]:
     """Returns the channel's arguments.
 
-    A ping every 20 s keeps a silent stream alive through what stands between, and notices a peer that is gone;
+    A ping every 20 s keeps a silent stream alive through proxies and firewalls, and notices a peer that is gone;
     the daemon allows one every 10 s. gRPC's own bound of two pings without data is lifted: waiting for an
     operation sends nothing.
     """
@@ -111,7 +107,7 @@ def options(target: Target) -> list[tuple[str, int | str]]:
         # loaded or far away needs more than the 200 ms of the line above, and would be taken for one without a daemon.
         ("grpc.min_reconnect_backoff_ms", 5_000),
         ("grpc.max_reconnect_backoff_ms", 5_000),
-        # A proxy of the environment is for what lies beyond this machine.
+        # A proxy that the environment names is for addresses on other machines.
         ("grpc.enable_http_proxy", 0 if target.is_local else 1),
         # Each client has a connection of its own, and closing it closes that.
         ("grpc.use_local_subchannel_pool", 1),

@@ -1,9 +1,9 @@
-"""When a call is sent again, and how long to wait before: pure decisions; the clients do the sleeping.
+"""Decides whether a call is sent again, and how long to wait before. The clients do the sleeping.
 
 Unary calls that may be repeated are repeated by gRPC itself, from the service config in channel.py. What gRPC
 cannot repeat is decided here: an upload (with its request_id, so that at most one batch comes of it), a download or
-a watch that goes on where it was cut. A daemon that was never reached is not waited for: a wrong address should be
-told at once.
+a watch that goes on where it was cut. A daemon that was never reached is not waited for: a wrong address raises at
+once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from steward_client.errors import DeadlineExceeded, StewardError, Unavailable, U
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often, and how patiently. The waiting doubles from `initial_delay_s` up to `max_delay_s`, jittered."""
+    """How often to try. The wait doubles from `initial_delay_s` up to `max_delay_s`, less a random part."""
 
     attempts: int = 7
     initial_delay_s: float = 0.25

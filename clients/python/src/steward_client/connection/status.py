@@ -1,8 +1,8 @@
-"""From a gRPC status to an exception: the one table, and the one place that reads google.rpc details.
+"""Makes an exception of a gRPC status. Only this module reads google.rpc details.
 
-Knows the call's failure only as it was sent: code, message, ErrorInfo, BadRequest, RetryInfo, Help. What it adds are
-hints where the daemon could not give one, because it was never reached or the connection to it broke. Whether the
-daemon spoke at all is told by its google.rpc.Status: the daemon sends one with every error, the transport never.
+The daemon sends a google.rpc.Status with every error: code, message, ErrorInfo, BadRequest, RetryInfo, Help. gRPC
+itself sends none; so an error without one was made by gRPC, because the daemon was not reached or the connection
+broke. For these two cases the hint is written here.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ BY_CODE: dict[str, type[errors.StewardError]] = {
     "UNKNOWN": errors.Failed,
 }
 
-# How gRPC's core begins the message of a status that it made itself because there was no connection to be had.
+# gRPC's core begins a message with these words when it could not connect.
 _NO_CONNECTION = ("failed to connect", "DNS resolution failed", "Failed to create secure")
 
-# How it begins where the connection broke under a call. The code says little then: the same cut is UNAVAILABLE, UNKNOWN
-# or INTERNAL, as it is the reader or a writer that notices it first. With a daemon killed in mid-upload, grpc.aio said
-# in one of eight cases no more than "Internal error from Core", of the message that it could not send.
+# And with these when the connection broke during a call. The code does not tell it: the same cut is UNAVAILABLE,
+# UNKNOWN or INTERNAL, depending on whether a reader or a writer notices it first. Measured with a daemon killed during
+# an upload: in one of eight cases grpc.aio said only "Internal error from Core", about the message it could not send.
 _CONNECTION_BROKE = (
     "Attempt to send",
     "Broken pipe",
@@ -74,7 +74,7 @@ def from_rpc(error: grpc.RpcError, target: Target) -> errors.StewardError:
         status = rpc_status.from_call(call)
     except (
         ValueError
-    ):  # its details speak of another status than the call itself: only the call counts
+    ):  # the details name another code than the call does: then only the call counts
         status = None
     if status is not None:
         return from_status(status)

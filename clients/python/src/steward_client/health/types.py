@@ -1,4 +1,4 @@
-"""How the daemon is, as the SDK gives it."""
+"""The types of SystemService: the health of the daemon and of its components."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steward_client import protobuf_values
 
 
 class HealthState(StrEnum):
-    """How something is. A state that only a newer daemon knows is UNKNOWN."""
+    """The health of the daemon or of a component. A state that only a newer daemon knows is UNKNOWN."""
 
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
@@ -96,7 +96,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the daemon is as a whole, and its components ordered by name."""
+    """The health of the daemon as a whole, and its components ordered by name."""
 
     state: HealthState
     version: str

@@ -26,19 +26,19 @@ Readers = Mapping[type[Message], Callable[[Any], object]]
 
 @dataclass(frozen=True, slots=True)
 class OperationState(Generic[P, R]):
-    """What an operation was like when the daemon answered: `P` is its kind's progress, `R` what it comes to."""
+    """The state of an operation when the daemon answered: `P` is the type of its progress, `R` that of its result."""
 
     name: str
     """`operations/{operation}`."""
     done: bool
     progress: P | None
     error: StewardError | None
-    """Why it failed, when it is done and did."""
+    """Why it failed, if it is done and did."""
     response: R | None
-    """What it came to, when it is done and did not fail."""
+    """Its result, if it is done and did not fail."""
 
     def outcome(self) -> R:
-        """Returns what a finished operation came to, or raises its error."""
+        """Returns the result of an operation that is done, or raises its error."""
         if self.error is not None:
             raise self.error
         if self.response is None:

@@ -1,8 +1,8 @@
-"""An export on its way to a path, which it takes all at once and only when its End says that it is whole.
+"""The download of an export: the file gets its name at once, and only when the End message says that it is whole.
 
-What comes is made anew for each call, of rows that may change meanwhile: so a cut is followed by beginning again, not
-by going on. The bytes gather beside the target, in `.NAME.export.part`, which a lock keeps for one writer; it is gone
-when all has failed.
+The daemon makes the bytes anew for each call, and the rows may have changed: so a download that was cut begins again
+instead of going on. The bytes gather beside the target, in `.NAME.export.part`, which a lock keeps for one writer; the
+part file is removed when the download fails.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What remembers that an export of a cursor was asked for, until its file is there: a small file beside the target.
+"""The ticket of an export: a small file beside the target that holds the request_id until the export's file is there.
 
-CreateExport moves the cursor, and the rows are fetched after it: a process that dies in between would leave rows that
-no later export has. So the request_id is written down first, and whoever finds it asks for the same export again. A
-lock keeps the ticket for one process.
+CreateExport moves the cursor, and the rows are fetched after it: if the process died in between, no later export would
+have these rows. So the request_id is written first, and a later process that finds the ticket asks for the same export
+again. A lock keeps the ticket for one process.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from steward_client.errors import StewardError
 from steward_client.transfer.part_file import lock
 
 NOTHING = "NOTHING_TO_EXPORT"
-# Somebody asked this cursor for the next export before this one was here, and its rows were purged: the caller is told,
-# and the next call is for what comes after.
+# The rows of this export were purged before it was fetched, after somebody else asked the cursor for the next export.
+# The caller gets the error, the ticket is removed, and the next call is for the next rows.
 PURGED = "EXPORT_PURGED"
 
 

@@ -1,4 +1,4 @@
-"""Exports as the SDK gives them: which rows a cursor has had, what kinds of files there are, and what was written."""
+"""Exports: the rows that a cursor has had, the kinds of files, and the file that was written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from steward_client.validation.row_state import RowState, state_number
 
 
 class ExportFormat(StrEnum):
-    """What kind of file."""
+    """The kind of a file."""
 
     SHEET = "sheet"
     """rows.csv, to be edited in a spreadsheet and resubmitted."""

@@ -16,7 +16,7 @@ from steward_client.validation.batches import Batch
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """What discarding rows came to."""
+    """The result of discarding rows."""
 
     discarded_rows: int
     """Discarded now."""
@@ -33,7 +33,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineProgress:
-    """How far an operation on the quarantine has come."""
+    """The progress of an operation on the quarantine."""
 
     method: str
     """`RetryQuarantine`, `PurgeQuarantine` or `EraseSubject`."""
@@ -58,7 +58,7 @@ class QuarantineProgress:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What judging open rows again came to; on a dry run what it would."""
+    """The result of judging open rows again; of a dry run, what it would be."""
 
     batches: int
     """Batches that had rows to judge."""
@@ -66,7 +66,7 @@ class Retried:
     resolved_rows: int
     invalid_rows: int
     unfit_batches: int
-    """Batches left out: the version is not there or older than theirs, or requires a column that they do not have."""
+    """Batches left out: the version is missing or older than theirs, or requires a column that they do not have."""
     dry_run: bool
 
     @classmethod
@@ -84,13 +84,13 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What removing rows for good came to; on a dry run what it would."""
+    """The result of removing rows for good; of a dry run, what it would be."""
 
     batches: int
     """Batches that had rows to remove."""
     purged_rows: int
     purged_by_state: Mapping[str, int]
-    """Of these, by the word of their state."""
+    """The same rows, counted by state."""
     archived_bytes: int
     dry_run: bool
 
@@ -108,23 +108,23 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class ErasedSubject:
-    """What masking all that is held of one person came to; on a dry run what it would. It does not hold the address."""
+    """The result of masking the data of one person; of a dry run, what it would be. It does not hold the address."""
 
     scanned_batches: int
     batches: int
-    """Batches that held something."""
+    """Batches that held data of this person."""
     quarantined_rows: int
     valid_rows: int
     events: int
     """Events in histories."""
     archived_rows: int
     subject_hash: str
-    """Stands for the address in the record of this act: a keyed hash of it, in hex."""
+    """A keyed hash of the address, in hex: the audit record holds it in place of the address."""
     dry_run: bool
 
     @property
     def found(self) -> int:
-        """How many things held the address, of whatever kind."""
+        """How many rows and events held the address."""
         return self.quarantined_rows + self.valid_rows + self.events + self.archived_rows
 
     @classmethod

@@ -1,4 +1,4 @@
-"""An edited sheet on its way to the daemon: how it is taken, its upload, and its result."""
+"""Resubmitting an edited sheet: its options, its upload, and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from steward_client.validation.batches import Batch
 
 
 class ResubmitOptions(TypedDict, total=False):
-    """How a sheet is taken; every key may be left out."""
+    """How a sheet is resubmitted; every key may be left out."""
 
     batch: str | None
     """Left out: the batch that the sheet itself names in its first column."""
@@ -27,25 +27,25 @@ class ResubmitOptions(TypedDict, total=False):
     actor: str
     """Who resubmits it; kept in the history."""
     dry_run: bool
-    """Nothing is changed; the answer says what would be."""
+    """Nothing is changed; the result counts what would change."""
     progress: Callable[[int], None] | None
     """Called, in some thread, with the bytes that were sent so far."""
     on_commit: Callable[[], None] | None
-    """Called, in some thread, just before Commit goes out: rows may change although no answer comes."""
+    """Called, in some thread, just before Commit is sent: from then on rows may change, even if no answer comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resubmitted:
-    """What a sheet came to: `total_rows` is the sum of the four below it."""
+    """The result of resubmitting a sheet; `total_rows` is the sum of the four counts below it."""
 
     total_rows: int
     resolved_rows: int
     invalid_rows: int
     """Judged again, and still invalid."""
     unchanged_rows: int
-    """Left as they were: not edited, or corrected in just this way before."""
+    """Not changed: nobody edited them, or they were corrected to the same cells before."""
     conflicting_rows: int
-    """Not taken: closed, or changed by somebody else since the sheet was exported."""
+    """Not changed: closed, or changed by somebody else since the sheet was exported."""
     conflicts: tuple[int, ...]
     """The first of the conflicting rows, by number."""
     batch: Batch
@@ -69,7 +69,7 @@ class Resubmitted:
 
 
 class SheetUpload(Upload[Resubmitted]):
-    """It may be sent again whole: a sheet applied twice changes nothing."""
+    """An upload to ResubmitSheet. It may be sent again whole, since a sheet that is applied twice changes nothing."""
 
     path = f"{SERVICE}/ResubmitSheet"
     request = pb.ResubmitSheetRequest

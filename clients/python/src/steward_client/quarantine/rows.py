@@ -1,4 +1,4 @@
-"""Quarantined rows as the SDK gives them.
+"""Quarantined rows, with their violations and their history.
 
 Cells, values and raw bytes are left out of `repr`: rows hold personal data, and a repr ends up in logs.
 """
@@ -117,7 +117,7 @@ class RowEvent:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRow:
-    """A row that did not pass: as it came, and what has become of it."""
+    """A row that did not pass: as it came, and as it is now."""
 
     name: str
     """`batches/{batch}/rows/{row_number}`."""

@@ -1,4 +1,4 @@
-"""Counts of the quarantine: what the files said when they were published, and what has happened to their rows since."""
+"""Counts of the quarantine: the errors when the files were published, and the states of their rows now."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TopValue:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The batches of one day, in UTC, and what has become of their rows by now."""
+    """The batches of one day, in UTC, and the states of their rows now."""
 
     day: str
     """`YYYY-MM-DD`."""

@@ -1,8 +1,8 @@
 """The daemon's status of an upload that it ended while a message was still being written (grpc.aio only).
 
-Such a write fails, and grpc.aio then overwrites the status of the call with its own "Internal error from Core": a
-refusal would lose its reason, whichever of the two comes first. Each status passes by the call's done callbacks, so
-the daemon's is picked up there. Where the connection broke there may be none to pick up, however long one waits.
+Such a write fails, and grpc.aio then overwrites the status of the call with its own "Internal error from Core", so
+that the daemon's reason would be lost. The call's done callbacks are called for each of the two statuses, in either
+order: the daemon's is kept there. Where the connection broke, the daemon may have sent none: the wait has a bound.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import grpc.aio
 
 T = TypeVar("T")
 
-_OF_THE_WRITE = "Internal error from Core"
+_FAILED_WRITE = "Internal error from Core"
 _LONGEST_WAIT_S = 1.0
 
 
 class OverwrittenStatus:
-    """The first status of a call that is not that of a failed write."""
+    """The first status of a call other than that of the failed write."""
 
     def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
         self._call = call
@@ -38,12 +38,11 @@ class OverwrittenStatus:
         return self._error or error
 
     def _note(self, _call: object) -> None:
-        details, trailing = (
-            _result_now(self._call.details()),
-            _result_now(self._call.trailing_metadata()),
-        )
-        # The same words with details beside them are the daemon's: grpc.aio adds nothing to its own.
-        if self._known.is_set() or (details == _OF_THE_WRITE and not trailing):
+        details = _result_now(self._call.details())
+        trailing = _result_now(self._call.trailing_metadata())
+        # The daemon sends trailing metadata with its status, grpc.aio none with its own: that tells them apart even
+        # where the daemon uses the same words.
+        if self._known.is_set() or (details == _FAILED_WRITE and not trailing):
             return
         self._known.set()
         self._error = grpc.aio.AioRpcError(
@@ -55,7 +54,7 @@ class OverwrittenStatus:
 
 
 def _result_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Returns what a coroutine returns that does not wait: of a call that is done, none of the above does."""
+    """Returns the result of a coroutine that does not wait, as the coroutines of a call that is done do not."""
     try:
         coroutine.send(None)
     except StopIteration as done:

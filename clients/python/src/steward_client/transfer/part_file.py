@@ -14,15 +14,15 @@ from steward_client.errors import Conflict
 
 try:
     import fcntl
-except ImportError:  # Windows: two writers are then found out by the checksum
+except ImportError:  # Windows: without a lock, the checksum detects two writers
     fcntl = None  # type: ignore[assignment]
 
 
 def check_place(path: Path) -> None:
     """Raises the OSError that a download to `path` would raise, by making a part file there and removing it again.
 
-    For who would rather not do what comes before the download in vain: asking the system for rights is no answer where
-    the file system is read-only, or the name with what a part file adds to it too long.
+    So that a caller learns it before the work that a download follows. Asking the system for permissions does not tell
+    it: the file system may be read-only, or the longer name of the part file too long.
     """
     check_replaceable(path, "a download")
     probe = path.with_name(f".{path.name}.{uuid.uuid4()}.part")

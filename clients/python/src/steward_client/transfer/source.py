@@ -1,4 +1,4 @@
-"""The bytes of a file that is to be sent, whatever it is: a path, bytes, a file object, a pipe.
+"""The source of an upload: a path, bytes, a file object, or a pipe.
 
 A file object is read from where it stands. What can be read again (a path, bytes, a file object that seeks) may be
 sent again; a pipe may not.

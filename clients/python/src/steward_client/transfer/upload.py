@@ -1,10 +1,10 @@
-"""One file on its way to the daemon: Open, Chunk*, Commit out; what comes back is given to `received`.
+"""The messages of one upload: Open, Chunk*, Commit are sent, and each answer is given to `received`.
 
-No I/O of the network stands here. A client pulls `messages()` no faster than gRPC's flow control lets it send, so
-that one chunk is in memory however large the file is.
+This module does no network I/O. A client reads `messages()` no faster than gRPC's flow control lets it send, so that
+only one chunk is in memory, however large the file is.
 
-What can be read again may be sent again, for an upload is such that sending it twice does no harm. A file that fails to
-be read ends the stream without Commit, so that the daemon keeps nothing of it, and `read_error` holds why.
+An upload may be sent twice without harm, so it is sent again if its source can be read again. When reading the file
+fails, the messages end without Commit, so that the daemon keeps nothing, and `read_error` holds the error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Upload(ABC, Generic[T]):
-    """What is sent, as often as it takes. `source` is None where the daemon reads the file itself."""
+    """An upload, sent as often as needed. `source` is None where the daemon reads the file itself."""
 
     path: ClassVar[str]
     """The method, as `/package.Service/Method`."""
@@ -46,7 +46,7 @@ class Upload(ABC, Generic[T]):
         return self._source is None or self._source.is_repeatable
 
     def messages(self) -> Iterator[Message]:
-        """Yields what is to be sent, from the beginning; raises nothing, since it runs in a thread of gRPC's."""
+        """Yields the messages from the beginning. It may run in a thread of gRPC: an OSError goes to `read_error`."""
         self.read_error = None
         yield self.request(open=self._open)
         size_bytes, checksum = 0, 0
@@ -64,7 +64,7 @@ class Upload(ABC, Generic[T]):
         yield self.request(commit=self.request.Commit(size_bytes=size_bytes, crc32c=checksum))
 
     def sent(self, size_bytes: int) -> None:
-        """Is told how many bytes gRPC has taken."""
+        """Called with the number of bytes that gRPC has taken."""
 
     @abstractmethod
     def received(self, answer: Any) -> T | None:

@@ -1,7 +1,7 @@
-"""One file of a batch on its way to a path, which it takes all at once and only when size and CRC-32C are right.
+"""The download of a batch's file: it gets its name at once, and only when size and CRC-32C are right.
 
-The bytes gather beside the target, in `.NAME.BATCH.part`; a cut is followed by going on at its end, also by a later
-process, for the files of a batch never change.
+The bytes gather beside the target, in `.NAME.BATCH.part`. A download that was cut goes on at the end of the part file,
+also in a later process, since the files of a batch never change.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from steward_client.validation.row_state import RowState, state_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFilter:
-    """Which batches. What is set is joined by AND; what is left out leaves nothing out.
+    """Which batches. The conditions that are set are joined by AND; one that is not set matches every batch.
 
     >>> BatchFilter(schema="language_session", state=RowState.OPEN)  # doctest: +ELLIPSIS
     BatchFilter(schema='language_session', ...)

@@ -1,6 +1,6 @@
-"""A file on its way to ValidateBatch; Accepted, Progress*, Summary come back.
+"""The upload of a file to ValidateBatch; the answers are Accepted, Progress*, Summary.
 
-It goes under a request_id, so that at most one batch comes of it however often it is sent.
+It carries a request_id, so that the daemon makes at most one batch of it, however often it is sent.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class ValidationOptions(TypedDict, total=False):
     schema_version: str | None
     """Left out: detected from the header."""
     source_file: str | None
-    """The name that people know the file by. Left out: the last part of its path."""
+    """The name of the file in the batch. Left out: the last part of its path."""
     delimiter: str | None
     """One of `,` `;` tab `|`. Left out: found from the header."""
     strict: bool
     """An unknown column refuses the file."""
     accept_recovered: bool
-    """Valid rows that a broken quote had swallowed count as good."""
+    """Rows that were recovered from a broken quote count as valid, if they pass."""
     keep_valid_rows: bool
     """The batch keeps its valid rows as `valid.csv`."""
     request_id: str | None
@@ -42,11 +42,11 @@ class ValidationOptions(TypedDict, total=False):
     progress: OnProgress | None
     """Called with Accepted once and with each Progress. What it raises cancels the call."""
     on_commit: Callable[[], None] | None
-    """Called, in some thread, just before Commit goes out: a batch may come of it although no answer does."""
+    """Called, in some thread, just before Commit is sent: then there may be a batch, even if no answer comes."""
 
 
 class BatchUpload(Upload[Batch]):
-    """Of `source` and `uri` one is None."""
+    """An upload to ValidateBatch. Either `source` or `uri` is None."""
 
     path = f"{SERVICE}/ValidateBatch"
     request = pb.ValidateBatchRequest

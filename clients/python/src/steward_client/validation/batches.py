@@ -1,4 +1,4 @@
-"""Batches as the SDK gives them: frozen, with Python's own times and numbers."""
+"""Batches and their files, and what the daemon tells while it validates one: frozen, with Python's own types."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the daemon has come; at most twice a second."""
+    """The progress of a validation; at most twice a second."""
 
     size_bytes: int
     total_rows: int

@@ -8,15 +8,15 @@ from steward.v1 import validation_pb2 as pb
 
 
 class RowState(StrEnum):
-    """What has become of a quarantined row. A state that only a newer daemon knows is UNKNOWN."""
+    """The state of a quarantined row. One that only a newer daemon knows is UNKNOWN."""
 
     UNKNOWN = "unknown"
     OPEN = "open"
-    """Invalid as it is now."""
+    """Still invalid."""
     RESOLVED = "resolved"
     """Corrected, and valid now."""
     DISCARDED = "discarded"
-    """Given up, with a reason."""
+    """Discarded, with a reason."""
 
     @classmethod
     def from_proto(cls, value: int) -> RowState:

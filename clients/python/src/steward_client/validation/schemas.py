@@ -1,4 +1,4 @@
-"""Schemas as the SDK gives them."""
+"""Schemas and their columns, and the schema that a header detects."""
 
 from __future__ import annotations
 
