@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full test-arm check bench fuzz sanitize proto docs format sync clean
+.PHONY: proto-into help demo run test test-full test-arm check bench fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -89,6 +89,9 @@ proto: sync  ## generate the modules of the contract
 # Where a test asks for it: into a folder of its own.
 proto-into:
 	@$(call proto_tool,$(OUT))
+
+client: sync  ## generate the plain client from the asyncio client
+	$(BIN)/python scripts/plain_client.py
 
 docs: sync  ## generate the reference pages
 	$(BIN)/python scripts/reference.py

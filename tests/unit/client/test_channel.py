@@ -4,8 +4,8 @@ import json
 
 import pytest
 from steward.v1 import backup_pb2, quarantine_pb2, system_pb2, validation_pb2
-from steward_client import channel
-from steward_client.channel import Target
+from steward_client.connection import channel
+from steward_client.connection.channel import Target
 from steward_client.errors import InvalidTarget
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import pytest
 import steward_client
-from steward_client import AsyncClient, Client, errors, health
+from steward_client import AsyncClient, Client, errors
 from steward_client.command.ending import Exit
 from steward_client.command.root import root
 from steward_client.command.validate import Outcome
+from steward_client.health import types as health
 
 DOCS = Path(__file__).parents[3] / "docs"
 CLI = (DOCS / "cli.md").read_text()

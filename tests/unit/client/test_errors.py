@@ -5,7 +5,7 @@ import time
 
 import pytest
 from steward_client import Client, errors
-from steward_client.status import BY_CODE
+from steward_client.connection.status import BY_CODE
 
 from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import failing

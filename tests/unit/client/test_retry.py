@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steward_client import errors
-from steward_client.retry import Attempts, Deadline, RetryPolicy
+from steward_client.connection.retry import Attempts, Deadline, RetryPolicy
 
 BUSY = errors.Conflict("busy", reason="REQUEST_IN_PROGRESS")
 AWAY = errors.Unavailable("away")

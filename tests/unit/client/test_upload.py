@@ -9,7 +9,7 @@ import uuid
 import google_crc32c
 import pytest
 from steward_client import Accepted, Batch, Progress, errors
-from steward_client.source import CHUNK_BYTES
+from steward_client.transfer.source import CHUNK_BYTES
 
 from tests.unit.client.contract_server import ContractServer
 from tests.unit.client.contract_state import failing
@@ -270,6 +270,6 @@ def test_a_daemon_that_restarts_in_mid_upload_gets_the_file_again(shells, tmp_pa
 
 
 def test_a_client_that_was_made_before_a_fork_says_so_in_the_child(server, client):
-    client._process = -1  # what a child sees: the pid is another
+    client._connection._process = -1  # what a child sees: the pid is another
     with pytest.raises(RuntimeError, match="fork"):
         client.health()

@@ -14,90 +14,90 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from steward_client.aio.operations import AsyncOperation as AsyncOperation
     from steward_client.async_client import AsyncClient as AsyncClient
-    from steward_client.backups import Backup as Backup
-    from steward_client.backups import BackupPhase as BackupPhase
-    from steward_client.backups import BackupProgress as BackupProgress
-    from steward_client.backups import Segment as Segment
-    from steward_client.batch_filter import BatchFilter as BatchFilter
-    from steward_client.batch_filter import RowState as RowState
-    from steward_client.batches import Accepted as Accepted
-    from steward_client.batches import Batch as Batch
-    from steward_client.batches import BatchFile as BatchFile
-    from steward_client.batches import Progress as Progress
+    from steward_client.backups.types import Backup as Backup
+    from steward_client.backups.types import BackupPhase as BackupPhase
+    from steward_client.backups.types import BackupProgress as BackupProgress
+    from steward_client.backups.types import Segment as Segment
     from steward_client.client import Client as Client
+    from steward_client.connection.retry import RetryPolicy as RetryPolicy
     from steward_client.errors import StewardError as StewardError
-    from steward_client.exports import Export as Export
-    from steward_client.exports import ExportedFile as ExportedFile
-    from steward_client.exports import ExportFormat as ExportFormat
-    from steward_client.health import Component as Component
-    from steward_client.health import Health as Health
-    from steward_client.health import HealthState as HealthState
-    from steward_client.operations import OperationState as OperationState
-    from steward_client.plain.operations import Operation as Operation
-    from steward_client.quarantine import Cell as Cell
-    from steward_client.quarantine import QuarantinedRow as QuarantinedRow
-    from steward_client.quarantine import RowAction as RowAction
-    from steward_client.quarantine import RowEvent as RowEvent
-    from steward_client.quarantine import Violation as Violation
-    from steward_client.retry import RetryPolicy as RetryPolicy
-    from steward_client.schemas import Column as Column
-    from steward_client.schemas import Detection as Detection
-    from steward_client.schemas import Schema as Schema
-    from steward_client.sheet import Discarded as Discarded
-    from steward_client.sheet import Resubmitted as Resubmitted
-    from steward_client.statistics import Day as Day
-    from steward_client.statistics import QuarantineStats as QuarantineStats
-    from steward_client.statistics import TopValue as TopValue
-    from steward_client.upkeep import ErasedSubject as ErasedSubject
-    from steward_client.upkeep import Purged as Purged
-    from steward_client.upkeep import QuarantineProgress as QuarantineProgress
-    from steward_client.upkeep import Retried as Retried
+    from steward_client.health.types import Component as Component
+    from steward_client.health.types import Health as Health
+    from steward_client.health.types import HealthState as HealthState
+    from steward_client.operations.async_operation import AsyncOperation as AsyncOperation
+    from steward_client.operations.operation import Operation as Operation
+    from steward_client.operations.state import OperationState as OperationState
+    from steward_client.quarantine.exports import Export as Export
+    from steward_client.quarantine.exports import ExportedFile as ExportedFile
+    from steward_client.quarantine.exports import ExportFormat as ExportFormat
+    from steward_client.quarantine.outcomes import Discarded as Discarded
+    from steward_client.quarantine.outcomes import ErasedSubject as ErasedSubject
+    from steward_client.quarantine.outcomes import Purged as Purged
+    from steward_client.quarantine.outcomes import QuarantineProgress as QuarantineProgress
+    from steward_client.quarantine.outcomes import Retried as Retried
+    from steward_client.quarantine.resubmission import Resubmitted as Resubmitted
+    from steward_client.quarantine.rows import Cell as Cell
+    from steward_client.quarantine.rows import QuarantinedRow as QuarantinedRow
+    from steward_client.quarantine.rows import RowAction as RowAction
+    from steward_client.quarantine.rows import RowEvent as RowEvent
+    from steward_client.quarantine.rows import Violation as Violation
+    from steward_client.quarantine.statistics import Day as Day
+    from steward_client.quarantine.statistics import QuarantineStats as QuarantineStats
+    from steward_client.quarantine.statistics import TopValue as TopValue
+    from steward_client.validation.batch_filter import BatchFilter as BatchFilter
+    from steward_client.validation.batches import Accepted as Accepted
+    from steward_client.validation.batches import Batch as Batch
+    from steward_client.validation.batches import BatchFile as BatchFile
+    from steward_client.validation.batches import Progress as Progress
+    from steward_client.validation.row_state import RowState as RowState
+    from steward_client.validation.schemas import Column as Column
+    from steward_client.validation.schemas import Detection as Detection
+    from steward_client.validation.schemas import Schema as Schema
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Accepted": "batches",
+    "Accepted": "validation.batches",
     "AsyncClient": "async_client",
-    "AsyncOperation": "aio.operations",
-    "Backup": "backups",
-    "BackupPhase": "backups",
-    "BackupProgress": "backups",
-    "Batch": "batches",
-    "BatchFile": "batches",
-    "BatchFilter": "batch_filter",
-    "Cell": "quarantine",
+    "AsyncOperation": "operations.async_operation",
+    "Backup": "backups.types",
+    "BackupPhase": "backups.types",
+    "BackupProgress": "backups.types",
+    "Batch": "validation.batches",
+    "BatchFile": "validation.batches",
+    "BatchFilter": "validation.batch_filter",
+    "Cell": "quarantine.rows",
     "Client": "client",
-    "Column": "schemas",
-    "Component": "health",
-    "Day": "statistics",
-    "Detection": "schemas",
-    "Discarded": "sheet",
-    "ErasedSubject": "upkeep",
-    "Export": "exports",
-    "ExportFormat": "exports",
-    "ExportedFile": "exports",
-    "Health": "health",
-    "HealthState": "health",
-    "Operation": "plain.operations",
-    "OperationState": "operations",
-    "Progress": "batches",
-    "Purged": "upkeep",
-    "QuarantineProgress": "upkeep",
-    "QuarantineStats": "statistics",
-    "QuarantinedRow": "quarantine",
-    "Resubmitted": "sheet",
-    "Retried": "upkeep",
-    "RetryPolicy": "retry",
-    "RowAction": "quarantine",
-    "RowEvent": "quarantine",
-    "RowState": "batch_filter",
-    "Schema": "schemas",
-    "Segment": "backups",
+    "Column": "validation.schemas",
+    "Component": "health.types",
+    "Day": "quarantine.statistics",
+    "Detection": "validation.schemas",
+    "Discarded": "quarantine.outcomes",
+    "ErasedSubject": "quarantine.outcomes",
+    "Export": "quarantine.exports",
+    "ExportFormat": "quarantine.exports",
+    "ExportedFile": "quarantine.exports",
+    "Health": "health.types",
+    "HealthState": "health.types",
+    "Operation": "operations.operation",
+    "OperationState": "operations.state",
+    "Progress": "validation.batches",
+    "Purged": "quarantine.outcomes",
+    "QuarantineProgress": "quarantine.outcomes",
+    "QuarantineStats": "quarantine.statistics",
+    "QuarantinedRow": "quarantine.rows",
+    "Resubmitted": "quarantine.resubmission",
+    "Retried": "quarantine.outcomes",
+    "RetryPolicy": "connection.retry",
+    "RowAction": "quarantine.rows",
+    "RowEvent": "quarantine.rows",
+    "RowState": "validation.row_state",
+    "Schema": "validation.schemas",
+    "Segment": "backups.types",
     "StewardError": "errors",
-    "TopValue": "statistics",
-    "Violation": "quarantine",
+    "TopValue": "quarantine.statistics",
+    "Violation": "quarantine.rows",
 }
 
 __all__ = [  # noqa: PLE0604, RUF100 - the names come from the table above, which a test holds to the imports

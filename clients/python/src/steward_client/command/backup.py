@@ -14,7 +14,7 @@ from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import duration, moment, size
 
 if TYPE_CHECKING:
-    from steward_client.backups import Backup
+    from steward_client.backups.types import Backup
 
 
 @click.group(cls=Noun, example="steward backup create --description 'before the import'")

@@ -12,7 +12,7 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import duration, size
 
 if TYPE_CHECKING:
-    from steward_client.health import BackupFacts, Component, HealthState
+    from steward_client.health.types import BackupFacts, Component, HealthState
 
 
 @click.command(cls=Verb, example="steward health\nsteward health --output json | jq -r .state")

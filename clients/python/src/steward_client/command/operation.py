@@ -14,8 +14,8 @@ from steward_client.command.text import many, size
 from steward_client.errors import StewardError
 
 if TYPE_CHECKING:
-    from steward_client.operations import OperationState
-    from steward_client.plain.operations import Operation
+    from steward_client.operations.operation import Operation
+    from steward_client.operations.state import OperationState
 
     AnyOperation = Operation[Any, Any]
     AnyState = OperationState[Any, Any]
@@ -162,8 +162,8 @@ def word(state: AnyState) -> str:
 
 def work(state: AnyState) -> str:
     """Returns what the operation makes or does, where it is known."""
-    from steward_client.backups import Backup, BackupProgress
-    from steward_client.upkeep import QuarantineProgress
+    from steward_client.backups.types import Backup, BackupProgress
+    from steward_client.quarantine.outcomes import QuarantineProgress
 
     if isinstance(state.response, Backup):
         return state.response.name
@@ -182,8 +182,8 @@ def doing(state: AnyState) -> str:
 
 def _steps(progress: object) -> tuple[int, int | None, str]:
     """Returns what is done, what there is to do (None: unknown), and a few words."""
-    from steward_client.backups import BackupProgress
-    from steward_client.upkeep import QuarantineProgress
+    from steward_client.backups.types import BackupProgress
+    from steward_client.quarantine.outcomes import QuarantineProgress
 
     if isinstance(progress, BackupProgress):
         read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steward_client.batches import Batch
 from steward_client.command import screen
 from steward_client.command.text import count, duration, share, short_name, size
+from steward_client.validation.batches import Batch
 
 _MOST = 12
 

@@ -22,10 +22,10 @@ from steward_client.command.text import count
 from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
-    from steward_client.batch_upload import Judging
-    from steward_client.batches import Accepted, Batch, Progress
     from steward_client.client import Client
     from steward_client.command.screen import OnStep
+    from steward_client.validation.batch_upload import ValidationOptions
+    from steward_client.validation.batches import Accepted, Batch, Progress
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _DELIMITERS |= {"\\t": "\t"} | {each: each for each in _DELIMITERS.values()}
@@ -143,7 +143,7 @@ class _File:
 
     def validate(self, judging: dict[str, str | bool | None]) -> Outcome:
         """Returns what became of it; no failure of one file may keep the others from being seen to."""
-        from steward_client.download import check_place
+        from steward_client.transfer.part_file import check_place
 
         batch = None
         try:
@@ -165,10 +165,11 @@ class _File:
             return Outcome(self._file, batch, None, error, Exit.FAILED)
 
     def _judge(self, given: dict[str, str | bool | None]) -> Batch:
-        from steward_client.calls import new_request_id
         from steward_client.command import screen
+        from steward_client.connection.call import new_request_id
 
-        judging = cast("Judging", dict(given))  # the options bear the names that the SDK uses
+        # The options bear the names that the SDK uses.
+        judging = cast("ValidationOptions", dict(given))
         self._request_id = judging.get("request_id") or new_request_id()
         judging["request_id"] = self._request_id
         judging["keep_valid_rows"] = self._target is not None
@@ -216,7 +217,7 @@ class _File:
 
 
 def _steps(step: OnStep, size_bytes: int | None) -> Callable[[Accepted | Progress], None]:
-    from steward_client.batches import Progress
+    from steward_client.validation.batches import Progress
 
     def show(event: Accepted | Progress) -> None:
         if isinstance(event, Progress):

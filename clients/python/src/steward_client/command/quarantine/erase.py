@@ -18,8 +18,8 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many
 
 if TYPE_CHECKING:
-    from steward_client.plain.operations import Operation
-    from steward_client.upkeep import ErasedSubject, QuarantineProgress
+    from steward_client.operations.operation import Operation
+    from steward_client.quarantine.outcomes import ErasedSubject, QuarantineProgress
 
 _EXAMPLE = """\
 steward quarantine erase < address.txt

@@ -22,7 +22,7 @@ from steward_client.command.text import count, many, moment, size
 from steward_client.errors import NotNow, StewardError
 
 if TYPE_CHECKING:
-    from steward_client.exports import ExportedFile
+    from steward_client.quarantine.exports import ExportedFile
 
 _NOTHING = "NOTHING_TO_EXPORT"
 _EXAMPLE = """\

@@ -15,7 +15,7 @@ import click
 from steward_client.command.moments import Moment
 
 if TYPE_CHECKING:
-    from steward_client.batch_filter import BatchFilter
+    from steward_client.validation.batch_filter import BatchFilter
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
@@ -79,7 +79,7 @@ class Wanted:
 
     def batches(self, **more: Any) -> BatchFilter:
         """Returns the filter of batches, with more in it."""
-        from steward_client.batch_filter import BatchFilter
+        from steward_client.validation.batch_filter import BatchFilter
 
         found: dict[str, Any] = {
             "schema": self.schema,

@@ -11,7 +11,7 @@ from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Session
 
 if TYPE_CHECKING:
-    from steward_client.plain.operations import Operation
+    from steward_client.operations.operation import Operation
 
 R = TypeVar("R")
 

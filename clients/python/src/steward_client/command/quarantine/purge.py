@@ -23,8 +23,8 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, size
 
 if TYPE_CHECKING:
-    from steward_client.plain.operations import Operation
-    from steward_client.upkeep import Purged, QuarantineProgress
+    from steward_client.operations.operation import Operation
+    from steward_client.quarantine.outcomes import Purged, QuarantineProgress
 
 _EXAMPLE = """\
 steward quarantine purge --before 90d

@@ -17,8 +17,8 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, ranges, size
 
 if TYPE_CHECKING:
-    from steward_client.sheet import Resubmitted
-    from steward_client.source import FileSource
+    from steward_client.quarantine.resubmission import Resubmitted
+    from steward_client.transfer.source import FileSource
 
 _NAMED = 50
 

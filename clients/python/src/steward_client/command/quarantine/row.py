@@ -5,7 +5,7 @@ from __future__ import annotations
 from steward_client.command import screen
 from steward_client.command.quarantine.table import cut
 from steward_client.command.text import count, moment, short_name
-from steward_client.quarantine import QuarantinedRow, RowEvent
+from steward_client.quarantine.rows import QuarantinedRow, RowEvent
 
 _LONG = 1000
 

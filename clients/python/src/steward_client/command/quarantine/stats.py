@@ -20,7 +20,7 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, share, short_name, stripe
 
 if TYPE_CHECKING:
-    from steward_client.statistics import QuarantineStats
+    from steward_client.quarantine.statistics import QuarantineStats
 
 _MOST = 12
 _DAYS = 31

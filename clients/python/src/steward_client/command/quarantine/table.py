@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from steward_client.command.text import count
 
 if TYPE_CHECKING:
-    from steward_client.quarantine import QuarantinedRow
+    from steward_client.quarantine.rows import QuarantinedRow
 
 _LONGEST = 60
 

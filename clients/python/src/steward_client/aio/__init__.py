@@ -1,1 +1,0 @@
-"""What the asyncio client is made of: its connection, and the methods of one service a file."""

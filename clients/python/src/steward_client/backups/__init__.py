@@ -1,0 +1,1 @@
+"""BackupService: backups of a database."""

@@ -1,0 +1,1 @@
+"""SystemService: the health of the daemon and of its parts."""

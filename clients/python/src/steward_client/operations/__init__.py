@@ -1,0 +1,1 @@
+"""OperationService and google.longrunning.Operations: what outlasts a call."""

@@ -1,0 +1,1 @@
+"""ValidationService: batches, the files that they left, and schemas."""

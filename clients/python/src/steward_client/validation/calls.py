@@ -1,0 +1,83 @@
+"""The calls of ValidationService."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steward.v1 import validation_pb2
+
+from steward_client import protobuf_values
+from steward_client.connection.call import Call, Page, Pages
+from steward_client.validation.batch_filter import BatchFilter
+from steward_client.validation.batches import Batch
+from steward_client.validation.schemas import Detection, Schema
+
+SERVICE = "/steward.v1.ValidationService"
+
+
+def get_batch(name: str) -> Call[validation_pb2.Batch, Batch]:
+    """ValidationService.GetBatch."""
+    request = validation_pb2.GetBatchRequest(name=protobuf_values.resource("batches", name))
+    return Call(f"{SERVICE}/GetBatch", request, validation_pb2.Batch, Batch.from_proto)
+
+
+def list_batches(
+    page_size: int, batches: BatchFilter | None
+) -> Pages[validation_pb2.ListBatchesResponse, Batch]:
+    """ValidationService.ListBatches."""
+    wanted = None if batches is None else batches.to_proto()
+
+    def page(answer: validation_pb2.ListBatchesResponse) -> Page[Batch]:
+        return Page(tuple(map(Batch.from_proto, answer.batches)), answer.next_page_token)
+
+    return lambda token: Call(
+        f"{SERVICE}/ListBatches",
+        validation_pb2.ListBatchesRequest(page_size=page_size, page_token=token, filter=wanted),
+        validation_pb2.ListBatchesResponse,
+        page,
+    )
+
+
+def download_batch_file(
+    name: str, offset_bytes: int
+) -> Call[validation_pb2.DownloadBatchFileResponse, bytes]:
+    """ValidationService.DownloadBatchFile: the bytes from an offset on."""
+    return Call(
+        f"{SERVICE}/DownloadBatchFile",
+        validation_pb2.DownloadBatchFileRequest(name=name, offset_bytes=offset_bytes),
+        validation_pb2.DownloadBatchFileResponse,
+        lambda answer: answer.data,
+    )
+
+
+def get_schema(name: str, version: str | None) -> Call[validation_pb2.Schema, Schema]:
+    """ValidationService.GetSchema; without a version the newest."""
+    name = protobuf_values.resource("schemas", name)
+    if version:
+        name = f"{name}/versions/{version}"
+    request = validation_pb2.GetSchemaRequest(name=name)
+    return Call(f"{SERVICE}/GetSchema", request, validation_pb2.Schema, Schema.from_proto)
+
+
+def list_schemas(page_size: int) -> Pages[validation_pb2.ListSchemasResponse, Schema]:
+    """ValidationService.ListSchemas."""
+
+    def page(answer: validation_pb2.ListSchemasResponse) -> Page[Schema]:
+        return Page(tuple(map(Schema.from_proto, answer.schemas)), answer.next_page_token)
+
+    return lambda token: Call(
+        f"{SERVICE}/ListSchemas",
+        validation_pb2.ListSchemasRequest(page_size=page_size, page_token=token),
+        validation_pb2.ListSchemasResponse,
+        page,
+    )
+
+
+def detect_schema(columns: Sequence[str]) -> Call[validation_pb2.DetectSchemaResponse, Detection]:
+    """ValidationService.DetectSchema."""
+    return Call(
+        f"{SERVICE}/DetectSchema",
+        validation_pb2.DetectSchemaRequest(columns=columns),
+        validation_pb2.DetectSchemaResponse,
+        Detection.from_proto,
+    )
