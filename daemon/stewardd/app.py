@@ -266,6 +266,8 @@ class App:
                 max_waiting_bytes=settings.max_waiting_bytes,
                 max_decompressed_bytes=settings.max_decompressed_bytes,
                 max_output_bytes=settings.max_output_bytes,
+                max_expansion=settings.max_expansion,
+                expansion_free_bytes=settings.expansion_free_bytes,
                 max_record_bytes=settings.max_record_bytes,
                 max_record_lines=settings.max_record_lines,
                 max_fields=settings.max_fields,

@@ -278,6 +278,16 @@ class Validation(Section):
             description="the most that a batch writes: its quarantine, and its valid rows where kept"
         ),
     ] = 512 * GIB
+    max_expansion: Annotated[
+        Count,
+        Field(
+            description="how many times its size as sent a file may become, decompressed or as what a batch writes; "
+            "it counts beyond `expansion_free_bytes` only"
+        ),
+    ] = 1000
+    expansion_free_bytes: Annotated[
+        Count, Field(description="so much may come of any file, however small it is")
+    ] = 64 * MIB
     max_record_bytes: Annotated[
         Count, Field(description="a longer record is quarantined by its beginning")
     ] = MIB

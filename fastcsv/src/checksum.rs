@@ -1,6 +1,8 @@
 //! CRC-32C (Castagnoli; RFC 3720, B.4), of data that comes in pieces.
 
 use crc_fast::{CrcAlgorithm, Digest};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What has been summed up so far.
 #[derive(Debug, Clone)]
@@ -29,11 +31,14 @@ impl Crc32c {
 pub struct Received {
     pub size_bytes: u64,
     pub crc32c: Crc32c,
+    /// The size again, for threads that write while more comes in.
+    pub shared_size: Arc<AtomicU64>,
 }
 
 impl Received {
     pub fn add(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
+        self.shared_size.store(self.size_bytes, Ordering::Relaxed);
         self.crc32c.add(bytes);
     }
 }

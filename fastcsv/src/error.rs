@@ -9,7 +9,9 @@
 //! ```
 //! Each carries a stable `reason` and a `hint` that says what to do next. No text holds a cell's value.
 
-use crate::schema::SchemaError;
+use crate::input::Format;
+use crate::schema::{SchemaError, Similar};
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -28,6 +30,8 @@ pub enum InputError {
     /// Nothing but blank lines, or nothing at all.
     Empty,
     Header(Box<HeaderFault>),
+    /// It is no CSV: its first bytes say what it is.
+    Format(Format),
     /// The header, or the input as a whole, is no text in an encoding that is read.
     Encoding(EncodingFault),
     /// The gzip or zstd stream is damaged, cut short or needs too large a window.
@@ -50,6 +54,8 @@ pub struct HeaderFault {
     pub unknown: Vec<String>,
     /// The schema that comes nearest, as `name/version`.
     pub nearest: Option<String>,
+    /// Columns of the header that may be meant for others.
+    pub similar: Vec<Similar>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub enum HeaderReason {
     /// No schema has all its required columns.
     Mismatch,
     ColumnsUnknown,
+    /// Excel's `sep=` names no delimiter that is read.
+    SeparatorUnreadable,
 }
 
 impl HeaderFault {
@@ -74,9 +82,28 @@ impl HeaderFault {
             empty: Vec::new(),
             unknown: Vec::new(),
             nearest: None,
+            similar: Vec::new(),
         }
     }
 }
+
+impl HeaderFault {
+    /// What to do next: of a name that is nearly right, to put that right.
+    fn hint(&self) -> Cow<'static, str> {
+        match self.similar.as_slice() {
+            [] => self.reason.hint().into(),
+            similar => {
+                let renamed = similar.iter().take(SIMILAR_SHOWN);
+                let renamed = renamed.map(|it| format!("{} to {}", it.found, it.meant));
+                let renamed = renamed.collect::<Vec<_>>().join(", ");
+                format!("did you mean it so? rename {renamed}: names count exactly").into()
+            }
+        }
+    }
+}
+
+/// Of names that are nearly right, so many are told.
+const SIMILAR_SHOWN: usize = 8;
 
 impl HeaderReason {
     fn name(self) -> &'static str {
@@ -86,6 +113,7 @@ impl HeaderReason {
             Self::NameEmpty => "HEADER_NAME_EMPTY",
             Self::Mismatch => "HEADER_MISMATCH",
             Self::ColumnsUnknown => "HEADER_COLUMNS_UNKNOWN",
+            Self::SeparatorUnreadable => "HEADER_SEPARATOR_UNREADABLE",
         }
     }
 
@@ -99,6 +127,9 @@ impl HeaderReason {
                  that the file was written for"
             }
             Self::ColumnsUnknown => "remove the unknown columns, or validate without strict",
+            Self::SeparatorUnreadable => {
+                "remove the first line, or let it name one of , ; | or a tab"
+            }
         }
     }
 }
@@ -117,6 +148,9 @@ pub enum LimitFault {
     HeaderFields(u64),
     DecompressedBytes(u64),
     OutputBytes(u64),
+    /// So many times what came in.
+    DecompressedTimes(u64),
+    OutputTimes(u64),
 }
 
 impl Error {
@@ -133,15 +167,16 @@ impl Error {
 
     /// What to do next.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
             Self::Schema(error) => error.reason.hint(),
-            Self::Input(error) => error.hint(),
+            Self::Input(error) => return error.hint(),
             Self::Io(_) => {
                 "look at the error number: the disk may be full or the folder not writable"
             }
             Self::Spent => "make a new validator: this one has finished, failed or been aborted",
-        }
+        };
+        hint.into()
     }
 }
 
@@ -151,20 +186,25 @@ impl InputError {
         match self {
             Self::Empty => "EMPTY_INPUT",
             Self::Header(fault) => fault.reason.name(),
+            Self::Format(_) => "INPUT_NOT_CSV",
             Self::Encoding(_) => "ENCODING_UNSUPPORTED",
             Self::Compression(_) => "COMPRESSION_INVALID",
             Self::Limit(LimitFault::HeaderBytes(_)) => "HEADER_TOO_LONG",
             Self::Limit(LimitFault::HeaderFields(_)) => "HEADER_TOO_WIDE",
             Self::Limit(LimitFault::DecompressedBytes(_)) => "DECOMPRESSED_TOO_LARGE",
             Self::Limit(LimitFault::OutputBytes(_)) => "OUTPUT_TOO_LARGE",
+            Self::Limit(LimitFault::DecompressedTimes(_) | LimitFault::OutputTimes(_)) => {
+                "EXPANSION_TOO_LARGE"
+            }
         }
     }
 
     #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
             Self::Empty => "send a file that begins with a header row",
-            Self::Header(fault) => fault.reason.hint(),
+            Self::Header(fault) => return fault.hint(),
+            Self::Format(format) => return format.hint().into(),
             Self::Encoding(EncodingFault::HeaderHasNul) => {
                 "save the file as UTF-8, or put a byte-order mark before UTF-16"
             }
@@ -180,7 +220,11 @@ impl InputError {
             Self::Limit(LimitFault::OutputBytes(_)) => {
                 "check that the file is what it should be, split it, or raise max_output_bytes"
             }
-        }
+            Self::Limit(LimitFault::DecompressedTimes(_) | LimitFault::OutputTimes(_)) => {
+                "check that the file is what it should be; if it is, send it uncompressed, or raise max_expansion"
+            }
+        };
+        hint.into()
     }
 }
 
@@ -189,6 +233,7 @@ impl fmt::Display for InputError {
         match self {
             Self::Empty => f.write_str("the input is empty: there is no header"),
             Self::Header(fault) => fault.fmt(f),
+            Self::Format(format) => format.fmt(f),
             Self::Encoding(EncodingFault::HeaderNotUtf8) => f.write_str("the header is not UTF-8"),
             Self::Encoding(EncodingFault::HeaderHasNul) => {
                 f.write_str("the header holds NUL: it is not UTF-8 text")
@@ -207,6 +252,13 @@ impl fmt::Display for InputError {
             Self::Limit(LimitFault::OutputBytes(bound)) => {
                 write!(f, "the rows and their errors come to more than {bound} bytes")
             }
+            Self::Limit(LimitFault::DecompressedTimes(times)) => {
+                write!(f, "the input decompresses to more than {times} times its size")
+            }
+            Self::Limit(LimitFault::OutputTimes(times)) => write!(
+                f,
+                "the rows and their errors come to more than {times} times the size of the input"
+            ),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Reads the header: the first line that is not blank, its delimiter, its names, and the schema it fits.
 //!
-//! A delimiter that is not given is the one under which most names are known to a candidate schema,
-//! then the one that makes most columns. Names count without the blanks around them. A header that has
+//! A line before it that is Excel's `sep=;` names the delimiter, and only counts. A delimiter that the caller gives
+//! counts more; without either it is the one under which most names are known to a candidate schema, then the one that
+//! makes most columns. Names count without the blanks around them. A header that has
 //! a name twice or a column without one refuses the batch.
+
+mod separator;
 
 use crate::cells::parse_line;
 use crate::error::{EncodingFault, Error, HeaderFault, HeaderReason, InputError, LimitFault};
 use crate::options::Options;
-use crate::schema::{self, BoundSchema, HeaderMismatch, RowSchema, clean, detect};
+use crate::schema::{self, BoundSchema, Difference, HeaderMismatch, RowSchema, clean, detect};
+pub use separator::{DELIMITERS, Separator};
 use std::collections::HashSet;
 
 const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Collects the header's bytes, fed in chunks.
 #[derive(Debug)]
@@ -21,9 +24,10 @@ pub struct HeaderReader {
     scanned: usize,
     quoted: bool,
     max_bytes: usize,
-    /// Bytes in front of the header: a byte-order mark, blank lines.
+    /// Bytes in front of the header: a byte-order mark, blank lines, the line that names the delimiter.
     passed_bytes: u64,
     lines: u64,
+    separator: Option<Separator>,
 }
 
 /// The header's record as it came.
@@ -35,6 +39,8 @@ pub struct HeaderRecord {
     /// Bytes and lines of the text up to the first row.
     pub end_offset: u64,
     pub lines: u64,
+    /// What a line before it says of the delimiter.
+    pub separator: Option<Separator>,
 }
 
 /// The header understood.
@@ -46,14 +52,21 @@ pub struct Header {
     pub schema_index: usize,
     pub schema: RowSchema,
     pub bound: BoundSchema,
-    pub unknown_columns: Vec<String>,
-    pub missing_optional_columns: Vec<String>,
+    pub difference: Difference,
 }
 
 impl HeaderReader {
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
-        Self { held: Vec::new(), scanned: 0, quoted: false, max_bytes, passed_bytes: 0, lines: 0 }
+        Self {
+            held: Vec::new(),
+            scanned: 0,
+            quoted: false,
+            max_bytes,
+            passed_bytes: 0,
+            lines: 0,
+            separator: None,
+        }
     }
 
     /// Takes text until the header is complete; then says how much of `text` it took.
@@ -96,7 +109,7 @@ impl HeaderReader {
                 self.lines += 1;
                 if self.scanned <= 2 && matches!(self.held[0], b'\r' | b'\n') {
                     self.pass(self.scanned);
-                } else if !self.quoted {
+                } else if !self.quoted && !self.pass_separator() {
                     return self.complete();
                 }
             }
@@ -106,7 +119,20 @@ impl HeaderReader {
                 );
             }
         }
-        if last && !self.held.is_empty() { self.complete() } else { Ok(None) }
+        let is_open = last && !self.held.is_empty() && !self.pass_separator();
+        if is_open { self.complete() } else { Ok(None) }
+    }
+
+    /// Whether the line that was scanned is Excel's, the first of them; it is passed then.
+    fn pass_separator(&mut self) -> bool {
+        if self.separator.is_some() {
+            return false;
+        }
+        self.separator = Separator::of_line(&self.held[..self.scanned]);
+        if self.separator.is_some() {
+            self.pass(self.scanned);
+        }
+        self.separator.is_some()
     }
 
     fn pass(&mut self, size_bytes: usize) {
@@ -126,6 +152,7 @@ impl HeaderReader {
             text_bytes,
             end_offset: self.passed_bytes + bytes.len() as u64,
             lines: self.lines,
+            separator: self.separator,
             bytes,
         }))
     }
@@ -138,12 +165,30 @@ impl Header {
         schemas: &[RowSchema],
         options: &Options,
     ) -> Result<Self, Error> {
+        let named = match (options.delimiter, record.separator) {
+            (Some(given), _) => Some(given),
+            (None, Some(Separator::Names(named))) => Some(named),
+            (None, Some(Separator::Unreadable)) => return Err(unreadable_separator().into()),
+            (None, Some(Separator::Outdated) | None) => None,
+        };
+        Self::read_by(record, schemas, options, named).map_err(|error| match error {
+            Error::Input(InputError::Header(fault)) => remark(*fault, record, options).into(),
+            other => other,
+        })
+    }
+
+    fn read_by(
+        record: &HeaderRecord,
+        schemas: &[RowSchema],
+        options: &Options,
+        delimiter: Option<u8>,
+    ) -> Result<Self, Error> {
         let text = std::str::from_utf8(&record.bytes[..record.text_bytes])
             .map_err(|_| InputError::Encoding(EncodingFault::HeaderNotUtf8))?;
         if text.contains('\0') {
             return Err(InputError::Encoding(EncodingFault::HeaderHasNul).into());
         }
-        let (delimiter, names) = read_names(text, schemas, options.delimiter)?;
+        let (delimiter, names) = read_names(text, schemas, delimiter)?;
         if names.len() > options.max_fields {
             let bound = LimitFault::HeaderFields(options.max_fields as u64);
             return Err(InputError::Limit(bound).into());
@@ -154,12 +199,9 @@ impl Header {
         let schema = &schemas[schema_index];
         let bound =
             schema.bind(&names, options.strict).map_err(|mismatch| mismatched(mismatch, None))?;
-        let unknown = bound.unknown().iter().map(|&at| names[at as usize].clone());
-        let missing = schema.columns().iter().filter(|column| !names.contains(&column.name));
         Ok(Self {
             delimiter,
-            unknown_columns: unknown.collect(),
-            missing_optional_columns: missing.map(|column| column.name.clone()).collect(),
+            difference: Difference::between(schema, &names),
             schema_index,
             schema: schema.clone(),
             bound,
@@ -187,11 +229,38 @@ fn mismatched(mismatch: HeaderMismatch, nearest: Option<String>) -> HeaderFault 
     };
     let mut fault = HeaderFault::new(reason, mismatch.detail);
     fault.nearest = nearest;
+    fault.similar = mismatch.similar;
     match reason {
         HeaderReason::NameDoubled => fault.duplicated = mismatch.columns,
         HeaderReason::ColumnsUnknown => fault.unknown = mismatch.columns,
         _ => fault.missing = mismatch.columns,
     }
+    fault
+}
+
+fn unreadable_separator() -> HeaderFault {
+    let detail = "the first line is Excel's sep= and names no delimiter that is read";
+    HeaderFault::new(HeaderReason::SeparatorUnreadable, detail.to_owned())
+}
+
+/// Says by which delimiter a refused header was read, where the file names one.
+fn remark(mut fault: HeaderFault, record: &HeaderRecord, options: &Options) -> HeaderFault {
+    let Some(Separator::Names(named)) = record.separator else { return fault };
+    let words = |delimiter| match delimiter {
+        b'\t' => "tab".to_owned(),
+        other => char::from(other).to_string(),
+    };
+    let remark = match options.delimiter {
+        Some(given) if given != named => format!(
+            "; it was read with the delimiter {} that was given, its first line names {}",
+            words(given),
+            words(named)
+        ),
+        _ => {
+            format!("; it was read with the delimiter {} that its first line names", words(named))
+        }
+    };
+    fault.detail.push_str(&remark);
     fault
 }
 

@@ -31,6 +31,25 @@ pub struct Options {
     pub max_decompressed_bytes: u64,
     /// Of all that a batch writes. A row of one letter makes a record of hundreds of bytes.
     pub max_output_bytes: u64,
+    /// How many times its size, as it comes in, an input may become, decompressed or written; beyond the next bound only.
+    pub max_expansion: u64,
+    /// So much may come of any input, however small it is.
+    pub expansion_free_bytes: u64,
+}
+
+/// How much may come of an input, by how much of it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expansion {
+    pub times: u64,
+    pub free_bytes: u64,
+}
+
+impl Expansion {
+    /// The most bytes that may come of so many.
+    #[must_use]
+    pub fn bytes_of(self, size_bytes: u64) -> u64 {
+        size_bytes.saturating_mul(self.times).max(self.free_bytes)
+    }
 }
 
 impl Default for Options {
@@ -50,11 +69,19 @@ impl Default for Options {
             max_errors_per_record: 100,
             max_decompressed_bytes: 16 << 30,
             max_output_bytes: 64 << 30,
+            max_expansion: 1000,
+            expansion_free_bytes: 64 << 20,
         }
     }
 }
 
 impl Options {
+    /// The most that may come of so much input.
+    #[must_use]
+    pub fn expansion(&self) -> Expansion {
+        Expansion { times: self.max_expansion, free_bytes: self.expansion_free_bytes }
+    }
+
     /// Says what is wrong with a choice that no input could be read with.
     pub fn check(&self) -> Result<(), &'static str> {
         let Self { delimiter, threads, max_record_bytes, max_record_lines, max_fields, .. } = self;

@@ -3,9 +3,11 @@
 //! Bytes are fed in chunks of any size; where they are cut changes nothing. After an error nothing goes
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
+mod beginning;
 mod writing;
 
-use self::writing::{WRITE_BYTES, Writing, write, write_if_much};
+use self::beginning::Beginning;
+use self::writing::{OutputBound, WRITE_BYTES, Writing, write, write_if_much};
 use crate::check::{Checker, Outcome, Rules};
 use crate::checksum::Received;
 use crate::error::{Error, InputError};
@@ -20,7 +22,7 @@ use crate::output::folder::Folder;
 use crate::output::records::{Batch, RecordWriter};
 use crate::output::report::Report;
 use crate::parallel::{self, Framed, Hand, lock};
-use crate::schema::{RowSchema, SchemaLimits};
+use crate::schema::{Difference, RowSchema, SchemaLimits};
 use crate::tally::Tally;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -65,6 +67,8 @@ struct Text {
     options: Options,
     names: Names,
     folder: Folder,
+    bound: OutputBound,
+    beginning: Beginning,
     header_reader: HeaderReader,
     rows: Option<Rows>,
 }
@@ -95,18 +99,21 @@ impl Validator {
         } else {
             schemas.iter().map(|schema| again(schema, &limits)).collect::<Result<_, _>>()?
         };
+        let received = Received::default();
         Ok(Self {
-            decompressor: Decompressor::new(options.max_decompressed_bytes),
+            decompressor: Decompressor::new(options.max_decompressed_bytes, options.expansion()),
             decoder: Decoder::default(),
             text: Text {
                 schemas,
                 folder: Folder::create(folder, options.valid_out)?,
+                bound: OutputBound::new(&options, &received.shared_size),
+                beginning: Beginning::default(),
                 header_reader: HeaderReader::new(options.max_header_bytes),
                 rows: None,
                 options,
                 names,
             },
-            received: Received::default(),
+            received,
             packed: Packed::default(),
             room: Room::default(),
             spent: false,
@@ -119,9 +126,10 @@ impl Validator {
         self.text.rows.as_ref().map(|rows| rows.header.schema_index)
     }
 
+    /// What the header and its schema have not in common; `None` until the header has been read.
     #[must_use]
-    pub fn unknown_columns(&self) -> &[String] {
-        self.text.rows.as_ref().map_or(&[], |rows| &rows.header.unknown_columns)
+    pub fn difference(&self) -> Option<&Difference> {
+        self.text.rows.as_ref().map(|rows| &rows.header.difference)
     }
 
     #[must_use]
@@ -168,7 +176,7 @@ impl Validator {
     fn feed_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.received.add(piece);
         let Self { decompressor, decoder, text, .. } = self;
-        decompressor.feed(piece, &mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))
+        decompressor.feed(piece, &mut |bytes| text.decode(decoder, bytes))
     }
 
     /// Reads on from `source`, until `goes_on`, which is asked after every block of the calling thread, says no, or a
@@ -217,7 +225,7 @@ impl Validator {
     /// Goes on with what was read, by a block of text at most if it is compressed: little of that may become much.
     fn read_on(&mut self) -> Result<(), Error> {
         let Self { decompressor, decoder, text, packed, room, .. } = self;
-        let mut take = |piece: &[u8]| decoder.feed(piece, &mut |piece| text.feed(piece));
+        let mut take = |piece: &[u8]| text.decode(decoder, piece);
         if decompressor.compression() != Compression::None {
             packed.unpack(None, decompressor, room)?;
             return if room.is_empty() { Ok(()) } else { take(room) };
@@ -267,9 +275,12 @@ impl Validator {
         self.catch_up()?;
         let report = self.unless_spent(|it| {
             let Self { decompressor, decoder, text, .. } = it;
-            decompressor.finish(&mut |bytes| decoder.feed(bytes, &mut |piece| text.feed(piece)))?;
-            decoder.finish(&mut |piece| text.feed(piece))?;
-            it.text.finish()?;
+            decompressor.finish(&mut |bytes| text.decode(decoder, bytes))?;
+            let mut beginning = std::mem::take(&mut text.beginning);
+            beginning.finish(|| {
+                decoder.finish(&mut |piece| text.feed(piece))?;
+                text.finish()
+            })?;
             it.report()
         })?;
         self.spent = true;
@@ -318,8 +329,7 @@ impl Validator {
             errors_by_field: tally.errors_by_field(&header.bound),
             errors_by_keyword: tally.errors_by_keyword(&header.bound),
             total_errors: tally.total_errors,
-            unknown_columns: header.unknown_columns.clone(),
-            missing_optional_columns: header.missing_optional_columns.clone(),
+            difference: header.difference.clone(),
             delimiter: header.delimiter.into(),
             encoding: self.decoder.encoding().name(),
             compression: self.decompressor.compression().name(),
@@ -332,6 +342,16 @@ impl Validator {
 }
 
 impl Text {
+    fn decode(&mut self, decoder: &mut Decoder, bytes: &[u8]) -> Result<(), Error> {
+        if self.rows.is_some() {
+            return decoder.feed(bytes, &mut |piece| self.feed(piece));
+        }
+        let mut beginning = std::mem::take(&mut self.beginning);
+        let passed = beginning.pass(bytes, || decoder.feed(bytes, &mut |piece| self.feed(piece)));
+        self.beginning = beginning;
+        passed
+    }
+
     fn feed(&mut self, text: &[u8]) -> Result<(), Error> {
         let mut rest = text;
         if self.rows.is_none() {
@@ -349,7 +369,7 @@ impl Text {
         }
         self.with_rows(|framer, sink| {
             framer.finish(sink)?;
-            write(sink.folder, sink.bytes_max, sink.outcome)
+            write(sink.folder, sink.bound, sink.outcome)
         })
     }
 
@@ -404,9 +424,8 @@ impl Text {
         mut note: impl FnMut(&[u8]) + Send,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
-        let Self { rows: Some(rows), folder, options, .. } = self else { return Ok(()) };
+        let Self { rows: Some(rows), folder, bound, .. } = self else { return Ok(()) };
         let Rows { framer, hands, outcome, tally, .. } = rows;
-        let bytes_max = options.max_output_bytes;
         let frame = |block: &[u8], framed: &mut Framed| {
             framed.frame(block, |block, sink| {
                 note(block);
@@ -421,11 +440,11 @@ impl Text {
             tally.add(&judged.tally);
             if judged.text_bytes() < WRITE_BYTES {
                 outcome.extend_text(judged);
-                return write_if_much(folder, bytes_max, outcome);
+                return write_if_much(folder, bound, outcome);
             }
-            write(folder, bytes_max, outcome)?;
+            write(folder, bound, outcome)?;
             outcome.clear_text();
-            write(folder, bytes_max, judged)
+            write(folder, bound, judged)
         };
         let threads = threads.min(hands.len());
         parallel::judge(&mut hands[..threads], take, frame, settle, pause)
@@ -435,11 +454,10 @@ impl Text {
         &mut self,
         work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { rows: Some(rows), folder, options, .. } = self else { return Ok(()) };
+        let Self { rows: Some(rows), folder, bound, .. } = self else { return Ok(()) };
         let Rows { framer, hands, outcome, tally, .. } = rows;
         let Some(Hand { checker, .. }) = hands.first_mut() else { return Ok(()) };
-        let bytes_max = options.max_output_bytes;
-        work(framer, &mut Writing { checker, outcome, tally, folder, bytes_max })
+        work(framer, &mut Writing { checker, outcome, tally, folder, bound })
     }
 }
 

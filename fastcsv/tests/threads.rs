@@ -95,7 +95,7 @@ proptest! {
 
     #[test]
     fn threads_and_blocks_change_nothing(
-        header in prop_oneof!["a,b,c", "a"], rows in rows(), threads in 1usize..5, block_bytes in 1usize..80,
+        header in prop_oneof!["a,b,c", "a", "(\"sep=,\"|sep=,)\r?\na,b,c"], rows in rows(), threads in 1usize..5, block_bytes in 1usize..80,
     ) {
         let text = format!("{header}\n{rows}");
         let wanted = validate(1, |validator| validator.feed(text.as_bytes())).unwrap();
@@ -424,5 +424,48 @@ fn an_error_of_the_source_ends_the_work_of_all() {
         let mut source = Source::new(Broken(5000)).in_blocks(64);
         let error = validate(threads, read(&mut source)).unwrap_err();
         assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof));
+    }
+}
+
+/// What little input may become is bounded by how much came in: decompressed, and written.
+#[test]
+fn what_expands_beyond_its_bound_is_stopped_whatever_the_compression_and_the_threads() {
+    let good = [b"a,b,c\n".as_slice(), &b"x,1,\n".repeat(40_000)].concat();
+    let bad = [b"a,b,c\n".as_slice(), &b"1\n".repeat(10_000)].concat();
+    let (good_gzip, good_zstd) = (gzip(&good), zstd(&good));
+    let bad_gzip = gzip(&bad);
+    for (input, times, wanted) in [
+        (&good, 4, None),
+        (&good_gzip, 100_000, None),
+        (&good_gzip, 20, Some("decompresses to more than 20 times")),
+        (&good_zstd, 20, Some("decompresses to more than 20 times")),
+        (&bad, 1000, None),
+        (&bad, 20, Some("come to more than 20 times")),
+        (&bad_gzip, 1000, Some("come to more than 1000 times")),
+    ] {
+        for threads in [1, 3] {
+            let free_bytes = 1 << 16;
+            let options = Options {
+                threads,
+                max_expansion: times,
+                expansion_free_bytes: free_bytes,
+                ..Options::default()
+            };
+            let whole = validate_with(&options, |it| it.feed(input));
+            let mut source = Source::new(Cursor::new(input.clone())).in_blocks(1000);
+            let parts = validate_with(&options, read(&mut source));
+            for done in [whole, parts] {
+                match (done, wanted) {
+                    (Ok(_), None) => {}
+                    (Err(error), Some(wanted)) => {
+                        assert_eq!(error.reason(), "EXPANSION_TOO_LARGE");
+                        assert!(error.to_string().contains(wanted), "{error}");
+                    }
+                    (done, _) => panic!("{:?} with {times} on {threads}", done.err()),
+                }
+            }
+            let free = Options { expansion_free_bytes: 1 << 40, ..options };
+            validate_with(&free, |it| it.feed(input)).unwrap();
+        }
     }
 }

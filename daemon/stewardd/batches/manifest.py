@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -59,6 +59,9 @@ class BatchManifest:
     encoding: str
     compression: str
     files: tuple[BatchFile, ...]
+    # Manifests of older daemons do not have these two.
+    missing_optional_columns: tuple[str, ...] = ()
+    similar_columns: dict[str, str] = field(default_factory=dict)
     # What has become of the quarantined rows; not part of what is stored, which never changes.
     resolved_rows: int = 0
     discarded_rows: int = 0
@@ -109,6 +112,7 @@ class BatchManifest:
                 raise Corrupt("a batch manifest of an unknown format")
             found["create_time"] = datetime.fromisoformat(found["create_time"])
             found["unknown_columns"] = tuple(found["unknown_columns"])
+            found["missing_optional_columns"] = tuple(found.get("missing_optional_columns", ()))
             found["files"] = tuple(BatchFile(**file) for file in found["files"])
             manifest = cls(**found)
         except (ValueError, KeyError, TypeError) as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import chain
 
+import fastcsv
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import State
 from stewardd.errors import Corrupt, ValidRowsNotKept
@@ -125,7 +126,7 @@ def _valid_records(store: BlockingStore, batch: BatchManifest) -> Iterator[bytes
 def _names(header: bytes, batch: BatchManifest) -> tuple[str, ...]:
     """As the engine reads them: names count without the blanks around them."""
     line = header.rstrip(b"\r\n")
-    return tuple(name.strip().strip("\ufeff").strip() for name in cells_of(line, batch.delimiter))
+    return tuple(fastcsv.clean_name(name) for name in cells_of(line, batch.delimiter))
 
 
 def _ended(record: bytes) -> bytes:

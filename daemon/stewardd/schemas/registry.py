@@ -16,6 +16,8 @@ from stewardd.schemas.names import NAME, VERSION, SchemaKey
 
 BUILTIN = Path(__file__).parent
 ROW_KIND = "csv"
+FACTS = 20
+"""Names in the metadata of an error, which has to fit in a gRPC trailer."""
 
 
 class Registry:
@@ -90,8 +92,13 @@ class Registry:
 
 
 def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
-    """Returns what a client can act on: the missing columns and the nearest schema."""
-    facts = {"missing_columns": ",".join(error.missing), "nearest_schema": error.nearest or ""}
+    """Returns what a client can act on: the missing columns, what may be meant for them, and the nearest schema."""
+    similar = list(error.similar.items())[:FACTS]
+    facts = {
+        "missing_columns": ",".join(error.missing[:FACTS]),
+        "similar_columns": ",".join(f"{found}={meant}" for found, meant in similar),
+        "nearest_schema": error.nearest or "",
+    }
     return {key: value for key, value in facts.items() if value}
 
 

@@ -38,6 +38,8 @@ class Bounds:
     max_waiting_bytes: int
     max_decompressed_bytes: int
     max_output_bytes: int
+    max_expansion: int
+    expansion_free_bytes: int
     max_record_bytes: int
     max_record_lines: int
     max_fields: int
@@ -103,6 +105,8 @@ class Draft:
             max_errors_per_record=self._bounds.max_errors_per_record,
             max_decompressed_bytes=self._bounds.max_decompressed_bytes,
             max_output_bytes=self._bounds.max_output_bytes,
+            max_expansion=self._bounds.max_expansion,
+            expansion_free_bytes=self._bounds.expansion_free_bytes,
         )
 
         def make() -> None:
@@ -131,9 +135,9 @@ class Draft:
         return self._folder
 
     @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """Columns of the header that the schema does not know; empty until the header has been read."""
-        return tuple(self._validator.unknown_columns)
+    def difference(self) -> fastcsv.HeaderDifference:
+        """What the header and the schema have not in common; nothing until the header has been read."""
+        return self._validator.difference
 
     @property
     def progress(self) -> fastcsv.Progress:

@@ -57,8 +57,8 @@ class Work(Protocol):
         """The schema that the header fits, None until that is known."""
 
     @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """Columns of the header that the schema does not know."""
+    def difference(self) -> fastcsv.HeaderDifference | BatchManifest:
+        """What the header and the schema have not in common."""
 
     @property
     def progress(self) -> fastcsv.Progress | BatchManifest:
@@ -115,9 +115,9 @@ class NewBatch:
         return self.draft.schema
 
     @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """See Work.unknown_columns."""
-        return self.draft.unknown_columns
+    def difference(self) -> fastcsv.HeaderDifference:
+        """See Work.difference."""
+        return self.draft.difference
 
     @property
     def progress(self) -> fastcsv.Progress:
@@ -197,6 +197,8 @@ class NewBatch:
             errors_by_field=dict(report.errors_by_field),
             errors_by_keyword=dict(report.errors_by_keyword),
             unknown_columns=tuple(report.unknown_columns),
+            missing_optional_columns=tuple(report.missing_optional_columns),
+            similar_columns=dict(report.similar_columns),
             size_bytes=report.size_bytes,
             crc32c=report.crc32c,
             delimiter=report.delimiter,
@@ -228,9 +230,9 @@ class Replay:
         return self._registry.get(self._manifest.schema, self._manifest.schema_version)
 
     @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """See Work.unknown_columns."""
-        return self._manifest.unknown_columns
+    def difference(self) -> BatchManifest:
+        """See Work.difference."""
+        return self._manifest
 
     @property
     def progress(self) -> BatchManifest:

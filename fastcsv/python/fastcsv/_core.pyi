@@ -10,6 +10,8 @@ __all__ = [
     "EmptyInputError",
     "EncodingError",
     "FastcsvError",
+    "FormatError",
+    "HeaderDifference",
     "HeaderError",
     "InputError",
     "LimitError",
@@ -20,6 +22,8 @@ __all__ = [
     "Schema",
     "SchemaError",
     "Validator",
+    "clean_name",
+    "compare",
     "detect",
     "validate_file",
 ]
@@ -53,6 +57,11 @@ class HeaderError(InputError):
     """Columns that the schema does not know, under strict."""
     nearest: str | None
     """The nearest schema, as name/version."""
+    similar: dict[str, str]
+    """Columns of the header that may be meant for missing ones, and for which."""
+
+class FormatError(InputError):
+    """The input is no CSV: its first bytes say what it is."""
 
 class EncodingError(InputError):
     """The input is in no encoding that is read."""
@@ -123,6 +132,8 @@ class Options:
         max_errors_per_record: int = 100,
         max_decompressed_bytes: int = ...,
         max_output_bytes: int = ...,
+        max_expansion: int = 1000,
+        expansion_free_bytes: int = 67108864,
     ) -> Options: ...
     @property
     def delimiter(self) -> str | None:
@@ -173,6 +184,14 @@ class Options:
     @property
     def max_output_bytes(self) -> int:
         """Of all files that the batch writes."""
+
+    @property
+    def max_expansion(self) -> int:
+        """How many times its size an input may become, decompressed or written."""
+
+    @property
+    def expansion_free_bytes(self) -> int:
+        """So much may come of any input, however small it is."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
@@ -256,6 +275,10 @@ class Report:
     @property
     def missing_optional_columns(self) -> tuple[str, ...]: ...
     @property
+    def similar_columns(self) -> dict[str, str]:
+        """Of the unknown columns those that may be meant for missing ones, and for which."""
+
+    @property
     def delimiter(self) -> str: ...
     @property
     def encoding(self) -> str:
@@ -270,6 +293,22 @@ class Report:
     @property
     def made_at(self) -> str:
         """RFC 3339."""
+
+@final
+class HeaderDifference:
+    """What a header and a schema have not in common."""
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Of the header; kept, not judged."""
+
+    @property
+    def missing_optional_columns(self) -> tuple[str, ...]:
+        """Of the schema."""
+
+    @property
+    def similar_columns(self) -> dict[str, str]:
+        """Of the unknown columns those that may be meant for missing ones, and for which."""
 
 @final
 class Validator:
@@ -289,9 +328,7 @@ class Validator:
         quarantined_at: str,
         options: Options | None = None,
     ) -> Validator: ...
-    def feed(
-        self, *pieces: bytes | bytearray | memoryview, threads: int | None = None
-    ) -> Progress:
+    def feed(self, *pieces: bytes | bytearray | memoryview, threads: int | None = None) -> Progress:
         """Take the next bytes of the input, piece by piece. The interpreter is free meanwhile.
 
         They are judged on `threads` threads (0 is as 1), at most those of the options and one a piece or 256 KiB of
@@ -309,8 +346,8 @@ class Validator:
         """The candidate that the header fits; None until the header has been read."""
 
     @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """Columns of the header that the schema does not know; empty until the header has been read."""
+    def difference(self) -> HeaderDifference:
+        """What the header and the schema have not in common; nothing until the header has been read."""
 
     @property
     def progress(self) -> Progress:
@@ -322,11 +359,17 @@ class Validator:
     def abort(self) -> None:
         """Remove what was written; nothing happens after finish, or a second time."""
 
+def clean_name(name: str) -> str:
+    """Return a header's name as it counts: without a byte-order mark and blanks around it."""
+
+def compare(schema: Schema, header: Sequence[str]) -> HeaderDifference:
+    """Return what a header and a schema that it fits have not in common."""
+
 def detect(schemas: Sequence[Schema], header: Sequence[str]) -> Schema:
     """Return the schema that the header fits best.
 
-    It has all its required columns there, then leaves the fewest header columns unknown, then misses
-    the fewest of its own, then is the newest. Raises HeaderError.
+    It has all its required columns there, and one that it knows; then it leaves the fewest header columns unknown, then
+    misses the fewest of its own, then is the newest. Raises HeaderError.
     """
 
 def validate_file(

@@ -1,11 +1,13 @@
 //! gzip and zstd, found by magic, decompressed as they come and never to more than a bound.
 //!
-//! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in memory.
+//! The output is taken in steps of bounded size, so a bomb costs its bound in time and one step in memory. The bound is
+//! one of bytes and, beyond what any input may become, one of times what was decompressed so far.
 //! What stands before damage, or within the bound, is passed on before the error is told, so that it does not
 //! matter where the input is cut. zstd frames that need a window of more than 8 MiB are refused (RFC 8878,
 //! 3.1.1.1.2, asks decoders for no more).
 
 use crate::error::{Error, InputError, LimitFault};
+use crate::options::Expansion;
 use flate2::write::MultiGzDecoder;
 use std::io::{self, Write};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
@@ -48,8 +50,11 @@ pub struct Decompressor {
     method: Method,
     /// What one step decompressed.
     step: Vec<u8>,
+    /// Of the compressed input, what has been decompressed; and what came of it.
+    packed_bytes: u64,
     decompressed_bytes: u64,
     max_decompressed_bytes: u64,
+    expansion: Expansion,
     /// What is wrong with what comes next.
     fault: Option<Error>,
 }
@@ -71,12 +76,14 @@ struct Zstd {
 
 impl Decompressor {
     #[must_use]
-    pub fn new(max_decompressed_bytes: u64) -> Self {
+    pub fn new(max_decompressed_bytes: u64, expansion: Expansion) -> Self {
         Self {
             method: Method::Unknown(Vec::new()),
             step: Vec::new(),
+            packed_bytes: 0,
             decompressed_bytes: 0,
             max_decompressed_bytes,
+            expansion,
             fault: None,
         }
     }
@@ -162,12 +169,13 @@ impl Decompressor {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        let before = text.len();
+        let (before, packed) = (text.len(), data.len());
         let done = match &mut self.method {
             Method::Unknown(_) | Method::Plain => return Ok(false),
             Method::Gzip(decoder) => step_gzip(decoder, data, most, text),
             Method::Zstd(zstd) => zstd.step(data, most, text),
         };
+        self.packed_bytes += (packed - data.len()) as u64;
         match self.keep_within_bound(before, text).and(done.map_err(damaged)) {
             Err(fault) if !text.is_empty() => {
                 self.fault = Some(fault);
@@ -191,11 +199,17 @@ impl Decompressor {
 
     /// Counts what is new in `text`, from `before` on, and drops what is beyond the bound.
     fn keep_within_bound(&mut self, before: usize, text: &mut Vec<u8>) -> Result<(), Error> {
-        let bound = self.max_decompressed_bytes;
+        let expanded = self.expansion.bytes_of(self.packed_bytes);
+        let bound = self.max_decompressed_bytes.min(expanded);
         self.decompressed_bytes += (text.len() - before) as u64;
         let Some(beyond @ 1..) = self.decompressed_bytes.checked_sub(bound) else { return Ok(()) };
         text.truncate(text.len() - usize::try_from(beyond).unwrap_or(usize::MAX));
-        Err(InputError::Limit(LimitFault::DecompressedBytes(bound)).into())
+        let fault = if expanded < self.max_decompressed_bytes {
+            LimitFault::DecompressedTimes(self.expansion.times)
+        } else {
+            LimitFault::DecompressedBytes(bound)
+        };
+        Err(InputError::Limit(fault).into())
     }
 }
 

@@ -4,12 +4,14 @@
 
 mod compression;
 mod encoding;
+mod format;
 mod room;
 mod source;
 mod unpacking;
 
 pub use compression::{Compression, Decompressor, MAGIC_BYTES};
 pub use encoding::{Decoder, Encoding};
+pub use format::{Format, START_BYTES};
 pub use room::{Room, Taken};
 pub use source::{BLOCK_BYTES, Source};
 pub use unpacking::{Packed, Unpacking};

@@ -116,13 +116,14 @@ impl<'a, 't> Unpacking<'a, 't> {
 mod tests {
     use super::*;
     use crate::error::{InputError, LimitFault};
+    use crate::options::Options;
     use std::io::Write;
 
     type Sizes = Vec<usize>;
 
     /// Sizes of a bomb's blocks, where the compressed ones stand in a room or outside.
     fn unpack(packed: &[u8], max_bytes: u64, outside: bool) -> Result<Sizes, Error> {
-        let mut decompressor = Decompressor::new(max_bytes);
+        let mut decompressor = Decompressor::new(max_bytes, Options::default().expansion());
         decompressor.feed(&packed[..4], &mut |_| Ok(()))?;
         let mut received = Received::default();
         let mut packed_block = Packed::default();

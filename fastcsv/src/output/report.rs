@@ -1,6 +1,7 @@
 //! `report.json`: what a batch came to. The same facts go to the caller as `Report`.
 
 use super::file::OutputFile;
+use crate::schema::Difference;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -23,8 +24,7 @@ pub struct Report {
     pub errors_by_field: BTreeMap<String, u64>,
     pub errors_by_keyword: BTreeMap<&'static str, u64>,
     pub total_errors: u64,
-    pub unknown_columns: Vec<String>,
-    pub missing_optional_columns: Vec<String>,
+    pub difference: Difference,
     pub delimiter: char,
     pub encoding: &'static str,
     pub compression: &'static str,
@@ -45,6 +45,9 @@ impl Report {
             .collect();
         let mut by_type = Map::new();
         by_type.insert(self.schema.clone(), self.total_errors.into());
+        let similar = self.difference.similar.iter();
+        let similar: Map<String, Value> =
+            similar.map(|it| (it.found.clone(), it.meant.clone().into())).collect();
         let document = json!({
             "batchId": self.batch,
             "sourceFile": self.source_file,
@@ -58,8 +61,9 @@ impl Report {
             "errorsByField": self.errors_by_field,
             "errorsByRule": self.errors_by_keyword,
             "errorsByCsvType": by_type,
-            "unknownColumns": self.unknown_columns,
-            "missingOptionalColumns": self.missing_optional_columns,
+            "unknownColumns": self.difference.unknown,
+            "missingOptionalColumns": self.difference.missing_optional,
+            "similarColumns": similar,
             "delimiter": self.delimiter,
             "encoding": self.encoding,
             "compression": self.compression,

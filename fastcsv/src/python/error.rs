@@ -1,5 +1,6 @@
 //! The exceptions, and the one place where errors of the core become them.
 
+use super::header::pairs;
 use crate::error::{Error, InputError as Refused};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyOSError};
@@ -12,6 +13,7 @@ create_exception!(fastcsv, SchemaError, FastcsvError, "A schema document is refu
 create_exception!(fastcsv, InputError, FastcsvError, "An input as a whole is refused.");
 create_exception!(fastcsv, EmptyInputError, InputError, "There is no header.");
 create_exception!(fastcsv, HeaderError, InputError, "The header fits no schema.");
+create_exception!(fastcsv, FormatError, InputError, "The input is a file of another kind.");
 create_exception!(fastcsv, EncodingError, InputError, "The input is in no encoding that is read.");
 create_exception!(fastcsv, CompressionError, InputError, "The compressed input is damaged.");
 create_exception!(fastcsv, LimitError, InputError, "A bound on the input as a whole was passed.");
@@ -30,6 +32,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::Schema(_) => SchemaError::new_err(text),
         Error::Input(Refused::Empty) => EmptyInputError::new_err(text),
         Error::Input(Refused::Header(_)) => HeaderError::new_err(text),
+        Error::Input(Refused::Format(_)) => FormatError::new_err(text),
         Error::Input(Refused::Encoding(_)) => EncodingError::new_err(text),
         Error::Input(Refused::Compression(_)) => CompressionError::new_err(text),
         Error::Input(Refused::Limit(_)) => LimitError::new_err(text),
@@ -43,6 +46,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         value.setattr("empty", PyTuple::new(py, &fault.empty)?)?;
         value.setattr("unknown", PyTuple::new(py, &fault.unknown)?)?;
         value.setattr("nearest", fault.nearest.as_deref())?;
+        value.setattr("similar", pairs(&fault.similar))?;
     }
     Ok(raised)
 }

@@ -6,6 +6,7 @@
 mod bytes;
 mod error;
 mod file;
+mod header;
 mod options;
 mod report;
 mod schema;
@@ -17,17 +18,19 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::error::{
-        CompressionError, EmptyInputError, EncodingError, FastcsvError, HeaderError, InputError,
-        LimitError, SchemaError,
+        CompressionError, EmptyInputError, EncodingError, FastcsvError, FormatError, HeaderError,
+        InputError, LimitError, SchemaError,
     };
     #[pymodule_export]
     use super::file::validate_file;
+    #[pymodule_export]
+    use super::header::{HeaderDifference, clean_name, compare, detect};
     #[pymodule_export]
     use super::options::Options;
     #[pymodule_export]
     use super::report::{OutputFile, Progress, Report};
     #[pymodule_export]
-    use super::schema::{Column, Schema, detect};
+    use super::schema::{Column, Schema};
     #[pymodule_export]
     use super::validator::Validator;
 }

@@ -54,6 +54,8 @@ options! {
     max_errors_per_record: usize = 100,
     max_decompressed_bytes: u64 = 17_179_869_184,
     max_output_bytes: u64 = 68_719_476_736,
+    max_expansion: u64 = 1_000,
+    expansion_free_bytes: u64 = 67_108_864,
 }
 
 fn delimiter_byte(delimiter: char) -> PyResult<u8> {

@@ -1,5 +1,6 @@
 //! `Progress`, `Report` and `OutputFile`: how far a batch has come, and what it came to.
 
+use super::header::pairs;
 use crate::output::file::OutputFile as Written;
 use crate::output::report;
 use crate::validator;
@@ -64,6 +65,7 @@ pub(super) struct Report {
     total_errors: u64,
     unknown_columns: Py<PyTuple>,
     missing_optional_columns: Py<PyTuple>,
+    similar_columns: BTreeMap<String, String>,
     delimiter: char,
     encoding: &'static str,
     compression: &'static str,
@@ -92,8 +94,9 @@ impl Report {
             errors_by_field: made.errors_by_field,
             errors_by_keyword: made.errors_by_keyword,
             total_errors: made.total_errors,
-            unknown_columns: PyTuple::new(py, made.unknown_columns)?.unbind(),
-            missing_optional_columns: PyTuple::new(py, made.missing_optional_columns)?.unbind(),
+            similar_columns: pairs(&made.difference.similar),
+            unknown_columns: PyTuple::new(py, made.difference.unknown)?.unbind(),
+            missing_optional_columns: PyTuple::new(py, made.difference.missing_optional)?.unbind(),
             delimiter: made.delimiter,
             encoding: made.encoding,
             compression: made.compression,

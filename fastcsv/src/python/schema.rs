@@ -1,8 +1,7 @@
 //! `Schema` and `Column`: a compiled schema document, and which of several fits a header.
 
 use crate::error::Error;
-use crate::header::find_schema;
-use crate::schema::{self, RowSchema, SchemaLimits, clean};
+use crate::schema::{self, RowSchema, SchemaLimits};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
@@ -78,19 +77,6 @@ impl Schema {
     fn __repr__(&self) -> String {
         format!("Schema(name={:?}, version={:?})", self.name(), self.version())
     }
-}
-
-/// The schema that fits a header best.
-#[pyfunction]
-#[pyo3(signature = (schemas, header))]
-pub(super) fn detect(
-    py: Python<'_>,
-    schemas: Vec<Py<Schema>>,
-    header: Vec<String>,
-) -> PyResult<Py<Schema>> {
-    let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
-    let names: Vec<String> = header.iter().map(|name| clean(name).to_owned()).collect();
-    Ok(schemas[find_schema(&compiled, &names)?].clone_ref(py))
 }
 
 /// One schema, or several to choose from.

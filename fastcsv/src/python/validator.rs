@@ -3,13 +3,14 @@
 //! What may be asked while work goes on (`progress`, `schema`) is a snapshot, so asking never waits for work.
 
 use super::bytes::Bytes;
+use super::header::HeaderDifference;
 use super::options::Options;
 use super::report::{Progress, Report};
 use super::schema::Schema;
 use crate::error::Error;
 use crate::options;
 use crate::parallel::lock;
-use crate::schema::RowSchema;
+use crate::schema::{Difference, RowSchema};
 use crate::validator::{self, Names};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -30,7 +31,7 @@ pub(super) struct Validator {
 struct Snapshot {
     progress: Progress,
     schema: Option<usize>,
-    unknown_columns: Vec<String>,
+    difference: Difference,
 }
 
 #[pymethods]
@@ -84,10 +85,10 @@ impl Validator {
         Some(self.schemas[index?].clone_ref(py))
     }
 
-    /// Columns of the header that the schema does not know; empty until the header has been read.
+    /// What the header and the schema have not in common; nothing until the header has been read.
     #[getter]
-    fn unknown_columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &lock(&self.snapshot).unknown_columns)
+    fn difference(&self, py: Python<'_>) -> PyResult<HeaderDifference> {
+        HeaderDifference::new(py, &lock(&self.snapshot).difference)
     }
 
     #[getter]
@@ -117,7 +118,7 @@ impl Validator {
         snapshot.progress = core.progress().into();
         if snapshot.schema.is_none() {
             snapshot.schema = core.schema_index();
-            snapshot.unknown_columns = core.unknown_columns().to_vec();
+            snapshot.difference = core.difference().cloned().unwrap_or_default();
         }
         done
     }

@@ -1,5 +1,6 @@
 //! What is wrong with a schema, or with a header under it. A bad row is data, never one of these.
 
+use super::similar::Similar;
 use std::error::Error;
 use std::fmt;
 
@@ -105,7 +106,7 @@ pub enum HeaderReason {
     EmptyName,
     /// Two columns have the same name.
     DoubledName,
-    /// Required columns are missing, under the schema given or under every schema known.
+    /// Required columns are missing, under the schema given or under every schema known, or no column is known.
     MissingColumns,
     /// Under `strict`: columns that the schema does not know.
     UnknownColumns,
@@ -144,6 +145,8 @@ pub struct HeaderMismatch {
     pub columns: Vec<String>,
     /// Where schemas were searched: the index of the one that comes nearest.
     pub nearest: Option<usize>,
+    /// Columns of the header that may be meant for missing ones.
+    pub similar: Vec<Similar>,
 }
 
 impl fmt::Display for HeaderMismatch {

@@ -1,10 +1,19 @@
 //! Headers: names made comparable, columns bound to a schema, and the schema found by its columns.
+//!
+//! A header of which a schema knows no column never fits it, whatever the schema requires. A refusal lists the names
+//! that the header has, unless they look like the cells of a row: those are not to be told.
 
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{HashMap, HashSet};
 
 use super::error::{HeaderMismatch, HeaderReason};
 use super::row::{Column, RowSchema};
+use super::similar::{Difference, Similar};
+
+/// Of the names in a message, so many are listed, and so many characters of each.
+const LISTED: usize = 20;
+const LISTED_CHARS: usize = 80;
 
 /// A header name without a byte-order mark and blanks around it: what is compared.
 #[must_use]
@@ -33,42 +42,112 @@ pub(super) fn places(header: &[String]) -> HashMap<Box<str>, u32> {
     header.iter().map(|name| clean(name).into()).zip(0..).collect()
 }
 
-pub(super) fn missing_columns(schema: &RowSchema, missing: Vec<String>) -> HeaderMismatch {
-    let detail = format!(
-        "the header lacks {} that {} {} requires",
-        listed(&missing),
-        schema.name(),
-        schema.version()
-    );
-    refusal(HeaderReason::MissingColumns, detail, missing)
+/// Refuses a header without a column that the schema requires, or with none that it knows.
+pub(super) fn check_columns(schema: &RowSchema, header: &[String]) -> Result<(), HeaderMismatch> {
+    let names: HashSet<&str> = header.iter().map(|name| clean(name)).collect();
+    let fit = fit(schema, &names);
+    if fit.fits() { Ok(()) } else { Err(unfit(schema, header, &names, &fit, "")) }
 }
 
-pub(super) fn unknown_columns(schema: &RowSchema, unknown: Vec<String>) -> HeaderMismatch {
-    let detail = format!(
+/// What a header lacks that does not fit a schema, what it has, and what may be meant by it.
+fn unfit(
+    schema: &RowSchema,
+    header: &[String],
+    names: &HashSet<&str>,
+    fit: &Fit<'_>,
+    before: &str,
+) -> HeaderMismatch {
+    let missing: Vec<String> = absent(schema, names)
+        .filter(|column| column.required)
+        .map(|column| column.name.clone())
+        .collect();
+    let (name, version) = (schema.name(), schema.version());
+    let mut detail = match (before, missing.is_empty(), fit.knows_none) {
+        ("", true, _) => format!("the header has no column that {name} {version} knows"),
+        ("", ..) => format!("the header lacks {} that {name} {version} requires", listed(&missing)),
+        (_, _, true) => format!("{before}: none of its columns is known"),
+        _ => format!("{before}; the nearest, {name} {version}, lacks {}", listed(&missing)),
+    };
+    let similar = Difference::between(schema, header).similar;
+    detail.push_str(&what_it_has(header, &similar));
+    HeaderMismatch { similar, ..refusal(HeaderReason::MissingColumns, detail, missing) }
+}
+
+/// The names of a header, and which of them may be meant for others.
+fn what_it_has(header: &[String], similar: &[Similar]) -> String {
+    if header.iter().any(|name| looks_like_a_cell(clean(name))) {
+        return "; its first row looks like data, not like the names of columns".to_owned();
+    }
+    let names: Vec<String> = header.iter().map(|name| clean(name).to_owned()).collect();
+    let mut words = format!("; it has {}", listed(&names));
+    tell_similar(&mut words, similar);
+    words
+}
+
+fn tell_similar(words: &mut String, similar: &[Similar]) {
+    let told = similar.iter().take(LISTED).map(|Similar { found, meant, differs_in }| {
+        let (found, meant) = (shortened(found), shortened(meant));
+        format!("; {found} differs from {meant} only in {differs_in}")
+    });
+    words.extend(told);
+}
+
+/// Whether a name is rather an e-mail address, a number or a date.
+fn looks_like_a_cell(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.contains('@')
+        || (bytes.any(|it| it.is_ascii_digit())
+            && name.bytes().all(|it| it.is_ascii_digit() || b"+-.,:/TZ ".contains(&it)))
+}
+
+/// Refuses, under `strict`, a header with columns that the schema does not know.
+pub(super) fn unknown_columns(schema: &RowSchema, header: &[String]) -> HeaderMismatch {
+    let Difference { unknown, similar, .. } = Difference::between(schema, header);
+    let mut detail = format!(
         "the header has {} that {} {} does not know",
         listed(&unknown),
         schema.name(),
         schema.version()
     );
-    refusal(HeaderReason::UnknownColumns, detail, unknown)
+    tell_similar(&mut detail, &similar);
+    HeaderMismatch { similar, ..refusal(HeaderReason::UnknownColumns, detail, unknown) }
 }
 
 fn refusal(reason: HeaderReason, detail: String, columns: Vec<String>) -> HeaderMismatch {
-    HeaderMismatch { reason, detail, columns, nearest: None }
+    HeaderMismatch { reason, detail, columns, nearest: None, similar: Vec::new() }
 }
 
 fn listed(columns: &[String]) -> String {
     let plural = if columns.len() == 1 { "column" } else { "columns" };
-    format!("the {plural} {}", columns.join(", "))
+    let names: Vec<_> = columns.iter().take(LISTED).map(|name| shortened(name)).collect();
+    let more = match columns.len() - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the {plural} {}{more}", names.join(", "))
+}
+
+fn shortened(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(LISTED_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+        None => name.into(),
+    }
 }
 
 /// How well a schema fits a header. The better fit is the lesser.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Fit<'s> {
+    knows_none: bool,
     required_missing: usize,
     unknown: usize,
     missing: usize,
     newest: Reverse<Age<'s>>,
+}
+
+impl Fit<'_> {
+    fn fits(&self) -> bool {
+        !self.knows_none && self.required_missing == 0
+    }
 }
 
 /// The effective date, then the version, by number where it has numbers.
@@ -97,7 +176,8 @@ impl PartialOrd for Age<'_> {
 }
 
 /// The schema whose required columns are all in the header and that leaves the fewest header columns
-/// unknown, then misses the fewest of its own, then is the newest. The index is into `schemas`.
+/// unknown, then misses the fewest of its own, then is the newest; it knows one of them at least. The index is into
+/// `schemas`.
 pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, HeaderMismatch> {
     check_names(header)?;
     let names: HashSet<&str> = header.iter().map(|name| clean(name)).collect();
@@ -105,30 +185,26 @@ pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, Header
     let Some((nearest, best)) = fits.enumerate().min_by(|(_, a), (_, b)| a.cmp(b)) else {
         return Err(refusal(HeaderReason::MissingColumns, "no schema is known".into(), Vec::new()));
     };
-    if best.required_missing == 0 {
+    if best.fits() {
         return Ok(nearest);
     }
     let schema = schemas[nearest];
-    let missing: Vec<String> = absent(schema, &names)
-        .filter(|column| column.required)
-        .map(|column| column.name.clone())
-        .collect();
-    let detail = format!(
-        "the header fits no schema; the nearest, {} {}, lacks {}",
-        schema.name(),
-        schema.version(),
-        listed(&missing)
-    );
-    Err(HeaderMismatch {
-        nearest: Some(nearest),
-        ..refusal(HeaderReason::MissingColumns, detail, missing)
-    })
+    let before = if schemas.len() == 1 {
+        String::new()
+    } else if schemas.iter().all(|it| it.name() == schema.name()) {
+        format!("the header fits no version of {}", schema.name())
+    } else {
+        "the header fits no schema".to_owned()
+    };
+    let mismatch = unfit(schema, header, &names, &best, &before);
+    Err(HeaderMismatch { nearest: (!best.knows_none).then_some(nearest), ..mismatch })
 }
 
 fn fit<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> Fit<'s> {
     let missing = absent(schema, names).count();
     let known = schema.columns().len() - missing;
     Fit {
+        knows_none: known == 0,
         required_missing: absent(schema, names).filter(|column| column.required).count(),
         unknown: names.len() - known,
         missing,

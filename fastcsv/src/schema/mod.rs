@@ -25,6 +25,7 @@ mod residue;
 mod row;
 mod scalar;
 mod sieve;
+mod similar;
 mod value;
 
 pub use bound::{BoundSchema, Sentence, Violation};
@@ -33,4 +34,5 @@ pub use header::{clean, detect};
 pub use limits::SchemaLimits;
 pub use row::{Column, RowSchema};
 pub use sieve::{BATCH, Batch, Doubts, Place, Sieve};
+pub use similar::{Difference, Similar};
 pub use value::ValueSchema;

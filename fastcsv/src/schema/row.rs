@@ -148,22 +148,14 @@ impl RowSchema {
     }
 
     /// Lays the schema over a header. Refuses names that are empty or doubled, a header without a
-    /// required column and, if `strict`, one with a column that the schema does not know.
+    /// required column or with none that the schema knows and, if `strict`, one with a column that it does not know.
     pub fn bind(&self, header: &[String], strict: bool) -> Result<BoundSchema, HeaderMismatch> {
         header::check_names(header)?;
         let places = header::places(header);
-        let missing = self
-            .columns()
-            .iter()
-            .filter(|column| column.required && !places.contains_key(column.name.as_str()));
-        let missing: Vec<String> = missing.map(|column| column.name.clone()).collect();
-        if !missing.is_empty() {
-            return Err(header::missing_columns(self, missing));
-        }
+        header::check_columns(self, header)?;
         let bound = BoundSchema::new(self, header, places);
         if strict && !bound.unknown().is_empty() {
-            let unknown = bound.unknown().iter().map(|&place| header[place as usize].clone());
-            return Err(header::unknown_columns(self, unknown.collect()));
+            return Err(header::unknown_columns(self, header));
         }
         Ok(bound)
     }

@@ -3,13 +3,45 @@
 use crate::check::{Checker, Outcome};
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Frame, Sink};
+use crate::options::{Expansion, Options};
 use crate::output::folder::Folder;
 use crate::tally::Tally;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Text for a file is written once there is this much of it.
 pub(super) const WRITE_BYTES: usize = 64 << 10;
 /// Or, in the middle of a frame, of which the rest would come to little, this much.
 const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
+
+/// How much a batch may write: so many bytes, and so many times what has come in by now.
+#[derive(Clone)]
+pub(super) struct OutputBound {
+    bytes_max: u64,
+    expansion: Expansion,
+    size_bytes: Arc<AtomicU64>,
+}
+
+impl OutputBound {
+    pub fn new(options: &Options, size_bytes: &Arc<AtomicU64>) -> Self {
+        Self {
+            bytes_max: options.max_output_bytes,
+            expansion: options.expansion(),
+            size_bytes: Arc::clone(size_bytes),
+        }
+    }
+
+    fn check(&self, written_bytes: u64) -> Result<(), Error> {
+        let fault = if written_bytes > self.bytes_max {
+            LimitFault::OutputBytes(self.bytes_max)
+        } else if written_bytes > self.expansion.bytes_of(self.size_bytes.load(Ordering::Relaxed)) {
+            LimitFault::OutputTimes(self.expansion.times)
+        } else {
+            return Ok(());
+        };
+        Err(InputError::Limit(fault).into())
+    }
+}
 
 /// Judges frames as they come, and writes what comes of them.
 pub(super) struct Writing<'a> {
@@ -17,18 +49,18 @@ pub(super) struct Writing<'a> {
     pub outcome: &'a mut Outcome,
     pub tally: &'a mut Tally,
     pub folder: &'a mut Folder,
-    pub bytes_max: u64,
+    pub bound: &'a OutputBound,
 }
 
 impl Sink for Writing<'_> {
     type Error = Error;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        let Self { checker, outcome, tally, folder, bytes_max } = self;
+        let Self { checker, outcome, tally, folder, bound } = self;
         let mut settle = |outcome: &mut Outcome| {
             tally.add(&outcome.tally);
             outcome.tally.clear();
-            write_if_much(folder, *bytes_max, outcome)
+            write_if_much(folder, bound, outcome)
         };
         checker.check(&frame, outcome, FLUSH_BYTES, &mut settle)?;
         settle(outcome)
@@ -37,28 +69,26 @@ impl Sink for Writing<'_> {
 
 pub(super) fn write_if_much(
     folder: &mut Folder,
-    bytes_max: u64,
+    bound: &OutputBound,
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
     if outcome.text_bytes() >= WRITE_BYTES {
-        write(folder, bytes_max, outcome)?;
+        write(folder, bound, outcome)?;
         outcome.clear_text();
         return Ok(());
     }
-    keep_to_bound(folder, bytes_max, outcome)
+    bound.check(folder.written_bytes() + outcome.text_bytes() as u64)
 }
 
 /// Writes what came of some rows, unless the batch has written enough.
-pub(super) fn write(folder: &mut Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
-    keep_to_bound(folder, bytes_max, outcome)?;
+///
+/// What is not written yet counts, too: what is told of an input that is wrong in several ways is not to depend on how
+/// much that is.
+pub(super) fn write(
+    folder: &mut Folder,
+    bound: &OutputBound,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    bound.check(folder.written_bytes() + outcome.text_bytes() as u64)?;
     Ok(folder.write(outcome.records.as_bytes(), outcome.errors.as_bytes(), &outcome.valid)?)
-}
-
-/// Refuses what would make it too much. It is asked of what is not written yet, too: what is told of an input that is
-/// wrong in several ways is not to depend on how much that is.
-fn keep_to_bound(folder: &Folder, bytes_max: u64, outcome: &Outcome) -> Result<(), Error> {
-    if folder.written_bytes() + outcome.text_bytes() as u64 > bytes_max {
-        return Err(InputError::Limit(LimitFault::OutputBytes(bytes_max)).into());
-    }
-    Ok(())
 }

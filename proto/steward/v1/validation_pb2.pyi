@@ -192,7 +192,9 @@ class ValidateOptions(google.protobuf.message.Message):
     ACCEPT_RECOVERED_FIELD_NUMBER: builtins.int
     KEEP_VALID_ROWS_FIELD_NUMBER: builtins.int
     delimiter: builtins.str
-    """One of `,` `;` tab `|`. Empty: found from the header."""
+    """One of `,` `;` tab `|`; it counts more than a first line such as Excel's `sep=;`. Empty: that line, else found from
+    the header.
+    """
     strict: builtins.bool
     """An unknown column refuses the batch instead of being kept and warned of."""
     accept_recovered: builtins.bool
@@ -223,9 +225,27 @@ class ValidateBatchResponse(google.protobuf.message.Message):
 
         DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+        @typing.final
+        class SimilarColumnsEntry(google.protobuf.message.Message):
+            DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: builtins.int
+            VALUE_FIELD_NUMBER: builtins.int
+            key: builtins.str
+            value: builtins.str
+            def __init__(
+                self,
+                *,
+                key: builtins.str = ...,
+                value: builtins.str = ...,
+            ) -> None: ...
+            def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
         BATCH_FIELD_NUMBER: builtins.int
         SCHEMA_FIELD_NUMBER: builtins.int
         UNKNOWN_COLUMNS_FIELD_NUMBER: builtins.int
+        MISSING_OPTIONAL_COLUMNS_FIELD_NUMBER: builtins.int
+        SIMILAR_COLUMNS_FIELD_NUMBER: builtins.int
         batch: builtins.str
         """`batches/{batch}`: the name that the batch will have."""
         schema: builtins.str
@@ -234,14 +254,24 @@ class ValidateBatchResponse(google.protobuf.message.Message):
         def unknown_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
             """Columns of the header that the schema does not know; kept, not judged."""
 
+        @property
+        def missing_optional_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+            """Columns that the schema knows, does not require, and the header does not have."""
+
+        @property
+        def similar_columns(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+            """Of the unknown columns those that may be misspelled: the column of the schema that each may be meant for."""
+
         def __init__(
             self,
             *,
             batch: builtins.str = ...,
             schema: builtins.str = ...,
             unknown_columns: collections.abc.Iterable[builtins.str] | None = ...,
+            missing_optional_columns: collections.abc.Iterable[builtins.str] | None = ...,
+            similar_columns: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["batch", b"batch", "schema", b"schema", "unknown_columns", b"unknown_columns"]) -> None: ...
+        def ClearField(self, field_name: typing.Literal["batch", b"batch", "missing_optional_columns", b"missing_optional_columns", "schema", b"schema", "similar_columns", b"similar_columns", "unknown_columns", b"unknown_columns"]) -> None: ...
 
     @typing.final
     class Progress(google.protobuf.message.Message):
@@ -356,6 +386,22 @@ class Batch(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class SimilarColumnsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     NAME_FIELD_NUMBER: builtins.int
     SCHEMA_FIELD_NUMBER: builtins.int
     SOURCE_FILE_FIELD_NUMBER: builtins.int
@@ -379,6 +425,8 @@ class Batch(google.protobuf.message.Message):
     RESOLVED_ROWS_FIELD_NUMBER: builtins.int
     DISCARDED_ROWS_FIELD_NUMBER: builtins.int
     OPEN_ROWS_FIELD_NUMBER: builtins.int
+    MISSING_OPTIONAL_COLUMNS_FIELD_NUMBER: builtins.int
+    SIMILAR_COLUMNS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`batches/{batch}`; the id is a UUIDv7."""
     schema: builtins.str
@@ -437,6 +485,14 @@ class Batch(google.protobuf.message.Message):
     def elapsed(self) -> google.protobuf.duration_pb2.Duration:
         """From Open to publication."""
 
+    @property
+    def missing_optional_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Columns that the schema knows, does not require, and the header does not have."""
+
+    @property
+    def similar_columns(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Of the unknown columns those that may be misspelled: the column of the schema that each may be meant for."""
+
     def __init__(
         self,
         *,
@@ -463,9 +519,11 @@ class Batch(google.protobuf.message.Message):
         resolved_rows: builtins.int = ...,
         discarded_rows: builtins.int = ...,
         open_rows: builtins.int = ...,
+        missing_optional_columns: collections.abc.Iterable[builtins.str] | None = ...,
+        similar_columns: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "discarded_rows", b"discarded_rows", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "name", b"name", "open_rows", b"open_rows", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "resolved_rows", b"resolved_rows", "schema", b"schema", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "discarded_rows", b"discarded_rows", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "missing_optional_columns", b"missing_optional_columns", "name", b"name", "open_rows", b"open_rows", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "resolved_rows", b"resolved_rows", "schema", b"schema", "similar_columns", b"similar_columns", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
 
 Global___Batch: typing_extensions.TypeAlias = Batch
 
@@ -807,20 +865,48 @@ class DetectSchemaResponse(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class SimilarColumnsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     SCHEMA_FIELD_NUMBER: builtins.int
     UNKNOWN_COLUMNS_FIELD_NUMBER: builtins.int
+    MISSING_OPTIONAL_COLUMNS_FIELD_NUMBER: builtins.int
+    SIMILAR_COLUMNS_FIELD_NUMBER: builtins.int
     schema: builtins.str
     """`schemas/{schema}/versions/{version}`."""
     @property
     def unknown_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Columns of the header that the schema does not know."""
 
+    @property
+    def missing_optional_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Columns that the schema knows, does not require, and the header does not have."""
+
+    @property
+    def similar_columns(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Of the unknown columns those that may be misspelled: the column of the schema that each may be meant for."""
+
     def __init__(
         self,
         *,
         schema: builtins.str = ...,
         unknown_columns: collections.abc.Iterable[builtins.str] | None = ...,
+        missing_optional_columns: collections.abc.Iterable[builtins.str] | None = ...,
+        similar_columns: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["schema", b"schema", "unknown_columns", b"unknown_columns"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["missing_optional_columns", b"missing_optional_columns", "schema", b"schema", "similar_columns", b"similar_columns", "unknown_columns", b"unknown_columns"]) -> None: ...
 
 Global___DetectSchemaResponse: typing_extensions.TypeAlias = DetectSchemaResponse

@@ -267,7 +267,8 @@ class ContractServer(
                 "compare",
                 "columns",
             )
-        unknown = [column for column in request.columns if column not in ("id", "rating")]
+        columns = [column.strip() for column in request.columns]
+        unknown = [column for column in columns if column not in ("id", "rating")]
         return validation_pb2.DetectSchemaResponse(
             schema="schemas/note/versions/1.0", unknown_columns=unknown
         )

@@ -255,3 +255,85 @@ def test_lines_that_a_broken_cell_swallowed_are_quarantined_or_taken_as_told() -
     assert (batch.report.valid_rows, batch.report.recovered_rows) == (1, 3)
     accepted = validate(AB, data, accept_recovered=True, valid_out=True)
     assert accepted.files["valid.csv"] == b"a,b\n2,3\n4,5\n7,8\n"
+
+
+SEP = {
+    "plain": b"sep=;\na;b\n1;2\n",
+    "quoted": b'"sep=;"\r\na;b\r\n1;2\r\n',
+    "behind a mark": b"\xef\xbb\xbfsep=;\na;b\n1;2\n",
+    "utf-16": "\ufeffsep=\t\na\tb\n1\t2\n".encode("utf-16-le"),
+    "compressed": gzip.compress(b"SEP=,\ra,b\r1,2\r"),
+}
+
+
+@pytest.mark.parametrize("name", SEP)
+def test_a_line_that_names_the_delimiter_is_neither_header_nor_row_but_a_line(name: str) -> None:
+    for step in (1, 1000):
+        data = SEP[name]
+        chunks = [data[at : at + step] for at in range(0, len(data), step)]
+        batch = validate(refusing("a", "b"), chunks, valid_out=True)
+        [record] = batch.records
+        assert record["rawData"] == {"a": "1", "b": "2"}
+        assert (record["rowNumber"], record["lineNumber"]) == (1, 3)
+        if name in ("plain", "quoted", "behind a mark"):
+            assert data[record["byteOffset"] :].startswith(b"1;2")
+        assert b"sep" not in batch.files["valid.csv"].lower()
+
+
+def test_a_given_delimiter_counts_more_than_the_line_and_a_refusal_names_both() -> None:
+    assert validate(AB, b"sep=;\na,b\n1,2\n", delimiter=",").report.valid_rows == 1
+    with pytest.raises(
+        fastcsv.HeaderError, match="delimiter , that was given, its first line names ;"
+    ):
+        validate(AB, b"sep=;\na;b\n", delimiter=",")
+    with pytest.raises(fastcsv.HeaderError) as raised:
+        validate(AB, b"sep=^\na^b\n")
+    assert raised.value.reason == "HEADER_SEPARATOR_UNREADABLE"
+    with pytest.raises(fastcsv.EmptyInputError):
+        validate(AB, b"sep=;")
+
+
+OTHER = {
+    "xlsx": (
+        b"PK\x03\x04\x14\0\n\0[Content_Types].xml" + b"\0" * 90 + b"PK\x03\x04xl/workbook.xml",
+        "xlsx",
+    ),
+    "zip": (b"PK\x03\x04\x14\0\n\0rows.csva,b\n", "zip archive"),
+    "parquet": (b"PAR1" + b"\0" * 40 + b"PAR1", "Parquet"),
+    "tar in gzip": (gzip.compress(b"a,b" + b"\0" * 254 + b"ustar\x0000" + b"\0" * 248), "tar"),
+    "html": (b"\n<!DOCTYPE html>\n<html></html>", "HTML"),
+    "json": (b'[\n {"a": 1, "b": 2}\n]', "JSON"),
+    "sqlite": (b"SQLite format 3\0\x10\0", "SQLite"),
+    "pdf": (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
+    "png": (b"\x89PNG\r\n\x1a\n\0\0\0", "PNG"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("step", [1, 5, 1 << 20])
+def test_what_is_no_csv_is_called_what_it_is_wherever_it_is_cut(name: str, step: int) -> None:
+    data, wanted = OTHER[name]
+    with pytest.raises(fastcsv.FormatError, match=wanted) as raised:
+        validate(AB, [data[at : at + step] for at in range(0, len(data), step)])
+    assert raised.value.reason == "INPUT_NOT_CSV"
+
+
+def test_a_header_that_fits_is_taken_whatever_it_begins_with() -> None:
+    assert validate(taking("%PDF-1", "a"), b"%PDF-1,a\n1,2\n").report.valid_rows == 1
+
+
+def test_a_header_of_which_nothing_is_known_is_refused_and_its_columns_are_told() -> None:
+    with pytest.raises(fastcsv.HeaderError, match=r"no column that taking .* knows; it has"):
+        validate(AB, b"x,y\n1,2\n")
+
+
+def test_a_misnamed_optional_column_is_told_with_what_it_may_be_meant_for() -> None:
+    names = b"session_id,participant_email,volunteer_email,scheduled_at,Rating,topisc\n"
+    report = validate(schema("language_session", "1.0"), names).report
+    assert report.similar_columns == {"Rating": "rating", "topisc": "topics"}
+    assert {"rating", "topics"} <= set(report.missing_optional_columns)
+    with pytest.raises(fastcsv.HeaderError) as raised:
+        validate(schema("language_session", "1.0"), names.replace(b"session_id", b"SESSION_ID"))
+    assert "SESSION_ID differs from session_id only in case" in str(raised.value)
+    assert "SESSION_ID to session_id" in raised.value.hint
+    assert raised.value.similar["SESSION_ID"] == "session_id"

@@ -24,6 +24,8 @@ def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
         errors_by_field=manifest.errors_by_field,
         errors_by_keyword=manifest.errors_by_keyword,
         unknown_columns=manifest.unknown_columns,
+        missing_optional_columns=manifest.missing_optional_columns,
+        similar_columns=manifest.similar_columns,
         size_bytes=manifest.size_bytes,
         crc32c=manifest.crc32c,
         delimiter=manifest.delimiter,

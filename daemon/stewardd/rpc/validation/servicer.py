@@ -29,7 +29,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Request = validation_pb2.ValidateBatchRequest
 Response = validation_pb2.ValidateBatchResponse
 
-BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 PROGRESS_INTERVAL_S = 0.5
 MAX_SOURCE_FILE = 1024
 SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
@@ -129,14 +128,12 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     ) -> validation_pb2.DetectSchemaResponse:
         """Says which schema a header detects."""
         schema = self._registry.detect(request.columns)
-        known = {column.name for column in schema.columns}
+        difference = fastcsv.compare(schema, request.columns)
         return validation_pb2.DetectSchemaResponse(
             schema=names.schema(schema.name, schema.version),
-            unknown_columns=[
-                column
-                for column in request.columns
-                if column.strip().strip(BYTE_ORDER_MARK).strip() not in known
-            ],
+            unknown_columns=difference.unknown_columns,
+            missing_optional_columns=difference.missing_optional_columns,
+            similar_columns=difference.similar_columns,
         )
 
 
@@ -201,10 +198,13 @@ class _Voice:
 
 
 def _accepted(work: Work, schema: fastcsv.Schema) -> Response.Accepted:
+    difference = work.difference
     return Response.Accepted(
         batch=names.batch(work.batch_id),
         schema=names.schema(schema.name, schema.version),
-        unknown_columns=work.unknown_columns,
+        unknown_columns=difference.unknown_columns,
+        missing_optional_columns=difference.missing_optional_columns,
+        similar_columns=difference.similar_columns,
     )
 
 

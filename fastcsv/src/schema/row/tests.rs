@@ -112,6 +112,53 @@ fn names_count_exactly_once_cleaned() {
 }
 
 #[test]
+fn a_header_of_which_nothing_is_known_never_fits() {
+    let document = br#"{"properties": {"rating": {}, "note": {}}}"#;
+    let free = RowSchema::compile("free", "1", document, &SchemaLimits::default()).unwrap();
+    let [one, _, mentorship] = domain();
+    let other = header(&["id", "name"]);
+    for refused in [free.bind(&other, false).unwrap_err(), detect(&[&free], &other).unwrap_err()] {
+        assert_eq!(refused.reason, HeaderReason::MissingColumns);
+        assert!(
+            refused.detail.contains("no column that free 1 knows; it has the columns id, name")
+        );
+    }
+    let refused = detect(&[&free, &one], &other).unwrap_err();
+    assert!(refused.detail.contains("none of its columns is known"), "{refused}");
+    assert_eq!(refused.nearest, None);
+    assert_eq!(detect(&[&one, &free, &mentorship], &header(&["note", "x"])), Ok(1));
+    assert_eq!(detect(&[&free, &one], &own_header(&one)), Ok(1));
+}
+
+#[test]
+fn a_refusal_lists_what_the_header_has_and_what_may_be_meant() {
+    let [one, ..] = domain();
+    let names = ["SESSION_ID", "participant email", "volunteer_email", "scheduled_at"];
+    let refused = one.bind(&header(&names), false).unwrap_err().detail;
+    for part in [
+        "lacks the columns session_id, participant_email that language_session 1.0 requires",
+        "it has the columns SESSION_ID, participant email, volunteer_email, scheduled_at",
+        "SESSION_ID differs from session_id only in case",
+        "participant email differs from participant_email only in blanks",
+    ] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    let many: Vec<String> = (0..500).map(|at| format!("column_{at}_{}", "x".repeat(200))).collect();
+    let refused = one.bind(&many, false).unwrap_err().detail;
+    assert!(refused.len() < 2500 && refused.contains("and 480 more"), "{}", refused.len());
+}
+
+#[test]
+fn a_row_in_the_place_of_the_header_is_not_told() {
+    let [one, ..] = domain();
+    for cell in ["ana@post.example", "2025-04-01", "7"] {
+        let refused = one.bind(&header(&["secret", cell]), false).unwrap_err().detail;
+        assert!(refused.contains("looks like data") && !refused.contains("secret"), "{refused}");
+        assert!(!refused.contains(cell), "{refused}");
+    }
+}
+
+#[test]
 fn every_failing_field_of_a_row_is_reported() {
     let [_, schema, _] = domain();
     let bound = schema.bind(&own_header(&schema), true).unwrap();
@@ -213,7 +260,7 @@ fn a_circle_that_no_pointer_shows_ends_all_the_same() {
         "properties": {"a": {"$ref": "#x"}},
         "propertyNames": {"$ref": "#x", "maxLength": 2},
     });
-    assert_eq!(verdict(&schema, &["aa"], &["ab"]), []);
+    assert_eq!(verdict(&schema, &["aa", "a"], &["ab", ""]), []);
     assert_eq!(verdict(&schema, &["aa", "a"], &["", "a"]).len(), 2);
 }
 

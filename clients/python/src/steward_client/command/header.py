@@ -11,6 +11,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,8 @@ from steward_client.errors import InvalidRequest
 _MOST_BYTES = 1024 * 1024
 _DELIMITERS = ",;\t|"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_SEPARATOR = re.compile(r'"? *sep= *(\\t|[,;\t|]) *\1*"?\1* *', re.IGNORECASE)
+"""Excel's first line that names the delimiter."""
 _HINT = "`steward validate` reads it as the daemon does"
 
 
@@ -29,12 +32,17 @@ def columns(file: str) -> list[str]:
     if start.startswith(_ZSTD_MAGIC):
         raise _refused(f"{file} is compressed with zstd, which this command does not read")
     text = _decoded(start, file)
-    record = _first_record(text)
+    record, rest = _first_record(text.lstrip("\r\n"))
+    named = _SEPARATOR.fullmatch(record)
+    if named:
+        record, _ = _first_record(rest.lstrip("\r\n"))
     if not record.strip():
         raise _refused(f"{file} has no header")
     delimiter = max(_DELIMITERS, key=_outside_quotes(record).count)
+    if named:
+        delimiter = named[1].replace("\\t", "\t")
     try:
-        return [name.strip() for name in next(csv.reader([record], delimiter=delimiter))]
+        return next(csv.reader([record], delimiter=delimiter))
     except csv.Error as error:
         raise _refused(f"the header of {file} cannot be read: {error}") from None
 
@@ -79,14 +87,15 @@ def _decoded(start: bytes, file: str) -> str:
             raise _refused(f"the header of {file} is not UTF-8") from None
 
 
-def _first_record(text: str) -> str:
+def _first_record(text: str) -> tuple[str, str]:
+    """Returns the first record, and the text behind it."""
     quoted = False
     for position, each in enumerate(text):
         if each == '"':
             quoted = not quoted
         elif each in "\r\n" and not quoted:
-            return text[:position]
-    return text
+            return text[:position], text[position:]
+    return text, ""
 
 
 def _outside_quotes(record: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steward_client.command import screen
-from steward_client.command.text import count, duration, share, short_name, size
+from steward_client.command import columns, screen
+from steward_client.command.text import count, duration, many, share, short_name, size
 from steward_client.validation.batches import Batch
 
 _MOST = 12
@@ -16,12 +16,13 @@ def show(batch: Batch, title: str) -> None:
     verdict = f"{count(batch.quarantined_rows)} of {count(batch.total_rows)} rows in quarantine"
     if batch.is_clean:
         verdict = "all rows are valid" if batch.total_rows else "valid, and without a row"
-    style = "bold green" if batch.is_clean else "bold yellow"
+        if batch.similar_columns:
+            verdict += f", but {many(len(batch.similar_columns), 'column')} may be misspelled"
+    is_good = batch.is_clean and not batch.similar_columns
+    style = "bold green" if is_good else "bold yellow"
     screen.line(f"{title}: {verdict}", style=style)
     screen.facts(_facts(batch), indent=2)
-    if batch.unknown_columns:
-        columns = ", ".join(batch.unknown_columns)
-        screen.line(f"unknown columns, kept and not judged: {columns}", style="yellow", indent=2)
+    columns.show(batch)
     if batch.errors_by_field:
         screen.gap()
         tables = [_ranked(batch.errors_by_field), _ranked(batch.errors_by_keyword)]

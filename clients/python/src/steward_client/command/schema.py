@@ -90,12 +90,10 @@ def detect(session: Session, file: str) -> int:
         document.emit({"file": file, "columns": names, **document.shape(found)})
         return Exit.DONE
     from steward_client.command import screen
+    from steward_client.command.columns import show as show_difference
 
     screen.line(f"{file}: {short_name(found.schema)}")
-    if found.unknown_columns:
-        screen.line(
-            f"unknown columns: {', '.join(found.unknown_columns)}", style="yellow", indent=2
-        )
+    show_difference(found)
     return Exit.DONE
 
 

@@ -6,6 +6,8 @@ direction: whatever Python does not call printable is shown as its escape.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -25,6 +27,71 @@ def plain(text: object) -> str:
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
         for each in words
     )
+
+
+_LOOK_ALIKES = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LATIN")
+_TWINS = frozenset("аеорсухіјѕԁһАВЕЗКМНОРСТУХІЈЅԌοανρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+"""Letters of other scripts that look like Latin ones."""
+_SIGNS = frozenset("‐‑‒–—―−‚‘’“”„′″∕⁄։：﹕．․٫，、；")
+"""Signs that look like those of ASCII, and mean something else in a number, a date or an address."""
+
+
+def shown(value: str) -> str:
+    r"""Returns a value so that it cannot be taken for another: what is not seen, or looks like another, is an escape.
+
+    Quotes stand around a value with blanks at an end, or with an escape in it; there, a backslash is doubled.
+
+    >>> shown("A1"), shown(" A1"), shown("A1\u00a0"), shown("\u04101"), shown("r\u0430ting"), shown("Анна")
+    ('A1', '" A1"', '"A1\\xa0"', '"\\u04101"', '"r\\u0430ting"', 'Анна')
+    """
+    hidden = _hidden(value)
+    if not hidden and value == value.strip(" ") and "  " not in value and value[:1] != '"':
+        return value
+    return (
+        '"' + "".join(_quoted(each, is_hidden=at in hidden) for at, each in enumerate(value)) + '"'
+    )
+
+
+def _quoted(each: str, *, is_hidden: bool) -> str:
+    if each in '\\"':
+        return f"\\{each}"
+    return each.encode("unicode_escape").decode("ascii") if is_hidden else each
+
+
+def _hidden(value: str) -> set[int]:
+    """Returns the places of the characters that a reader does not see, or takes for another."""
+    if value.isascii() and value.isprintable():
+        return set()
+    hidden = {at for at, each in enumerate(value) if not each.isprintable()}
+    if not unicodedata.is_normalized("NFC", value):
+        hidden |= {at for at, each in enumerate(value) if unicodedata.combining(each)}
+    if " " not in value:
+        hidden |= {at for at, each in enumerate(value) if each in _SIGNS}
+    hidden |= {at for at, each in enumerate(value) if _is_styled(each)}
+    # A word of such letters alone is one of its own language, where others beside it are.
+    is_foreign = any(_script(each) not in ("", "LATIN") and each not in _TWINS for each in value)
+    for word in re.finditer(r"\w+", value):
+        scripts = {_script(each) for each in word[0]} - {""}
+        if scripts == {"LATIN"} or (len(scripts) == 1 and is_foreign):
+            continue
+        hidden |= {
+            word.start() + at
+            for at, each in enumerate(word[0])
+            if (_script(each) not in ("", "LATIN") if "LATIN" in scripts else each in _TWINS)
+        }
+    return hidden
+
+
+def _is_styled(each: str) -> bool:
+    """Whether it is a Latin letter or a digit in another dress: wide, bold, in a circle."""
+    plainer = unicodedata.normalize("NFKC", each)
+    return not each.isascii() and len(plainer) == 1 and plainer.isascii() and plainer.isalnum()
+
+
+def _script(each: str) -> str:
+    """Returns the script of a letter, of those in which letters look alike; empty for all else."""
+    script = unicodedata.name(each, "").partition(" ")[0]
+    return script if each.isalpha() and script in _LOOK_ALIKES else ""
 
 
 def count(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
@@ -71,6 +71,10 @@ class Batch:
     """Of the quarantined: discarded."""
     open_rows: int
     """Of the quarantined: still open. What has become of them is as of when the daemon answered."""
+    missing_optional_columns: tuple[str, ...] = ()
+    """Columns that the schema knows, does not require, and the header does not have."""
+    similar_columns: Mapping[str, str] = field(default_factory=dict)
+    """Of the unknown columns those that may be misspelled, and the column that each may be meant for."""
 
     @property
     def is_clean(self) -> bool:
@@ -120,6 +124,8 @@ class Batch:
             resolved_rows=message.resolved_rows,
             discarded_rows=message.discarded_rows,
             open_rows=message.open_rows,
+            missing_optional_columns=tuple(message.missing_optional_columns),
+            similar_columns=MappingProxyType(dict(message.similar_columns)),
         )
 
 
@@ -131,11 +137,19 @@ class Accepted:
     """The name that the batch will have."""
     schema: str
     unknown_columns: tuple[str, ...]
+    missing_optional_columns: tuple[str, ...] = ()
+    similar_columns: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_proto(cls, message: pb.ValidateBatchResponse.Accepted) -> Accepted:
         """Reads a steward.v1 Accepted."""
-        return cls(message.batch, message.schema, tuple(message.unknown_columns))
+        return cls(
+            message.batch,
+            message.schema,
+            tuple(message.unknown_columns),
+            tuple(message.missing_optional_columns),
+            MappingProxyType(dict(message.similar_columns)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

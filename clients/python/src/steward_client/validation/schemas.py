@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from steward.v1 import validation_pb2 as pb
 
@@ -48,8 +50,16 @@ class Detection:
 
     schema: str
     unknown_columns: tuple[str, ...]
+    missing_optional_columns: tuple[str, ...] = ()
+    similar_columns: Mapping[str, str] = field(default_factory=dict)
+    """Of the unknown columns those that may be misspelled, and the column that each may be meant for."""
 
     @classmethod
     def from_proto(cls, message: pb.DetectSchemaResponse) -> Detection:
         """Reads a steward.v1 DetectSchemaResponse."""
-        return cls(message.schema, tuple(message.unknown_columns))
+        return cls(
+            message.schema,
+            tuple(message.unknown_columns),
+            tuple(message.missing_optional_columns),
+            MappingProxyType(dict(message.similar_columns)),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from steward_client.command.text import count
+from steward_client.command.text import count, shown
 
 if TYPE_CHECKING:
     from steward_client.quarantine.rows import QuarantinedRow
@@ -48,7 +48,7 @@ def _lines(row: QuarantinedRow) -> list[tuple[str, ...]]:
 
 
 def cut(value: str | None, longest: int = _LONGEST) -> str:
-    """Returns a value that fits in a table; one that is cut shows it by its last character."""
+    """Returns a value that fits in a table and shows what it holds; one that is cut shows it by its last character."""
     if value is None:
         return ""
-    return value if len(value) <= longest else f"{value[: longest - 1]}…"
+    return shown(value) if len(value) <= longest else f"{shown(value[: longest - 1])}…"
