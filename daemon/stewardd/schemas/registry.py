@@ -7,17 +7,22 @@ means one thing. A document that does not compile stops the start: a daemon must
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import fastcsv
 from stewardd.errors import ConfigurationError, HeaderRefused, SchemaNotFound, UnknownSchema
 from stewardd.schemas.names import NAME, VERSION, SchemaKey
+from stewardd.telemetry import logger
 
 BUILTIN = Path(__file__).parent
 ROW_KIND = "csv"
 FACTS = 20
 """Names in the metadata of an error, which has to fit in a gRPC trailer."""
+STRAYS_MAX = 100
+
+_log = logger("schemas")
 
 
 class Registry:
@@ -33,9 +38,12 @@ class Registry:
     def load(cls, folders: Sequence[Path] = ()) -> Registry:
         """Compiles what stands in the folders. Raises ConfigurationError, naming the file."""
         found: dict[SchemaKey, Path] = {}
+        strays: list[Path] = []
         for folder in (BUILTIN, *folders):
             if not folder.is_dir():
                 raise ConfigurationError(f"schema folder {folder} is not there")
+            if folder != BUILTIN:
+                strays += _strays(folder)
             for path in sorted((folder / ROW_KIND).glob("*/*.json")):
                 key = SchemaKey(path.parent.name, path.stem)
                 if not NAME.fullmatch(key.name) or not VERSION.fullmatch(key.version):
@@ -45,7 +53,20 @@ class Registry:
                 if key in found:
                     raise ConfigurationError(f"{path}: {key} stands in {found[key]} already")
                 found[key] = path
-        return cls(_compile(key, path) for key, path in found.items())
+        registry = cls(_compile(key, path) for key, path in found.items())
+        for path in strays:
+            _log.warning(
+                "file in a schema folder is not read",
+                path=str(path),
+                expected=f"{ROW_KIND}/<name>/<version>.json",
+            )
+        for schema in registry.all():
+            for warning in schema.warnings:
+                key = SchemaKey(schema.name, schema.version)
+                _log.warning(
+                    "part of a schema has no effect", path=str(found[key]), warning=warning
+                )
+        return registry
 
     def get(self, name: str, version: str | None = None) -> fastcsv.Schema:
         """Returns one version, or the newest. Raises SchemaNotFound."""
@@ -100,6 +121,18 @@ def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
         "nearest_schema": error.nearest or "",
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def _strays(folder: Path) -> list[Path]:
+    """Returns the first files below a folder that are no `csv/<name>/<version>.json`, at most STRAYS_MAX."""
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    strays = (path for path in files if not path.relative_to(folder).match(f"{ROW_KIND}/*/*.json"))
+    return sorted(itertools.islice(strays, STRAYS_MAX))
 
 
 def _compile(key: SchemaKey, path: Path) -> tuple[fastcsv.Schema, str]:

@@ -107,6 +107,9 @@ class Schema:
 
     @property
     def deprecated(self) -> bool: ...
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the document has no effect, such as unknown keywords and formats, with its place."""
 
 @final
 class Options:

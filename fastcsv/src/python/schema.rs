@@ -74,6 +74,11 @@ impl Schema {
         self.compiled.is_deprecated()
     }
 
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.compiled.warnings())
+    }
+
     fn __repr__(&self) -> String {
         format!("Schema(name={:?}, version={:?})", self.name(), self.version())
     }

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::document;
+use super::author;
 use super::error::{SchemaError, SchemaReason};
+use super::keyword;
 use crate::rules::date;
 
 pub(super) const EFFECTIVE_DATE: &str = "x-steward-effective-date";
@@ -20,6 +21,7 @@ const PREFIX: &str = "x-steward-";
 enum Place {
     Document,
     Column,
+    Both,
 }
 
 struct Annotation {
@@ -30,7 +32,7 @@ struct Annotation {
     form: &'static str,
 }
 
-const KNOWN: [Annotation; 4] = [
+const KNOWN: [Annotation; 5] = [
     Annotation {
         name: EFFECTIVE_DATE,
         place: Place::Document,
@@ -45,6 +47,12 @@ const KNOWN: [Annotation; 4] = [
     },
     Annotation { name: PII, place: Place::Column, takes: Value::is_boolean, form: "a boolean" },
     Annotation {
+        name: author::MESSAGE,
+        place: Place::Both,
+        takes: author::is_form,
+        form: "a text of 1 to 500 characters without control characters, or an object of such texts by keyword",
+    },
+    Annotation {
         name: "x-steward-list",
         place: Place::Column,
         takes: |value| value.as_str() == Some("comma"),
@@ -53,18 +61,23 @@ const KNOWN: [Annotation; 4] = [
 ];
 
 /// Refuses annotations that are unknown, misplaced or of the wrong type.
-pub(super) fn check(schema: &Value) -> Result<(), SchemaError> {
-    document::walk(schema, &mut |keywords, pointer| {
-        let place = if pointer.is_empty() { Place::Document } else { Place::Column };
-        let ours = keywords.iter().filter(|(name, _)| name.starts_with(PREFIX));
-        ours.clone().try_for_each(|(name, value)| check_one(name, value, place, pointer))
-    })
+pub(super) fn check(keywords: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
+    let place = if pointer.is_empty() { Place::Document } else { Place::Column };
+    let ours = keywords
+        .iter()
+        .filter(|(name, _)| name.to_lowercase().replace('_', "-").starts_with(PREFIX));
+    ours.clone().try_for_each(|(name, value)| check_one(name, value, place, pointer))
 }
 
 fn check_one(name: &str, value: &Value, place: Place, pointer: &str) -> Result<(), SchemaError> {
     let fault = match KNOWN.iter().find(|known| known.name == name) {
-        None => "is unknown".into(),
-        Some(known) if known.place != place => "stands in the wrong place".into(),
+        None => match keyword::nearest(name, KNOWN.iter().map(|known| known.name)) {
+            Some(near) => format!("is unknown; did you mean {near}?"),
+            None => "is unknown".into(),
+        },
+        Some(known) if known.place != place && known.place != Place::Both => {
+            "stands in the wrong place".into()
+        }
         Some(known) if !(known.takes)(value) => format!("must be {}", known.form),
         Some(_) => return Ok(()),
     };
@@ -80,7 +93,12 @@ pub(super) fn is_set(schema: &Map<String, Value>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::document;
     use serde_json::json;
+
+    fn checked(schema: &Value) -> Result<(), SchemaError> {
+        document::walk(schema, &mut |keywords, pointer| check(keywords, pointer))
+    }
 
     #[test]
     fn known_annotations_in_their_place_are_taken() {
@@ -90,7 +108,7 @@ mod tests {
             "x-other": 1,
             "properties": {"a": {"x-steward-pii": true, "x-steward-list": "comma"}},
         });
-        assert_eq!(check(&schema), Ok(()));
+        assert_eq!(checked(&schema), Ok(()));
     }
 
     #[test]
@@ -101,7 +119,7 @@ mod tests {
             (json!({"x-steward-effective-date": "2025-02-30"}), "/x-steward-effective-date"),
             (json!({"properties": {"a": {"x-steward-pii": 1}}}), "/properties/a/x-steward-pii"),
         ] {
-            let error = check(&schema).unwrap_err();
+            let error = checked(&schema).unwrap_err();
             assert_eq!(
                 (error.reason, error.pointer.as_str()),
                 (SchemaReason::AnnotationInvalid, pointer)

@@ -67,6 +67,7 @@ pub struct BoundSchema {
 struct Plan {
     /// Whether an empty cell is a violation here; the residue may say so too.
     required: bool,
+    required_message: Box<str>,
     /// The sentence for that; those of the rules follow.
     required_sentence: u32,
     types: TypeSet,
@@ -86,14 +87,18 @@ impl BoundSchema {
         let names: Box<[Box<str>]> = header.iter().map(|name| header::clean(name).into()).collect();
         let known: HashMap<&str, u32> =
             schema.columns().iter().map(|column| column.name.as_str()).zip(0..).collect();
-        let plan = |name: &str| known.get(name).map_or_else(Plan::none, |&at| Plan::of(schema, at));
+        let plan = |name: &str| {
+            known.get(name).map_or_else(|| Plan::unnamed(schema, name), |&at| Plan::of(schema, at))
+        };
         let mut plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
         let mut sentence = 0;
         for plan in &mut plans {
             plan.required_sentence = sentence;
             sentence += 1 + plan.checks.len();
         }
-        let unknown = (0..).zip(&plans).filter(|(_, plan)| plan.column.is_none());
+        let unknown = (0..).zip(&plans).filter(|(place, plan): &(u32, _)| {
+            plan.column.is_none() && !schema.knows_unnamed(&names[*place as usize])
+        });
         let columns =
             plans.iter().map(|it| (it.required, it.types, &it.short_checks, it.short_bytes));
         Self {
@@ -139,7 +144,7 @@ impl BoundSchema {
     /// Everything that can be wrong with a single cell, but for what the residue finds.
     pub fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
         self.plans.iter().enumerate().flat_map(|(place, plan)| {
-            let required = Sentence { place, keyword: REQUIRED, message: message::REQUIRED };
+            let required = Sentence { place, keyword: REQUIRED, message: &plan.required_message };
             let rules = plan.checks.rules.iter().map(move |rule| {
                 let Rule { keyword, message, .. } = rule;
                 Sentence { place, keyword, message }
@@ -172,8 +177,8 @@ impl BoundSchema {
             }
             if cell.is_empty() {
                 if plan.required {
-                    let (keyword, message) = (REQUIRED, message::REQUIRED);
-                    out.push(self.violation(place, plan.required_sentence, keyword, message));
+                    let (sentence, message) = (plan.required_sentence, &plan.required_message);
+                    out.push(self.violation(place, sentence, REQUIRED, message));
                     valid = false;
                 }
                 continue;
@@ -209,11 +214,13 @@ impl BoundSchema {
 }
 
 impl Plan {
-    fn none() -> Self {
+    /// The plan of a column that the schema does not name; the residue may speak of it.
+    fn unnamed(schema: &RowSchema, name: &str) -> Self {
         Self {
             required: false,
+            required_message: message::REQUIRED.into(),
             required_sentence: 0,
-            types: TypeSet::default(),
+            types: schema.unnamed_types(name),
             checks: Checks::default(),
             short_checks: Checks::default(),
             short_bytes: usize::MAX,
@@ -227,7 +234,8 @@ impl Plan {
         let judged_here = !schema.residue().is_some_and(|residue| residue.whole);
         let checks = schema.checks(at).map_or_else(Checks::default, |all| all.of_cells(types));
         Self {
-            required: judged_here && schema.columns()[at].required,
+            required: judged_here && schema.required_message(at).is_some(),
+            required_message: schema.required_message(at).unwrap_or(message::REQUIRED).into(),
             required_sentence: 0,
             types,
             short_checks: checks.without_max_length(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
-use super::{pattern, reference};
+use super::{doubled, pattern, reference};
 use crate::rules::decimal::{Decimal, Divisor};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -46,6 +46,7 @@ pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, Schema
         let detail = format!("the schema is no JSON document: {error}");
         SchemaError::new(SchemaReason::SchemaNotJson, "", detail)
     })?;
+    doubled::check(bytes)?;
     walk(&document, &mut check_dialect)?;
     if let Err(error) = jsonschema::draft202012::meta::validate(&document) {
         let pointer = error.instance_path().to_string();

@@ -11,6 +11,10 @@ pub enum SchemaReason {
     SchemaTooLarge,
     /// The bytes are no JSON document.
     SchemaNotJson,
+    /// A member stands twice in one object.
+    MemberDoubled,
+    /// A keyword is misspelt, or is one of an older draft.
+    KeywordUnknown,
     /// The document is no JSON Schema 2020-12, or no schema of a row.
     SchemaInvalid,
     /// `$schema` names another dialect.
@@ -36,6 +40,8 @@ impl SchemaReason {
         match self {
             Self::SchemaTooLarge => "SCHEMA_TOO_LARGE",
             Self::SchemaNotJson => "SCHEMA_NOT_JSON",
+            Self::MemberDoubled => "SCHEMA_MEMBER_DOUBLED",
+            Self::KeywordUnknown => "SCHEMA_KEYWORD_UNKNOWN",
             Self::SchemaInvalid => "SCHEMA_INVALID",
             Self::DialectUnsupported => "SCHEMA_DIALECT_UNSUPPORTED",
             Self::ReferenceRefused => "SCHEMA_REFERENCE_REFUSED",
@@ -53,6 +59,10 @@ impl SchemaReason {
         match self {
             Self::SchemaTooLarge => "split the schema, or raise the limit that the message names",
             Self::SchemaNotJson => "check the file with any JSON tool",
+            Self::MemberDoubled => "keep one of the two members; JSON leaves open which one counts",
+            Self::KeywordUnknown => {
+                "correct the name; a keyword of your own begins with x-, such as x-note"
+            }
             Self::SchemaInvalid => "see docs/schemas.md for what a row schema looks like",
             Self::DialectUnsupported => {
                 "set $schema to https://json-schema.org/draft/2020-12/schema, and the keywords with it"

@@ -202,7 +202,9 @@ pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, Header
 
 fn fit<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> Fit<'s> {
     let missing = absent(schema, names).count();
-    let known = schema.columns().len() - missing;
+    let own: HashSet<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
+    let unnamed = names.difference(&own).filter(|name| schema.knows_unnamed(name)).count();
+    let known = schema.columns().len() - missing + unnamed;
     Fit {
         knows_none: known == 0,
         required_missing: absent(schema, names).filter(|column| column.required).count(),

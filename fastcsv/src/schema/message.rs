@@ -55,6 +55,11 @@ pub(super) fn of_bound(side: Side, limit: &str) -> String {
     }
 }
 
+/// Of a cell that another filled cell asks for.
+pub(super) fn of_dependent(asker: impl std::fmt::Display) -> String {
+    format!("must not be empty where {asker} is filled")
+}
+
 pub(super) fn of_multiple(divisor: &str) -> String {
     format!("must be a multiple of {divisor}")
 }

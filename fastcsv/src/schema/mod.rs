@@ -7,18 +7,23 @@
 //! by which a cell becomes a JSON value (`scalar`) is the same for both.
 
 mod annotation;
+mod author;
 mod bound;
 mod check;
 mod compile;
 mod document;
+mod doubled;
 mod error;
 mod exact;
 mod general;
 mod header;
+mod keyword;
 mod limits;
+mod links;
 mod literal;
 mod message;
 mod pattern;
+mod reach;
 mod reading;
 mod reference;
 mod residue;

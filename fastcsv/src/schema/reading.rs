@@ -1,10 +1,17 @@
 //! What a column's cells are read as: the types that its schema names, itself or through what it is
 //! made of. One answer for the compiled checks and for the general validator.
 
+use std::collections::HashSet;
+use std::ptr;
+
 use serde_json::Value;
 
-use super::reference;
+use super::document;
+use super::links::Links;
 use super::scalar::TypeSet;
+
+/// Keywords beside a `type`-less schema whose schemas are applied to the same value.
+const PARTS: [&str; 7] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not"];
 
 /// The types that the value of `type` names.
 pub(super) fn types_named(value: &Value) -> TypeSet {
@@ -17,32 +24,30 @@ pub(super) fn types_named(value: &Value) -> TypeSet {
 }
 
 /// The types that a column's schema names, itself or through what it is made of.
-pub(super) fn types_of(schema: &Value, document: &Value) -> TypeSet {
-    collect_types(schema, document, &mut Vec::new())
+pub(super) fn types_of(schema: &Value, links: &Links<'_>) -> TypeSet {
+    collect_types(schema, links, &mut HashSet::new())
 }
 
-fn collect_types<'d>(
-    schema: &'d Value,
-    document: &'d Value,
-    followed: &mut Vec<&'d str>,
-) -> TypeSet {
+fn collect_types(schema: &Value, links: &Links<'_>, seen: &mut HashSet<usize>) -> TypeSet {
     let Value::Object(keywords) = schema else {
         return TypeSet::default();
     };
     if let Some(names) = keywords.get("type") {
         return types_named(names);
     }
-    let mut types = TypeSet::default();
-    for keyword in ["anyOf", "oneOf", "allOf"] {
-        for member in keywords.get(keyword).and_then(Value::as_array).into_iter().flatten() {
-            types = types.with(collect_types(member, document, followed));
-        }
+    if !seen.insert(ptr::from_ref(keywords).addr()) {
+        return TypeSet::default();
     }
-    if let Some((target, referred)) = reference::target(keywords, document)
-        && !followed.contains(&target)
-    {
-        followed.push(target);
-        types = types.with(collect_types(referred, document, followed));
+    let parts = PARTS.iter().filter_map(|name| Some((*name, keywords.get(*name)?)));
+    let parts = parts.flat_map(|(name, value)| document::schemas_in(name, value));
+    let mut types = TypeSet::default();
+    for (_, part) in parts {
+        types = types.with(collect_types(part, links, seen));
+    }
+    for keyword in ["$ref", "$dynamicRef"] {
+        for target in links.targets_of(keywords, keyword).into_iter().flatten() {
+            types = types.with(collect_types(target, links, seen));
+        }
     }
     types
 }
@@ -57,10 +62,12 @@ mod tests {
         use TypeSet as T;
         let document = json!({
             "$defs": {
-                "count": {"type": "integer"},
+                "count": {"type": "integer", "$anchor": "count"},
+                "a/b<c>": {"$dynamicAnchor": "flag", "type": "boolean"},
                 "loop": {"anyOf": [{"$ref": "#/$defs/loop"}, {"type": "boolean"}]},
             }
         });
+        let links = Links::of(&document);
         for (schema, types) in [
             (json!({}), T::default()),
             (json!(true), T::default()),
@@ -72,10 +79,15 @@ mod tests {
                 T::INTEGER.with(T::NULL),
             ),
             (json!({"allOf": [{"$ref": "#/$defs/count"}]}), T::INTEGER),
+            (json!({"$ref": "#count"}), T::INTEGER),
+            (json!({"$dynamicRef": "#flag"}), T::BOOLEAN),
+            (json!({"$ref": "#/$defs/a~1b%3Cc%3E"}), T::BOOLEAN),
             (json!({"$ref": "#/$defs/loop"}), T::BOOLEAN),
+            (json!({"if": {"type": "integer"}, "then": {"maximum": 5}}), T::INTEGER),
+            (json!({"not": {"type": "integer"}}), T::INTEGER),
             (json!({"$ref": "#/$defs/none"}), T::default()),
         ] {
-            assert_eq!(types_of(&schema, &document), types, "{schema}");
+            assert_eq!(types_of(&schema, &links), types, "{schema}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! References by JSON pointer: that none leads in a circle, and none too deep.
+//! References by pointer, anchor or `$id`: that none leads in a circle, and none too deep.
 //!
 //! A schema that refers to itself without going down into the value (`{"$ref": "#"}` beside `allOf`) has
 //! no meaning in JSON Schema, and following one ends with the stack. So does a chain of ten thousand
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::document::{self, escaped};
 use super::error::{SchemaError, SchemaReason};
+use super::links::Links;
 
 /// Schemas inside schemas, references followed. The general validator overflows two megabytes of stack
 /// between three and ten thousand.
@@ -21,19 +22,11 @@ const DEPTH_MAX: usize = 512;
 const IN_PLACE: [&str; 8] =
     ["allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"];
 
-/// The schema that a `$ref` by JSON pointer leads to, and the reference.
-pub(super) fn target<'d>(
-    keywords: &'d Map<String, Value>,
-    document: &'d Value,
-) -> Option<(&'d str, &'d Value)> {
-    let reference = keywords.get("$ref")?.as_str()?;
-    Some((reference, document.pointer(reference.strip_prefix('#')?)?))
-}
-
 /// Refuses references in a circle, and schemas that lie too deep.
 pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
+    let links = Links::of(document);
     for in_place in [true, false] {
-        let mut explorer = Explorer { document, in_place, depth: 0, heights: HashMap::new() };
+        let mut explorer = Explorer { links: &links, in_place, depth: 0, heights: HashMap::new() };
         document::walk(document, &mut |keywords, pointer| {
             explorer.height(keywords, pointer).map(|_| ())
         })?;
@@ -41,8 +34,8 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     Ok(())
 }
 
-struct Explorer<'d> {
-    document: &'d Value,
+struct Explorer<'d, 'l> {
+    links: &'l Links<'d>,
     /// Whether only what applies to the same value is followed.
     in_place: bool,
     depth: usize,
@@ -50,7 +43,7 @@ struct Explorer<'d> {
     heights: HashMap<usize, Option<usize>>,
 }
 
-impl<'d> Explorer<'d> {
+impl<'d> Explorer<'d, '_> {
     /// How many schemas lie in a row below this one.
     fn height(
         &mut self,
@@ -96,8 +89,8 @@ impl<'d> Explorer<'d> {
                 children.push((format!("{pointer}/{}{suffix}", escaped(keyword)), child));
             }
         }
-        let referred = target(keywords, self.document);
-        children.extend(referred.map(|(_, schema)| (format!("{pointer}/$ref"), schema)));
+        let referred = self.links.targets_of(keywords, "$ref").into_iter().flatten();
+        children.extend(referred.map(|schema| (format!("{pointer}/$ref"), schema)));
         children
     }
 }
@@ -116,6 +109,7 @@ mod tests {
         for (document, pointer) in [
             (json!({"$ref": "#"}), "/$ref"),
             (json!({"allOf": [{"$ref": "#"}]}), "/allOf/0/$ref"),
+            (json!({"$anchor": "me", "not": {"$ref": "#me"}}), "/not/$ref"),
             (json!({"properties": {"a": {"$ref": "#/properties/a"}}}), "/properties/a/$ref"),
             (
                 json!({"$defs": {"x": {"not": {"$ref": "#/$defs/y"}}, "y": {"$ref": "#/$defs/x"}}}),

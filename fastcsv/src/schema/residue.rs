@@ -5,6 +5,7 @@
 //! document is left whole, and the general validator judges all of it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
@@ -17,6 +18,7 @@ use super::compile::is_annotation;
 use super::error::SchemaError;
 use super::exact::{Exact, ExactNode, Row};
 use super::limits::SchemaLimits;
+use super::row::Said;
 use super::scalar::TypeSet;
 use super::{document, general, message};
 use crate::rules;
@@ -25,7 +27,7 @@ use crate::rules;
 const ROW_FIELD: &str = "_row";
 
 /// Every keyword of JSON Schema 2020-12 that can fail, so that a violation names one without a copy.
-const KEYWORDS: [&str; 36] = [
+pub(super) const KEYWORDS: [&str; 36] = [
     "additionalProperties",
     "allOf",
     "anyOf",
@@ -64,10 +66,18 @@ const KEYWORDS: [&str; 36] = [
     "unevaluatedProperties",
 ];
 
+const DEPENDENT_REQUIRED: &str = "dependentRequired";
+const UNEVALUATED: &str = "unevaluatedProperties";
+
 /// The general validator of what is left of a document.
 #[derive(Debug)]
 pub(super) struct Residue {
     validator: Validator<Exact>,
+    said: Said,
+    /// Which column, when it is filled, asks for which other (`dependentRequired`), in the document's order.
+    dependents: Vec<(String, String)>,
+    /// The names of the schema's columns.
+    columns: HashSet<String>,
     /// Whether it judges the columns that could be compiled, too.
     pub whole: bool,
 }
@@ -77,14 +87,17 @@ impl Residue {
     /// nothing is left.
     pub fn of(
         document: &Value,
+        columns: HashSet<String>,
         compiled: &[&str],
+        said: Said,
         limits: &SchemaLimits,
     ) -> Result<Option<Self>, SchemaError> {
         // Built always: a document is taken or refused by one measure, whatever judges its rows.
         let judge_of_all = general::build(document, limits)?;
         let keywords = document.as_object();
-        let columns = keywords.and_then(|root| root.get("properties")).and_then(Value::as_object);
-        let all_compiled = columns.is_none_or(|columns| columns.len() == compiled.len());
+        let properties = keywords.and_then(|root| root.get("properties"));
+        let properties = properties.and_then(Value::as_object);
+        let all_compiled = properties.is_none_or(|it| it.len() == compiled.len());
         if all_compiled && keywords.is_some_and(|root| root.iter().all(is_covered)) {
             return Ok(None);
         }
@@ -94,7 +107,8 @@ impl Residue {
         } else {
             general::build(&without(document, compiled), limits)?
         };
-        Ok(Some(Self { validator, whole }))
+        let dependents = dependents_of(document)?;
+        Ok(Some(Self { validator, said, dependents, columns, whole }))
     }
 
     /// Pushes what the row fails; true where it fails nothing. What `out` holds from `first` on was said
@@ -105,11 +119,32 @@ impl Residue {
             return true;
         }
         for error in self.validator.iter_errors(node) {
-            push(&error, row, out);
+            push(&error, row, self, out);
             drop_repeated(out, first);
         }
-        silence_behind_types(out, first);
+        self.silence(out, first);
         false
+    }
+}
+
+impl Residue {
+    /// A wrong type silences the other violations of its column, as it does in the compiled checks. Any violation of a
+    /// row silences that columns of the schema are not evaluated: what failed evaluates nothing.
+    fn silence(&self, out: &mut Vec<Violation<'_>>, first: usize) {
+        let row = &out[first..];
+        let mistyped = row.iter().filter(|it| it.keyword == "type");
+        let mistyped: Vec<u32> = mistyped.filter_map(|violation| violation.column).collect();
+        let failed = row.iter().any(|violation| violation.keyword != UNEVALUATED);
+        let mut index = 0;
+        out.retain(|violation| {
+            index += 1;
+            index <= first
+                || match violation.keyword {
+                    "type" => true,
+                    UNEVALUATED => !failed || !self.columns.contains(&*violation.field),
+                    _ => !violation.column.is_some_and(|column| mistyped.contains(&column)),
+                }
+        });
     }
 }
 
@@ -151,15 +186,24 @@ fn without(document: &Value, compiled: &[&str]) -> Value {
 }
 
 /// Translates an error of the crate: to the column that it stands in, or to the row.
-fn push(error: &ValidationError<'_>, row: &Row<'_>, out: &mut Vec<Violation<'_>>) {
-    let keyword = keyword_of(error);
+fn push(
+    error: &ValidationError<'_>,
+    row: &Row<'_>,
+    residue: &Residue,
+    out: &mut Vec<Violation<'_>>,
+) {
+    let Residue { said, dependents, .. } = residue;
+    let asker = asker_of(error, row, dependents);
+    let keyword = if asker.is_some() { DEPENDENT_REQUIRED } else { keyword_of(error) };
     let mut push = |field: &str, message: Cow<'static, str>| {
+        let message = said.of(field, keyword).map_or(message, |text| text.to_owned().into());
         let (column, field) = (row.places.get(field).copied(), Cow::Owned(field.to_owned()));
         out.push(Violation { column, field, keyword, message, sentence: None });
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
-            push(property.as_str().unwrap_or(ROW_FIELD), message::REQUIRED.into());
+            let message = asker.map_or(message::REQUIRED.into(), message::of_dependent);
+            push(property.as_str().unwrap_or(ROW_FIELD), message.into());
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
@@ -177,6 +221,41 @@ fn field_of(path: &Location) -> Cow<'_, str> {
         Some(LocationSegment::Property(name)) => name,
         _ => Cow::Borrowed(ROW_FIELD),
     }
+}
+
+/// Every pair of columns of which the filled one asks for the other.
+fn dependents_of(document: &Value) -> Result<Vec<(String, String)>, SchemaError> {
+    let mut found = Vec::new();
+    document::walk(document, &mut |keywords, _| {
+        let Some(Value::Object(asked)) = keywords.get(DEPENDENT_REQUIRED) else { return Ok(()) };
+        for (asker, asked) in asked {
+            let names = asked.as_array().into_iter().flatten().filter_map(Value::as_str);
+            found.extend(names.map(|name| (asker.clone(), name.to_owned())));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The column whose filled cell asks for the missing one, where `dependentRequired` failed. The crate's path ends with
+/// the keyword and does not say which member of it.
+fn asker_of<'d>(
+    error: &ValidationError<'_>,
+    row: &Row<'_>,
+    dependents: &'d [(String, String)],
+) -> Option<&'d str> {
+    let ValidationErrorKind::Required { property } = error.kind() else { return None };
+    let last = error.schema_path().into_iter().next_back();
+    if !matches!(last, Some(LocationSegment::Property(name)) if name == DEPENDENT_REQUIRED) {
+        return None;
+    }
+    let is_filled = |asker: &String| {
+        let place = row.places.get(asker.as_str()).and_then(|&place| usize::try_from(place).ok());
+        place.and_then(|place| row.cells.get(place)).is_some_and(|cell| !cell.is_empty())
+    };
+    let missing = property.as_str();
+    let asks = |(asker, asked): &&(String, String)| missing == Some(asked) && is_filled(asker);
+    dependents.iter().find(asks).map(|(asker, _)| asker.as_str())
 }
 
 fn keyword_of(error: &ValidationError<'_>) -> &'static str {
@@ -224,20 +303,4 @@ fn drop_repeated(out: &mut Vec<Violation<'_>>, first: usize) {
     if repeated {
         out.pop();
     }
-}
-
-/// A wrong type silences the other violations of its column, as it does in the compiled checks.
-fn silence_behind_types(out: &mut Vec<Violation<'_>>, first: usize) {
-    let mistyped: Vec<u32> = out[first..]
-        .iter()
-        .filter(|violation| violation.keyword == "type")
-        .filter_map(|violation| violation.column)
-        .collect();
-    let mut index = 0;
-    out.retain(|violation| {
-        index += 1;
-        index <= first
-            || violation.keyword == "type"
-            || !violation.column.is_some_and(|column| mistyped.contains(&column))
-    });
 }

@@ -1,20 +1,23 @@
 //! A row schema: its columns, what judges each, and what is known of the document.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::annotation;
+use super::author::Messages;
 use super::bound::BoundSchema;
 use super::check::Checks;
 use super::compile::{self, is_known_format};
 use super::document::{self, escaped};
 use super::error::{HeaderMismatch, SchemaError, SchemaReason};
-use super::header;
 use super::limits::SchemaLimits;
-use super::reading::{types_named, types_of};
+use super::reach::{Reach, Unnamed};
+use super::reading::types_named;
 use super::residue::Residue;
 use super::scalar::TypeSet;
+use super::{header, keyword, message};
 
 /// A column that a schema knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,11 @@ struct Compiled {
     checks: Vec<Option<Checks>>,
     /// Per column, what its cells are read as.
     types: Vec<TypeSet>,
+    unnamed: Unnamed,
+    /// Per column, what is said of an empty cell where one is required.
+    required_messages: Vec<Box<str>>,
+    /// Per column, whether the checks refuse an empty cell; the residue says so of the others.
+    required_here: Vec<bool>,
     residue: Option<Residue>,
 }
 
@@ -75,24 +83,46 @@ impl RowSchema {
         compile: impl Fn(&Value, &str, &SchemaLimits) -> Result<Option<Checks>, SchemaError>,
     ) -> Result<Self, SchemaError> {
         let parsed = document::parse(document, limits)?;
-        annotation::check(&parsed)?;
-        let (root, properties) = row_parts(&parsed)?;
-        let columns = columns_of(root, properties, limits)?;
+        let root = row_root(&parsed)?;
+        let reach = Reach::of(&parsed, limits)?;
+        let warnings = warnings_of(&reach)?;
+        let columns = columns_of(&reach, limits)?;
+        let properties = root.get("properties").and_then(Value::as_object);
+        let messages: Vec<Messages> =
+            columns.iter().map(|column| reach.messages(&column.name)).collect();
+        let row_messages = reach.row_messages();
         let mut checks = Vec::with_capacity(columns.len());
         for column in &columns {
             let pointer = format!("/properties/{}", escaped(&column.name));
-            let schema = properties.get(&column.name);
+            let schema = properties.and_then(|table| table.get(&column.name));
             checks.push(schema.map_or(Ok(None), |schema| compile(schema, &pointer, limits))?);
         }
         let compiled = columns.iter().zip(&checks).filter(|(_, checks)| checks.is_some());
         let compiled: Vec<&str> = compiled.map(|(column, _)| column.name.as_str()).collect();
-        let residue = Residue::of(&parsed, &compiled, limits)?;
+        let by_name = columns.iter().map(|column| column.name.clone()).zip(messages.clone());
+        let said = Said { columns: by_name.collect(), row: row_messages };
+        let say = |column: &str, keyword: &str, ours: &str| -> Box<str> {
+            said.of(column, keyword).unwrap_or(ours).into()
+        };
+        let required_here: Vec<bool> = columns.iter().map(|it| names_required(root, it)).collect();
+        let required = columns.iter().map(|it| say(&it.name, "required", message::REQUIRED));
+        let required_messages = required.collect();
+        for (column, checks) in columns.iter().zip(&mut checks) {
+            for rule in checks.iter_mut().flat_map(|checks| &mut checks.rules) {
+                rule.message = say(&column.name, rule.keyword, &rule.message);
+            }
+        }
+        let residue = Residue::of(
+            &parsed,
+            columns.iter().map(|it| it.name.clone()).collect(),
+            &compiled,
+            said,
+            limits,
+        )?;
         if residue.as_ref().is_some_and(|residue| residue.whole) {
             checks.fill_with(|| None);
         }
-        let type_of =
-            |column: &Column| properties.get(&column.name).map(|it| types_of(it, &parsed));
-        let types = columns.iter().map(|column| type_of(column).unwrap_or_default()).collect();
+        let types = columns.iter().map(|column| reach.types(&column.name)).collect();
         let effective_date = root.get(annotation::EFFECTIVE_DATE).and_then(Value::as_str);
         Ok(Self(Arc::new(Compiled {
             name: name.to_owned(),
@@ -100,10 +130,13 @@ impl RowSchema {
             document: document.into(),
             effective_date: effective_date.map(str::to_owned),
             deprecated: annotation::is_set(root, annotation::DEPRECATED),
-            warnings: warnings_of(&parsed)?,
+            warnings,
             types,
+            unnamed: reach.unnamed(),
             columns,
             checks,
+            required_messages,
+            required_here,
             residue,
         })))
     }
@@ -170,15 +203,50 @@ impl RowSchema {
         self.0.types[column]
     }
 
+    /// Whether the document speaks of a column that it does not name by a pattern of names.
+    pub(super) fn knows_unnamed(&self, name: &str) -> bool {
+        self.0.unnamed.knows(name)
+    }
+
+    /// What the cells of a column that the document does not name are read as.
+    pub(super) fn unnamed_types(&self, name: &str) -> TypeSet {
+        self.0.unnamed.types(name)
+    }
+
+    /// What is said of an empty cell, where the checks refuse it.
+    pub(super) fn required_message(&self, column: usize) -> Option<&str> {
+        self.0.required_here[column].then(|| self.0.required_messages[column].as_ref())
+    }
+
     pub(super) fn residue(&self) -> Option<&Residue> {
         self.0.residue.as_ref()
     }
 }
 
-type Keywords = Map<String, Value>;
+/// What the author of a schema says, by column and of the row.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    columns: HashMap<String, Messages>,
+    row: Messages,
+}
 
-/// The root of a row schema and its `properties`.
-fn row_parts(document: &Value) -> Result<(&Keywords, &Keywords), SchemaError> {
+impl Said {
+    /// The author's message for a violation: what names the keyword before what speaks for any.
+    pub fn of(&self, column: &str, keyword: &str) -> Option<&str> {
+        let own = self.columns.get(column);
+        let of_row = own.is_none() || ROW_KEYWORDS.contains(&keyword);
+        let row_any = self.row.any().filter(|_| of_row);
+        let row = self.row.named(keyword);
+        own.and_then(|it| it.named(keyword)).or(row).or_else(|| own?.any()).or(row_any)
+    }
+}
+
+/// Keywords of the row whose violations stand in a column.
+const ROW_KEYWORDS: [&str; 3] =
+    ["additionalProperties", "dependentRequired", "unevaluatedProperties"];
+
+/// The root of a row schema.
+fn row_root(document: &Value) -> Result<&Map<String, Value>, SchemaError> {
     let invalid =
         |pointer, detail: &str| Err(SchemaError::new(SchemaReason::SchemaInvalid, pointer, detail));
     let Value::Object(root) = document else {
@@ -188,31 +256,24 @@ fn row_parts(document: &Value) -> Result<(&Keywords, &Keywords), SchemaError> {
     if types.is_some_and(|types| !types.has(TypeSet::OBJECT)) {
         return invalid("/type", "a row is an object");
     }
-    match root.get("properties") {
-        Some(Value::Object(properties)) if !properties.is_empty() => Ok((root, properties)),
-        _ => invalid("/properties", "a row schema names its columns under properties"),
-    }
+    Ok(root)
 }
 
-fn columns_of(
-    root: &Map<String, Value>,
-    properties: &Map<String, Value>,
-    limits: &SchemaLimits,
-) -> Result<Vec<Column>, SchemaError> {
-    let required: Vec<&str> = match root.get("required") {
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let unlisted = required.iter().copied().filter(|name| !properties.contains_key(*name));
-    let names = properties.keys().map(String::as_str).chain(unlisted);
-    let columns = names.map(|name| Column {
+fn names_required(root: &Map<String, Value>, column: &Column) -> bool {
+    let names = root.get("required").and_then(Value::as_array);
+    names.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(&column.name)))
+}
+
+fn columns_of(reach: &Reach<'_>, limits: &SchemaLimits) -> Result<Vec<Column>, SchemaError> {
+    let columns = reach.columns.iter().map(|&(name, required)| Column {
         name: name.to_owned(),
-        required: required.contains(&name),
-        pii: properties
-            .get(name)
-            .and_then(Value::as_object)
-            .is_some_and(|schema| annotation::is_set(schema, annotation::PII)),
+        required,
+        pii: reach.is_pii(name),
     });
+    if reach.columns.is_empty() {
+        let detail = "a row schema names its columns under properties";
+        return Err(SchemaError::new(SchemaReason::SchemaInvalid, "/properties", detail));
+    }
     let columns: Vec<Column> = columns.collect();
     if columns.len() > limits.columns {
         let detail = format!("the schema names over {} columns (columns)", limits.columns);
@@ -232,18 +293,24 @@ fn columns_of(
     }
 }
 
-fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
+/// What has no effect. Refuses annotations and keywords that are misspelt.
+fn warnings_of(reach: &Reach<'_>) -> Result<Vec<String>, SchemaError> {
     let mut warnings = Vec::new();
-    document::walk(document, &mut |schema, pointer| {
-        if let Some(name) = schema.get("format").and_then(Value::as_str)
+    for (keywords, pointer) in &reach.schemas {
+        annotation::check(keywords, pointer)?;
+        for name in keywords.keys() {
+            warnings.extend(keyword::judge(name, pointer)?);
+        }
+        if let Some(name) = keywords.get("format").and_then(Value::as_str)
             && !is_known_format(name)
         {
             warnings.push(format!(
                 "the format {name} is unknown and checks nothing (at {pointer}/format)"
             ));
         }
-        Ok(())
-    })?;
+    }
+    let idle = reach.idle_marks();
+    warnings.extend(idle.map(|at| format!("the annotation reaches no column (at {at})")));
     Ok(warnings)
 }
 

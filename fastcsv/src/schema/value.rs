@@ -20,7 +20,7 @@ impl ValueSchema {
     /// Compiles a JSON Schema 2020-12 document.
     pub fn compile(document: &[u8], limits: &SchemaLimits) -> Result<Self, SchemaError> {
         let parsed = document::parse(document, limits)?;
-        annotation::check(&parsed)?;
+        document::walk(&parsed, &mut |keywords, pointer| annotation::check(keywords, pointer))?;
         Ok(Self {
             validator: general::build(&parsed, limits)?,
             checks: compile::compile(&parsed, "", limits)?,

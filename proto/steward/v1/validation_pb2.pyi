@@ -750,6 +750,7 @@ class Schema(google.protobuf.message.Message):
     COLUMNS_FIELD_NUMBER: builtins.int
     EFFECTIVE_DATE_FIELD_NUMBER: builtins.int
     DEPRECATED_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`schemas/{schema}/versions/{version}`."""
     document: builtins.str
@@ -762,6 +763,10 @@ class Schema(google.protobuf.message.Message):
     def columns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Schema.Column]:
         """The columns that it knows, in their order."""
 
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What of the document has no effect, such as unknown keywords and formats, with its place."""
+
     def __init__(
         self,
         *,
@@ -770,8 +775,9 @@ class Schema(google.protobuf.message.Message):
         columns: collections.abc.Iterable[Global___Schema.Column] | None = ...,
         effective_date: builtins.str = ...,
         deprecated: builtins.bool = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["columns", b"columns", "deprecated", b"deprecated", "document", b"document", "effective_date", b"effective_date", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["columns", b"columns", "deprecated", b"deprecated", "document", b"document", "effective_date", b"effective_date", "name", b"name", "warnings", b"warnings"]) -> None: ...
 
 Global___Schema: typing_extensions.TypeAlias = Schema
 

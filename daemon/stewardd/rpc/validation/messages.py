@@ -59,4 +59,5 @@ def schema_message(schema: fastcsv.Schema, document: str = "") -> validation_pb2
         ],
         effective_date=schema.effective_date or "",
         deprecated=schema.deprecated,
+        warnings=schema.warnings,
     )

@@ -72,6 +72,8 @@ def show(session: Session, name: str, version: str | None, is_document: bool) ->
         for each in found.columns
     ]
     screen.table(("Column", "", ""), rows, indent=2)
+    for warning in found.warnings:
+        screen.line(f"warning: {warning}")
     screen.command("the rules:", f"steward schema show {' '.join(_parts(found.name))} --document")
     return Exit.DONE
 

@@ -31,6 +31,8 @@ class Schema:
     effective_date: str
     """The day from which it holds, `YYYY-MM-DD`."""
     deprecated: bool
+    warnings: tuple[str, ...] = ()
+    """What of the document has no effect, with its place."""
 
     @classmethod
     def from_proto(cls, message: pb.Schema) -> Schema:
@@ -41,6 +43,7 @@ class Schema:
             columns=tuple(Column(each.name, each.required, each.pii) for each in message.columns),
             effective_date=message.effective_date,
             deprecated=message.deprecated,
+            warnings=tuple(message.warnings),
         )
 
 

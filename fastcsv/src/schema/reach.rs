@@ -1,0 +1,357 @@
+//! What of a document reaches the row, and what reaches each of its columns.
+//!
+//! The general validator follows references, `allOf`, conditions and patterns of names; so the columns, their
+//! types, marks and messages are looked for along the same ways. A mark that the validator would pass and that
+//! no named column gets is refused where it stands.
+
+use std::collections::{HashMap, HashSet};
+use std::ptr;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use super::annotation::{self, PII};
+use super::author::{MESSAGE, Messages};
+use super::document;
+use super::error::{SchemaError, SchemaReason};
+use super::limits::SchemaLimits;
+use super::links::Links;
+use super::pattern;
+use super::reading::types_of;
+use super::scalar::TypeSet;
+
+/// Keywords that apply their schemas to the same value whatever the value is.
+const ALWAYS: [&str; 1] = ["allOf"];
+/// Keywords that apply their schemas to the same value, and may let it fail them.
+const PERHAPS: [&str; 7] = ["anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"];
+
+/// What a schema is applied to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Role {
+    /// The row. Whether it always has to hold.
+    Row(bool),
+    /// The cells of a named column.
+    Column(bool),
+    /// Members of the row that are found by a pattern or by exclusion, or nothing that a row has.
+    Elsewhere,
+}
+
+/// The schemas of a document, by what they are applied to.
+pub(super) struct Reach<'d> {
+    links: Links<'d>,
+    pointers: HashMap<usize, String>,
+    seen: HashSet<(usize, Role)>,
+    rows: Vec<RowPart<'d>>,
+    /// Every schema that is reached or stands in a place for schemas, with its pointer.
+    pub schemas: Vec<(&'d Map<String, Value>, String)>,
+    /// Column names in their order; whether every header needs them.
+    pub columns: Vec<(&'d str, bool)>,
+}
+
+/// One schema of the row: what it says of columns that it does not name.
+struct RowPart<'d> {
+    keywords: &'d Map<String, Value>,
+    is_certain: bool,
+    patterns: Vec<(Regex, &'d Value)>,
+}
+
+impl<'d> Reach<'d> {
+    /// Follows a document. Refuses references out of it and marks that would be lost.
+    pub fn of(document: &'d Value, limits: &SchemaLimits) -> Result<Self, SchemaError> {
+        let mut reach = Self {
+            links: Links::of(document),
+            pointers: Links::pointers(document),
+            seen: HashSet::new(),
+            rows: Vec::new(),
+            schemas: Vec::new(),
+            columns: Vec::new(),
+        };
+        // On a stack of its own: a chain of references is bounded in length, not in branches.
+        let mut waiting = vec![(document, Role::Row(true))];
+        while let Some((schema, role)) = waiting.pop() {
+            let mut next = reach.visit(schema, role, limits)?;
+            next.reverse();
+            waiting.append(&mut next);
+        }
+        reach.collect_schemas(document)?;
+        reach.name_columns();
+        Ok(reach)
+    }
+
+    fn pointer(&self, keywords: &Map<String, Value>) -> String {
+        self.pointers.get(&ptr::from_ref(keywords).addr()).cloned().unwrap_or_default()
+    }
+
+    /// Notes one schema in one role; what it applies comes back, in the order of the document.
+    fn visit(
+        &mut self,
+        schema: &'d Value,
+        role: Role,
+        limits: &SchemaLimits,
+    ) -> Result<Vec<(&'d Value, Role)>, SchemaError> {
+        let Value::Object(keywords) = schema else {
+            return Ok(Vec::new());
+        };
+        if !self.seen.insert((ptr::from_ref(keywords).addr(), role)) {
+            return Ok(Vec::new());
+        }
+        self.refuse_lost(keywords, role)?;
+        if let Role::Row(is_certain) = role {
+            let mut patterns = Vec::new();
+            for (text, schema) in table(keywords, "patternProperties") {
+                patterns.push((pattern::compile(text, "/patternProperties", limits)?, schema));
+            }
+            self.rows.push(RowPart { keywords, is_certain, patterns });
+        }
+        let mut next = Vec::new();
+        for (keyword, value) in keywords {
+            let role = below(role, keyword);
+            let children = document::schemas_in(keyword, value).into_iter();
+            if !matches!(keyword.as_str(), "$defs" | "definitions") {
+                next.extend(children.map(|(_, child)| (child, role)));
+            }
+        }
+        for keyword in ["$ref", "$dynamicRef"] {
+            let targets = self.links.targets_of(keywords, keyword);
+            let role = if targets.len() > 1 { below(role, "anyOf") } else { role };
+            for target in targets {
+                let target = target.ok_or_else(|| {
+                    let pointer = format!("{}/{keyword}", self.pointer(keywords));
+                    let detail = "the reference leads to nothing in the document";
+                    SchemaError::new(SchemaReason::ReferenceRefused, &pointer, detail)
+                })?;
+                next.push((target, role));
+            }
+        }
+        Ok(next)
+    }
+
+    /// Refuses a mark or a message that the validator passes and that nobody gets.
+    fn refuse_lost(&self, keywords: &Map<String, Value>, role: Role) -> Result<(), SchemaError> {
+        let lost = |name: &str, place: &str| {
+            let pointer = format!("{}/{name}", self.pointer(keywords));
+            let detail = format!("the annotation {name} has no effect here; it belongs {place}");
+            Err(SchemaError::new(SchemaReason::AnnotationInvalid, &pointer, detail))
+        };
+        if annotation::is_set(keywords, PII) && !matches!(role, Role::Column(_)) {
+            return lost(PII, "in the schema of a column that properties names");
+        }
+        let is_heard = matches!(role, Role::Column(true) | Role::Row(true));
+        if keywords.contains_key(MESSAGE) && !is_heard {
+            return lost(
+                MESSAGE,
+                "beside the keywords of a named column or at the root, behind $ref and allOf at most",
+            );
+        }
+        Ok(())
+    }
+
+    /// Every schema once: those in places for schemas, and those that only a reference makes one.
+    fn collect_schemas(&mut self, document: &'d Value) -> Result<(), SchemaError> {
+        let mut noted = HashSet::new();
+        let mut waiting = vec![document];
+        while let Some(start) = waiting.pop() {
+            document::walk(start, &mut |keywords, _| {
+                if noted.insert(ptr::from_ref(keywords).addr()) {
+                    self.schemas.push((keywords, self.pointer(keywords)));
+                    for keyword in ["$ref", "$dynamicRef"] {
+                        let targets = self.links.targets_of(keywords, keyword);
+                        waiting.extend(targets.into_iter().flatten());
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn name_columns(&mut self) {
+        let mut places: HashMap<&'d str, usize> = HashMap::new();
+        let mut columns: Vec<(&'d str, bool)> = Vec::new();
+        let mut add = |name: &'d str, required: bool| {
+            let place = *places.entry(name).or_insert(columns.len());
+            if place == columns.len() {
+                columns.push((name, required));
+            }
+            columns[place].1 |= required;
+        };
+        for part in &self.rows {
+            table(part.keywords, "properties").for_each(|(name, _)| add(name, false));
+        }
+        for part in &self.rows {
+            names(part.keywords.get("required")).for_each(|name| add(name, part.is_certain));
+            for (name, others) in table(part.keywords, "dependentRequired") {
+                add(name, false);
+                names(Some(others)).for_each(|name| add(name, false));
+            }
+        }
+        self.columns = columns;
+    }
+
+    /// The schemas that the parts of the row give for the cells of one name.
+    fn schemas_of(&self, name: &str) -> Vec<&'d Value> {
+        let mut found = Vec::new();
+        for part in &self.rows {
+            let own = part.keywords.get("properties").and_then(|table| table.get(name));
+            let before = found.len();
+            found.extend(own);
+            let matching = part.patterns.iter().filter(|(pattern, _)| pattern.is_match(name));
+            found.extend(matching.map(|(_, schema)| *schema));
+            if found.len() == before {
+                found.extend(part.keywords.get("additionalProperties"));
+            }
+        }
+        if found.is_empty() {
+            let rest = self.rows.iter().map(|part| part.keywords.get("unevaluatedProperties"));
+            found.extend(rest.flatten());
+        }
+        found
+    }
+
+    /// What the cells of a column are read as.
+    pub fn types(&self, name: &str) -> TypeSet {
+        let types = self.schemas_of(name).into_iter().map(|schema| types_of(schema, &self.links));
+        types.fold(TypeSet::default(), TypeSet::with)
+    }
+
+    /// Whether a column is marked as personal data, itself or through what it is made of.
+    pub fn is_pii(&self, name: &str) -> bool {
+        let mut is_pii = false;
+        let schemas = self.schemas_of(name);
+        self.in_place(schemas, true, &mut |keywords| is_pii |= annotation::is_set(keywords, PII));
+        is_pii
+    }
+
+    /// What the author says of the cells of a column.
+    pub fn messages(&self, name: &str) -> Messages {
+        let mut messages = Messages::default();
+        self.in_place(self.schemas_of(name), false, &mut |keywords| messages.add(keywords));
+        messages
+    }
+
+    /// What the author says of the row.
+    pub fn row_messages(&self) -> Messages {
+        let mut messages = Messages::default();
+        for part in self.rows.iter().filter(|part| part.is_certain) {
+            messages.add(part.keywords);
+        }
+        messages
+    }
+
+    /// Hands over the schemas that apply to one value: the nearest first, each once.
+    fn in_place(
+        &self,
+        schemas: Vec<&'d Value>,
+        perhaps: bool,
+        visit: &mut impl FnMut(&'d Map<String, Value>),
+    ) {
+        let mut seen = HashSet::new();
+        let mut waiting: std::collections::VecDeque<&Value> = schemas.into();
+        while let Some(schema) = waiting.pop_front() {
+            let Value::Object(keywords) = schema else {
+                continue;
+            };
+            if !seen.insert(ptr::from_ref(keywords).addr()) {
+                continue;
+            }
+            visit(keywords);
+            for keyword in ["$ref", "$dynamicRef"] {
+                waiting.extend(self.links.targets_of(keywords, keyword).into_iter().flatten());
+            }
+            let followed = ALWAYS.iter().chain(PERHAPS.iter().filter(|_| perhaps));
+            for (keyword, value) in followed.filter_map(|name| Some((name, keywords.get(*name)?))) {
+                waiting.extend(document::schemas_in(keyword, value).into_iter().map(|it| it.1));
+            }
+        }
+    }
+
+    /// What the document says of columns that it does not name.
+    pub fn unnamed(&self) -> Unnamed {
+        let types = |schema: &Value| types_of(schema, &self.links);
+        let parts = self.rows.iter().map(|part| UnnamedPart {
+            patterns: part
+                .patterns
+                .iter()
+                .map(|(it, schema)| (it.clone(), types(schema)))
+                .collect(),
+            others: part.keywords.get("additionalProperties").map(types).unwrap_or_default(),
+        });
+        let rest = self.rows.iter().filter_map(|part| part.keywords.get("unevaluatedProperties"));
+        Unnamed {
+            parts: parts.collect(),
+            rest: rest.map(types).fold(TypeSet::default(), TypeSet::with),
+        }
+    }
+
+    /// The pointers of marks that no way leads to.
+    pub fn idle_marks(&self) -> impl Iterator<Item = String> {
+        let reached: HashSet<usize> = self.seen.iter().map(|(address, _)| *address).collect();
+        let idle = self
+            .schemas
+            .iter()
+            .filter(move |(keywords, _)| !reached.contains(&ptr::from_ref(*keywords).addr()));
+        idle.flat_map(|(keywords, pointer)| {
+            let marks = [PII, MESSAGE].into_iter().filter(|name| keywords.contains_key(*name));
+            marks.map(move |name| format!("{pointer}/{name}"))
+        })
+    }
+}
+
+/// The role of a keyword's schemas in a schema of some role.
+fn below(role: Role, keyword: &str) -> Role {
+    match role {
+        _ if role != Role::Elsewhere && ALWAYS.contains(&keyword) => role,
+        Role::Row(_) if PERHAPS.contains(&keyword) => Role::Row(false),
+        Role::Row(is_certain) if keyword == "properties" => Role::Column(is_certain),
+        Role::Column(_) if PERHAPS.contains(&keyword) => Role::Column(false),
+        _ => Role::Elsewhere,
+    }
+}
+
+fn table<'d>(
+    keywords: &'d Map<String, Value>,
+    name: &str,
+) -> impl Iterator<Item = (&'d str, &'d Value)> {
+    let table = keywords.get(name).and_then(Value::as_object);
+    table.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+fn names(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// What is known of columns that a document does not name.
+#[derive(Debug)]
+pub(super) struct Unnamed {
+    parts: Vec<UnnamedPart>,
+    /// By `unevaluatedProperties`, where nothing else speaks.
+    rest: TypeSet,
+}
+
+#[derive(Debug)]
+struct UnnamedPart {
+    patterns: Vec<(Regex, TypeSet)>,
+    /// By `additionalProperties`.
+    others: TypeSet,
+}
+
+impl Unnamed {
+    /// Whether a pattern of names speaks of the column.
+    pub fn knows(&self, name: &str) -> bool {
+        self.parts.iter().flat_map(|part| &part.patterns).any(|(it, _)| it.is_match(name))
+    }
+
+    /// What the cells of such a column are read as.
+    pub fn types(&self, name: &str) -> TypeSet {
+        let mut types = TypeSet::default();
+        for part in &self.parts {
+            let matching = part.patterns.iter().filter(|(pattern, _)| pattern.is_match(name));
+            let own: Vec<TypeSet> = matching.map(|(_, types)| *types).collect();
+            types = own.iter().fold(types, |types, own| types.with(*own));
+            if own.is_empty() {
+                types = types.with(part.others);
+            }
+        }
+        if self.knows(name) { types } else { types.with(self.rest) }
+    }
+}
