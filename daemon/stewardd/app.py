@@ -296,10 +296,10 @@ class App:
         rewriting = Rewriting(catalog, ledger, judge, bulk)
         return Quarantine(
             catalog=catalog,
-            listing=Listing(catalog, ledger, threads, settings.page_scan_bytes),
+            listing=Listing(catalog, ledger, judge, threads, settings.page_scan_bytes),
             statistics=Statistics(
                 catalog,
-                ledger.store,
+                ledger,
                 registry,
                 threads,
                 StatsBounds(settings.stats_max_batches, settings.stats_scan_bytes),
@@ -322,7 +322,7 @@ class App:
             exports=Exports(catalog, ledger, judge, bulk),
             operations=QuarantineOperations(
                 operations,
-                Retry(scope, ledger, judge, bulk, settings.retry_commit_rows),
+                Retry(catalog, ledger, judge, bulk, settings.retry_commit_rows),
                 Purge(scope, rewriting),
                 Erasure(scope, rewriting, ledger.store, registry),
             ),

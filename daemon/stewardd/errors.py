@@ -15,6 +15,7 @@
     │   ├── RequestInProgress   the same request_id is being served now
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
     │   ├── RowChanged          somebody else was faster
+    │   ├── BatchRewritten      a purge or an erasure put other files in the place of those that were read
     │   ├── LeaseLost           this writer was given up for dead; nothing was published
     │   └── OperationAbandoned  the daemon that was at it is gone
     ├── NotNow                  the state forbids it
@@ -224,6 +225,15 @@ class RowChanged(Conflict):
 
     reason = "ROW_CHANGED"
     hint = "read the row again, and see whether it still wants correcting"
+
+
+class BatchRewritten(Conflict):
+    """A purge or an erasure rewrote the batch, and what was begun cannot go on with its new files."""
+
+    reason = "BATCH_REWRITTEN"
+    hint = (
+        "begin again: the same call reads the batch as it is now; drop what came of a file before"
+    )
 
 
 class LeaseLost(Conflict):

@@ -72,6 +72,91 @@ def test_an_edited_sheet_resolves_what_is_valid_and_keeps_the_others_open(daemon
     assert [each.field for each in event.violations] == ["participant_email", "rating"]
 
 
+def test_a_field_or_a_rule_that_the_batch_cannot_have_is_refused_with_those_that_it_has(
+    daemon, service
+):
+    name = batch_of(daemon, LANGUAGE + rows(10, bad_every=5))
+    for wanted, known in (
+        ({"field": "nosuch"}, "participant_email"),
+        ({"keyword": "nosuch"}, "maximum"),
+    ):
+        for ask in (service.rows, service.sheet):
+            with pytest.raises(grpc.RpcError) as caught:
+                ask(name, **wanted)
+            assert "nosuch" in (caught.value.details() or "")
+            assert known in (caught.value.details() or "")
+    assert service.rows(name, field="feedback_text") == []
+    assert service.rows(name, keyword="minLength") == []
+
+
+def test_a_cursor_is_told_that_the_valid_rows_were_not_kept(daemon, service):
+    name = batch_of(daemon, LANGUAGE + rows(10, bad_every=5))
+    with pytest.raises(grpc.RpcError) as caught:
+        service.stub.CreateExport(q.CreateExportRequest(parent=name, cursor="importer"))
+    assert "did not keep the 8 rows that were valid" in (caught.value.details() or "")
+
+
+NAMED = b"session_id,participant_email,volunteer_email,scheduled_at,rating,feedback_text\n"
+
+
+def damaged_sheet(service, name):
+    """The sheet of four rows whose ratings are put right; two of them come back with other cells changed."""
+    table = edited(read(service.sheet(name)), rating="0.5")
+    table[0]["session_id"] = table[0]["session_id"].lstrip("0")
+    table[1]["feedback_text"] = (
+        table[1]["feedback_text"].encode("cp1252", "replace").decode("cp1252")
+    )
+    table[1]["scheduled_at"] = "01.07.2025"
+    return written(table, delimiter=";")
+
+
+def damaged_batch(daemon):
+    rest = "ana@example.org,bo@example.org,2025-07-01,1.5"
+    lines = [
+        f"00734,{rest},Fine",
+        f"S-2,{rest},Çok güzeldi şimdi",
+        f"S-3,{rest},Good",
+        f"S-4,{rest}, ",
+    ]
+    return batch_of(daemon, NAMED + "\n".join(lines).encode() + b"\n")
+
+
+def test_cells_that_a_spreadsheet_damaged_are_named_and_their_rows_are_not_taken(daemon, service):
+    name = damaged_batch(daemon)
+    sheet = damaged_sheet(service, name)
+    for dry_run in (True, False):
+        answer = service.resubmit(sheet, dry_run=dry_run)
+        assert (answer.total_rows, answer.resolved_rows, answer.damaged_rows) == (4, 2, 2)
+        assert [
+            (c.row_number, c.line_number, c.column, c.damage) for c in answer.damaged_cells
+        ] == [
+            (1, 2, "session_id", "leading zeros are lost"),
+            (2, 3, "scheduled_at", "the date or time is written in another way"),
+            (2, 3, "feedback_text", "letters are replaced by others"),
+        ]
+    assert [row.row_number for row in service.rows(name, state=OPEN)] == [1, 2]
+    meant = service.resubmit(sheet, accept_damaged_cells=True)
+    assert (meant.resolved_rows, meant.invalid_rows, meant.damaged_rows) == (1, 1, 0), (
+        "01.07.2025 is no date to the schema"
+    )
+
+
+def test_a_cell_that_had_something_wrong_may_look_damaged_and_is_taken(daemon, service):
+    """It is the one that was to be put right: who takes a blank off or turns a date does what was asked."""
+    body = NAMED + b"S-1,ana@example.org,bo@example.org,02.01.2025, 0.5,Fine\n"
+    name = batch_of(daemon, body)
+    table = edited(read(service.sheet(name)), scheduled_at="2025-01-02", rating="0.5")
+    answer = service.resubmit(written(table))
+    assert (answer.resolved_rows, answer.damaged_rows) == (1, 0)
+
+
+def test_an_error_of_the_spreadsheet_is_no_correction(daemon, service):
+    name = batch_of(daemon, NAMED + b"S-1,ana@example.org,bo@example.org,2025-01-02,1.5,Fine\n")
+    answer = service.resubmit(written(edited(read(service.sheet(name)), rating="#VALUE!")))
+    assert [(c.column, c.line_number) for c in answer.damaged_cells] == [("rating", 2)]
+    assert service.row(name, 1).attempt == 0
+
+
 def test_a_sheet_applied_twice_changes_nothing(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(30, bad_every=10))
     table = read(service.sheet(name))

@@ -151,14 +151,14 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         registry=known,
         ledger=ledger,
         catalog=catalog,
-        listing=Listing(catalog, ledger, threads, 1 << 26),
-        statistics=Statistics(catalog, store, known, threads, StatsBounds(1000, 1 << 26)),
+        listing=Listing(catalog, ledger, judge, threads, 1 << 26),
+        statistics=Statistics(catalog, ledger, known, threads, StatsBounds(1000, 1 << 26)),
         corrections=Corrections(catalog, ledger, judge, threads, 1 << 18),
         resubmission=Resubmission(
             catalog, ledger, judge, threads, SheetBounds(2, 1 << 26, 100_000, 1 << 18)
         ),
         exports=Exports(catalog, ledger, judge, threads),
-        retry=Retry(scope, ledger, judge, threads, 50),
+        retry=Retry(catalog, ledger, judge, threads, 50),
         purge=Purge(scope, rewriting),
         erasure=Erasure(scope, rewriting, store, known),
         executor=executor,

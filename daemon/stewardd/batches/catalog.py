@@ -15,9 +15,10 @@ from typing import Any
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import KIND, BatchManifest
 from stewardd.batches.summary import Summary
-from stewardd.errors import BatchNotFound, InvalidRequest, ObjectNotFound
+from stewardd.errors import BatchNotFound, BatchRewritten, InvalidRequest, ObjectNotFound
 from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.identifiers import folder_of
+from stewardd.repository.rereading import cut_short, reread
 from stewardd.repository.store import Store
 
 READ_BYTES = 1024 * 1024
@@ -29,6 +30,7 @@ class Located:
 
     key: str
     size_bytes: int
+    crc32c: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,43 @@ class BatchCatalog:
         if found is None:
             hint = "validate it again and ask for the valid rows" if file == "valid.csv" else None
             raise BatchNotFound(f"batch {batch_id} has no {file}", hint=hint)
-        return Located(manifest.key(found), found.size_bytes)
+        return Located(manifest.key(found), found.size_bytes, found.crc32c)
 
-    async def read_file(self, batch_id: str, file: str, offset: int) -> AsyncIterator[bytes]:
-        """Streams a file of a batch from an offset on. Raises BatchNotFound, InvalidRequest past its end."""
-        located = await self.locate(batch_id, file)
-        if offset > located.size_bytes:
-            raise InvalidRequest(
-                f"{file} has only {located.size_bytes} bytes", field="offset_bytes"
-            )
-        if offset == located.size_bytes:
+    async def read_file(
+        self, batch_id: str, file: str, offset: int, crc32c: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Streams a file of a batch from an offset on; `crc32c` is that of the whole file, as the caller knows it.
+
+        A file that goes while it is read is begun anew by who has had none of it, and by nobody else: what comes after
+        the first bytes of one file is never of another.
+
+        Raises: BatchNotFound; InvalidRequest past its end; BatchRewritten where it is another file than the caller
+        knows, or went midway; Corrupt where it is missing.
+        """
+
+        async def first(located: Located) -> tuple[Located, bytes | None, AsyncIterator[bytes]]:
+            if crc32c not in (None, located.crc32c):
+                raise BatchRewritten(f"batch {batch_id} was rewritten, and has another {file}")
+            if offset > located.size_bytes:
+                raise InvalidRequest(
+                    f"{file} has only {located.size_bytes} bytes", field="offset_bytes"
+                )
+            if offset == located.size_bytes:
+                return located, None, _nothing()
+            chunks = self._store.read(located.key, offset=offset, chunk_bytes=READ_BYTES)
+            return located, await anext(chunks, None), chunks
+
+        located, data, chunks = await reread(
+            lambda: self.locate(batch_id, file), lambda located: located.key, first
+        )
+        if data is None:
             return
-        async for data in self._store.read(located.key, offset=offset, chunk_bytes=READ_BYTES):
-            yield data
+        yield data
+        try:
+            async for data in chunks:
+                yield data
+        except ObjectNotFound as error:
+            raise await cut_short(lambda: self.locate(batch_id, file), located, error) from error
 
     async def _enriched(self, batch_id: str, document: dict[str, Any]) -> dict[str, Any]:
         assert self._since is not None
@@ -149,3 +175,8 @@ def _days(batch_filter: BatchFilter | None) -> tuple[str | None, str | None]:
         None if first is None else (first - timedelta(days=1)).date().isoformat(),
         None if last is None else last.date().isoformat(),
     )
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""

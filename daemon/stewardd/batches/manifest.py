@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from stewardd.batches.states import State
+from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
 from stewardd.repository.identifiers import folder_of
 
@@ -92,6 +93,19 @@ class BatchManifest:
     def file(self, name: str) -> BatchFile | None:
         """Returns the file of that name, None where the batch has none."""
         return next((file for file in self.files if file.name == name), None)
+
+    def as_of(self, since: Summary) -> Self:
+        """Returns the batch by what has happened to it since. Once rewritten it never gets its first files again."""
+        files = self.files
+        if since.files is not None:
+            files = tuple(BatchFile(**file) for file in since.files)
+        return dataclasses.replace(
+            self,
+            resolved_rows=since.resolved_rows,
+            discarded_rows=since.discarded_rows,
+            commits=since.number,
+            files=files,
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Returns the manifest as JSON has it."""

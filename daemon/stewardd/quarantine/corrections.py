@@ -7,13 +7,14 @@ changed meanwhile is told. The same correction again finds itself in the log, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import MAX_ATTEMPT, State
-from stewardd.errors import Exhausted, InvalidRequest, RowChanged, RowClosed
+from stewardd.errors import BatchRewritten, Exhausted, InvalidRequest, RowChanged, RowClosed
 from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.bulk import Stale
 from stewardd.quarantine.commit import Action, Change, Commit, digest_of, small_commit
 from stewardd.quarantine.fold import BatchState
 from stewardd.quarantine.judge import Judge
@@ -22,6 +23,9 @@ from stewardd.quarantine.record import RowViolation
 from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.repository.identifiers import uuid7
+from stewardd.repository.rereading import pause
+
+_RACES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,29 @@ class Corrections:
                     field="cells",
                     hint="shorten it; the bound is `validation.max_field_bytes`",
                 )
+        for attempt in range(_RACES):
+            try:
+                return await self._correct(batch_id, number, cells, version, etag, actor)
+            except Stale:
+                # The batch was rewritten, maybe around this row only: nobody has changed the row unless it says so.
+                await pause(attempt)
+        raise BatchRewritten("others rewrite this batch all the time", retry_after_s=1)
+
+    async def _correct(
+        self,
+        batch_id: str,
+        number: int,
+        cells: Mapping[str, str],
+        version: str | None,
+        etag: str,
+        actor: str,
+    ) -> Row:
         found = await self._reader.read(
             batch_id, lambda rows: self._judged(rows, number, cells, version)
         )
         row = found.row
         if found.repeated:
-            return row
+            return row.fitting()
         if row.state.state is not State.OPEN:
             raise _closed(number, row.state.state)
         if etag not in ("", row.etag):
@@ -96,13 +117,19 @@ class Corrections:
         change = self._change(found)
 
         async def decide(now: BatchState) -> Commit | None:
-            if now.states[number] != row.state or now.rewritten != found.rewritten:
+            if now.states[number] != row.state:
                 raise RowChanged(f"row {number} was changed meanwhile")
+            if now.rewritten != found.rewritten:
+                raise Stale
             commit = Commit(now.number + 1, uuid7(), Action.CORRECT, self._ledger.clock(), actor)
             return small_commit(commit, [change])
 
-        await self._ledger.append(found.batch, decide)
-        return await self._reader.read(batch_id, lambda rows: rows.get(number).fitting())
+        appended = await self._ledger.append(found.batch, decide)
+        assert appended.commit is not None
+        # Not read again: a purge may have taken the row by now, and what was done is known.
+        return replace(
+            row, state=change.row_state, events=(*row.events, appended.commit.event(change))
+        ).fitting()
 
     async def discard(
         self, batch_id: str, numbers: Sequence[int], *, reason: str, actor: str = ""

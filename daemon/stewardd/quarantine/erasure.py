@@ -187,6 +187,7 @@ class Eraser:
 
     def concerns(self, rows: Rows) -> bool:
         """See Rewriter.concerns. It may be wrong only by saying yes."""
+        self.found = Found()  # not what an attempt counted that others overtook
         subject, batch = self._subject, rows.batch
         keys = [batch.key(file) for name in (RECORDS, VALID) if (file := batch.file(name))]
         return (

@@ -23,7 +23,6 @@ from stewardd.quarantine.commit import (
 )
 from stewardd.quarantine.fold import BatchState, Span
 from stewardd.quarantine.lines import SortedLines
-from stewardd.repository import document
 from stewardd.repository import log as repository_log
 from stewardd.repository.log import commit_key, data_folder
 
@@ -95,7 +94,8 @@ class Events:
     def commit(self, number: int) -> Commit:
         """One commit of the log."""
         key = commit_key(self._folder, number)
-        return commit_of(repository_log.Commit(number, document.decode(self._store.get(key), key)))
+        found = repository_log.decoded(self._store.get(key), key)
+        return commit_of(repository_log.Commit(number, found))
 
     def _lines(self, identifier: str, name: str) -> SortedLines:
         key = f"{data_folder(self._folder, identifier)}/{name}"

@@ -30,19 +30,19 @@ from stewardd.errors import (
     NothingToExport,
     ObjectNotFound,
     RequestIdReused,
-    RowChanged,
 )
 from stewardd.quarantine import sheet
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.commit import Action, Commit, ExportFacts
 from stewardd.quarantine.fold import BatchState, Export
 from stewardd.quarantine.good_rows import VALID, Wanted, count_resolved, good_rows, require_valid
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import RowFilter, wanted_rows
-from stewardd.quarantine.rereading import again
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.repository.identifiers import uuid7
+from stewardd.repository.rereading import cut_short
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -91,6 +91,7 @@ class Exports:
         self, batches: BatchCatalog, ledger: Ledger, judge: Judge, threads: Threads
     ) -> None:
         self._batches = batches
+        self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
         self._threads = threads
@@ -143,24 +144,34 @@ class Exports:
         """
         if request.export_id is not None and request.format is not Format.CSV:
             raise InvalidRequest("an export has the good rows, as CSV", field="format")
-        rows, export = await again(lambda _: self._found(request))
-        if request.format is Format.CSV:
-            pieces = self._csv(rows, _wanted(request, rows, export), export)
-        else:
-            pieces = self._filtered(rows, request)
-        name = f"{request.export_id or request.batch_id}.{request.format.value}"
-        return ExportFile(name, self._chunks(pieces))
 
-    async def _found(self, request: ExportRequest) -> tuple[Rows, Export | None]:
-        """The batch's rows, and the export that is named, all of whose rows are there."""
-        batch = await self._batches.get(request.batch_id)
-        state = await self._ledger.state(batch.folder)
-        rows = Rows(BlockingStore(self._ledger.store), batch, state)
+        async def first(rows: Rows) -> ExportFile:
+            self._judge.check_words(rows.batch, request.rows.field, request.rows.keyword)
+            export = await self._export(request, rows)
+            if request.format is Format.CSV:
+                pieces = self._csv(rows, _wanted(request, rows, export), export)
+            else:
+                pieces = self._filtered(rows, request)
+            chunks = self._threads.iterate(_gathered(pieces))
+            try:
+                # Until the first bytes are there nothing has gone out, and it can begin anew.
+                held = await anext(chunks, None)
+            except BaseException:
+                await chunks.aclose()
+                raise
+            name = f"{request.export_id or request.batch_id}.{request.format.value}"
+            return ExportFile(name, self._chunks(rows, held, chunks))
+
+        return await self._reader.work(request.batch_id, first)
+
+    async def _export(self, request: ExportRequest, rows: Rows) -> Export | None:
+        """The export that is named, all of whose rows are there."""
         if request.export_id is None:
-            return rows, None
+            return None
+        state, batch_id = rows.state, rows.batch.batch_id
         found = [each for each in state.exports if each.identifier == request.export_id]
         if not found:
-            raise ExportNotFound(f"batch {batch.batch_id} has no export {request.export_id}")
+            raise ExportNotFound(f"batch {batch_id} has no export {request.export_id}")
         export = found[0]
         if state.states.count_purged(State.RESOLVED):
             wanted = _wanted(request, rows, export)
@@ -170,7 +181,7 @@ class Exports:
                     f"{export.resolved_rows - held} of the {export.resolved_rows} resolved rows of export "
                     f"{export.identifier} were removed"
                 )
-        return rows, export
+        return export
 
     def _csv(
         self, rows: Rows, wanted: Wanted, export: Export | None
@@ -197,21 +208,32 @@ class Exports:
             yield sheet.line_of(row, columns), 1
 
     async def _chunks(
-        self, pieces: Iterator[tuple[bytes, int]]
+        self,
+        rows: Rows,
+        held: tuple[bytes, int] | None,
+        rest: AsyncGenerator[tuple[bytes, int], None],
     ) -> AsyncGenerator[bytes | Ending, None]:
-        size_bytes = rows = 0
+        size_bytes = ended_rows = 0
         crc32c = google_crc32c.Checksum()
-        try:
-            async with aclosing(self._threads.iterate(_gathered(pieces))) as chunks:
-                async for chunk, count in chunks:
+        async with aclosing(rest):
+            try:
+                while held is not None:
+                    chunk, count = held
                     crc32c.update(chunk)
                     size_bytes += len(chunk)
-                    rows += count
+                    ended_rows += count
                     yield chunk
-        except ObjectNotFound:
-            # What was sent is of the files that were: it cannot go on with others.
-            raise RowChanged("the batch was rewritten while it was being exported") from None
-        yield Ending(size_bytes, int.from_bytes(crc32c.digest(), "big"), rows)
+                    held = await anext(rest, None)
+            except ObjectNotFound as error:
+                # What was sent is of the files that were: it cannot go on with others.
+                folder = rows.batch.folder
+                raise await cut_short(
+                    lambda: self._rewritten(folder), rows.state.rewritten, error
+                ) from error
+        yield Ending(size_bytes, int.from_bytes(crc32c.digest(), "big"), ended_rows)
+
+    async def _rewritten(self, folder: str) -> int:
+        return (await self._ledger.state(folder)).rewritten
 
 
 def _facts(
@@ -225,8 +247,24 @@ def _facts(
     had_valid = any(each.valid_rows for each in earlier)
     valid = batch.valid_rows if include_valid and not had_valid else 0
     if not resolved and not valid:
-        raise NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
+        raise _nothing(batch, cursor, had_valid=had_valid)
     return ExportFacts(cursor, after, resolved, valid, request, purged)
+
+
+def _nothing(batch: BatchManifest, cursor: str, *, had_valid: bool) -> NothingToExport:
+    if batch.valid_rows and not had_valid and batch.file(VALID) is None:
+        return NothingToExport(
+            f"batch {batch.batch_id} did not keep the {batch.valid_rows} rows that were valid from the start, "
+            f"and no resolved row is new for cursor {cursor}",
+            hint="validate the file again with `keep_valid_rows` for these, or ask again when rows are resolved",
+        )
+    if batch.valid_rows and not had_valid:
+        return NothingToExport(
+            f"no resolved row of batch {batch.batch_id} is new for cursor {cursor}, "
+            f"which has not had the {batch.valid_rows} rows that were valid from the start",
+            hint="ask with `include_valid` for the rows that were valid from the start",
+        )
+    return NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
 
 
 def _wanted(request: ExportRequest, rows: Rows, export: Export | None) -> Wanted:

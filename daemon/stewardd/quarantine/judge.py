@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,26 @@ from stewardd.schemas.refusals import refusals
 from stewardd.schemas.registry import Registry
 
 _LOOKED_AT_BYTES = 1024 * 1024
+_NAMED = 30
+# The rules that a row can break: those of JSON Schema 2020-12, and those of the reader.
+KEYWORDS = frozenset(
+    (
+        *("type", "enum", "const", "multipleOf", "maximum"),
+        *("exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength"),
+        *("pattern", "format", "required", "dependentRequired", "dependentSchemas"),
+        *(
+            "additionalProperties",
+            "unevaluatedProperties",
+            "propertyNames",
+            "minProperties",
+            "maxProperties",
+        ),
+        *("contentMediaType", "contentEncoding", "allOf", "anyOf", "oneOf"),
+        *("not", "if", "then", "else", "$ref"),
+        *("false", "quoting", "encoding", "nul", "recordBytes"),
+        *("recordLines", "fields", "fieldBytes", "cells", "recovered"),
+    )
+)
 
 
 class Judge:
@@ -54,6 +74,17 @@ class Judge:
                 field="schema_version",
             )
         return schema
+
+    def check_words(self, batch: BatchManifest, field: str | None, keyword: str | None) -> None:
+        """InvalidRequest, with those that there are, for a field or keyword that no violation of the batch can have."""
+        versions = [each for each in self._registry.all() if each.name == batch.schema]
+        columns = {column.name for each in versions for column in each.columns}
+        columns |= {*batch.unknown_columns, *batch.errors_by_field, "_row"}
+        if versions and field is not None and field not in columns:
+            raise _unknown("column", field, columns, "field")
+        keywords = KEYWORDS | set(batch.errors_by_keyword)
+        if keyword is not None and keyword not in keywords:
+            raise _unknown("rule", keyword, set(batch.errors_by_keyword) or keywords, "keyword")
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -123,6 +154,15 @@ class Judge:
         ]
         others = (*(name for name in ordered if name in known), *batch.unknown_columns)
         return (*longest, *(name for name in others if name not in longest))
+
+
+def _unknown(what: str, name: str, known: Iterable[str], field: str) -> InvalidRequest:
+    names = ", ".join(sorted(known)[:_NAMED])
+    return InvalidRequest(
+        f"the batch has no {what} {name[:64]!r}; it has {names}",
+        field=field,
+        hint=f"give the {what} as it stands there: capitals and blanks count",
+    )
 
 
 def write_row(file: IO[bytes], cells: Sequence[str]) -> None:

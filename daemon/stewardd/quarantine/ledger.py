@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowStates
 from stewardd.batches.summary import Summary
-from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound, RowChanged, StewardError
+from stewardd.errors import ObjectExists, ObjectNotFound, RowChanged, StewardError
 from stewardd.quarantine.commit import STATES, Commit, commit_of
 from stewardd.quarantine.fold import (
     BatchState,
@@ -30,6 +30,7 @@ from stewardd.quarantine.fold import (
 from stewardd.repository import log as repository_log
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.log import Log, Staged, data_folder
+from stewardd.repository.rereading import reread
 from stewardd.repository.store import Store
 from stewardd.telemetry import logger
 
@@ -38,7 +39,6 @@ CHECKPOINT_EVERY = 64
 _CHECKPOINT_MAX_BYTES = 1 << 30
 _HEAD_BYTES = 4096
 _RACES = 64
-_REREADS = 8
 _SUMMARIES = 20_000
 _log = logger("quarantine")
 
@@ -49,6 +49,19 @@ class Appended:
 
     state: BatchState
     commit: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfolded:
+    """A state that is known, and the commits after it, whose data has not been read yet."""
+
+    state: BatchState
+    commits: list[repository_log.Commit]
+
+    @property
+    def rewritten(self) -> int:
+        """The number of the last commit that rewrote."""
+        return repository_log.last_removing(self.commits) or self.state.rewritten
 
 
 class Ledger:
@@ -85,22 +98,22 @@ class Ledger:
         return summary
 
     async def state(self, folder: str) -> BatchState:
-        """A batch's rows as they are now. RepositoryDown, Corrupt."""
-        for _ in range(_REREADS):
-            try:
-                return await self._told(folder)
-            except ObjectNotFound:
-                continue  # the data of a commit that a later one has taken up into itself meanwhile
-        raise Corrupt(f"the data of a commit is missing in the log of {folder}")
+        """A batch's rows as they are now. Raises: RepositoryDown, Corrupt, BatchRewritten."""
 
-    async def _told(self, folder: str) -> BatchState:
+        async def folded(seen: _Unfolded) -> BatchState:
+            state = seen.state
+            for found in seen.commits:
+                state = await self._folded(folder, state, commit_of(found))
+            self._keep(folder, state)
+            return state
+
+        return await reread(lambda: self._unfolded(folder), lambda seen: seen.rewritten, folded)
+
+    async def _unfolded(self, folder: str) -> _Unfolded:
         state = self._states.get(folder)
         if state is None:
             state = await self._checkpoint(folder)
-        for found in await repository_log.read_after(self.store, folder, state.number):
-            state = await self._folded(folder, state, commit_of(found))
-        self._keep(folder, state)
-        return state
+        return _Unfolded(state, await repository_log.read_after(self.store, folder, state.number))
 
     async def append(
         self, batch: BatchManifest, decide: Callable[[BatchState], Awaitable[Commit | None]]
@@ -149,8 +162,7 @@ class Ledger:
                     await put(commit)
                 except ObjectExists:
                     continue  # another daemon was faster: see what it did
-                state = await self._folded(folder, state, commit)
-                self._keep(folder, state)
+                state = await self._after(folder, state, commit)
                 _log.info(
                     "quarantine changed",
                     folder=folder,
@@ -161,6 +173,15 @@ class Ledger:
                 await self._maybe_checkpoint(folder, state)
                 return Appended(state, commit)
         raise RowChanged("others change this batch's rows all the time", retry_after_s=1)
+
+    async def _after(self, folder: str, state: BatchState, commit: Commit) -> BatchState:
+        """The state after a commit that was just made, or after one that has taken it up into itself already."""
+        try:
+            state = await self._folded(folder, state, commit)
+        except ObjectNotFound:
+            return await self.state(folder)
+        self._keep(folder, state)
+        return state
 
     def _alone(self, folder: str) -> asyncio.Lock:
         """One writer a batch in this process: racing against ourselves would only cost puts."""

@@ -24,6 +24,7 @@ from stewardd.batches.states import RowState, State
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.events import Joined
+from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import RowViolation, record_of
 from stewardd.quarantine.rereading import Reader
@@ -100,9 +101,11 @@ class Listing:
         self,
         batches: BatchCatalog,
         ledger: Ledger,
+        judge: Judge,
         threads: Threads,
         scan_bytes: int,
     ) -> None:
+        self._judge = judge
         self._batches = batches
         self._reader = Reader(batches, ledger, threads)
         self._scan_bytes = scan_bytes
@@ -110,10 +113,11 @@ class Listing:
     async def of_batch(
         self, batch_id: str, wanted: RowFilter, page_size: int, page_token: str
     ) -> RowPage:
-        """A page of one batch's rows. BatchNotFound, InvalidRequest for a token of another listing."""
+        """A page of one batch's rows. BatchNotFound, InvalidRequest for a word it cannot have, or another's token."""
         bound = _bound(batch_id, wanted, None)
         position = _position(page_token, bound) or Position(batch_id)
         batch = await self._batches.get(batch_id)
+        self._judge.check_words(batch, wanted.field, wanted.keyword)
         if not may_have(batch, wanted):
             return RowPage((), "")
         budget = _Budget(page_size, PAGE_BYTES, self._scan_bytes)

@@ -98,6 +98,10 @@ class Purger:
 
     def concerns(self, rows: Rows) -> bool:
         """See Rewriter.concerns. What is closed stands in the log, which is shorter than the records."""
+        self.gone, self.archived_bytes = (
+            Counter(),
+            0,
+        )  # not what an attempt counted that others overtook
         self._read_cursors(rows)
         if State.OPEN in self._request.states and rows.batch.open_rows:
             return True

@@ -1,7 +1,9 @@
 """An edited sheet that comes back: which of its rows were edited, judged by the engine, and moved in one commit.
 
 A row that nobody edited is left alone. One that was corrected in just this way before is left alone too, so that a
-sheet may be sent twice. One that somebody else changed since it was exported is not taken, and named.
+sheet may be sent twice. One that somebody else changed since it was exported is not taken, and named. Nor is one of
+which a spreadsheet has damaged a cell that nobody was asked to edit: the cells without a violation are held against
+what was sent, and what a program does to cells by itself is named by row, line and column.
 """
 
 from __future__ import annotations
@@ -18,24 +20,22 @@ import fastcsv
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import State
-from stewardd.errors import (
-    InputRefused,
-    InvalidRequest,
-    ObjectNotFound,
-    RowChanged,
-    TooManyRequests,
-)
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.errors import InputRefused, InvalidRequest, RowChanged, TooManyRequests
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
 from stewardd.quarantine.commit import Action, digest_of
+from stewardd.quarantine.damage import Damage, damage
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.quarantine.sheet import Sheet, SheetRow
 from stewardd.quarantine.upload import SheetUpload
+from stewardd.repository.rereading import pause
 
 MAX_NAMED_CONFLICTS = 1000
-_RACES = 8
+MAX_NAMED_CELLS = 1000
+_RACES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,17 @@ class SheetRequest:
     include_unchanged: bool
     actor: str
     dry_run: bool
+    accept_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedCell:
+    """A cell that a spreadsheet has damaged. `line` counts as the spreadsheet does, the header being 1."""
+
+    row: int
+    line: int
+    column: str
+    damage: Damage
 
 
 @dataclass(slots=True)
@@ -70,6 +81,8 @@ class SheetOutcome:
     unchanged_rows: int = 0
     conflicting_rows: int = 0
     conflicts: list[int] = field(default_factory=list)
+    damaged_rows: int = 0
+    damaged_cells: list[DamagedCell] = field(default_factory=list)
     commit: int = 0
 
 
@@ -86,7 +99,7 @@ class Resubmission:
     ) -> None:
         self.bounds = bounds
         self._uploads = 0
-        self._batches = batches
+        self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
         self._threads = threads
@@ -120,32 +133,30 @@ class Resubmission:
                 field="parent",
                 hint="name the batch in the request, or keep the column Batch in the sheet",
             )
-        batch = await self._batches.get(batch_id)
-        reader = BlockingStore(self._ledger.store)
-        columns = await self._threads.run(lambda: self._judge.columns(reader, batch))
-        sheet = self._sheet(path, columns)
-        for attempt in range(1, _RACES + 1):
-            state = await self._ledger.state(batch.folder)
-            rows = Rows(reader, batch, state)
-            with self._judge.folder() as folder:
-                bulk = Bulk(self._judge, columns, folder, state.rewritten)
-                outcome = SheetOutcome(batch_id)
-                try:
-                    plan = await self._threads.run(
-                        lambda: self._plan(sheet, rows, bulk, request, outcome)  # noqa: B023
-                    )
-                    if plan.tally.rows and not request.dry_run:
-                        outcome.commit = await self._commit(batch, plan, request)
-                except (Stale, ObjectNotFound) as error:
-                    if attempt == _RACES and isinstance(error, ObjectNotFound):
-                        raise
-                    # A purge or an erasure may have put other files in the place of its own.
-                    batch = await self._batches.get(batch_id)
-                    continue
-                finally:
-                    bulk.close()
-            return outcome
+        for attempt in range(_RACES):
+            try:
+                return await self._reader.work(
+                    batch_id, lambda rows: self._take(path, rows, request)
+                )
+            except Stale:
+                await pause(attempt)
         raise RowChanged("others change this batch's rows all the time", retry_after_s=1)
+
+    async def _take(self, path: Path, rows: Rows, request: SheetRequest) -> SheetOutcome:
+        columns = await self._threads.run(lambda: self._judge.columns(rows.store, rows.batch))
+        sheet = self._sheet(path, columns)
+        outcome = SheetOutcome(rows.batch.batch_id)
+        with self._judge.folder() as folder:
+            bulk = Bulk(self._judge, columns, folder, rows.state.rewritten)
+            try:
+                plan = await self._threads.run(
+                    lambda: self._plan(sheet, rows, bulk, request, outcome)
+                )
+                if plan.tally.rows and not request.dry_run:
+                    outcome.commit = await self._commit(rows.batch, plan, request)
+            finally:
+                bulk.close()
+        return outcome
 
     async def _commit(self, batch: BatchManifest, plan: Plan, request: SheetRequest) -> int:
         appended = await commit_plan(
@@ -172,11 +183,17 @@ class Resubmission:
             outcome.total_rows += 1
             version = request.version or row.judged_by
             verdict = _look(came, row, version, include_unchanged=request.include_unchanged)
+            if verdict == "judge" and not request.accept_damaged:
+                damaged = damaged_cells(came, row)
+                outcome.damaged_cells += damaged[: MAX_NAMED_CELLS - len(outcome.damaged_cells)]
+                verdict = "damaged" if damaged else verdict
             if verdict == "judge":
                 schema = schemas.get(version) or self._judge.schema(rows.batch, version)
                 bulk.add(row, came.cells, schemas.setdefault(version, schema))
             elif verdict == "unchanged":
                 outcome.unchanged_rows += 1
+            elif verdict == "damaged":
+                outcome.damaged_rows += 1
             else:
                 outcome.conflicting_rows += 1
                 if len(outcome.conflicts) < MAX_NAMED_CONFLICTS:
@@ -226,6 +243,27 @@ def _look(came: SheetRow, row: Row, version: str, *, include_unchanged: bool) ->
     if not again or (repeated and not include_unchanged):
         return "unchanged"
     return "judge" if came.etag in ("", row.etag) else "unchanged"
+
+
+def damaged_cells(came: SheetRow, row: Row) -> list[DamagedCell]:
+    """The cells that a spreadsheet has damaged, of those that nobody was asked to edit.
+
+    A cell with a violation is the one that was to be edited, and what looks like damage may be the correction: a blank
+    taken off, a date put right. Only an error of the spreadsheet is none. Of a row that could not be taken apart every
+    cell is to be edited.
+    """
+    asked = {each.field for each in row.violations}
+    if row.damaged or "_row" in asked:
+        return []
+    before = row.cells
+    found = (
+        (column, damage(before.get(column, ""), value)) for column, value in came.cells.items()
+    )
+    return [
+        DamagedCell(row.number, came.line, column, kind)
+        for column, kind in found
+        if kind is Damage.ERROR or (kind is not None and column not in asked)
+    ]
 
 
 def _in_order(sheet: Sheet, folder: Path) -> Callable[[], Iterator[SheetRow]]:

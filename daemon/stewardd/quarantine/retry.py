@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from itertools import islice
 
 import fastcsv
+from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import State
-from stewardd.errors import HeaderRefused, InvalidRequest, ObjectNotFound, RowChanged
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.errors import HeaderRefused, InvalidRequest, RowChanged
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.bulk import Bulk, Plan, Stale, commit_plan
 from stewardd.quarantine.commit import Action
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import RowFilter, may_have, wanted_rows
 from stewardd.quarantine.purge import Report
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import Row, Rows
 from stewardd.quarantine.scope import Scope
+from stewardd.repository.rereading import pause
 
-_RACES = 8
+_RACES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,15 @@ class Retry:
     """Judges rows again. `commit_rows` is the most that one commit moves."""
 
     def __init__(
-        self, scope: Scope, ledger: Ledger, judge: Judge, threads: Threads, commit_rows: int
+        self,
+        batches: BatchCatalog,
+        ledger: Ledger,
+        judge: Judge,
+        threads: Threads,
+        commit_rows: int,
     ) -> None:
-        self._scope = scope
+        self._scope = Scope(batches)
+        self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
         self._threads = threads
@@ -83,6 +92,8 @@ class Retry:
         looked_at = 0
         async for batch in self._scope.batches(request.batch_id, request.batches):
             looked_at += 1
+            if request.batch_id is not None:
+                self._judge.check_words(batch, request.field, request.keyword)
             if batch.open_rows and may_have(batch, request.rows):
                 await self._batch(batch, request, outcome, report, looked_at)
             await report(looked_at, outcome.judged_rows)
@@ -99,11 +110,9 @@ class Retry:
         before = outcome.judged_rows
         try:
             schema = self._judge.schema(batch, request.version, newest=True)
-            reader = BlockingStore(self._ledger.store)
-            columns = await self._threads.run(lambda: self._judge.columns(reader, batch))
             following: int | None = 1
             while following is not None:
-                following = await self._some(batch, columns, schema, following, request, outcome)
+                following = await self._some(batch, schema, following, request, outcome)
                 await report(looked_at, outcome.judged_rows)
         except (HeaderRefused, InvalidRequest):
             if request.batch_id is not None:
@@ -114,34 +123,40 @@ class Retry:
     async def _some(
         self,
         batch: BatchManifest,
-        columns: tuple[str, ...],
         schema: fastcsv.Schema,
         first: int,
         request: RetryRequest,
         outcome: RetryOutcome,
     ) -> int | None:
         """Judges and commits the next rows; returns where to go on, None at the end."""
-        for attempt in range(1, _RACES + 1):
-            state = await self._ledger.state(batch.folder)
-            rows = Rows(BlockingStore(self._ledger.store), batch, state)
+
+        async def once(rows: Rows) -> tuple[Plan, int]:
+            columns = await self._threads.run(lambda: self._judge.columns(rows.store, rows.batch))
             with self._judge.folder() as folder:
-                bulk = Bulk(self._judge, columns, folder, state.rewritten)
+                bulk = Bulk(self._judge, columns, folder, rows.state.rewritten)
                 try:
                     plan, last = await self._threads.run(
-                        lambda: self._plan(rows, bulk, schema, first, request)  # noqa: B023
+                        lambda: self._plan(rows, bulk, schema, first, request)
                     )
                     if plan.tally.rows and not request.dry_run:
                         await commit_plan(
-                            self._ledger, self._threads, batch, plan, Action.RETRY, request.actor
+                            self._ledger,
+                            self._threads,
+                            rows.batch,
+                            plan,
+                            Action.RETRY,
+                            request.actor,
                         )
-                except (Stale, ObjectNotFound) as error:
-                    if attempt == _RACES and isinstance(error, ObjectNotFound):
-                        raise
-                    # A purge or an erasure may have put other files in the place of its own.
-                    batch = await self._scope.get(batch.batch_id)
-                    continue
                 finally:
                     bulk.close()
+                return plan, last
+
+        for attempt in range(_RACES):
+            try:
+                plan, last = await self._reader.work(batch.batch_id, once, batch)
+            except Stale:
+                await pause(attempt)
+                continue
             outcome.judged_rows += plan.tally.rows
             outcome.resolved_rows += plan.tally.resolved_rows
             return None if plan.tally.rows < self._commit_rows else last + 1

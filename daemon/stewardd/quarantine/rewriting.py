@@ -19,7 +19,7 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowStates, State
 from stewardd.errors import RowChanged
-from stewardd.quarantine.blocking import BlockingStore, Threads
+from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.bulk import Stale
 from stewardd.quarantine.commit import STATES, Action, Commit, Event, Rewrite
 from stewardd.quarantine.csv_records import csv_line, guarded, split
@@ -29,12 +29,16 @@ from stewardd.quarantine.good_rows import VALID
 from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import CHECKPOINT, Ledger
 from stewardd.quarantine.record import record_of
+from stewardd.quarantine.rereading import Reader
 from stewardd.quarantine.rows import RECORDS, Rows
 from stewardd.repository.log import Staged
+from stewardd.repository.rereading import pause
 
 ERRORS = "errors.csv"
 ARCHIVE = "rows.jsonl.zst"
-_RACES = 8
+_RACES = (
+    32  # it takes as long as the batch is large, and each correction meanwhile costs an attempt
+)
 
 
 class Rewriter(Protocol):
@@ -93,7 +97,7 @@ class Rewriting:
     def __init__(
         self, batches: BatchCatalog, ledger: Ledger, judge: Judge, threads: Threads
     ) -> None:
-        self._batches = batches
+        self._reader = Reader(batches, ledger, threads)
         self._ledger = ledger
         self._judge = judge
         self._threads = threads
@@ -101,27 +105,25 @@ class Rewriting:
     async def rewrite(
         self, batch_id: str, action: Action, actor: str, rewriter: Rewriter, *, dry_run: bool
     ) -> Ended:
-        """Rewrites a batch. BatchNotFound, RowChanged where others are always faster, StorageFull, LeaseLost."""
-        reader = BlockingStore(self._ledger.store)
-        for _ in range(_RACES):
-            batch = await self._batches.get(batch_id)
-            state = await self._ledger.state(batch.folder)
-            if batch.commits != state.number:
-                continue  # its files may be others by now
-            rows = Rows(reader, batch, state)
-            if not await self._threads.run(lambda: rewriter.concerns(rows)):  # noqa: B023
+        """Rewrites a batch.
+
+        Raises: BatchNotFound, RowChanged and BatchRewritten where others are always faster, StorageFull, LeaseLost.
+        """
+
+        async def once(rows: Rows) -> Ended:
+            if not await self._threads.run(lambda: rewriter.concerns(rows)):
                 return Ended(changed=False)
             with self._judge.folder() as folder:
-                written, ended = await self._threads.run(
-                    lambda: _write(rows, folder, rewriter)  # noqa: B023
-                )
-                if dry_run or not ended.changed:
-                    return ended
-                try:
+                written, ended = await self._threads.run(lambda: _write(rows, folder, rewriter))
+                if ended.changed and not dry_run:
                     await self._commit(rows, written, ended, action, actor, rewriter)
-                except Stale:
-                    continue
-            return ended
+                return ended
+
+        for attempt in range(_RACES):
+            try:
+                return await self._reader.work(batch_id, once)
+            except Stale:
+                await pause(attempt)
         raise RowChanged("others change this batch's rows all the time", retry_after_s=1)
 
     async def _commit(

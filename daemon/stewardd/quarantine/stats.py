@@ -14,12 +14,12 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import SchemaNotFound
-from stewardd.quarantine.blocking import BlockingStore, Threads
-from stewardd.quarantine.lines import SortedLines
+from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.record import record_of
-from stewardd.quarantine.rows import PREFIX, RECORDS
+from stewardd.quarantine.rereading import Reader
+from stewardd.quarantine.rows import RECORDS, Rows
 from stewardd.quarantine.top_values import TopValue, TopValues
-from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 
 
@@ -86,15 +86,14 @@ class Statistics:
     def __init__(
         self,
         batches: BatchCatalog,
-        store: Store,
+        ledger: Ledger,
         registry: Registry,
         threads: Threads,
         bounds: StatsBounds,
     ) -> None:
         self._batches = batches
-        self._store = store
+        self._reader = Reader(batches, ledger, threads)
         self._registry = registry
-        self._threads = threads
         self._bounds = bounds
 
     async def of_batch(self, batch_id: str, top_values: int) -> Stats:
@@ -130,21 +129,24 @@ class Statistics:
         if left <= 0:
             values.approximate = True
             return left
-        key = batch.key(records)
-        lines = SortedLines(BlockingStore(self._store), key, records.size_bytes, PREFIX)
         masked = self._masked(batch)
 
-        def look() -> int:
-            rest = left
-            for _, line in lines.read():
+        def look(rows: Rows) -> tuple[int, TopValues]:
+            rest, counted = (
+                left,
+                values.copy(),
+            )  # what was counted of a batch that went meanwhile is not counted
+            for _, line in rows.lines.read():
                 if rest <= 0:
-                    values.approximate = True
+                    counted.approximate = True
                     break
                 rest -= len(line)
-                values.add(record_of(line).violations, masked=masked)
-            return rest
+                counted.add(record_of(line).violations, masked=masked)
+            return rest, counted
 
-        return await self._threads.run(look)
+        rest, counted = await self._reader.read(batch.batch_id, look, batch)
+        values.become(counted)
+        return rest
 
     def _masked(self, batch: BatchManifest) -> frozenset[str] | None:
         """The fields that hold personal data; None, which is all, where the schema is not known any more."""

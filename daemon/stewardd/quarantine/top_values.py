@@ -35,6 +35,17 @@ class TopValues:
         self._floor = 0
         self.approximate = False
 
+    def copy(self) -> TopValues:
+        """A counter that goes on from here by itself."""
+        copied = TopValues(self._capacity)
+        copied.become(self)
+        return copied
+
+    def become(self, other: TopValues) -> None:
+        """Takes over what another has counted."""
+        self._counts = other._counts.copy()
+        self._floor, self.approximate = other._floor, other.approximate
+
     def add(self, violations: Iterable[RowViolation], *, masked: frozenset[str] | None) -> None:
         """Counts a row's violations. Values of `masked` fields are not told apart; None masks all."""
         for each in violations:

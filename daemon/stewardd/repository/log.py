@@ -8,9 +8,11 @@ The create-once put of commit n is the compare-and-swap: of two writers that saw
 ObjectExists, reads, and decides anew. A commit bears an id of its own, so that a writer whose answer was lost knows its
 own commit again.
 
-A commit with `removes` stands for all before it: those commits go, with their data and with what it names. Whoever made
-it removes them, or the sweep does where they could not end it. So any of them may be gone, and their data before them:
-a reader begins at the last commit that stands for the rest, and looks at nothing before it.
+A commit with `removes` stands for all before it: what those commits hold goes, with their data and with what it names.
+Whoever made it removes that, or the sweep does where they could not end it. So any of them may be gone, and their data
+before them: a reader begins at the last commit that stands for the rest, and looks at nothing before it. An empty
+object stays under the key of each, the fence of a number: else a writer that was paused since it saw n-1 could put n
+below a commit that never heard of it, and its rows would be lost.
 
 Data that no commit names was left by a dead writer. Before the sweep removes it, it appends an empty commit that gives
 that id up: a writer that was merely paused meanwhile finds the number taken that it was about to take, and its lease
@@ -20,17 +22,25 @@ gone before it could take the next.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound, RepositoryDown, StewardError
+from stewardd.errors import (
+    BatchRewritten,
+    Corrupt,
+    ObjectExists,
+    ObjectNotFound,
+    RepositoryDown,
+    StewardError,
+)
 from stewardd.repository import document
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.publication import MANIFEST, exists, intents_folder
+from stewardd.repository.publication import FENCE, MANIFEST, exists, intents_folder
+from stewardd.repository.rereading import ATTEMPTS, pause
 from stewardd.repository.standing import LeaseRef
 from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
@@ -44,7 +54,9 @@ GIVEN_UP = "given-up"
 
 _READ_AT_ONCE = 16
 _DIGITS = 12
-_RACES = 8
+_SEEN_TWICE = (
+    3  # a listing that is taken while files come and go may leave one out, on some file systems
+)
 _log = logger("repository")
 
 
@@ -165,19 +177,39 @@ def data_folder(folder: str, identifier: str) -> str:
 async def read_after(store: Store, folder: str, number: int) -> list[Commit]:
     """The commits of a log after a number, in order; from the last with `removes` on, where there is one.
 
-    Corrupt where one is missing for which no later one stands, RepositoryDown.
+    Raises: Corrupt where one is missing for which no later one stands, BatchRewritten where others rewrite all the
+    time, RepositoryDown.
     """
-    missing = 0
-    for _ in range(_RACES):
-        found = await _read_back(store, folder, await _numbers_after(store, folder, number))
+    before: list[int] = []
+    seen = 0
+    for attempt in range(ATTEMPTS):
+        listed = await _numbers_after(store, folder, number)
+        found = await _read_back(store, folder, listed)
         following = found[0].number if found and REMOVES in found[0].document else number + 1
         numbers = [each.number for each in found]
         wanted = list(range(following, following + len(found)))
         if numbers == wanted:
             return found
-        # A later commit has taken it up into itself meanwhile; else it is still missing when read again.
-        missing = next(want for have, want in zip(numbers, wanted, strict=True) if have != want)
-    raise Corrupt(f"the log of {folder} has no commit {missing}")
+        # A later commit has taken it up into itself meanwhile; else the log looks the same when it is listed again.
+        seen = seen + 1 if listed == before else 1
+        if seen == _SEEN_TWICE:
+            missing = next(want for have, want in zip(numbers, wanted, strict=True) if have != want)
+            raise Corrupt(f"the log of {folder} has no commit {missing}")
+        before = listed
+        await pause(attempt)
+    raise BatchRewritten("others rewrite this batch all the time", retry_after_s=1)
+
+
+def last_removing(commits: Sequence[Commit]) -> int:
+    """The number of the last commit that stands for all before it; 0 where none does."""
+    return next((each.number for each in reversed(commits) if REMOVES in each.document), 0)
+
+
+def decoded(body: bytes, key: str) -> dict[str, Any]:
+    """What a commit's object holds. ObjectNotFound for the fence in its place; Corrupt."""
+    if body == FENCE:
+        raise ObjectNotFound(f"what {key} held was taken up into a later commit")
+    return document.decode(body, key)
 
 
 async def _read_back(store: Store, folder: str, numbers: list[int]) -> list[Commit]:
@@ -211,13 +243,14 @@ async def _numbers_after(store: Store, folder: str, number: int) -> list[int]:
     return [
         int(meta.key.removeprefix(f"{prefix}/").removesuffix(".json"))
         async for meta in store.list(prefix, start_after=start)
+        if meta.size_bytes > len(FENCE)
     ]
 
 
 async def _read(store: Store, folder: str, number: int) -> Commit | None:
     key = commit_key(folder, number)
     try:
-        return Commit(number, document.decode(await store.get(key), key))
+        return Commit(number, decoded(await store.get(key), key))
     except ObjectNotFound:
         return None
 
@@ -284,4 +317,4 @@ async def _remove_superseded(store: Store, folder: str, identifier: str) -> None
         if commit.number < mine.number:
             if commit.document.get("data"):
                 await store.delete_prefix(data_folder(folder, commit.identifier))
-            await store.delete(commit_key(folder, commit.number))
+            await store.put(commit_key(folder, commit.number), FENCE, overwrite=True)

@@ -731,6 +731,7 @@ class ResubmitSheetRequest(google.protobuf.message.Message):
         INCLUDE_UNCHANGED_FIELD_NUMBER: builtins.int
         ACTOR_FIELD_NUMBER: builtins.int
         DRY_RUN_FIELD_NUMBER: builtins.int
+        ACCEPT_DAMAGED_CELLS_FIELD_NUMBER: builtins.int
         parent: builtins.str
         """`batches/{batch}`; empty: the one that the sheet itself names in its first column. A sheet corrects one batch."""
         schema_version: builtins.str
@@ -741,6 +742,8 @@ class ResubmitSheetRequest(google.protobuf.message.Message):
         """Who resubmits it; kept in the history. At most 256 characters."""
         dry_run: builtins.bool
         """Nothing is changed; the answer says what would be."""
+        accept_damaged_cells: builtins.bool
+        """Rows of which a spreadsheet has damaged a cell are taken as they are; else they are left, and the cells named."""
         def __init__(
             self,
             *,
@@ -749,8 +752,9 @@ class ResubmitSheetRequest(google.protobuf.message.Message):
             include_unchanged: builtins.bool = ...,
             actor: builtins.str = ...,
             dry_run: builtins.bool = ...,
+            accept_damaged_cells: builtins.bool = ...,
         ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["actor", b"actor", "dry_run", b"dry_run", "include_unchanged", b"include_unchanged", "parent", b"parent", "schema_version", b"schema_version"]) -> None: ...
+        def ClearField(self, field_name: typing.Literal["accept_damaged_cells", b"accept_damaged_cells", "actor", b"actor", "dry_run", b"dry_run", "include_unchanged", b"include_unchanged", "parent", b"parent", "schema_version", b"schema_version"]) -> None: ...
 
     @typing.final
     class Chunk(google.protobuf.message.Message):
@@ -818,9 +822,37 @@ Global___ResubmitSheetRequest: typing_extensions.TypeAlias = ResubmitSheetReques
 
 @typing.final
 class ResubmitSheetResponse(google.protobuf.message.Message):
-    """What a resubmitted sheet came to: total_rows is the sum of the four below it."""
+    """What a resubmitted sheet came to: total_rows is the sum of the five counts of its rows."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class DamagedCell(google.protobuf.message.Message):
+        """A cell that came back as a spreadsheet changes cells by itself."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        ROW_NUMBER_FIELD_NUMBER: builtins.int
+        LINE_NUMBER_FIELD_NUMBER: builtins.int
+        COLUMN_FIELD_NUMBER: builtins.int
+        DAMAGE_FIELD_NUMBER: builtins.int
+        row_number: builtins.int
+        """The row."""
+        line_number: builtins.int
+        """The line of the sheet as the spreadsheet counts lines; the header is 1."""
+        column: builtins.str
+        """The column."""
+        damage: builtins.str
+        """What happened to it, in words: `leading zeros are lost`."""
+        def __init__(
+            self,
+            *,
+            row_number: builtins.int = ...,
+            line_number: builtins.int = ...,
+            column: builtins.str = ...,
+            damage: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["column", b"column", "damage", b"damage", "line_number", b"line_number", "row_number", b"row_number"]) -> None: ...
 
     TOTAL_ROWS_FIELD_NUMBER: builtins.int
     RESOLVED_ROWS_FIELD_NUMBER: builtins.int
@@ -830,6 +862,8 @@ class ResubmitSheetResponse(google.protobuf.message.Message):
     CONFLICTS_FIELD_NUMBER: builtins.int
     BATCH_FIELD_NUMBER: builtins.int
     COMMIT_FIELD_NUMBER: builtins.int
+    DAMAGED_ROWS_FIELD_NUMBER: builtins.int
+    DAMAGED_CELLS_FIELD_NUMBER: builtins.int
     total_rows: builtins.int
     """Rows of the sheet."""
     resolved_rows: builtins.int
@@ -842,6 +876,8 @@ class ResubmitSheetResponse(google.protobuf.message.Message):
     """Not taken: closed, or changed by somebody else since the sheet was exported."""
     commit: builtins.int
     """The number of the commit in the batch's log; 0 where nothing was changed."""
+    damaged_rows: builtins.int
+    """Not taken: a spreadsheet has damaged a cell that had no violation and that nobody was asked to edit."""
     @property
     def conflicts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """The first of the conflicting rows, by number."""
@@ -849,6 +885,10 @@ class ResubmitSheetResponse(google.protobuf.message.Message):
     @property
     def batch(self) -> steward.v1.validation_pb2.Batch:
         """The batch as it is now."""
+
+    @property
+    def damaged_cells(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResubmitSheetResponse.DamagedCell]:
+        """The first of these cells, by row."""
 
     def __init__(
         self,
@@ -861,9 +901,11 @@ class ResubmitSheetResponse(google.protobuf.message.Message):
         conflicts: collections.abc.Iterable[builtins.int] | None = ...,
         batch: steward.v1.validation_pb2.Batch | None = ...,
         commit: builtins.int = ...,
+        damaged_rows: builtins.int = ...,
+        damaged_cells: collections.abc.Iterable[Global___ResubmitSheetResponse.DamagedCell] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["batch", b"batch"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["batch", b"batch", "commit", b"commit", "conflicting_rows", b"conflicting_rows", "conflicts", b"conflicts", "invalid_rows", b"invalid_rows", "resolved_rows", b"resolved_rows", "total_rows", b"total_rows", "unchanged_rows", b"unchanged_rows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "commit", b"commit", "conflicting_rows", b"conflicting_rows", "conflicts", b"conflicts", "damaged_cells", b"damaged_cells", "damaged_rows", b"damaged_rows", "invalid_rows", b"invalid_rows", "resolved_rows", b"resolved_rows", "total_rows", b"total_rows", "unchanged_rows", b"unchanged_rows"]) -> None: ...
 
 Global___ResubmitSheetResponse: typing_extensions.TypeAlias = ResubmitSheetResponse
 

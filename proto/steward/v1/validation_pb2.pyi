@@ -683,17 +683,25 @@ class DownloadBatchFileRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     OFFSET_BYTES_FIELD_NUMBER: builtins.int
+    CRC32C_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`batches/{batch}/files/{file}`."""
     offset_bytes: builtins.int
     """The first byte wanted, for going on after a cut."""
+    crc32c: builtins.int
+    """The CRC-32C of the file as its batch had it. A purge or an erasure may have put another file in its place since: then
+    ABORTED / BATCH_REWRITTEN says so, before a byte comes. Get the batch, and begin anew with the file that it has now.
+    """
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         offset_bytes: builtins.int = ...,
+        crc32c: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "offset_bytes", b"offset_bytes"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_crc32c", b"_crc32c", "crc32c", b"crc32c"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_crc32c", b"_crc32c", "crc32c", b"crc32c", "name", b"name", "offset_bytes", b"offset_bytes"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_crc32c", b"_crc32c"]) -> typing.Literal["crc32c"] | None: ...
 
 Global___DownloadBatchFileRequest: typing_extensions.TypeAlias = DownloadBatchFileRequest
 

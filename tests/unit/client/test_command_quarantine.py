@@ -179,7 +179,11 @@ def test_a_cursor_hands_each_row_out_once(steward, server, batch, client, tmp_pa
     (tmp_path / "new.csv").unlink()
     nothing = steward(*words)
     assert (nothing.returncode, (tmp_path / "new.csv").exists()) == (0, False)
-    assert nothing.stdout == "nothing is new for importer; no file was written\n"
+    assert nothing.stdout == (
+        "nothing is new for importer; no file was written\n"
+        "the batch did not keep what was valid from the start (1 row): "
+        "to export that too, validate the file again with --valid-out PATH\n"
+    )
     assert document(steward(*words, "--output", "json"))["export"] is None
     listed = steward("quarantine", "exports", batch.name)
     assert f"steward quarantine export {batch.name}/exports/0 --to FILE" in listed.stdout

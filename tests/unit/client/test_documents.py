@@ -68,7 +68,7 @@ def test_every_exit_code_is_told():
             "STATS",
             [steward_client.QuarantineStats, steward_client.TopValue, steward_client.Day],
         ),
-        ("RESUBMITTED", [steward_client.Resubmitted]),
+        ("RESUBMITTED", [steward_client.Resubmitted, steward_client.DamagedCell]),
         ("DISCARDED", [steward_client.Discarded]),
         ("EXPORT", [steward_client.Export]),
         ("EXPORTED", [steward_client.ExportedFile]),

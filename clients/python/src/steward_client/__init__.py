@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from steward_client.quarantine.outcomes import Purged as Purged
     from steward_client.quarantine.outcomes import QuarantineProgress as QuarantineProgress
     from steward_client.quarantine.outcomes import Retried as Retried
+    from steward_client.quarantine.resubmission import DamagedCell as DamagedCell
     from steward_client.quarantine.resubmission import Resubmitted as Resubmitted
     from steward_client.quarantine.rows import Cell as Cell
     from steward_client.quarantine.rows import QuarantinedRow as QuarantinedRow
@@ -71,6 +72,7 @@ _HOMES = {
     "Client": "client",
     "Column": "validation.schemas",
     "Component": "health.types",
+    "DamagedCell": "quarantine.resubmission",
     "Day": "quarantine.statistics",
     "Detection": "validation.schemas",
     "Discarded": "quarantine.outcomes",

@@ -14,6 +14,7 @@ from stewardd.quarantine.exports import ExportRequest, Format
 from stewardd.quarantine.fold import Export
 from stewardd.quarantine.listing import RowFilter
 from stewardd.quarantine.record import CUT_CHARACTERS, RowViolation, cut_cells
+from stewardd.quarantine.resubmission import DamagedCell
 from stewardd.quarantine.rows import Row
 from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of, word_of
@@ -127,6 +128,21 @@ def _event(row: Row, event: Event) -> q.RowEvent:
         violations=violation_messages(change.violations),
         reason=event.reason,
     )
+
+
+def damaged_messages(
+    cells: Iterable[DamagedCell],
+) -> list[q.ResubmitSheetResponse.DamagedCell]:
+    """Returns the cells that a spreadsheet has damaged."""
+    return [
+        q.ResubmitSheetResponse.DamagedCell(
+            row_number=each.row,
+            line_number=each.line,
+            column=each.column,
+            damage=each.damage.value,
+        )
+        for each in cells
+    ]
 
 
 def export_message(batch_id: str, export: Export) -> q.Export:

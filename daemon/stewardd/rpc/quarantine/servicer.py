@@ -25,7 +25,12 @@ from stewardd.rpc import names
 from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.quarantine.messages import export_message, export_request_of, row_message
+from stewardd.rpc.quarantine.messages import (
+    damaged_messages,
+    export_message,
+    export_request_of,
+    row_message,
+)
 from stewardd.rpc.quarantine.operations import erase_request, purge_request, retry_request
 from stewardd.rpc.quarantine.stats import stats_message
 from stewardd.rpc.uploads import Messages, Patience
@@ -172,6 +177,8 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
             conflicts=outcome.conflicts,
             batch=batch_message(batch),
             commit=outcome.commit,
+            damaged_rows=outcome.damaged_rows,
+            damaged_cells=damaged_messages(outcome.damaged_cells),
         )
 
     async def CreateExport(
@@ -266,6 +273,7 @@ def _sheet_request(message: quarantine_pb2.ResubmitSheetRequest.Open) -> SheetRe
         include_unchanged=message.include_unchanged,
         actor=actor_of(message.actor),
         dry_run=message.dry_run,
+        accept_damaged=message.accept_damaged_cells,
     )
 
 

@@ -98,7 +98,8 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         batch_id, file = names.parse_batch_file(request.name)
         if request.offset_bytes < 0:
             raise InvalidRequest("offset_bytes must not be negative", field="offset_bytes")
-        async for data in self._catalog.read_file(batch_id, file, request.offset_bytes):
+        crc32c = request.crc32c if request.HasField("crc32c") else None
+        async for data in self._catalog.read_file(batch_id, file, request.offset_bytes, crc32c):
             yield validation_pb2.DownloadBatchFileResponse(data=data)
 
     async def GetSchema(

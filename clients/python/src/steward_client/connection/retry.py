@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from steward_client.errors import DeadlineExceeded, StewardError, Unavailable, Unreachable
 
+REWRITTEN = "BATCH_REWRITTEN"
+"""A purge or an erasure rewrote the batch midway: what is begun anew gets it as it is now."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -37,7 +40,7 @@ class RetryPolicy:
 
 def is_transient(error: StewardError) -> bool:
     """Whether the same request, sent again, may well succeed."""
-    return isinstance(error, Unavailable) or error.reason == "REQUEST_IN_PROGRESS"
+    return isinstance(error, Unavailable) or error.reason in ("REQUEST_IN_PROGRESS", REWRITTEN)
 
 
 class Deadline:

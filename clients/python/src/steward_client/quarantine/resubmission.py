@@ -24,6 +24,8 @@ class ResubmitOptions(TypedDict, total=False):
     """A version of the batch's schema that is not older. Left out: for each row the one that judged it last."""
     include_unchanged: bool
     """Rows that nobody edited are judged again too."""
+    accept_damaged: bool
+    """Rows of which a spreadsheet has damaged a cell are taken as they are."""
     actor: str
     """Who resubmits it; kept in the history."""
     dry_run: bool
@@ -35,8 +37,25 @@ class ResubmitOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedCell:
+    """A cell that came back as a spreadsheet changes cells by itself."""
+
+    row_number: int
+    line_number: int
+    """The line of the sheet, as the spreadsheet counts them; the header is 1."""
+    column: str
+    damage: str
+    """What happened to it, in words: `leading zeros are lost`."""
+
+    @classmethod
+    def from_proto(cls, message: pb.ResubmitSheetResponse.DamagedCell) -> DamagedCell:
+        """Reads a steward.v1 ResubmitSheetResponse.DamagedCell."""
+        return cls(message.row_number, message.line_number, message.column, message.damage)
+
+
+@dataclass(frozen=True, slots=True)
 class Resubmitted:
-    """The result of resubmitting a sheet; `total_rows` is the sum of the four counts below it."""
+    """The result of resubmitting a sheet; `total_rows` is the sum of its five counts of rows."""
 
     total_rows: int
     resolved_rows: int
@@ -52,6 +71,10 @@ class Resubmitted:
     """The batch as it is now."""
     commit: int
     """The number of the commit in the batch's log; 0 where nothing was changed."""
+    damaged_rows: int = 0
+    """Not taken: a spreadsheet has damaged a cell of theirs that nobody was asked to edit."""
+    damaged_cells: tuple[DamagedCell, ...] = ()
+    """The first of these cells, by row."""
 
     @classmethod
     def from_proto(cls, message: pb.ResubmitSheetResponse) -> Resubmitted:
@@ -65,6 +88,8 @@ class Resubmitted:
             conflicts=tuple(message.conflicts),
             batch=Batch.from_proto(message.batch),
             commit=message.commit,
+            damaged_rows=message.damaged_rows,
+            damaged_cells=tuple(map(DamagedCell.from_proto, message.damaged_cells)),
         )
 
 
@@ -82,6 +107,7 @@ class SheetUpload(Upload[Resubmitted]):
             include_unchanged=options.get("include_unchanged", False),
             actor=options.get("actor", ""),
             dry_run=options.get("dry_run", False),
+            accept_damaged_cells=options.get("accept_damaged", False),
         )
         self._progress = options.get("progress")
         super().__init__(source, opened, options.get("on_commit"))

@@ -159,7 +159,9 @@ class QuarantinedRow:
 
     @property
     def wrong(self) -> tuple[Violation, ...]:
-        """What is wrong with it now, or was when it came, where that is all that is known."""
+        """What is wrong with it now: nothing with a resolved row; with a discarded one, what was when it came."""
+        if self.state is RowState.RESOLVED:
+            return ()
         return self.current_violations or self.violations
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from steward_client.connection import asyncio_io
 from steward_client.connection.async_service import AsyncService
-from steward_client.connection.retry import Attempts, Deadline
+from steward_client.connection.retry import REWRITTEN, Attempts, Deadline
 from steward_client.errors import StewardError
 from steward_client.transfer.async_send import send
 from steward_client.transfer.source import FileSource, Source
@@ -74,7 +74,8 @@ class AsyncValidationMethods(AsyncService):
     ) -> str:
         """Writes `batches/{batch}/files/{file}` to a path (or into a folder), whole and checked or not at all.
 
-        Returns the path. Goes on where an earlier attempt was cut. The asyncio client calls `progress` in threads.
+        Returns the path. Goes on where an earlier attempt was cut, anew where the batch was
+        rewritten meanwhile. The asyncio client calls `progress` in threads.
 
         Raises: Corrupt when the bytes are not what the batch says; OSError when they cannot be written.
 
@@ -88,7 +89,7 @@ class AsyncValidationMethods(AsyncService):
         opened = await asyncio_io.run_file_work(BatchFileDownload(described, path, progress).open)
         with contextlib.closing(opened) as download:
             while not download.is_complete:
-                await self._fetch(described.name, download, attempts, deadline)
+                await self._fetch(download, attempts, deadline)
             return str(await asyncio_io.run_file_work(download.publish))
 
     async def get_schema(
@@ -110,9 +111,9 @@ class AsyncValidationMethods(AsyncService):
         return await self._connection.call(calls.detect_schema(columns), timeout_s)
 
     async def _fetch(
-        self, name: str, download: BatchFileDownload, attempts: Attempts, deadline: Deadline
+        self, download: BatchFileDownload, attempts: Attempts, deadline: Deadline
     ) -> None:
-        call = calls.download_batch_file(name, download.offset_bytes)
+        call = calls.download_batch_file(download.file, download.offset_bytes)
         try:
             pieces = self._connection.stream(call, deadline.remaining_s())
             async with asyncio_io.closing(pieces):
@@ -122,3 +123,7 @@ class AsyncValidationMethods(AsyncService):
             download.check_ended()
         except StewardError as error:
             await asyncio_io.sleep(attempts.failed(error))
+            if error.reason == REWRITTEN:
+                batch, file = split_file_name(download.file.name)
+                found = await self.get_batch(batch)
+                await asyncio_io.run_file_work(download.become, found.file(file))

@@ -1,7 +1,8 @@
 """The download of a batch's file: it gets its name at once, and only when size and CRC-32C are right.
 
 The bytes gather beside the target, in `.NAME.BATCH.part`. A download that was cut goes on at the end of the part file,
-also in a later process, since the files of a batch never change.
+also in a later process. A purge or an erasure may put another file in the place of the wanted one: the daemon says so,
+and `become` begins anew.
 """
 
 from __future__ import annotations
@@ -71,6 +72,16 @@ class BatchFileDownload:
                 f"{self._file.name} came with another size or checksum than its batch says"
             )
         return False
+
+    @property
+    def file(self) -> BatchFile:
+        """The file that is wanted."""
+        return self._file
+
+    def become(self, file: BatchFile) -> None:
+        """Begins anew with the file that the batch has now in the place of the one that was wanted."""
+        self._file = file
+        self._start_over()
 
     def write(self, data: bytes) -> None:
         """Takes the next bytes. Raises Corrupt when they are more than there can be."""

@@ -9,7 +9,7 @@ from steward.v1 import validation_pb2
 from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages
 from steward_client.validation.batch_filter import BatchFilter
-from steward_client.validation.batches import Batch
+from steward_client.validation.batches import Batch, BatchFile
 from steward_client.validation.schemas import Detection, Schema
 
 SERVICE = "/steward.v1.ValidationService"
@@ -39,12 +39,14 @@ def list_batches(
 
 
 def download_batch_file(
-    name: str, offset_bytes: int
+    file: BatchFile, offset_bytes: int
 ) -> Call[validation_pb2.DownloadBatchFileResponse, bytes]:
-    """ValidationService.DownloadBatchFile: the bytes from an offset on."""
+    """ValidationService.DownloadBatchFile: the bytes of this very file from an offset on, never of a later one."""
     return Call(
         f"{SERVICE}/DownloadBatchFile",
-        validation_pb2.DownloadBatchFileRequest(name=name, offset_bytes=offset_bytes),
+        validation_pb2.DownloadBatchFileRequest(
+            name=file.name, offset_bytes=offset_bytes, crc32c=file.crc32c
+        ),
         validation_pb2.DownloadBatchFileResponse,
         lambda answer: answer.data,
     )

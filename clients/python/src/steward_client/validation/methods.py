@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from steward_client.connection import blocking_io
-from steward_client.connection.retry import Attempts, Deadline
+from steward_client.connection.retry import REWRITTEN, Attempts, Deadline
 from steward_client.connection.service import Service
 from steward_client.errors import StewardError
 from steward_client.transfer.send import send
@@ -75,7 +75,8 @@ class ValidationMethods(Service):
     ) -> str:
         """Writes `batches/{batch}/files/{file}` to a path (or into a folder), whole and checked or not at all.
 
-        Returns the path. Goes on where an earlier attempt was cut. The asyncio client calls `progress` in threads.
+        Returns the path. Goes on where an earlier attempt was cut, anew where the batch was
+        rewritten meanwhile. The asyncio client calls `progress` in threads.
 
         Raises: Corrupt when the bytes are not what the batch says; OSError when they cannot be written.
 
@@ -89,7 +90,7 @@ class ValidationMethods(Service):
         opened = blocking_io.run_file_work(BatchFileDownload(described, path, progress).open)
         with contextlib.closing(opened) as download:
             while not download.is_complete:
-                self._fetch(described.name, download, attempts, deadline)
+                self._fetch(download, attempts, deadline)
             return str(blocking_io.run_file_work(download.publish))
 
     def get_schema(
@@ -108,10 +109,8 @@ class ValidationMethods(Service):
         """Says which schema a header detects, exactly as a validation would."""
         return self._connection.call(calls.detect_schema(columns), timeout_s)
 
-    def _fetch(
-        self, name: str, download: BatchFileDownload, attempts: Attempts, deadline: Deadline
-    ) -> None:
-        call = calls.download_batch_file(name, download.offset_bytes)
+    def _fetch(self, download: BatchFileDownload, attempts: Attempts, deadline: Deadline) -> None:
+        call = calls.download_batch_file(download.file, download.offset_bytes)
         try:
             pieces = self._connection.stream(call, deadline.remaining_s())
             with blocking_io.closing(pieces):
@@ -121,3 +120,7 @@ class ValidationMethods(Service):
             download.check_ended()
         except StewardError as error:
             blocking_io.sleep(attempts.failed(error))
+            if error.reason == REWRITTEN:
+                batch, file = split_file_name(download.file.name)
+                found = self.get_batch(batch)
+                blocking_io.run_file_work(download.become, found.file(file))

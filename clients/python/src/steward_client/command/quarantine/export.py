@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from steward_client.quarantine.exports import ExportedFile
 
 _NOTHING = "NOTHING_TO_EXPORT"
+_VALID = "valid.csv"
 _EXAMPLE = """\
 steward quarantine export batches/019a… --to rows.csv
 steward quarantine export batches/019a… --cursor importer --to new.csv
@@ -56,7 +57,10 @@ steward quarantine export batches/019a…/exports/019b… --to again.csv
     help="The good rows that this importing service has not had yet; each row comes once.",
 )
 @click.option(
-    "--with-valid", is_flag=True, help="csv: also the rows that were valid from the start."
+    "--with-valid/--without-valid",
+    default=None,
+    help="csv: also the rows that were valid from the start.  "
+    "[default: with --cursor, once, where the batch kept them]",
 )
 @click.option("--original-order", is_flag=True, help="csv: in the order of the original file.")
 @state_option()
@@ -70,7 +74,7 @@ def export(
     path: str,
     kind: str | None,
     cursor: str | None,
-    with_valid: bool,
+    with_valid: bool | None,
     original_order: bool,
     state: str | None,
     wanted: Wanted,
@@ -107,7 +111,7 @@ def export(
                 state=state,
                 field=wanted.field,
                 keyword=wanted.keyword,
-                include_valid=with_valid,
+                include_valid=bool(with_valid),
                 original_order=original_order,
                 format=kind,
             )
@@ -126,20 +130,22 @@ def _next(
     batch: str,
     cursor: str,
     path: str,
-    with_valid: bool,
+    with_valid: bool | None,
     original_order: bool,
     actor: str,
 ) -> int:
     from steward_client.command import screen
 
     with session.client() as client, screen.bar("export") as step:
+        found = client.get_batch(batch)
+        is_kept = any(each.file == _VALID for each in found.files)
         try:
             file = _written(
                 lambda: client.export_next(
                     batch,
                     cursor,
                     path,
-                    include_valid=with_valid,
+                    include_valid=is_kept if with_valid is None else with_valid,
                     original_order=original_order,
                     actor=actor,
                     progress=lambda done: step(done, None, size(done)),
@@ -154,6 +160,12 @@ def _next(
         return Exit.DONE
     if file is None:
         screen.line(f"nothing is new for {cursor}; no file was written")
+        if found.valid_rows and not is_kept:
+            screen.line(
+                f"the batch did not keep what was valid from the start ({many(found.valid_rows, 'row')}): "
+                "to export that too, validate the file again with --valid-out PATH",
+                style="yellow",
+            )
         return Exit.DONE
     assert file.export is not None
     screen.line(f"{file.path}  {many(file.rows, 'row')}, {size(file.size_bytes)}")

@@ -38,6 +38,11 @@ _NAMED = 50
     help="Judge by this version.  [default: the one that judged each row last]",
 )
 @click.option("--include-unchanged", is_flag=True, help="Judge rows that nobody edited as well.")
+@click.option(
+    "--accept-damaged",
+    is_flag=True,
+    help="Take rows of which a spreadsheet changed other cells too, as they came back.",
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be.")
 @actor_option
 @pass_session
@@ -47,6 +52,7 @@ def resubmit(
     batch: str | None,
     schema_version: str | None,
     include_unchanged: bool,
+    accept_damaged: bool,
     dry_run: bool,
     actor: str,
 ) -> int:
@@ -72,6 +78,7 @@ def resubmit(
                 batch=batch,
                 schema_version=schema_version,
                 include_unchanged=include_unchanged,
+                accept_damaged=accept_damaged,
                 dry_run=dry_run,
                 actor=actor,
                 progress=lambda done: step(done, whole, size(done)),
@@ -89,7 +96,7 @@ def resubmit(
 
 def _code(found: Resubmitted, *, dry_run: bool) -> int:
     left = found.batch.open_rows - (found.resolved_rows if dry_run else 0)
-    is_all = left <= 0 and not found.invalid_rows and not found.conflicting_rows
+    is_all = left <= 0 and not (found.invalid_rows or found.conflicting_rows or found.damaged_rows)
     return Exit.DONE if is_all else Exit.FOUND
 
 
@@ -107,12 +114,13 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
         f"{file}: {'nothing is changed; of' if dry_run else 'of'} {many(found.total_rows, 'row')}"
     )
     would = "would be " if dry_run else ""
+    not_taken = found.conflicting_rows + found.damaged_rows
     screen.facts(
         [
             (f"{would}resolved", count(found.resolved_rows)),
             ("still invalid", count(found.invalid_rows)),
             ("left as they were", count(found.unchanged_rows)),
-            ("not taken", count(found.conflicting_rows) if found.conflicting_rows else ""),
+            ("not taken", count(not_taken) if not_taken else ""),
             ("open in the batch", count(found.batch.open_rows)),
         ],
         indent=2,
@@ -125,6 +133,7 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
             style="yellow",
             indent=2,
         )
+    _show_damaged(found)
     if dry_run:
         screen.command("do it:", f"steward quarantine resubmit {file}")
     elif found.batch.open_rows:
@@ -134,3 +143,29 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
         screen.command(
             "hand them on: ", f"steward quarantine export {name} --cursor SERVICE --to FILE"
         )
+
+
+def _show_damaged(found: Resubmitted) -> None:
+    """Names the cells that a spreadsheet has damaged, and what to do about them."""
+    from steward_client.command import screen
+
+    if not found.damaged_rows:
+        return
+    cells = found.damaged_cells[:_NAMED]
+    screen.line(
+        f"not taken, for the spreadsheet changed cells that had nothing wrong: {many(found.damaged_rows, 'row')}",
+        style="yellow",
+        indent=2,
+    )
+    for each in cells:
+        screen.line(
+            f"row {count(each.row_number)}, line {count(each.line_number)}, {each.column}: {each.damage}",
+            indent=4,
+        )
+    if len(found.damaged_cells) > len(cells):
+        screen.line("and more; --output json has up to 1,000 of them", indent=4)
+    screen.line(
+        "open the sheet with every column as text (docs/guides/spreadsheet.md), or put these cells back; "
+        "--accept-damaged takes them as they are",
+        indent=2,
+    )

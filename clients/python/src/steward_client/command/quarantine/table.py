@@ -40,7 +40,8 @@ def _firsts(row: QuarantinedRow) -> list[tuple[bool, tuple[str, ...]]]:
 
 def _lines(row: QuarantinedRow) -> list[tuple[str, ...]]:
     leading = (count(row.row_number), count(row.line_number), row.state.value, count(row.attempt))
-    found = [(each.field, each.keyword, cut(each.value), each.message) for each in row.wrong]
+    known = row.wrong or row.violations
+    found = [(each.field, each.keyword, cut(each.value), each.message) for each in known]
     return [
         (*(leading if place == 0 else ("",) * len(leading)), *each)
         for place, each in enumerate(found or [("", "", "", "")])

@@ -1,0 +1,66 @@
+"""Reading a thing that somebody may rewrite meanwhile: the one loop of all who read a batch's log, rows or files.
+
+A rewriting puts new objects, then a commit that names them, and then removes the old ones. So who read the log before
+that commit may find an object gone. The cure is to look again: a thing that was rewritten is read anew, one that was
+not lacks an object that it should have, and only that is Corrupt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from stewardd.errors import BatchRewritten, Corrupt, ObjectNotFound
+
+View = TypeVar("View")
+T = TypeVar("T")
+# Each attempt after the first was overtaken by a whole rewriting: so many in a row come to nobody by chance.
+ATTEMPTS = 64
+_MAX_PAUSE_S = 0.5
+
+
+async def reread(
+    look: Callable[[], Awaitable[View]],
+    version: Callable[[View], object],
+    work: Callable[[View], Awaitable[T]],
+) -> T:
+    """Does work on what `look` sees; anew, on what it sees then, where an object is gone and the version is another.
+
+    Raises: Corrupt where the version is the same and an object is gone; BatchRewritten where others rewrite all the
+    time; and what `look` and `work` raise.
+    """
+    seen = await look()
+    for attempt in range(ATTEMPTS):
+        try:
+            return await work(seen)
+        except ObjectNotFound as error:
+            now = await look()
+            if version(now) == version(seen):
+                raise _missing(error) from error
+            seen = now
+            await pause(attempt)
+    raise BatchRewritten("others rewrite this batch all the time", retry_after_s=1)
+
+
+async def cut_short(
+    look: Callable[[], Awaitable[object]], was: object, error: ObjectNotFound
+) -> BatchRewritten | Corrupt:
+    """What to raise for a stream that finds an object gone after its first bytes went out: it cannot begin anew.
+
+    `look` says the version as it is now, `was` is that of what went out.
+    """
+    if await look() == was:
+        return _missing(error)
+    return BatchRewritten("the batch was rewritten while its rows or files were being sent")
+
+
+def _missing(error: ObjectNotFound) -> Corrupt:
+    return Corrupt(f"{error.message}, and what names it was not rewritten")
+
+
+async def pause(attempt: int) -> None:
+    """Waits after an attempt that others have overtaken: longer each time, and never in step with them."""
+    longest_s = min(_MAX_PAUSE_S, 0.01 * 2 ** min(attempt, 10))
+    await asyncio.sleep(random.uniform(0, longest_s))  # noqa: S311  # no secret hangs on it
