@@ -30,11 +30,13 @@ class Daemon:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        cwd: Path | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.arguments = arguments
         self.environment = {**os.environ, "STEWARDD_LOG__FORMAT": "json", **(environment or {})}
         self.wrapper = tuple(wrapper)
+        self.cwd = cwd
         self.process: subprocess.Popen[str] | None = None
         self.addresses: list[str] = []
         self.log: list[dict[str, Any]] = []
@@ -69,6 +71,7 @@ class Daemon:
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=self.environment,
+            cwd=self.cwd,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
