@@ -86,9 +86,9 @@ class Backups:
         """One backup. Raises BackupNotFound, Corrupt."""
         return await self._catalog.get(backup_id)
 
-    async def list(self, page_size: int, page_token: str) -> BackupPage:
+    async def list(self, page_size: int, page_token: str, id_prefix: str = "") -> BackupPage:
         """A page of backups, newest first. Raises InvalidRequest."""
-        return await self._catalog.page(page_size, page_token)
+        return await self._catalog.page(page_size, page_token, id_prefix)
 
     async def create(
         self, database: str, description: str, report: Report, backup_id: str | None = None

@@ -34,12 +34,14 @@ class BackupCatalog:
             raise BackupNotFound(f"there is no backup {backup_id}") from None
         return BackupManifest.from_document(document, backup_id)
 
-    async def page(self, page_size: int, page_token: str = "") -> BackupPage:
+    async def page(self, page_size: int, page_token: str = "", id_prefix: str = "") -> BackupPage:
         """A page, newest first; what cannot be read is logged, and left out.
 
         Raises InvalidRequest for a token of another listing.
         """
-        page = await self._catalog.page(page_size=page_size, page_token=page_token)
+        page = await self._catalog.page(
+            page_size=page_size, page_token=page_token, id_prefix=id_prefix
+        )
         return BackupPage(tuple(map(_manifest, page.entries)), page.next_page_token)
 
 

@@ -65,7 +65,11 @@ class BatchCatalog:
         return BatchManifest.from_document(document)
 
     async def list(
-        self, page_size: int, page_token: str, batch_filter: BatchFilter | None = None
+        self,
+        page_size: int,
+        page_token: str,
+        batch_filter: BatchFilter | None = None,
+        id_prefix: str = "",
     ) -> BatchPage:
         """Returns a page of batches, newest first, of those that a filter leaves.
 
@@ -83,6 +87,7 @@ class BatchCatalog:
             scope=scope_of(batch_filter),
             accept=accept,
             within=_days(batch_filter),
+            id_prefix=id_prefix,
         )
         batches = [BatchManifest.from_document(entry.manifest) for entry in page.entries]
         return BatchPage(batches, page.next_page_token)

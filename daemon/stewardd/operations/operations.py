@@ -180,12 +180,16 @@ class Operations:
             return running.state
         return await self._read(identifier, await self._ledger.request(identifier))
 
-    async def list(self, *, page_size: int, page_token: str = "") -> OperationPage:
+    async def list(
+        self, *, page_size: int, page_token: str = "", id_prefix: str = ""
+    ) -> OperationPage:
         """A page of operations, newest first; one that cannot be read is logged, and left out.
 
         InvalidRequest for a token of another listing.
         """
-        page = await self._ledger.catalog.page(page_size=page_size, page_token=page_token)
+        page = await self._ledger.catalog.page(
+            page_size=page_size, page_token=page_token, id_prefix=id_prefix
+        )
         items: Items = []
         for start in range(0, len(page.entries), _READ_AT_ONCE):
             some = page.entries[start : start + _READ_AT_ONCE]

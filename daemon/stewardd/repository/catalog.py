@@ -21,7 +21,7 @@ from typing import Any
 
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
 from stewardd.repository import document
-from stewardd.repository.identifiers import day_of, folder_of, is_id
+from stewardd.repository.identifiers import day_of, days_of, folder_of, is_id, is_prefix
 from stewardd.repository.publication import FENCE, MANIFEST
 from stewardd.repository.store import Store
 from stewardd.telemetry import logger
@@ -95,19 +95,26 @@ class Catalog:
         accept: Callable[[Entry], bool] = _everything,
         max_scanned: int = MAX_SCANNED,
         within: tuple[str | None, str | None] = (None, None),
+        id_prefix: str = "",
     ) -> Page:
         """A page, newest first, of what `accept` accepts; `scope` is the filter that `accept` stands for.
 
         A page ends early, with a token, after `max_scanned` things were looked at (AIP-158 allows a short page).
-        `within` are the first and the last day that are looked at; None leaves that end open.
-        InvalidRequest for a token of another listing.
+        `within` are the first and the last day that are looked at; None leaves that end open. Of ids that do not begin
+        with `id_prefix` no more than the names are read. InvalidRequest for a token of another listing, and for a
+        prefix that no id has.
         """
         if page_size < 1:
             raise ValueError(f"a page of {page_size}")
-        bound = self._scope(scope or {})
+        if not is_prefix(id_prefix):
+            raise InvalidRequest(
+                "id_prefix is not the beginning of an id, such as 019a7c3e-5b2", field="id_prefix"
+            )
+        bound = self._scope({**(scope or {}), **({"id_prefix": id_prefix} if id_prefix else {})})
         found: list[Entry] = []
         scanned, last = 0, _token_after(page_token, bound)
-        async with aclosing(self.newest_first(before=last, within=within)) as entries:
+        newest = self.newest_first(before=last, within=within, id_prefix=id_prefix)
+        async with aclosing(newest) as entries:
             async for entry in entries:
                 accepted = accept(entry)
                 # The token is given only when there is more for sure: this entry is looked at and left for it.
@@ -125,12 +132,13 @@ class Catalog:
         *,
         before: str | None = None,
         within: tuple[str | None, str | None] = (None, None),
+        id_prefix: str = "",
     ) -> AsyncGenerator[Entry, None]:
         """Everything that is older than the id `before`, or all that can be read, as it is when it is come to.
 
-        See `page` for `within`.
+        See `page` for `within` and `id_prefix`.
         """
-        first, last = within
+        first, last = _narrower(within, days_of(id_prefix) if id_prefix else (None, None))
         for day in reversed(await self._store.folders(self._kind)):
             if before is not None and day > day_of(before):
                 continue
@@ -139,8 +147,12 @@ class Catalog:
             names = await self._store.folders(f"{self._kind}/{day}")
             # Only what is read is looked at: of a day's hundred thousand names a page wants the last few.
             end = len(names) if before is None else bisect_left(names, before)
-            for stop in range(end, 0, -_READ_AT_ONCE):
-                some = [name for name in names[max(0, stop - _READ_AT_ONCE) : stop] if is_id(name)]
+            # "~" sorts behind whatever an id is made of.
+            end = min(end, bisect_left(names, f"{id_prefix}~")) if id_prefix else end
+            begin = bisect_left(names, id_prefix)
+            for stop in range(end, begin, -_READ_AT_ONCE):
+                start = max(begin, stop - _READ_AT_ONCE)
+                some = [name for name in names[start:stop] if is_id(name)]
                 for entry in await self._read(some[::-1]):
                     yield entry
 
@@ -169,6 +181,14 @@ class Catalog:
     def _scope(self, scope: Mapping[str, Any]) -> str:
         text = json.dumps([self._kind, scope], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _narrower(
+    one: tuple[str | None, str | None], other: tuple[str | None, str | None]
+) -> tuple[str | None, str | None]:
+    firsts = [each[0] for each in (one, other) if each[0] is not None]
+    lasts = [each[1] for each in (one, other) if each[1] is not None]
+    return max(firsts, default=None), min(lasts, default=None)
 
 
 def _token(last: str | None, bound: str) -> str:

@@ -17,6 +17,7 @@ from uuid import UUID
 from stewardd.errors import InvalidRequest
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_SHAPE = "00000000-0000-0000-0000-000000000000"
 _MAX_MILLISECONDS = (
     253_402_300_799_999  # the end of the year 9999, past which there is no day to write
 )
@@ -56,6 +57,32 @@ def day_of(identifier: str) -> str:
 def folder_of(kind: str, identifier: str) -> str:
     """The folder of a thing, `<kind>/<day>/<id>`, without a closing slash. InvalidRequest unless the id is one."""
     return f"{kind}/{day_of(identifier)}/{identifier}"
+
+
+def is_prefix(text: str) -> bool:
+    """Whether an identifier can begin with a text.
+
+    >>> is_prefix("019a7c3e-5b2"), is_prefix("019a7c3e5b2"), is_prefix("")
+    (True, False, True)
+    """
+    return len(text) <= len(_SHAPE) and all(
+        each == "-" if shape == "-" else each in "0123456789abcdef"
+        for each, shape in zip(text, _SHAPE, strict=False)
+    )
+
+
+def days_of(prefix: str) -> tuple[str | None, str | None]:
+    """The first and the last day whose identifiers can begin with a prefix; None: no end on this side."""
+    first, last = (
+        _milliseconds(prefix + _SHAPE[len(prefix) :].replace("0", each)) for each in "0f"
+    )
+    if first > _MAX_MILLISECONDS:
+        return _day(_MAX_MILLISECONDS), None
+    return _day(first), _day(last) if last <= _MAX_MILLISECONDS else None
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).date().isoformat()
 
 
 def _milliseconds(identifier: str) -> int:

@@ -236,17 +236,21 @@ class ListBackupsRequest(google.protobuf.message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    ID_PREFIX_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
     """From the answer before; empty for the first page."""
+    id_prefix: builtins.str
+    """Backups whose id begins with this, such as `019a7c3e-5b2`; all where it is empty."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        id_prefix: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
 
 Global___ListBackupsRequest: typing_extensions.TypeAlias = ListBackupsRequest
 

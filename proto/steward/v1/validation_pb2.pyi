@@ -631,10 +631,13 @@ class ListBatchesRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    ID_PREFIX_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
     """From the answer before; empty for the first page. It belongs to this filter."""
+    id_prefix: builtins.str
+    """Batches whose id begins with this, such as `019a7c3e-5b2`; all where it is empty."""
     @property
     def filter(self) -> Global___BatchFilter:
         """Which batches; all where it is not set."""
@@ -645,9 +648,10 @@ class ListBatchesRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         filter: Global___BatchFilter | None = ...,
+        id_prefix: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["filter", b"filter"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
 
 Global___ListBatchesRequest: typing_extensions.TypeAlias = ListBatchesRequest
 

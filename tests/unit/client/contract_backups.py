@@ -99,7 +99,7 @@ class BackupsAndOperations(
 
     def ListBackups(self, request, context) -> backup_pb2.ListBackupsResponse:
         self.enter("ListBackups", context)
-        page, token = page_of(list(reversed(self.backups.values())), request)
+        page, token = page_of(list(reversed(self.backups.values())), request, request.id_prefix)
         return backup_pb2.ListBackupsResponse(backups=page, next_page_token=token)
 
     def _operation(self, name: str, context) -> operations_pb2.Operation:
@@ -120,7 +120,11 @@ class BackupsAndOperations(
 
     def ListOperations(self, request, context) -> operations_pb2.ListOperationsResponse:
         self.enter("ListOperations", context)
-        page, token = page_of(list(reversed(self.operations.values())), request)
+        page, token = page_of(
+            list(reversed(self.operations.values())),
+            request,
+            request.filter.rpartition("/")[2].rstrip('*"'),
+        )
         return operations_pb2.ListOperationsResponse(operations=page, next_page_token=token)
 
     def WaitOperation(self, request, context) -> operations_pb2.Operation:

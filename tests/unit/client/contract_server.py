@@ -221,7 +221,7 @@ class ContractServer(
     def ListBatches(self, request, context) -> validation_pb2.ListBatchesResponse:
         self.enter("ListBatches", context)
         self.requests.append(request)
-        page, token = page_of(list(reversed(self.batches.values())), request)
+        page, token = page_of(list(reversed(self.batches.values())), request, request.id_prefix)
         return validation_pb2.ListBatchesResponse(batches=page, next_page_token=token)
 
     def DownloadBatchFile(

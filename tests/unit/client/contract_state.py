@@ -108,6 +108,7 @@ class State:
         return call
 
 
-def page_of(items: list[Any], request: Any) -> tuple[list[Any], str]:
+def page_of(items: list[Any], request: Any, id_prefix: str = "") -> tuple[list[Any], str]:
+    items = [each for each in items if each.name.rpartition("/")[2].startswith(id_prefix)]
     first, size = int(request.page_token or 0), request.page_size or 50
     return items[first : first + size], str(first + size) if first + size < len(items) else ""

@@ -204,7 +204,7 @@ def test_a_backup_is_made_listed_and_shown(steward):
         json.loads(steward("backup", "show", "backups/0", "--output", "json").stdout)["description"]
         == "first"
     )
-    missing = steward("backup", "show", "nothing", "--output", "json")
+    missing = steward("backup", "show", "9", "--output", "json")
     assert missing.returncode == 3
     assert json.loads(missing.stdout)["error"]["reason"] == "BACKUP_NOT_FOUND"
 

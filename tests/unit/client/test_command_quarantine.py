@@ -137,7 +137,7 @@ def test_stats_are_shown_with_bars(steward, server, batch, environment):
     assert "At least" in shown
     assert "the newest 31 of 40 days; --output json has all" in shown
     environment["PYTHONIOENCODING"] = "ascii"
-    assert "   9.9 % | ##" in steward("quarantine", "stats").stdout
+    assert "   9.9 %   ##" in steward("quarantine", "stats").stdout
     found = document(steward("quarantine", "stats", batch.name, "--output", "json"))
     assert (len(found["days"]), found["open_rows"]) == (40, 99)
 
@@ -149,7 +149,9 @@ def test_a_sheet_is_exported_never_over_another_and_resubmitted(steward, server,
     (tmp_path / "rows.csv").write_text("1,0.5\n2,9\n")
     refused = steward("quarantine", "export", batch.name, "--to", "rows.csv")
     assert refused.returncode == 3
-    assert "[FILE_EXISTS]\n  next: move it away" in refused.stderr
+    assert (
+        "[FILE_EXISTS]\n  next: name another place, or write over it with --force" in refused.stderr
+    )
     tried = steward("quarantine", "resubmit", "rows.csv", "--dry-run")
     assert (tried.returncode, "nothing is changed; of 2 rows" in tried.stdout) == (1, True)
     sent = steward("quarantine", "resubmit", "rows.csv", "--output", "json")

@@ -173,3 +173,36 @@ async def test_who_asks_for_what_cannot_be_read_is_told(store: LocalStore) -> No
 async def test_an_empty_repository_has_one_empty_page(store: LocalStore) -> None:
     page = await Catalog(store, "batches").page(page_size=10)
     assert (page.entries, page.next_page_token) == ([], "")
+
+
+async def test_a_prefix_leaves_what_begins_so_and_reads_nothing_else(counting: Counting) -> None:
+    made = [await make(counting, BEGIN_S + number * DAY_S) for number in range(10)]
+    near = [await make(counting, BEGIN_S + 4 * DAY_S + number / 10) for number in range(1, 300)]
+    catalog = Catalog(counting, "batches")
+    counting.listed.clear()
+    wanted = near[200]
+    page = await catalog.page(page_size=10, id_prefix=wanted[:13])
+    assert [each.identifier for each in page.entries] == [wanted]
+    assert counting.listed == ["batches", f"batches/{day_of(wanted)}"]
+    assert len(counting.read_keys) == 1
+    found = [page async for page in pages(catalog, 7, id_prefix=wanted[:7])]
+    fitting = [each for each in [*made, *near] if each.startswith(wanted[:7])]
+    assert [each.identifier for page in found for each in page] == sorted(fitting, reverse=True)
+    assert (await catalog.page(page_size=10, id_prefix=made[0])).entries[0].identifier == made[0]
+    assert len((await catalog.page(page_size=50, id_prefix="0")).entries) == 50
+    for none in ("f" * 8, "00000000-0", f"{wanted[:-1]}{'1' if wanted[-1] == '0' else '0'}"):
+        assert (await catalog.page(page_size=10, id_prefix=none)).entries == []
+
+
+async def test_a_prefix_that_no_id_has_is_refused_and_a_token_belongs_to_its_prefix(
+    store: LocalStore,
+) -> None:
+    made = [await make(store, BEGIN_S + number) for number in range(3)]
+    catalog = Catalog(store, "batches")
+    for wrong in ("xyz", "019A", "0193e5c87d2a", "../..", f"{made[0]}0"):
+        with pytest.raises(InvalidRequest, match="id_prefix"):
+            await catalog.page(page_size=1, id_prefix=wrong)
+    page = await catalog.page(page_size=1, id_prefix=made[0][:4])
+    assert page.next_page_token
+    with pytest.raises(InvalidRequest, match="another listing"):
+        await catalog.page(page_size=1, page_token=page.next_page_token)

@@ -15,7 +15,7 @@ from steward_client.backups import types as backups
 from steward_client.backups.async_methods import AsyncBackupMethods
 from steward_client.connection.async_connection import AsyncConnection
 from steward_client.connection.channel import DEFAULT_TARGET, Target
-from steward_client.connection.retry import RetryPolicy
+from steward_client.connection.retry import OnRetry, RetryPolicy
 from steward_client.connection.settings import ConnectionSettings
 from steward_client.health.async_methods import AsyncHealthMethods
 from steward_client.operations.async_methods import AsyncOperationMethods
@@ -34,7 +34,8 @@ class AsyncClient(
     """A connection to one daemon, made when it is first needed.
 
     `target` is `HOST[:PORT]` or `unix:///path`. `timeout_s` bounds a short call, `transfer_timeout_s` an upload or a
-    download with all its retries; each method takes a `timeout_s` of its own. Every method raises a StewardError as
+    download with all its retries; each method takes a `timeout_s` of its own. `on_retry` is called, perhaps in another
+    thread, before a call is sent again that gRPC does not repeat by itself. Every method raises a StewardError as
     errors.py draws them. Threads may share the plain client; the asyncio client belongs to the event loop that runs
     when it is made, and a task that is cancelled cancels its call. Processes share neither.
 
@@ -55,12 +56,14 @@ class AsyncClient(
         timeout_s: float = 30.0,
         transfer_timeout_s: float = 3600.0,
         retry: RetryPolicy | None = None,
+        on_retry: OnRetry | None = None,
     ) -> None:
         settings = ConnectionSettings(
             target=Target.parse(target),
             timeout_s=timeout_s,
             transfer_timeout_s=transfer_timeout_s,
             retry=retry or RetryPolicy(),
+            on_retry=on_retry,
         )
         super().__init__(AsyncConnection(settings, credentials))
 

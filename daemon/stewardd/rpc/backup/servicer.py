@@ -48,7 +48,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.ListBackupsRequest, context: Context
     ) -> backup_pb2.ListBackupsResponse:
         """Returns a page of backups, newest first."""
-        page = await self._backups.list(page_size_of(request.page_size), request.page_token)
+        page = await self._backups.list(
+            page_size_of(request.page_size), request.page_token, request.id_prefix
+        )
         return backup_pb2.ListBackupsResponse(
             backups=[backup_message(manifest) for manifest in page.items],
             next_page_token=page.next_page_token,

@@ -5,6 +5,7 @@ DeleteOperation is UNIMPLEMENTED, as the interface allows: what was done stays o
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -23,6 +24,7 @@ from stewardd.rpc.pages import page_size_of
 Context = grpc.aio.ServicerContext[Any, Any]
 # WaitOperation answers before an impatient proxy would cut it; clients ask again.
 MAX_WAIT_S = 60.0
+_BY_NAME = re.compile(r'name\s*=\s*"operations/(?P<prefix>[^"*]*)\*"')
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):
@@ -43,12 +45,12 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.ListOperationsRequest, context: Context
     ) -> operations_pb2.ListOperationsResponse:
         """Returns a page of operations, newest first."""
-        if request.filter:
-            raise InvalidRequest("operations cannot be filtered", field="filter")
         if request.name not in ("", "operations"):
             raise InvalidRequest("name is not operations", field="name")
         page = await self._operations.list(
-            page_size=page_size_of(request.page_size), page_token=request.page_token
+            page_size=page_size_of(request.page_size),
+            page_token=request.page_token,
+            id_prefix=_id_prefix(request.filter),
         )
         return operations_pb2.ListOperationsResponse(
             operations=[operation_message(state) for state in page.items],
@@ -83,6 +85,17 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
     ) -> Empty:
         """Refuses."""
         raise NotServed("operations are not deleted")
+
+
+def _id_prefix(text: str) -> str:
+    """Reads a filter (AIP-160), of which one form is known: `name = "operations/019a*"`."""
+    found = _BY_NAME.fullmatch(text.strip())
+    if text and found is None:
+        raise InvalidRequest(
+            'filter is not of the form name = "operations/019a*", which is the only one',
+            field="filter",
+        )
+    return found["prefix"] if found else ""
 
 
 class OperationServicer(operation_pb2_grpc.OperationServiceServicer):

@@ -84,7 +84,10 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     ) -> validation_pb2.ListBatchesResponse:
         """Returns a page of batches, newest first."""
         page = await self._catalog.list(
-            page_size_of(request.page_size), request.page_token, batch_filter_of(request.filter)
+            page_size_of(request.page_size),
+            request.page_token,
+            batch_filter_of(request.filter),
+            request.id_prefix,
         )
         return validation_pb2.ListBatchesResponse(
             batches=[batch_message(manifest) for manifest in page.items],

@@ -35,7 +35,7 @@ class AsyncBackupMethods(AsyncService):
         return await self._connection.call(calls.get_backup(name), timeout_s)
 
     def list_backups(
-        self, *, page_size: int = 0, timeout_s: float | None = None
+        self, *, page_size: int = 0, id_prefix: str = "", timeout_s: float | None = None
     ) -> AsyncIterator[Backup]:
-        """Yields the backups, newest first."""
-        return self._connection.items(calls.list_backups(page_size), timeout_s)
+        """Yields the backups, newest first; with `id_prefix` only those whose id begins with it."""
+        return self._connection.items(calls.list_backups(page_size, id_prefix), timeout_s)

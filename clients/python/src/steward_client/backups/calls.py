@@ -30,7 +30,9 @@ def get_backup(name: str) -> Call[backup_pb2.Backup, Backup]:
     return Call(f"{SERVICE}/GetBackup", request, backup_pb2.Backup, Backup.from_proto)
 
 
-def list_backups(page_size: int) -> Pages[backup_pb2.ListBackupsResponse, Backup]:
+def list_backups(
+    page_size: int, id_prefix: str = ""
+) -> Pages[backup_pb2.ListBackupsResponse, Backup]:
     """BackupService.ListBackups."""
 
     def page(answer: backup_pb2.ListBackupsResponse) -> Page[Backup]:
@@ -38,7 +40,7 @@ def list_backups(page_size: int) -> Pages[backup_pb2.ListBackupsResponse, Backup
 
     return lambda token: Call(
         f"{SERVICE}/ListBackups",
-        backup_pb2.ListBackupsRequest(page_size=page_size, page_token=token),
+        backup_pb2.ListBackupsRequest(page_size=page_size, page_token=token, id_prefix=id_prefix),
         backup_pb2.ListBackupsResponse,
         page,
     )

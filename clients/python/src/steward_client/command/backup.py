@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Noun, Session, Verb, pass_session
@@ -27,9 +28,13 @@ def backup() -> None:
     example="steward backup create --description 'before the import'\nsteward backup create --no-wait --output json",
 )
 @click.option(
-    "--database", default="", metavar="NAME", help="Its configured name.  [default: the only one]"
+    "--database",
+    default="",
+    metavar="NAME",
+    type=DATABASE,
+    help="Its configured name.  [default: the only one]",
 )
-@click.option("--description", default="", metavar="TEXT", help="A word for people.")
+@click.option("--description", default="", metavar="TEXT", help="A note for people.")
 @click.option(
     "--no-wait", is_flag=True, help="Begin it and return; the operation's name is printed."
 )
@@ -64,14 +69,12 @@ def list_(session: Session, limit: int) -> int:
     if session.is_json:
         document.emit({"backups": backups})
         return Exit.DONE
-    from steward_client.command import screen
-
     if not backups:
         screen.line("there is no backup yet")
         screen.command("make one:", "steward backup create")
         return Exit.DONE
     screen.table(
-        ("Name", "Database", "Data of", "Dump", "Stored", "Took", "Description"),
+        ("Backup", "Database", "Data of", "Dump", "Stored", "Took", "Description"),
         [
             (
                 each.name,
@@ -85,25 +88,25 @@ def list_(session: Session, limit: int) -> int:
             for each in backups
         ],
         numbers=("Dump", "Stored", "Took"),
+        names=("Backup",),
+        optional=("Database", "Dump", "Took"),
     )
     return Exit.DONE
 
 
 @backup.command(cls=Verb, example="steward backup show backups/019a…")
-@click.argument("name", metavar="BACKUP")
+@click.argument("name", metavar="BACKUP", type=BACKUP)
 @pass_session
 def show(session: Session, name: str) -> int:
     """Show one backup."""
     with session.client() as client:
-        return _show(session, client.get_backup(name))
+        return _show(session, client.get_backup(resources.backup(client, name)))
 
 
 def _show(session: Session, made: Backup) -> int:
     if session.is_json:
         document.emit(made)
         return Exit.DONE
-    from steward_client.command import screen
-
     screen.facts(
         [
             ("backup", made.name),

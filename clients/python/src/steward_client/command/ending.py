@@ -21,8 +21,8 @@ from pathlib import Path
 
 import click
 
-from steward_client.command import document
-from steward_client.command.session import Session
+from steward_client.command import document, terminal, words
+from steward_client.command.session import Session, current
 from steward_client.command.text import plain
 from steward_client.errors import InvalidTarget, StewardError
 
@@ -39,7 +39,11 @@ class Exit(IntEnum):
 
 
 class Interrupted(Exception):
-    """Ctrl-C; the message says what became of the work."""
+    """Ctrl-C; the message says what became of the work, and the hint what goes on with it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def run(root: click.Group, arguments: list[str]) -> int:
@@ -66,21 +70,51 @@ def run(root: click.Group, arguments: list[str]) -> int:
         return _failed(error, session)
 
 
-def warn(message: str, hint: str = "") -> None:
-    """Says on stderr what went wrong, and what to do next."""
-    click.echo(f"steward: {plain(message)}", err=True)
-    if hint:
-        click.echo(f"  next: {plain(hint)}", err=True)
+def warn(
+    message: str, hint: str = "", *, session: Session | None = None, style: str = "red"
+) -> None:
+    """Says on stderr what went wrong, and what to do next. On a terminal it is broken at words, never in a command."""
+    wanted = (session or current()).color
+    coloured, wide = terminal.is_coloured(sys.stderr, wanted), terminal.width(sys.stderr)
+    for start, text, look in (("steward: ", message, style), ("  next: ", hint, "")):
+        if not text:
+            continue
+        is_command = text.startswith("steward ")
+        lines = (
+            [plain(text)]
+            if is_command
+            else terminal.wrapped(f"{start}{plain(text)}".strip(), wide - 2)
+        )
+        first = start if is_command else start[: len(start) - len(start.lstrip())]
+        for each in lines:
+            click.echo(
+                terminal.painted(f"{first}{each}", look, is_coloured=coloured),
+                err=True,
+                color=coloured,
+            )
+            first = "  "
 
 
-def describe(error: StewardError) -> tuple[str, str]:
-    """Returns an error in two lines: what it is, and what to do next."""
+def describe(error: StewardError, session: Session | None = None) -> tuple[str, str]:
+    """Returns an error in two lines, in the words of the command: what it is, and what to do next."""
+    options = (session or current()).options
     violations = "".join(
-        f"; {each.field}: {each.description}"
+        f"; {words.option(each.field, options)}: {words.told(each.description, (each,), options)}"
         for each in error.field_violations
         if each.description != error.message
     )
-    return f"{error.message}{violations} [{error.reason}]", error.hint
+    message = words.told(error.message, error.field_violations, options)
+    return f"{message}{violations} [{error.reason}]", words.hint(error, options)
+
+
+def file_exists(error: FileExistsError) -> StewardError:
+    """Returns that a file is there which would be written over, in the shape of the others."""
+    return StewardError(
+        f"{os.fsdecode(error.filename)}: a file is there already",
+        code="FILE",
+        reason="FILE_EXISTS",
+        hint="name another place, or write over it with --force",
+    )
 
 
 def from_os(error: OSError, named: str = "") -> StewardError:
@@ -107,20 +141,22 @@ def _failed(error: BaseException, session: Session) -> int:
 def _tell(error: BaseException, session: Session) -> int:
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "steward"
-        warn(error.format_message(), f"see `{path} --help`")
+        warn(error.format_message(), f"see `{path} --help`", session=session)
         return Exit.USAGE
     if isinstance(error, KeyboardInterrupt | click.Abort | Interrupted):
-        warn(f"interrupted{f': {error}' if isinstance(error, Interrupted) else ''}")
+        hint = error.hint if isinstance(error, Interrupted) else ""
+        message = str(error) if isinstance(error, Interrupted) else ""
+        warn(f"interrupted{f': {message}' if message else ''}", hint, session=session)
         return Exit.INTERRUPTED
     if isinstance(error, OSError):
         error = from_os(error)
     if not isinstance(error, StewardError):
         error = _crash(error)
-    warn(*describe(error))
+    warn(*describe(error, session), session=session)
     if isinstance(error, InvalidTarget):
         return Exit.USAGE
     if session.is_json:
-        document.emit({"error": error})
+        document.emit({"error": words.in_command(error, session.options)})
     return Exit.FAILED
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, screen
 from steward_client.command.ending import Exit
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import duration, size
@@ -24,14 +24,14 @@ def health(session: Session) -> int:
     if session.is_json:
         document.emit(seen)
         return _code(seen.state)
-    from steward_client.command import screen
-
     style = screen.STYLES[seen.state.value]
     screen.line(
         f"stewardd {seen.version} is {seen.state}, up {duration(seen.uptime_s)}", style=style
     )
     rows = [(each.name, each.state.value, _detail(each)) for each in seen.components]
-    screen.table(("Component", "State", "Detail"), rows, states="State", indent=2)
+    screen.table(
+        ("Component", "State", "Detail"), rows, states="State", names=("Component",), indent=2
+    )
     return _code(seen.state)
 
 

@@ -1,57 +1,11 @@
-"""Names of batches and rows on the command line, and what completes them in a shell."""
+"""Rows on the command line: one by its name or by batch and number, several by numbers and ranges."""
 
 from __future__ import annotations
 
 import click
-from click.shell_completion import CompletionItem
 
-from steward_client.command.session import Session
-from steward_client.errors import StewardError
-
-_SHOWN = 20
-_PATIENCE_S = 1.0
-_ROWS = "/rows/"
+ROWS = "/rows/"
 MAX_ROWS = 10_000
-
-
-class BatchName(click.ParamType[str]):
-    """A batch, in full (`batches/…`) or by its id alone. A shell is offered the newest ones."""
-
-    name = "batch"
-
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002 - click gives it
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Returns the newest batches, or nothing when no daemon answers at once."""
-        from itertools import islice
-
-        session = ctx.find_object(Session) or Session()
-        session.timeout_s = _PATIENCE_S
-        try:
-            with session.client() as client:
-                found = list(islice(client.list_batches(page_size=_SHOWN), _SHOWN))
-        except StewardError:
-            return []
-        return [
-            CompletionItem(each.name, help=each.source_file)
-            for each in found
-            if each.name.startswith(incomplete)
-        ]
-
-
-BATCH = BatchName()
-
-
-def batch_name(text: str) -> str:
-    """Returns the full name.
-
-    >>> batch_name("0193"), batch_name("batches/0193")
-    ('batches/0193', 'batches/0193')
-    """
-    return text if text.startswith("batches/") else f"batches/{text}"
 
 
 def row_name(batch: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -60,13 +14,16 @@ def row_name(batch: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     >>> row_name("batches/0193/rows/7", ("rating=1",))
     ('batches/0193/rows/7', ('rating=1',))
     >>> row_name("0193", ("7", "rating=1"))
-    ('batches/0193/rows/7', ('rating=1',))
+    ('0193/rows/7', ('rating=1',))
     """
-    if _ROWS in batch:
-        return batch_name(batch), rest
+    if ROWS in batch:
+        number = batch.rpartition(ROWS)[2]
+        if not _is_number(number):
+            raise click.UsageError(f"{number or 'nothing'} is no row number, such as 12")
+        return batch, rest
     if not rest or not _is_number(rest[0]):
         raise click.UsageError(f"name the row: its number after {batch}, or batches/…/rows/NUMBER")
-    return f"{batch_name(batch)}{_ROWS}{int(rest[0])}", rest[1:]
+    return f"{batch}{ROWS}{int(rest[0])}", rest[1:]
 
 
 def row_numbers(words: tuple[str, ...]) -> list[int]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import OPERATION
 from steward_client.command.ending import Exit, Interrupted, describe, warn
 from steward_client.command.session import Noun, Session, Verb, pass_session
-from steward_client.command.text import many, size
-from steward_client.errors import StewardError
+from steward_client.command.text import many, moment, size
+from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
     from steward_client.operations.operation import Operation
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     AnyOperation = Operation[Any, Any]
     AnyState = OperationState[Any, Any]
+
+_KINDS = {"RetryQuarantine": "retry", "PurgeQuarantine": "purge", "EraseSubject": "erasure"}
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -42,31 +45,37 @@ def list_(session: Session, limit: int) -> int:
     if session.is_json:
         document.emit({"operations": states})
         return Exit.DONE
-    from steward_client.command import screen
-
     if not states:
         screen.line("there are no operations")
         return Exit.DONE
-    rows = [(each.name, word(each), work(each), doing(each)) for each in states]
-    screen.table(("Name", "State", "Work", "Progress"), rows, states="State")
+    rows = [(each.name, word(each), kind(each), begun(each), result(each)) for each in states]
+    screen.table(
+        ("Operation", "State", "Kind", "Begun", "What came of it"),
+        rows,
+        states="State",
+        names=("Operation", "State", "Kind"),
+    )
     return Exit.DONE
 
 
 @operation.command(cls=Verb, example="steward operation show operations/019a…")
-@click.argument("name", metavar="OPERATION")
+@click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def show(session: Session, name: str) -> int:
     """Show one operation as it is now; exit code 3 when it has failed."""
     with session.client() as client:
-        return show_operation(session, client.get_operation(name).state)
+        return show_operation(
+            session, client.get_operation(resources.operation(client, name)).state
+        )
 
 
 @operation.command(cls=Verb, example="steward operation wait --timeout 600 operations/019a…")
-@click.argument("name", metavar="OPERATION")
+@click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def wait(session: Session, name: str) -> int:
     """Wait until an operation is done; exit code 3 when it failed. Ctrl-C ends the waiting, not the operation."""
     with session.client() as client:
+        name = resources.operation(client, name)
         done = client.wait_operation(name, timeout_s=session.timeout_s)
     return show_operation(session, done.state)
 
@@ -75,36 +84,46 @@ def wait(session: Session, name: str) -> int:
     cls=Verb,
     example="steward operation watch operations/019a…\nsteward operation watch --output json operations/019a…",
 )
-@click.argument("name", metavar="OPERATION")
+@click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def watch(session: Session, name: str) -> int:
-    """Follow an operation until it is done, a line (or with --output json a document) for each change."""
-    code: int = Exit.DONE
+    """Follow an operation until it is done, a line (or with --output json a document) for each change.
+
+    Ctrl-C ends the watching, not the operation.
+    """
+    state: AnyState | None = None
     with session.client() as client:
-        for each in client.watch_operation(name, timeout_s=session.timeout_s):
-            if session.is_json:
-                document.emit_line(each.state)
-                code = Exit.FAILED if each.state.error is not None else Exit.DONE
-            else:
-                code = show_operation(session, each.state)
-    return code
+        name = resources.operation(client, name)
+        try:
+            for each in client.watch_operation(name, timeout_s=session.timeout_s):
+                state = each.state
+                if session.is_json:
+                    document.emit_line(state)
+                else:
+                    _line(state)
+                    screen.out().flush()
+        except KeyboardInterrupt:
+            raise Interrupted("the operation goes on", f"steward operation watch {name}") from None
+    if state is None or session.is_json:
+        return Exit.DONE if state is None or state.error is None else Exit.FAILED
+    return _ending(state)
 
 
 @operation.command(cls=Verb, example="steward operation cancel operations/019a…")
-@click.argument("name", metavar="OPERATION")
+@click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def cancel(session: Session, name: str) -> int:
     """Ask for an operation to be cancelled."""
     with session.client() as client:
+        name = resources.operation(client, name)
         client.cancel_operation(name)
         state = client.get_operation(name).state
     if session.is_json:
         document.emit(state)
         return Exit.DONE
-    from steward_client.command import screen
-
     screen.line(f"{state.name}: " + ("is done" if state.done else "asked to be cancelled"))
-    screen.command("see how it ends:", f"steward operation wait {state.name}")
+    if not state.done:
+        screen.command("see how it ends:", f"steward operation wait {state.name}")
     return Exit.DONE
 
 
@@ -114,22 +133,20 @@ def follow(begun: Operation[P, R], what: str, timeout_s: float | None) -> Operat
     `what` is it for people, such as `the backup`. Raises DeadlineExceeded; it goes on then.
     """
     try:
-        return _watched(begun, timeout_s)
+        return _watched(begun, what, timeout_s)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"{what} goes on; `steward operation wait {begun.name}` waits for it, "
-            f"`steward operation cancel {begun.name}` ends it"
+            f"{what} goes on; `steward operation cancel {begun.name}` ends it",
+            f"steward operation wait {begun.name}",
         ) from None
     except StewardError:
         warn(f"lost sight of {begun.name}, which may go on", f"steward operation wait {begun.name}")
         raise
 
 
-def _watched(begun: Operation[P, R], timeout_s: float | None) -> Operation[P, R]:
-    from steward_client.command import screen
-
+def _watched(begun: Operation[P, R], what: str, timeout_s: float | None) -> Operation[P, R]:
     last = begun
-    with screen.bar(work(begun.state) or begun.name) as step:
+    with screen.bar(what.removeprefix("the ")) as step:
         for last in begun.watch(timeout_s):
             step(*_steps(last.progress))
     return last
@@ -137,47 +154,70 @@ def _watched(begun: Operation[P, R], timeout_s: float | None) -> Operation[P, R]
 
 def show_operation(session: Session, state: AnyState) -> int:
     """Prints an operation; returns the exit code that fits: FAILED when it has failed."""
-    code = Exit.FAILED if state.error is not None else Exit.DONE
     if session.is_json:
         document.emit(state)
-        return code
-    from steward_client.command import screen
+        return Exit.FAILED if state.error is not None else Exit.DONE
+    _line(state)
+    return _ending(state)
 
-    parts = (state.name, word(state), work(state), doing(state))
-    screen.line("  ".join(part for part in parts if part))
+
+def _line(state: AnyState) -> None:
+    """Prints an operation in a line."""
+    parts = (state.name, word(state), kind(state), result(state))
+    screen.line("  ".join(part for part in parts if part), style=screen.STYLES.get(word(state), ""))
+
+
+def _ending(state: AnyState) -> int:
+    """Prints why an operation failed, or what to do next; returns the exit code that fits."""
+    from steward_client.backups.types import Backup
+
     if state.error is not None:
         message, hint = describe(state.error)
         warn(f"{state.name}: {message}", hint)
     elif not state.done:
         screen.command("follow it:", f"steward operation watch {state.name}")
-    return code
+    elif isinstance(state.response, Backup):
+        screen.command("see it:", f"steward backup show {state.response.name}")
+    return Exit.FAILED if state.error is not None else Exit.DONE
 
 
 def word(state: AnyState) -> str:
     """Returns the state in one word."""
     if not state.done:
         return "running"
-    return "done" if state.error is None else "failed"
+    if state.error is None:
+        return "done"
+    return "cancelled" if isinstance(state.error, Cancelled) else "failed"
 
 
-def work(state: AnyState) -> str:
-    """Returns what the operation makes or does, where it is known."""
-    from steward_client.backups.types import Backup, BackupProgress
+def kind(state: AnyState) -> str:
+    """Returns what kind of work an operation is, where it is known."""
+    from steward_client.backups.types import BackupProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
-    if isinstance(state.response, Backup):
-        return state.response.name
     progress = state.progress
     if isinstance(progress, BackupProgress):
-        return progress.backup
+        return "backup"
     if isinstance(progress, QuarantineProgress):
-        return f"{progress.method}{' (dry run)' if progress.dry_run else ''}"
+        return f"{_KINDS.get(progress.method, progress.method)}{' (dry run)' if progress.dry_run else ''}"
     return ""
 
 
-def doing(state: AnyState) -> str:
-    """Returns how far an operation has come, while it runs."""
-    return "" if state.done else _steps(state.progress)[2]
+def begun(state: AnyState) -> str:
+    """Returns when an operation was begun, where it is known."""
+    when = getattr(state.progress, "create_time", None)
+    return moment(when) if when is not None else ""
+
+
+def result(state: AnyState) -> str:
+    """Returns how far an operation has come, what it made, or the reason why it made nothing."""
+    from steward_client.backups.types import Backup
+
+    if state.error is not None:
+        return f"{state.error.reason}: {state.error.message}"
+    if isinstance(state.response, Backup):
+        return state.response.name
+    return _steps(state.progress)[2]
 
 
 def _steps(progress: object) -> tuple[int, int | None, str]:

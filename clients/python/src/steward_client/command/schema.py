@@ -6,7 +6,8 @@ import json
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, screen
+from steward_client.command.completing import TYPE, VERSION
 from steward_client.command.ending import Exit
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import short_name
@@ -26,8 +27,6 @@ def list_(session: Session) -> int:
     if session.is_json:
         document.emit({"schemas": schemas})
         return Exit.DONE
-    from steward_client.command import screen
-
     rows = [
         (
             *_parts(each.name),
@@ -37,7 +36,12 @@ def list_(session: Session) -> int:
         )
         for each in schemas
     ]
-    screen.table(("Type", "Version", "In effect from", "Columns", ""), rows, numbers=("Columns",))
+    screen.table(
+        ("Type", "Version", "In effect from", "Columns", ""),
+        rows,
+        numbers=("Columns",),
+        names=("Type", "Version"),
+    )
     return Exit.DONE
 
 
@@ -45,24 +49,22 @@ def list_(session: Session) -> int:
     cls=Verb,
     example="steward schema show language_session\nsteward schema show language_session 1.0 --document > schema.json",
 )
-@click.argument("name", metavar="TYPE")
-@click.argument("version", required=False)
+@click.argument("kind", metavar="TYPE", type=TYPE)
+@click.argument("version", metavar="[VERSION]", required=False, type=VERSION)
 @click.option(
     "--document", "is_document", is_flag=True, help="Print the JSON Schema document itself."
 )
 @pass_session
-def show(session: Session, name: str, version: str | None, is_document: bool) -> int:
+def show(session: Session, kind: str, version: str | None, is_document: bool) -> int:
     """Show the columns of a schema, of its newest version where none is named."""
     with session.client() as client:
-        found = client.get_schema(name, version)
+        found = client.get_schema(kind, version)
     if is_document:
         click.echo(json.dumps(json.loads(found.document), indent=2))
         return Exit.DONE
     if session.is_json:
         document.emit({**document.shape(found), "document": json.loads(found.document)})
         return Exit.DONE
-    from steward_client.command import screen
-
     deprecated = ", deprecated" if found.deprecated else ""
     screen.line(
         f"{short_name(found.name)}, in effect from {found.effective_date}{deprecated}", style="bold"
@@ -71,9 +73,9 @@ def show(session: Session, name: str, version: str | None, is_document: bool) ->
         (each.name, "required" if each.required else "", "personal data" if each.pii else "")
         for each in found.columns
     ]
-    screen.table(("Column", "", ""), rows, indent=2)
+    screen.table(("Column", "Needed", "Kind"), rows, names=("Column",), indent=2)
     for warning in found.warnings:
-        screen.line(f"warning: {warning}")
+        screen.line(f"warning: {warning}", style="yellow")
     screen.command("the rules:", f"steward schema show {' '.join(_parts(found.name))} --document")
     return Exit.DONE
 
@@ -91,7 +93,6 @@ def detect(session: Session, file: str) -> int:
     if session.is_json:
         document.emit({"file": file, "columns": names, **document.shape(found)})
         return Exit.DONE
-    from steward_client.command import screen
     from steward_client.command.columns import show as show_difference
 
     screen.line(f"{file}: {short_name(found.schema)}")

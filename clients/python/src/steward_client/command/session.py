@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from steward_client.client import Client
+    from steward_client.errors import StewardError
 
 
 @dataclass
@@ -22,6 +23,16 @@ class Session:
     timeout_s: float | None = None
     output: str = "table"
     debug: bool = False
+    color: str = "auto"
+    server_option: str | None = None
+    """The address as --server gave it: commands that are shown to be copied need it too."""
+    options: frozenset[str] = frozenset()
+    """What the command that runs takes, as it is written: so that messages speak of these."""
+    is_stdout_taken: bool = False
+    """Whether stdout takes the bytes of a file: what people read goes to stderr then."""
+    is_quiet: bool = False
+    """Whether nothing is said on stderr, as in a shell that completes."""
+    _has_retried: bool = False
 
     @property
     def is_json(self) -> bool:
@@ -36,13 +47,36 @@ class Session:
         from steward_client.client import Client
 
         if self.timeout_s is None:
-            return Client(self.server)
-        return Client(self.server, timeout_s=self.timeout_s, transfer_timeout_s=self.timeout_s)
+            return Client(self.server, on_retry=self._retrying)
+        return Client(
+            self.server,
+            timeout_s=self.timeout_s,
+            transfer_timeout_s=self.timeout_s,
+            on_retry=self._retrying,
+        )
+
+    def _retrying(self, error: StewardError, _delay_s: float) -> None:
+        """Says once that a call is sent again, and why."""
+        if self._has_retried or self.is_quiet:
+            return
+        self._has_retried = True
+        from steward_client.command.ending import warn
+
+        warn(f"{error.message}; trying again", session=self, style="yellow")
+
+
+def current() -> Session:
+    """Returns the session of the command that runs; outside of one a session of its own."""
+    context = click.get_current_context(silent=True)
+    return (None if context is None else context.find_object(Session)) or Session()
 
 
 def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
     if value is not None and option.name is not None:
-        setattr(context.ensure_object(Session), option.name, value)
+        session = context.ensure_object(Session)
+        setattr(session, option.name, value)
+        if option.name == "server":
+            session.server_option = value
 
 
 def _shared_options() -> list[click.Parameter]:
@@ -70,6 +104,13 @@ def _shared_options() -> list[click.Parameter]:
             help="For people or for machines.  [default: table]",
         ),
         click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=_keep,
+            help="Colours: auto shows them on a terminal.  [default: auto]",
+        ),
+        click.Option(
             ["--debug"],
             is_flag=True,
             default=None,
@@ -91,6 +132,12 @@ class Verb(click.Command):
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the example."""
         _write_example(self.example, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; the session knows then what it takes."""
+        written = [name for each in self.params for name in (*each.opts, each.human_readable_name)]
+        ctx.ensure_object(Session).options = frozenset(written)
+        return super().invoke(ctx)
 
 
 class Noun(click.Group):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from steward_client.command import document
-from steward_client.command.ending import Exit, describe, from_os, warn
+from steward_client.command import document, screen, stdout
+from steward_client.command.completing import TYPE, VERSION
+from steward_client.command.ending import Exit, describe, file_exists, from_os, warn
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count
 from steward_client.errors import Cancelled, StewardError
@@ -34,6 +37,7 @@ _EXAMPLE = """\
 steward validate sessions.csv
 steward validate --type language_session --valid-out good.csv sessions.csv
 steward validate --valid-out good/ january.csv february.csv
+steward validate --valid-out - sessions.csv > good.csv
 zcat old.csv.gz | steward validate --source-file old.csv -
 steward validate --uri file:///srv/imports/sessions.csv
 """
@@ -52,22 +56,29 @@ class Outcome:
 
 def _delimiter(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and value not in _DELIMITERS:
-        raise click.BadParameter("one of , ; | tab (or comma, semicolon, pipe)")
+        raise click.BadParameter("it is none of , ; | tab (or comma, semicolon, pipe)")
     return None if value is None else _DELIMITERS[value]
 
 
 @click.command(cls=Verb, example=_EXAMPLE)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option(
-    "--type", "schema", metavar="TYPE", help="The type of the rows.  [default: from the header]"
+    "--type",
+    "schema",
+    metavar="TYPE",
+    type=TYPE,
+    help="The type of the rows.  [default: from the header]",
 )
-@click.option("--schema-version", metavar="V", help="Its version.  [default: from the header]")
+@click.option(
+    "--schema-version", metavar="V", type=VERSION, help="Its version.  [default: from the header]"
+)
 @click.option(
     "--valid-out",
-    type=click.Path(),
+    type=click.Path(allow_dash=True),
     metavar="PATH",
-    help="Write the valid rows there, byte for byte as they came; for several files a folder.",
+    help="Write the valid rows there, byte for byte as they came; for several files a folder; - is stdout.",
 )
+@click.option("--force", is_flag=True, help="Write over a file that --valid-out names.")
 @click.option(
     "--uri",
     "is_uri",
@@ -102,6 +113,7 @@ def validate(
     /,
     files: tuple[str, ...],
     valid_out: str | None,
+    force: bool,
     is_uri: bool,
     **judging: str | bool | None,
 ) -> int:
@@ -112,11 +124,20 @@ def validate(
     """
     if len(files) > 1 and (judging["request_id"] or judging["source_file"]):
         raise click.UsageError("--request-id and --source-file name one file: give one file")
-    targets = _targets(files, valid_out, is_uri=is_uri)
     outcomes: list[Outcome] = []
-    with session.client() as client:
+    with session.client() as client, ExitStack() as held:
+        if valid_out == stdout.STDOUT:
+            if len(files) > 1:
+                raise click.UsageError(
+                    "--valid-out - takes the valid rows of one file: give one file"
+                )
+            stdout.take_stdout(session, "--valid-out")
+            gathered: Path | None = held.enter_context(stdout.gathered())
+            targets = [gathered]
+        else:
+            targets = _targets(files, valid_out, is_uri=is_uri)
         for file, target in zip(files, targets, strict=True):
-            outcome = _File(client, file, target, is_uri=is_uri).validate(judging)
+            outcome = _File(client, file, target, is_uri=is_uri, force=force).validate(judging)
             outcomes.append(outcome)
             if outcome.error is not None:
                 _complain(file, outcome.error, debug=session.debug)
@@ -133,24 +154,29 @@ def validate(
 class _File:
     """One file on its way: sent, judged, and its valid rows fetched."""
 
-    def __init__(self, client: Client, file: str, target: Path | None, *, is_uri: bool) -> None:
+    def __init__(
+        self, client: Client, file: str, target: Path | None, *, is_uri: bool, force: bool
+    ) -> None:
         self._client = client
         self._file = file
         self._target = target
         self._is_uri = is_uri
+        self._force = force
         self._committed = threading.Event()
         self._request_id = ""
 
     def validate(self, judging: dict[str, str | bool | None]) -> Outcome:
         """Returns what became of it; no failure of one file may keep the others from being seen to."""
-        from steward_client.transfer.part_file import check_place
+        from steward_client.transfer.part_file import check_free, check_place
 
         batch = None
         try:
-            if self._target is not None:
-                check_place(
-                    self._target
-                )  # before there is a batch that nobody gets the valid rows of
+            if (
+                self._target is not None
+            ):  # before there is a batch that nobody gets the valid rows of
+                check_place(self._target)
+                if not self._force:
+                    check_free(self._target)
             batch = self._judge(judging)
             valid_out = None if self._target is None else self._fetch(batch, self._target)
             code = Exit.DONE if batch.is_clean else Exit.FOUND
@@ -159,13 +185,14 @@ class _File:
             return Outcome(self._file, batch, None, self._interrupted(batch), Exit.INTERRUPTED)
         except BrokenPipeError:
             raise
+        except FileExistsError as error:
+            return Outcome(self._file, batch, None, file_exists(error), Exit.FAILED)
         except OSError as error:
             return Outcome(self._file, batch, None, from_os(error, self._file), Exit.FAILED)
         except StewardError as error:
             return Outcome(self._file, batch, None, error, Exit.FAILED)
 
     def _judge(self, given: dict[str, str | bool | None]) -> Batch:
-        from steward_client.command import screen
         from steward_client.connection.call import new_request_id
 
         # The options bear the names that the SDK uses.
@@ -186,13 +213,13 @@ class _File:
                 return self._client.validate_file(stdin, **judging)
 
     def _fetch(self, batch: Batch, target: Path) -> str:
-        from steward_client.command import screen
 
         with screen.bar(f"valid rows to {target.name}") as step:
             return self._client.download_batch_file(
                 f"{batch.name}/files/valid.csv",
                 target,
                 progress=partial(step, words=""),
+                overwrite=self._force,
             )
 
     def _size_bytes(self) -> int | None:
@@ -205,7 +232,8 @@ class _File:
         if batch is not None:
             return Cancelled(
                 f"interrupted; {batch.name} is published, its valid rows were not fetched",
-                hint=f"steward batch download {batch.name} valid.csv",
+                hint=f"steward batch download {batch.name} valid.csv --to {shlex.quote(str(self._target))}"
+                f"{' --force' if self._force else ''}",
             )
         if not self._committed.is_set():
             return Cancelled("interrupted; nothing was published", hint="validate the file again")
@@ -272,11 +300,11 @@ def _complain(file: str, error: StewardError, *, debug: bool) -> None:
 
 
 def _report(file: str, batch: Batch, valid_out: str | None) -> None:
-    from steward_client.command import report, screen
+    from steward_client.command import report
 
     report.show(batch, "stdin" if file == "-" else file)
     screen.gap()
-    if valid_out is not None:
+    if valid_out is not None and screen.out() is sys.stdout:
         screen.facts([("valid rows", valid_out)], indent=2)
     report.show_next(batch)
     screen.gap()

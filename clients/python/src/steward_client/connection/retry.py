@@ -43,6 +43,10 @@ def is_transient(error: StewardError) -> bool:
     return isinstance(error, Unavailable) or error.reason in ("REQUEST_IN_PROGRESS", REWRITTEN)
 
 
+OnRetry = Callable[[StewardError, float], None]
+"""Called with why a call failed, and the seconds until it is sent again."""
+
+
 class Deadline:
     """The moment by which a whole method must have answered, its retries included; None is never."""
 
@@ -77,11 +81,13 @@ class Attempts:
         *,
         repeatable: bool = True,
         jitter: Callable[[], float] = random.random,
+        on_retry: OnRetry | None = None,
     ) -> None:
         self._policy = policy
         self._deadline = deadline
         self._repeatable = repeatable
         self._jitter = jitter
+        self._on_retry = on_retry
         self._failures = 0
         self._reached = False
 
@@ -98,6 +104,8 @@ class Attempts:
             or not self._deadline.allows(delay_s)
         ):
             raise error
+        if self._on_retry is not None:
+            self._on_retry(error, delay_s)
         return delay_s
 
     def progressed(self) -> None:

@@ -27,13 +27,12 @@ class AsyncOperationMethods(AsyncService):
         return AsyncOperation(self._connection, kinds, state)
 
     async def list_operations(
-        self, *, page_size: int = 0, timeout_s: float | None = None
+        self, *, page_size: int = 0, id_prefix: str = "", timeout_s: float | None = None
     ) -> AsyncIterator[AsyncOperation[Any, Any]]:
-        """Yields the operations, newest first."""
+        """Yields the operations, newest first; with `id_prefix` only those whose id begins with it."""
         kinds = self._operation_kinds
-        async for state in self._connection.items(
-            calls.list_operations(page_size, kinds), timeout_s
-        ):
+        pages = calls.list_operations(page_size, kinds, id_prefix)
+        async for state in self._connection.items(pages, timeout_s):
             yield AsyncOperation(self._connection, kinds, state)
 
     async def wait_operation(

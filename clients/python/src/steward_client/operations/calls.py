@@ -30,9 +30,10 @@ def get_operation(
 
 
 def list_operations(
-    page_size: int, kinds: OperationKinds
+    page_size: int, kinds: OperationKinds, id_prefix: str = ""
 ) -> Pages[operations_pb2.ListOperationsResponse, OperationState[Any, Any]]:
     """Operations.ListOperations."""
+    wanted = f'name = "operations/{id_prefix}*"' if id_prefix else ""
 
     def page(answer: operations_pb2.ListOperationsResponse) -> Page[OperationState[Any, Any]]:
         operations = tuple(map(kinds.read, answer.operations))
@@ -41,7 +42,7 @@ def list_operations(
     return lambda token: Call(
         f"{LONG_RUNNING}/ListOperations",
         operations_pb2.ListOperationsRequest(
-            name="operations", page_size=page_size, page_token=token
+            name="operations", filter=wanted, page_size=page_size, page_token=token
         ),
         operations_pb2.ListOperationsResponse,
         page,

@@ -26,11 +26,12 @@ class OperationMethods(Service):
         return Operation(self._connection, kinds, state)
 
     def list_operations(
-        self, *, page_size: int = 0, timeout_s: float | None = None
+        self, *, page_size: int = 0, id_prefix: str = "", timeout_s: float | None = None
     ) -> Iterator[Operation[Any, Any]]:
-        """Yields the operations, newest first."""
+        """Yields the operations, newest first; with `id_prefix` only those whose id begins with it."""
         kinds = self._operation_kinds
-        for state in self._connection.items(calls.list_operations(page_size, kinds), timeout_s):
+        pages = calls.list_operations(page_size, kinds, id_prefix)
+        for state in self._connection.items(pages, timeout_s):
             yield Operation(self._connection, kinds, state)
 
     def wait_operation(self, name: str, *, timeout_s: float | None = None) -> Operation[Any, Any]:

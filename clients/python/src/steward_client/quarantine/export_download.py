@@ -8,7 +8,6 @@ part file is removed when the download fails.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,7 @@ from steward.v1 import quarantine_pb2 as pb
 
 from steward_client.errors import Corrupt
 from steward_client.quarantine.exports import ExportedFile
-from steward_client.transfer.part_file import check_replaceable, lock
+from steward_client.transfer.part_file import check_free, check_replaceable, lock
 
 OnExported = Callable[[int], None]
 """Called with the bytes that are there."""
@@ -122,8 +121,8 @@ class ExportDownload:
         return self._path / _plain_name(self._file_name) if self._path.is_dir() else self._path
 
     def _check_free(self) -> None:
-        if not self._overwrite and self._target.exists():
-            raise FileExistsError(errno.EEXIST, "a file is there already", str(self._target))
+        if not self._overwrite:
+            check_free(self._target)
 
 
 def _plain_name(file_name: str) -> str:

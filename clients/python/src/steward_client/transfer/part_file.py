@@ -6,6 +6,7 @@ target: renaming onto it would replace it.
 
 from __future__ import annotations
 
+import errno
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,12 @@ def check_replaceable(path: Path, what: str) -> None:
     """Raises OSError where there is something at a path that is no regular file. `what` would take its place."""
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is no regular file: {what} cannot take its place")
+
+
+def check_free(path: Path) -> None:
+    """Raises FileExistsError where a file is there, which would be written over."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, "a file is there already", str(path))
 
 
 def lock(part: BinaryIO, path: Path) -> None:

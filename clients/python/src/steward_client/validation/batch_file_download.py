@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 import google_crc32c
 
 from steward_client.errors import Corrupt
-from steward_client.transfer.part_file import check_replaceable, lock
+from steward_client.transfer.part_file import check_free, check_replaceable, lock
 from steward_client.validation.batches import BatchFile, split_file_name
 
 _BLOCK_BYTES = 1024 * 1024
@@ -29,11 +29,18 @@ class BatchFileDownload:
     """Between `open` and `close`, bytes are taken in order; `publish` gives them their name."""
 
     def __init__(
-        self, file: BatchFile, path: str | os.PathLike[str], progress: OnDownloaded | None = None
+        self,
+        file: BatchFile,
+        path: str | os.PathLike[str],
+        progress: OnDownloaded | None = None,
+        *,
+        overwrite: bool = True,
     ) -> None:
         self._file = file
         self.path = Path(path) / file.file if Path(path).is_dir() else Path(path)
+        self._overwrite = overwrite
         check_replaceable(self.path, "a download")
+        self._check_free()
         batch = split_file_name(file.name)[0].rsplit("/", 1)[-1]
         self._part_path = self.path.with_name(f".{self.path.name}.{batch}.part")
         self._progress = progress
@@ -97,11 +104,16 @@ class BatchFileDownload:
             raise Corrupt(f"{self._file.name} came with fewer bytes than its batch says")
 
     def publish(self) -> Path:
-        """Makes the bytes durable and gives them their name."""
+        """Makes the bytes durable and gives them their name. Raises FileExistsError where one is there meanwhile."""
+        self._check_free()
         self._part.flush()
         os.fsync(self._part.fileno())
         self._part_path.replace(self.path)
         return self.path
+
+    def _check_free(self) -> None:
+        if not self._overwrite:
+            check_free(self.path)
 
     def _count(self, data: bytes) -> None:
         self._checksum = google_crc32c.extend(self._checksum, data)

@@ -93,8 +93,8 @@ class Batch:
         raise NotFound(
             f"{self.name} has no file {file}; it has: {there}",
             reason="BATCH_FILE_NOT_FOUND",
-            hint="valid.csv is kept only when it is asked for: keep_valid_rows=True, "
-            "for the command --valid-out",
+            hint="valid.csv is kept only when the validation asks for it "
+            "(keep_valid_rows=True; for the command: --valid-out)",
         )
 
     @classmethod

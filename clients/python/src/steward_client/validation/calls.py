@@ -22,7 +22,7 @@ def get_batch(name: str) -> Call[validation_pb2.Batch, Batch]:
 
 
 def list_batches(
-    page_size: int, batches: BatchFilter | None
+    page_size: int, batches: BatchFilter | None, id_prefix: str = ""
 ) -> Pages[validation_pb2.ListBatchesResponse, Batch]:
     """ValidationService.ListBatches."""
     wanted = None if batches is None else batches.to_proto()
@@ -32,7 +32,9 @@ def list_batches(
 
     return lambda token: Call(
         f"{SERVICE}/ListBatches",
-        validation_pb2.ListBatchesRequest(page_size=page_size, page_token=token, filter=wanted),
+        validation_pb2.ListBatchesRequest(
+            page_size=page_size, page_token=token, filter=wanted, id_prefix=id_prefix
+        ),
         validation_pb2.ListBatchesResponse,
         page,
     )

@@ -60,10 +60,15 @@ class ValidationMethods(Service):
         *,
         batches: BatchFilter | None = None,
         page_size: int = 0,
+        id_prefix: str = "",
         timeout_s: float | None = None,
     ) -> Iterator[Batch]:
-        """Yields the batches that match a filter (without one: all), newest first. Fetches each page when needed."""
-        return self._connection.items(calls.list_batches(page_size, batches), timeout_s)
+        """Yields the batches that match a filter (without one: all), newest first. Fetches each page when needed.
+
+        `id_prefix`: only those whose id begins with it.
+        """
+        pages = calls.list_batches(page_size, batches, id_prefix)
+        return self._connection.items(pages, timeout_s)
 
     def download_batch_file(
         self,
@@ -71,6 +76,7 @@ class ValidationMethods(Service):
         path: str | os.PathLike[str],
         *,
         progress: OnDownloaded | None = None,
+        overwrite: bool = True,
         timeout_s: float | None = None,
     ) -> str:
         """Writes `batches/{batch}/files/{file}` to a path (or into a folder), whole and checked or not at all.
@@ -78,7 +84,8 @@ class ValidationMethods(Service):
         Returns the path. Goes on where an earlier attempt was cut, anew where the batch was
         rewritten meanwhile. The asyncio client calls `progress` in threads.
 
-        Raises: Corrupt when the bytes are not what the batch says; OSError when they cannot be written.
+        Raises: Corrupt when the bytes are not what the batch says; OSError when they cannot be written;
+        FileExistsError for a file that is there, with overwrite=False.
 
         >>> client.download_batch_file("batches/0193/files/errors.csv", ".")  # doctest: +SKIP
         """
@@ -87,7 +94,9 @@ class ValidationMethods(Service):
         batch, file = split_file_name(name)
         described = self.get_batch(batch).file(file)
         attempts = settings.attempts(deadline)
-        opened = blocking_io.run_file_work(BatchFileDownload(described, path, progress).open)
+        opened = blocking_io.run_file_work(
+            BatchFileDownload(described, path, progress, overwrite=overwrite).open
+        )
         with contextlib.closing(opened) as download:
             while not download.is_complete:
                 self._fetch(download, attempts, deadline)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import BATCH, VERSION
 from steward_client.command.ending import Exit
-from steward_client.command.names import BATCH, MAX_ROWS, batch_name, row_name, row_numbers
+from steward_client.command.names import MAX_ROWS, row_name, row_numbers
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many
@@ -35,6 +36,7 @@ echo '{"participant_email": "ana@example.org"}' | steward quarantine correct bat
 @click.option(
     "--schema-version",
     metavar="V",
+    type=VERSION,
     help="Judge it by this version, not by the one that judged it last.",
 )
 @click.option(
@@ -63,6 +65,7 @@ def correct(
     if not cells:
         raise click.UsageError("name the cells that change: COLUMN=VALUE, or --cells FILE")
     with session.client() as client:
+        name = resources.row(client, name)
         row = client.correct_row(name, cells, schema_version=schema_version, etag=etag, actor=actor)
     code = Exit.DONE if row.state == "resolved" else Exit.FOUND
     if session.is_json:
@@ -118,13 +121,12 @@ def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, a
     if len(numbers) > MAX_ROWS:
         raise click.UsageError(f"at most {MAX_ROWS:,} rows at once: give them in parts")
     with session.client() as client:
+        batch = resources.batch(client, batch)
         found = client.discard_rows(batch, numbers, reason=reason, actor=actor)
     if session.is_json:
         document.emit(found)
         return Exit.DONE
-    from steward_client.command import screen
-
     already = f", {count(found.unchanged_rows)} had been before" if found.unchanged_rows else ""
     screen.line(f"{many(found.discarded_rows, 'row')} discarded{already}")
-    screen.line(f"{many(found.batch.open_rows, 'row')} of {batch_name(batch)} are open")
+    screen.line(f"{many(found.batch.open_rows, 'row')} of {batch} are open")
     return Exit.DONE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steward_client.command import screen
 from steward_client.command.quarantine.options import actor_option, apply_option, no_wait_option
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
@@ -68,8 +69,6 @@ def _address(name: str) -> str:
 
 
 def _show(found: ErasedSubject) -> None:
-    from steward_client.command import screen
-
     would = "would be masked" if found.dry_run else "were masked"
     screen.line(
         f"in {count(found.batches)} of {many(found.scanned_batches, 'batch')} {would}", style="bold"

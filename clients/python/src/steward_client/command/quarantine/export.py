@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from steward_client.command import document
-from steward_client.command.ending import Exit
-from steward_client.command.names import BATCH, batch_name
+from steward_client.command import document, resources, screen, stdout
+from steward_client.command.completing import BATCH
+from steward_client.command.ending import Exit, Interrupted, file_exists
 from steward_client.command.quarantine.options import (
     Wanted,
     actor_option,
@@ -19,7 +22,7 @@ from steward_client.command.quarantine.options import (
 )
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, moment, size
-from steward_client.errors import NotNow, StewardError
+from steward_client.errors import NotNow
 
 if TYPE_CHECKING:
     from steward_client.quarantine.exports import ExportedFile
@@ -30,7 +33,8 @@ _EXAMPLE = """\
 steward quarantine export batches/019a… --to rows.csv
 steward quarantine export batches/019a… --cursor importer --to new.csv
 steward quarantine export batches/019a… --format json --field rating --to rows.tar
-steward quarantine export batches/019a…/exports/019b… --to again.csv
+steward quarantine export latest/exports/latest --to again.csv
+steward quarantine export latest --format csv --to - | head
 """
 
 
@@ -39,10 +43,10 @@ steward quarantine export batches/019a…/exports/019b… --to again.csv
 @click.option(
     "--to",
     "path",
-    type=click.Path(),
+    type=click.Path(allow_dash=True),
     default=".",
     metavar="PATH",
-    help="A file or a folder.  [default: here, under the daemon's name]",
+    help="A file, a folder, or - for stdout.  [default: here, under the daemon's name]",
 )
 @click.option(
     "--format",
@@ -99,13 +103,17 @@ def export(
                 "it goes with --to, --with-valid and --original-order only"
             )
         return _next(session, name, cursor, path, with_valid, original_order, actor)
-    from steward_client.command import screen
-
-    with session.client() as client, screen.bar("export") as step:
+    if path == stdout.STDOUT:
+        stdout.take_stdout(session, "--to")
+    with session.client() as client, ExitStack() as held:
+        name = resources.batch_or_export(client, name)
+        is_stdout = path == stdout.STDOUT
+        target = held.enter_context(stdout.gathered()) if is_stdout else path
+        step = held.enter_context(screen.bar("export"))
         file = _written(
             lambda: client.export_quarantine(
                 name,
-                path,
+                target,
                 overwrite=force,
                 progress=lambda done: step(done, None, size(done)),
                 state=state,
@@ -119,9 +127,11 @@ def export(
     if session.is_json:
         document.emit(file)
         return Exit.DONE
+    if is_stdout:
+        return Exit.DONE
     screen.line(f"{file.path}  {many(file.rows, 'row')}, {size(file.size_bytes)}")
     if kind in (None, "sheet") and "/exports/" not in name and file.rows:
-        screen.command("edit it, then:", f"steward quarantine resubmit {file.path}")
+        screen.command("edit it, then:", f"steward quarantine resubmit {shlex.quote(file.path)}")
     return Exit.DONE
 
 
@@ -134,23 +144,35 @@ def _next(
     original_order: bool,
     actor: str,
 ) -> int:
-    from steward_client.command import screen
-
+    is_stdout = path == stdout.STDOUT
+    if is_stdout:
+        stdout.take_stdout(session, "--to")
     with session.client() as client, screen.bar("export") as step:
+        batch = resources.batch(client, batch)
         found = client.get_batch(batch)
         is_kept = any(each.file == _VALID for each in found.files)
+        target = _kept_for_stdout(batch, cursor) if is_stdout else Path(path)
+        if is_stdout and target.exists():
+            return _hand_out(
+                target
+            )  # of a command that was interrupted before all of it was written
         try:
             file = _written(
                 lambda: client.export_next(
                     batch,
                     cursor,
-                    path,
+                    target,
                     include_valid=is_kept if with_valid is None else with_valid,
                     original_order=original_order,
                     actor=actor,
                     progress=lambda done: step(done, None, size(done)),
-                )
+                ),
+                "move it away once it is imported, or name another place with --to",
             )
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "the same command again fetches these rows; none is passed over"
+            ) from None
         except NotNow as error:
             if error.reason != _NOTHING:
                 raise
@@ -167,22 +189,32 @@ def _next(
                 style="yellow",
             )
         return Exit.DONE
+    if is_stdout:
+        return _hand_out(target)
     assert file.export is not None
     screen.line(f"{file.path}  {many(file.rows, 'row')}, {size(file.size_bytes)}")
     screen.command("the same again:", f"steward quarantine export {file.export.name} --to FILE")
     return Exit.DONE
 
 
-def _written(write: Callable[[], ExportedFile]) -> ExportedFile:
+def _kept_for_stdout(batch: str, cursor: str) -> Path:
+    """Returns the file, in the current folder, that holds rows of a cursor until stdout has had all of them."""
+    return Path(f".{batch.rpartition('/')[2]}.{Path(cursor).name}.stdout")
+
+
+def _hand_out(path: Path) -> int:
+    stdout.send(path)
+    path.unlink()
+    return Exit.DONE
+
+
+def _written(write: Callable[[], ExportedFile], hint: str = "") -> ExportedFile:
     try:
         return write()
     except FileExistsError as error:
-        raise StewardError(
-            f"{error.filename}: {error.strerror}",
-            code="FILE",
-            reason="FILE_EXISTS",
-            hint="move it away, or name another with --to; without --cursor --force writes over it",
-        ) from None
+        told = file_exists(error)
+        told.hint = hint or told.hint
+        raise told from None
 
 
 @click.command(
@@ -198,22 +230,19 @@ def _written(write: Callable[[], ExportedFile]) -> ExportedFile:
 def exports(session: Session, batch: str, cursor: str | None, limit: int) -> int:
     """List who has had which good rows of a batch."""
     with session.client() as client:
+        batch = resources.batch(client, batch)
         each_export = client.list_exports(batch, cursor=cursor, page_size=min(limit + 1, 1000))
         found = list(islice(each_export, limit))
         is_all = len(found) < limit or next(each_export, None) is None
     if session.is_json:
         document.emit({"exports": found, "is_all": is_all})
         return Exit.DONE
-    from steward_client.command import screen
-
     if not found:
         screen.line("nothing was exported by a cursor yet")
-        screen.command(
-            "begin one:", f"steward quarantine export {batch_name(batch)} --cursor SERVICE"
-        )
+        screen.command("begin one:", f"steward quarantine export {batch} --cursor SERVICE")
         return Exit.DONE
     screen.table(
-        ("Name", "Cursor", "Made", "By", "Resolved", "Valid"),
+        ("Export", "Cursor", "Made", "By", "Resolved", "Valid"),
         [
             (
                 each.name,
@@ -226,6 +255,8 @@ def exports(session: Session, batch: str, cursor: str | None, limit: int) -> int
             for each in found
         ],
         numbers=("Resolved", "Valid"),
+        names=("Export", "Cursor"),
+        optional=("By", "Valid"),
     )
     if not is_all:
         screen.line(f"these are the first {count(len(found))}; --limit shows more")

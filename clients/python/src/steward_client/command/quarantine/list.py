@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, screen
 from steward_client.command.ending import Exit
 from steward_client.command.quarantine.options import Wanted, filter_options, state_option
 from steward_client.command.quarantine.table import show_rows
@@ -45,14 +45,12 @@ def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: in
     if session.is_json:
         document.emit({"batches": batches, "is_all": is_all})
         return Exit.DONE
-    from steward_client.command import screen
-
     if not batches:
         screen.line(_nothing(asked, wanted))
         return Exit.DONE
     screen.table(
         (
-            "Name",
+            "Batch",
             "File",
             "Type",
             "Rows",
@@ -75,6 +73,9 @@ def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: in
             for each in batches
         ],
         numbers=("Rows", "Open", "Resolved", "Discarded"),
+        names=("Batch",),
+        values=("File",),
+        optional=("Discarded", "Resolved"),
     )
     if not is_all:
         screen.line(f"these are the newest {count(len(batches))}; --limit shows more")
@@ -97,8 +98,6 @@ def _rows(session: Session, wanted: Wanted, state: str | None, limit: int) -> in
             return Exit.DONE
         rows = list(islice(found, limit))
         is_all = len(rows) < limit or next(found, None) is None
-    from steward_client.command import screen
-
     if not rows:
         screen.line(_nothing(state, wanted))
         return Exit.DONE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from steward_client.command.completing import FIELD, KEYWORD, TYPE, VERSION
 from steward_client.command.moments import Moment
 
 if TYPE_CHECKING:
@@ -92,8 +93,14 @@ class Wanted:
 
 
 _BATCHES = (
-    click.option("--type", "schema", metavar="TYPE", help="Batches of this type."),
-    click.option("--type-version", "schema_version", metavar="V", help="… of this version of it."),
+    click.option("--type", "schema", metavar="TYPE", type=TYPE, help="Batches of this type."),
+    click.option(
+        "--type-version",
+        "schema_version",
+        metavar="V",
+        type=VERSION,
+        help="… of this version of it.",
+    ),
     click.option("--file", "source_file", metavar="NAME", help="Batches of the file of this name."),
     click.option(
         "--since",
@@ -104,8 +111,15 @@ _BATCHES = (
     click.option("--until", type=Moment(), metavar="TIME", help="Published before that time."),
 )
 _ROWS = (
-    click.option("--field", metavar="COLUMN", help="Rows with an error in this column."),
-    click.option("--keyword", metavar="RULE", help="Rows that break this rule, such as maximum."),
+    click.option(
+        "--field", metavar="COLUMN", type=FIELD, help="Rows with an error in this column."
+    ),
+    click.option(
+        "--keyword",
+        metavar="RULE",
+        type=KEYWORD,
+        help="Rows that break this rule, such as maximum.",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from steward_client.command import document
+from steward_client.command import document, screen
 from steward_client.command.ending import Exit, Interrupted
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Session
@@ -74,7 +74,6 @@ class Planned(Generic[R]):
             raise Interrupted("nothing was changed") from None
 
     def _say_how(self, *, is_empty: bool) -> None:
-        from steward_client.command import screen
 
         if is_empty:
             screen.line("there is nothing to do")

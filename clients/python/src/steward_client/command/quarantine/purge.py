@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steward_client.command import resources, screen
+from steward_client.command.completing import BATCH
 from steward_client.command.moments import Moment
-from steward_client.command.names import BATCH
 from steward_client.command.quarantine.options import (
     STATES,
     Wanted,
@@ -84,13 +85,12 @@ def purge(
         )
 
     with session.client() as client:
+        batch = None if batch is None else resources.batch(client, batch)
         planned = Planned(session, "the purge", begin, is_applied=is_applied, no_wait=no_wait)
         return planned.run(_show, changes=lambda found: found.purged_rows)
 
 
 def _show(found: Purged) -> None:
-    from steward_client.command import screen
-
     would = "would be removed" if found.dry_run else "were removed"
     screen.line(
         f"{many(found.purged_rows, 'row')} of {many(found.batches, 'batch')} {would} for good",

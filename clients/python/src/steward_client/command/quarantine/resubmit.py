@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import BATCH, VERSION
 from steward_client.command.ending import Exit, Interrupted
-from steward_client.command.names import BATCH
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, ranges, size
@@ -35,6 +36,7 @@ _NAMED = 50
 @click.option(
     "--schema-version",
     metavar="V",
+    type=VERSION,
     help="Judge by this version.  [default: the one that judged each row last]",
 )
 @click.option("--include-unchanged", is_flag=True, help="Judge rows that nobody edited as well.")
@@ -60,11 +62,10 @@ def resubmit(
 
     Exit code: 0 no row of the batch is open any more, 1 some are (with --dry-run: would be), or were not taken.
     """
-    from steward_client.command import screen
-
     committed = threading.Event()
     with ExitStack() as held:
         client = held.enter_context(session.client())
+        batch = None if batch is None else resources.batch(client, batch)
         source: FileSource = file
         whole = None
         if file == "-":
@@ -107,8 +108,6 @@ def _interrupted(maybe: bool) -> str:
 
 
 def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
-    from steward_client.command import screen
-
     name = found.batch.name
     screen.line(
         f"{file}: {'nothing is changed; of' if dry_run else 'of'} {many(found.total_rows, 'row')}"
@@ -135,7 +134,7 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
         )
     _show_damaged(found)
     if dry_run:
-        screen.command("do it:", f"steward quarantine resubmit {file}")
+        screen.command("do it:", f"steward quarantine resubmit {shlex.quote(file)}")
     elif found.batch.open_rows:
         screen.command("what is wrong:", f"steward quarantine show {name} --state open")
         screen.command("a new sheet:  ", f"steward quarantine export {name} --to FILE")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steward_client.command import resources, screen
+from steward_client.command.completing import BATCH, VERSION
 from steward_client.command.ending import Exit
-from steward_client.command.names import BATCH
 from steward_client.command.quarantine.options import (
     Wanted,
     actor_option,
@@ -35,7 +36,10 @@ steward quarantine retry --type language_session --keyword enum --apply
 @click.argument("batch", metavar="[BATCH]", type=BATCH, required=False)
 @filter_options
 @click.option(
-    "--to-version", metavar="V", help="Judge by this version of the schema.  [default: the newest]"
+    "--to-version",
+    metavar="V",
+    type=VERSION,
+    help="Judge by this version of the schema.  [default: the newest]",
 )
 @apply_option
 @no_wait_option
@@ -74,6 +78,7 @@ def retry(
         )
 
     with session.client() as client:
+        batch = None if batch is None else resources.batch(client, batch)
         planned = Planned(session, "the retry", begin, is_applied=is_applied, no_wait=no_wait)
         return planned.run(_show, changes=lambda found: found.judged_rows, code=_code)
 
@@ -83,8 +88,6 @@ def _code(found: Retried) -> int:
 
 
 def _show(found: Retried) -> None:
-    from steward_client.command import screen
-
     if not found.judged_rows:
         screen.line("no open row that fits was judged by another version before")
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from steward_client.command import screen
 from steward_client.command.quarantine.table import cut
 from steward_client.command.text import count, moment, short_name
@@ -27,9 +29,10 @@ def show_row(row: QuarantinedRow) -> None:
         ],
         indent=2,
     )
+    batch, _, number = row.name.partition("/rows/")
     if row.truncated:
         screen.line(
-            "too large to be shown whole: its cells are cut; `steward batch download … records.jsonl` has them",
+            f"too large to be shown whole: its cells are cut; `steward batch download {batch} records.jsonl` has them",
             style="yellow",
             indent=2,
         )
@@ -41,15 +44,16 @@ def show_row(row: QuarantinedRow) -> None:
             ("When", "Who", "What", "State", "Try", "By", "Changes"),
             [_event(each) for each in row.history],
             numbers=("Try",),
+            optional=("Try", "By"),
             states="State",
             indent=2,
         )
     if row.state == "open":
         column = next((each.field for each in row.wrong if each.field != "_row"), "COLUMN")
-        batch, _, number = row.name.partition("/rows/")
         screen.gap()
         screen.command(
-            "put it right:", f"steward quarantine correct {batch} {number} {column}=VALUE"
+            "put it right:",
+            f"steward quarantine correct {batch} {number} {shlex.quote(column)}=VALUE",
         )
         screen.command(
             "or give it up:", f"steward quarantine discard {batch} {number} --reason 'WHY'"
@@ -72,10 +76,15 @@ def _cells(row: QuarantinedRow) -> None:
     if "_row" in wrong:
         lines.append(("the row", "", "", "; ".join(wrong["_row"])))
     if now:
-        screen.table(("Column", "As it came", "Corrected to", "What is wrong"), lines, indent=2)
+        screen.table(
+            ("Column", "As it came", "Corrected to", "What is wrong"),
+            lines,
+            names=("Column",),
+            indent=2,
+        )
     else:
         shown = [(column, value, what) for column, value, _, what in lines]
-        screen.table(("Column", "As it came", "What is wrong"), shown, indent=2)
+        screen.table(("Column", "As it came", "What is wrong"), shown, names=("Column",), indent=2)
 
 
 def _now(before: str, after: str | None) -> str:

@@ -6,9 +6,10 @@ from itertools import islice
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import BATCH
 from steward_client.command.ending import Exit
-from steward_client.command.names import BATCH, batch_name, row_name
+from steward_client.command.names import row_name
 from steward_client.command.quarantine.options import Wanted, row_options, state_option
 from steward_client.command.quarantine.table import show_rows
 from steward_client.command.session import Session, Verb, pass_session
@@ -55,6 +56,7 @@ def show(
             raise click.UsageError("a single row takes no further words and no filter")
         return _one(session, name)
     with session.client() as client:
+        batch = resources.batch(client, batch)
         rows = client.quarantined_rows(
             batch,
             state=state,
@@ -68,24 +70,21 @@ def show(
             return Exit.DONE
         shown = list(islice(rows, limit or _FEW))
         is_all = len(shown) < (limit or _FEW) or next(rows, None) is None
-    from steward_client.command import screen
-
     if not shown:
         is_filtered = state or not wanted.is_empty
         screen.line("no row fits the filter" if is_filtered else "no row is in quarantine")
         return Exit.DONE
     show_rows(shown, with_batch=False)
-    name = batch_name(batch)
     if not is_all:
         screen.line(f"these are the first {count(len(shown))}")
-        screen.command("all of them:   ", f"steward batch download {name} errors.csv")
-    screen.command("put them right:", f"steward quarantine export {name} --to rows.csv")
+        screen.command("all of them:   ", f"steward batch download {batch} errors.csv")
+    screen.command("put them right:", f"steward quarantine export {batch} --to rows.csv")
     return Exit.DONE
 
 
 def _one(session: Session, name: str) -> int:
     with session.client() as client:
-        row = client.get_quarantined_row(name)
+        row = client.get_quarantined_row(resources.row(client, name))
     if session.is_json:
         document.emit(row)
         return Exit.DONE

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steward_client.command import document
+from steward_client.command import document, resources, screen
+from steward_client.command.completing import BATCH
 from steward_client.command.ending import Exit
-from steward_client.command.names import BATCH
 from steward_client.command.quarantine.options import (
     Wanted,
     filter_options,
@@ -52,6 +52,7 @@ def stats(session: Session, batch: str | None, wanted: Wanted, top: int) -> int:
         raise click.UsageError("--field and --keyword choose among batches: leave out the BATCH")
     batches = wanted.batches(field=wanted.field, keyword=wanted.keyword)
     with session.client() as client:
+        batch = None if batch is None else resources.batch(client, batch)
         found = client.quarantine_stats(
             batch, batches=None if batch or wanted.is_empty else batches, top_values=top
         )
@@ -63,8 +64,6 @@ def stats(session: Session, batch: str | None, wanted: Wanted, top: int) -> int:
 
 
 def _show(found: QuarantineStats, batch: str | None) -> None:
-    from steward_client.command import screen
-
     if not found.batches:
         screen.line("no batch fits")
         return
@@ -113,8 +112,6 @@ def _show(found: QuarantineStats, batch: str | None) -> None:
 
 
 def _top_values(found: QuarantineStats) -> None:
-    from steward_client.command import screen
-
     if not found.top_values:
         return
     most = found.top_values[0].count
@@ -138,13 +135,13 @@ def _top_values(found: QuarantineStats) -> None:
             for each in found.top_values
         ],
         numbers=("At least", "Times"),
+        values=("Invalid value",),
+        names=("Field", "Rule"),
         indent=2,
     )
 
 
 def _trend(found: QuarantineStats) -> None:
-    from steward_client.command import screen
-
     days = found.days[-_DAYS:]
     most = max(day.quarantined_rows for day in days)
     screen.gap()
@@ -165,6 +162,8 @@ def _trend(found: QuarantineStats) -> None:
             for day in days
         ],
         numbers=("Batches", "Rows", "Quarantined", "Share", "Open", "Resolved", "Discarded"),
+        names=("Day",),
+        optional=("Open", "Resolved", "Discarded", "Batches"),
         indent=2,
     )
     if len(found.days) > len(days):
@@ -175,9 +174,7 @@ def _trend(found: QuarantineStats) -> None:
 
 
 def _stripe(part: int, whole: int) -> str:
-    from steward_client.command import screen
-
-    return stripe(part, whole, block=screen.block())
+    return stripe(part, whole, width=screen.bar_width(), block=screen.block())
 
 
 def _ranked(errors: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from steward_client.command import screen
 from steward_client.command.text import count, shown
 
 if TYPE_CHECKING:
@@ -15,23 +16,32 @@ _LONGEST = 60
 
 def show_rows(rows: Sequence[QuarantinedRow], *, with_batch: bool) -> None:
     """Prints rows with what is wrong with them now; of one that is closed, what was when it came."""
-    from steward_client.command import screen
-
     columns = ("Row", "Line", "State", "Tries", "Field", "Rule", "Value", "What is wrong")
     lines = [line for row in rows for line in _lines(row)]
     if with_batch:
         screen.table(
-            ("Name", *columns[2:]),
+            ("Row", *columns[2:]),
             [
                 (row.name if first else "", *line[2:])
                 for row in rows
                 for first, line in _firsts(row)
             ],
             numbers=("Tries",),
+            names=("Row", "Field"),
+            values=("Value",),
+            optional=("State", "Tries", "Rule"),
             states="State",
         )
         return
-    screen.table(columns, lines, numbers=("Row", "Line", "Tries"), states="State")
+    screen.table(
+        columns,
+        lines,
+        numbers=("Row", "Line", "Tries"),
+        names=("Field",),
+        values=("Value",),
+        optional=("Tries", "Line", "Rule"),
+        states="State",
+    )
 
 
 def _firsts(row: QuarantinedRow) -> list[tuple[bool, tuple[str, ...]]]:
