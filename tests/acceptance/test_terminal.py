@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from steward_client import Client
 
@@ -258,3 +259,22 @@ def test_a_shell_is_offered_what_the_daemon_knows(environment, batches):
     assert len(offered("operation", "watch", "operations/")) >= 1
     environment["STEWARD_SERVER"] = "127.0.0.1:1"
     assert offered("batch", "show", "") == []
+
+
+def test_operations_are_filtered_by_the_beginning_of_a_name_and_by_nothing_else(served):
+    from google.longrunning import operations_pb2, operations_pb2_grpc
+
+    with grpc.insecure_channel(served.address) as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+
+        def names(text):
+            request = operations_pb2.ListOperationsRequest(filter=text)
+            return [each.name for each in stub.ListOperations(request, timeout=10).operations]
+
+        whole = names("")[0]
+        assert names(f'name = "{whole[:24]}*"') == [whole]
+        assert names('name="operations/ffff*"') == []
+        for wrong in ("done = true", f'name = "{whole}"', 'name = "operations/nothing*"'):
+            with pytest.raises(grpc.RpcError) as caught:
+                names(wrong)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -205,3 +205,29 @@ def test_an_operation_of_an_unknown_kind_is_still_an_operation(both, server):
     with pytest.raises(errors.Failed) as caught:
         operation.result()
     assert caught.value.reason == "RESPONSE_UNKNOWN"
+
+
+def test_listings_take_the_beginning_of_an_id(both):
+    for _ in range(2):
+        both.validate_file(b"id\n1\n")
+        both.create_backup().wait()
+    names = [
+        each.name for each in both.list_batches(id_prefix="00000000-0000-7000-8000-000000000001")
+    ]
+    assert names == ["batches/00000000-0000-7000-8000-000000000001"]
+    assert len(list(both.list_batches(id_prefix="0000"))) == 2
+    assert [each.name for each in both.list_backups(id_prefix="1")] == ["backups/1"]
+    assert [each.name for each in both.list_operations(id_prefix="1")] == ["operations/1"]
+    assert list(both.list_operations(id_prefix="9")) == []
+
+
+def test_a_download_writes_over_no_file_where_it_is_told_not_to(both, tmp_path):
+    name = both.validate_file(b"id\n1\n", keep_valid_rows=True).file("valid.csv").name
+    path = tmp_path / "valid.csv"
+    both.download_batch_file(name, path, overwrite=False)
+    path.write_text("mine")
+    with pytest.raises(FileExistsError):
+        both.download_batch_file(name, path, overwrite=False)
+    assert path.read_text() == "mine"
+    both.download_batch_file(name, tmp_path)
+    assert path.read_bytes() == b"id\n1\n"
