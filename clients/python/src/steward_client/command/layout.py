@@ -17,7 +17,7 @@ _GAPS = (3, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One column: `kind` is text (broken at words), number, name (kept whole), or value (cut at its end)."""
 
     title: str
@@ -36,7 +36,9 @@ class Layout:
     gap: int
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], wide: int) -> Layout | None:
+def fitted(
+    columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], wide: int
+) -> Layout | None:
     """Returns how a table fits into so many columns; None where it does not."""
     places = list(range(len(columns)))
     optional = [place for place in places if columns[place].is_optional]
@@ -59,7 +61,7 @@ class _Size:
     narrowest: int
 
 
-def _sizes(column: Column, cells: Sequence[str]) -> _Size:
+def _sizes(column: TableColumn, cells: Sequence[str]) -> _Size:
     widest = max((columns_of(cell) for cell in cells), default=0)
     natural = max(widest, columns_of(column.title))
     title = longest_word(column.title)

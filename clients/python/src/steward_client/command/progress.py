@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from steward_client.command import terminal
-from steward_client.command.screen import OnStep
 from steward_client.command.session import current
+from steward_client.command.terminal import OnStep
 from steward_client.command.text import plain
 
 _WIDE = 80

@@ -10,12 +10,13 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from steward_client.command import terminal
-from steward_client.command.layout import Column, Layout, fitted
+from steward_client.command.layout import Layout, TableColumn, fitted
 from steward_client.command.resources import is_name, shortened
 from steward_client.command.session import current
+from steward_client.command.terminal import OnStep
 from steward_client.command.text import plain
 
 STYLES = {
@@ -33,13 +34,6 @@ STYLES = {
 }
 _BESIDE = 6
 _NARROW = 60
-
-
-class OnStep(Protocol):
-    """Is called with what is done, what there is to do (None: unknown) and a few words."""
-
-    def __call__(self, done: int, whole: int | None, words: str) -> None:  # noqa: D102
-        ...
 
 
 def out() -> TextIO:
@@ -91,7 +85,7 @@ def table(
     among them; `values` may be cut at their end; `optional` may be left out; `states` is coloured by its word.
     """
     made = [
-        Column(
+        TableColumn(
             plain(title),
             "number" if title in numbers else "name" if title in names else "value" if title in values else "text",
             title in optional,
@@ -119,7 +113,7 @@ def counts(
     wide = terminal.width(out()) - indent
     widths, blocks = [], []
     for title, rows in zip(titles, tables, strict=True):
-        columns = [Column(title, "name"), Column("Errors", "number")]
+        columns = [TableColumn(title, "name"), TableColumn("Errors", "number")]
         cells = [[plain(name), number] for name, number in rows]
         layout = fitted(columns, cells, terminal.WIDE)
         assert layout is not None
@@ -205,7 +199,9 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def _is_crowded(layout: Layout, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> bool:
+def _is_crowded(
+    layout: Layout, columns: Sequence[TableColumn], cells: Sequence[Sequence[str]]
+) -> bool:
     """Whether a column is missing, or a cell takes more than one line or is cut: a shorter name may make room."""
     return len(layout.places) < len(columns) or any(
         terminal.columns_of(row[place]) > wide
@@ -214,7 +210,7 @@ def _is_crowded(layout: Layout, columns: Sequence[Column], cells: Sequence[Seque
     )
 
 
-def _shorten(columns: Sequence[Column], cells: list[list[str]]) -> None:
+def _shorten(columns: Sequence[TableColumn], cells: list[list[str]]) -> None:
     """Shortens names: to bare prefixes in a column of names, with their collection elsewhere."""
     for place, column in enumerate(columns):
         names = [row[place] for row in cells if is_name(row[place])]
@@ -226,7 +222,9 @@ def _shorten(columns: Sequence[Column], cells: list[list[str]]) -> None:
                 row[place] = f"{start}{short[name]}"
 
 
-def _lines(columns: Sequence[Column], cells: Sequence[Sequence[str]], layout: Layout) -> list[str]:
+def _lines(
+    columns: Sequence[TableColumn], cells: Sequence[Sequence[str]], layout: Layout
+) -> list[str]:
     shown = [columns[place] for place in layout.places]
     between = " " * layout.gap
     whole = sum(layout.widths) + layout.gap * (len(layout.widths) - 1)
@@ -238,7 +236,11 @@ def _lines(columns: Sequence[Column], cells: Sequence[Sequence[str]], layout: La
 
 
 def _row(
-    columns: Sequence[Column], cells: Sequence[str], layout: Layout, between: str, style: str = ""
+    columns: Sequence[TableColumn],
+    cells: Sequence[str],
+    layout: Layout,
+    between: str,
+    style: str = "",
 ) -> list[str]:
     parts = [
         [terminal.cropped(cell, wide)] if column.kind == "value" else terminal.wrapped(cell, wide)
@@ -257,7 +259,7 @@ def _row(
     return lines
 
 
-def _list(columns: Sequence[Column], cells: Sequence[Sequence[str]], indent: int) -> None:
+def _list(columns: Sequence[TableColumn], cells: Sequence[Sequence[str]], indent: int) -> None:
     for number, row in enumerate(cells):
         if number:
             gap()

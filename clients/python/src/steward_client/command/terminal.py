@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from typing import TextIO
+from typing import Protocol, TextIO
 
 WIDE = 4096
 """Where nobody watches, nothing is too wide."""
@@ -17,6 +17,13 @@ _WORDS = re.compile(r"(?:`[^`]*`|\S)+")
 _CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36",
 }  # fmt: skip
+
+
+class OnStep(Protocol):
+    """Is called with what is done, what there is to do (None: unknown) and a few words."""
+
+    def __call__(self, done: int, whole: int | None, words: str) -> None:  # noqa: D102
+        ...
 
 
 def width(stream: TextIO) -> int:

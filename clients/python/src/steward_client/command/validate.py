@@ -26,7 +26,7 @@ from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
     from steward_client.client import Client
-    from steward_client.command.screen import OnStep
+    from steward_client.command.terminal import OnStep
     from steward_client.validation.batch_upload import ValidationOptions
     from steward_client.validation.batches import Accepted, Batch, Progress
 
