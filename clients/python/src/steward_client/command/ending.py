@@ -49,6 +49,7 @@ class Interrupted(Exception):
 def run(root: click.Group, arguments: list[str]) -> int:
     """Runs the command line. The exit code is what the command's function returns, or what its exception comes to."""
     session = Session()
+    session.say = lambda words: warn(words, session=session, style="yellow")
     if sys.stdout is None:  # closed before Python began
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):

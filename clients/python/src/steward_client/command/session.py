@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class Session:
     """Whether stdout takes the bytes of a file: what people read goes to stderr then."""
     is_quiet: bool = False
     """Whether nothing is said on stderr, as in a shell that completes."""
+    say: Callable[[str], None] | None = None
+    """Says a line on stderr; whoever runs the command sets it."""
     _has_retried: bool = False
 
     @property
@@ -57,12 +60,10 @@ class Session:
 
     def _retrying(self, error: StewardError, _delay_s: float) -> None:
         """Says once that a call is sent again, and why."""
-        if self._has_retried or self.is_quiet:
+        if self._has_retried or self.is_quiet or self.say is None:
             return
         self._has_retried = True
-        from steward_client.command.ending import warn
-
-        warn(f"{error.message}; trying again", session=self, style="yellow")
+        self.say(f"{error.message}; trying again")
 
 
 def current() -> Session:
