@@ -141,7 +141,10 @@ def test_a_purge_takes_what_is_closed_keeps_the_counts_and_an_archive(relaxed, s
     (archive,) = objects(relaxed, name, "kept")
     lines = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(archive.read_bytes())).read()
     assert [json.loads(line)["record"]["rowNumber"] for line in lines.splitlines()] == [10, 20]
-    assert len(objects(relaxed, name, "log")) == 2, "the commits before it are gone"
+    commits = [path for path in objects(relaxed, name, "log") if path.stat().st_size]
+    assert len(commits) == 2, (
+        "the commits before it are gone; empty objects keep their numbers taken"
+    )
     # Once more: the archive of the first stays beside the second's.
     purge(service, name, archive=True)
     assert len(objects(relaxed, name, "kept")) == 2

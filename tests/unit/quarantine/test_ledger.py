@@ -134,7 +134,7 @@ async def test_a_batch_whose_superseded_commits_are_half_removed_is_what_the_las
     whole = await world.ledger.state(folder)
     for number, (key, body) in enumerate(sorted(before.items()), 1):
         if number in left:  # its commit, and its data gone already
-            await world.store.put(key, body)
+            await world.store.put(key, body, overwrite=True)
     fresh = Ledger(world.store, world.lease)
     assert told(await fresh.state(folder)) == told(whole)
     assert await Ledger(world.store, world.lease).summary(folder) == whole.summary
