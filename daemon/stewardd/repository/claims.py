@@ -11,6 +11,7 @@ is fenced before it is followed, and where it cannot be fenced, it exists, and i
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import exists, fence
 from stewardd.repository.standing import LeaseRef, Standing
 from stewardd.repository.store import Store
+from stewardd.repository.uninterrupted import uninterrupted
 
 ROOT = "claims"
 
@@ -143,11 +145,12 @@ class Claims:
                 return await self._published(decision.attempt)
             if decision.after is not None and not await self._fenced(decision.after):
                 return Done(_planned(decision.after))
+            claim = Claim(self._store, folder, decision.number)
             try:
-                await self._begin(folder, decision.number, fingerprint, resource, manifest_key)
+                await self._begin(claim, fingerprint, resource, manifest_key)
             except ObjectExists:
                 continue  # somebody else began it: look again at what it is now
-            return Fresh(Claim(self._store, folder, decision.number))
+            return Fresh(claim)
         raise RequestInProgress(
             f"{method} is being served elsewhere", field="request_id", retry_after_s=1
         )
@@ -165,20 +168,26 @@ class Claims:
         return len(expired)
 
     async def _begin(
-        self,
-        folder: str,
-        number: int,
-        fingerprint: str,
-        resource: str | None,
-        manifest_key: str | None,
+        self, claim: Claim, fingerprint: str, resource: str | None, manifest_key: str | None
     ) -> None:
+        """Puts the attempt. A caller that is cancelled meanwhile never learns of its claim: it is released here.
+
+        Otherwise the request would be refused as being served for as long as this daemon lives.
+        """
         attempt = {
             "fingerprint": fingerprint,
             "owner": self._lease.ref.as_document(),
             "resource": resource,
             "manifest_key": manifest_key,
         }
-        await self._store.put(f"{folder}/{number:06}.json", document.encode(attempt))
+        key = f"{claim.folder}/{claim.number:06}.json"
+        put = asyncio.ensure_future(self._store.put(key, document.encode(attempt)))
+        try:
+            await uninterrupted(put)
+        except asyncio.CancelledError:
+            if not put.cancelled() and put.exception() is None:
+                await uninterrupted(claim.release())
+            raise
 
     async def _fenced(self, attempt: Attempt) -> bool:
         return attempt.manifest_key is None or await fence(self._store, attempt.manifest_key)

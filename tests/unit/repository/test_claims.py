@@ -74,6 +74,22 @@ async def test_what_failed_may_be_tried_again(store: LocalStore, lease: WriterLe
         await claim.release()
 
 
+async def test_a_claim_whose_caller_is_cancelled_at_any_moment_leaves_the_request_free(
+    store: LocalStore, lease: WriterLease
+) -> None:
+    claims = Claims(store, lease)
+    for moment in range(200):
+        claiming = asyncio.create_task(claims.claim("m", f"id {moment}", "f"))
+        # Threads of the store take a few milliseconds; steps of a fifth of one fall on all of its moments.
+        await asyncio.sleep(moment / 5000)
+        if not claiming.cancel():
+            break
+        with pytest.raises(asyncio.CancelledError):
+            await claiming
+        assert isinstance(await claims.claim("m", f"id {moment}", "f"), Fresh)
+    assert moment > 0
+
+
 async def test_of_many_that_race_one_serves(store: LocalStore, lease: WriterLease) -> None:
     claims = Claims(store, lease)
     outcomes = await asyncio.gather(
