@@ -23,7 +23,7 @@ from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.batches.catalog import BatchCatalog
-from stewardd.config import Settings
+from stewardd.config.settings import Settings
 from stewardd.errors import ConfigurationError, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Monitor, Probe

@@ -20,7 +20,9 @@ from pathlib import Path
 
 import uvloop
 
-from stewardd import __version__, config, telemetry
+from stewardd import __version__, telemetry
+from stewardd.config.loading import load
+from stewardd.config.settings import Settings
 from stewardd.errors import StewardError
 from stewardd.memory import tune_allocator
 from stewardd.postgres.variables import forget_variables
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the daemon; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     try:
-        settings = config.load(parsed.config, _overrides(parsed))
+        settings = load(parsed.config, _overrides(parsed))
     except StewardError as error:
         return _explain(error)
     telemetry.configure(settings.log.level, settings.log.format)
@@ -60,7 +62,7 @@ def _forget_libpq_variables() -> None:
         )
 
 
-async def _serve(settings: config.Settings) -> None:
+async def _serve(settings: Settings) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:

@@ -26,7 +26,7 @@ def test_only_the_settings_read_the_environment():
     }
     # A child process is given an environment made of the daemon's own, and grpc is told by one; neither is a setting.
     allowed = {
-        "daemon/stewardd/config.py",
+        "daemon/stewardd/config/loading.py",
         "daemon/stewardd/postgres/variables.py",
         "daemon/stewardd/main.py",
     }

@@ -1,7 +1,11 @@
 """Settings: where they come from, which one wins, and that none is taken silently."""
 
+import os
+import threading
+
 import pytest
-from stewardd import config
+from stewardd.config import loading as config
+from stewardd.config.settings import Settings
 from stewardd.errors import ConfigurationError
 
 
@@ -94,3 +98,48 @@ def test_a_wrong_setting_says_where_it_came_from_and_what_is_near(
 def test_a_wrong_option_is_named_as_it_was_given(tmp_path):
     with pytest.raises(ConfigurationError, match=r"server.listen.0 \(from --listen\)"):
         load(tmp_path, **{"server.listen": ("nothing",)})
+
+
+def test_a_file_may_be_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(
+        target=pipe.write_text, args=("[server]\nmax_concurrent_calls = 7\n",)
+    )
+    writer.start()
+    settings = config.load(pipe, {"data_dir": tmp_path}, {})
+    writer.join()
+    assert settings.server.max_concurrent_calls == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("server = 1\n", r"server \(from .*steward.toml\): it is a section"),
+        ("[postgres]\ndatabases = 1\n", r"postgres.databases \(from .*\): it is a section"),
+        (
+            "[postgres.databases]\nmain = 1\n",
+            r"postgres.databases.main \(from .*\): it is a section",
+        ),
+    ],
+)
+def test_a_plain_value_in_the_place_of_a_section_does_not_give_way_to_another_source(
+    tmp_path, text, named
+):
+    environment = {
+        "STEWARDD_SERVER__LISTEN": "unix:/a",
+        "STEWARDD_POSTGRES__DATABASES__MAIN__URL": "host=db",
+    }
+    with pytest.raises(ConfigurationError, match=named):
+        load(tmp_path, text, environment)
+
+
+def test_an_empty_variable_is_an_empty_list(tmp_path):
+    text = '[validation]\nuri_roots = ["/srv"]\n'
+    settings = load(tmp_path, text, {"STEWARDD_VALIDATION__URI_ROOTS": ""})
+    assert settings.validation.uri_roots == ()
+
+
+def test_the_settings_by_themselves_do_not_read_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOG", '{"level": "debug"}')
+    assert Settings(data_dir=tmp_path).log.level == "info"

@@ -10,9 +10,11 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
+
+from stewardd.config.section import sections_in
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,15 +25,15 @@ _VERY_CLOSE = 0.8  # whole names have their section in common
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Origins:
     """Where each setting came from; what no variable and no option gave is the file's."""
 
     file: Path | None
     _named: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def note(self, path: Sequence[str], source: str) -> None:
+    def note(self, path: Sequence[str], origin: str) -> None:
         """Notes the variable or the option that gave a setting; the last one wins."""
-        self._named[tuple(path)] = source
+        self._named[tuple(path)] = origin
 
     def of(self, path: tuple[str, ...]) -> str:
         """The variable, the option or the file of a setting; empty where it was given nowhere."""
@@ -40,18 +42,21 @@ class Sources:
                 return self._named[path[:length]]
         return str(self.file) if self.file is not None else ""
 
+    def named(self, path: tuple[str, ...]) -> str:
+        """A setting's dotted name, and where it came from."""
+        origin = self.of(path)
+        return ".".join(path) + (f" (from {origin})" if origin else "")
 
-def explain(error: ErrorDetails, settings: type[BaseModel], sources: Sources) -> str:
+
+def explain(error: ErrorDetails, settings: type[BaseModel], origins: Origins) -> str:
     """One error of pydantic, for the person who wrote the settings."""
     path = tuple(str(part) for part in error["loc"])
-    source = sources.of(path)
-    where = f" (from {source})" if source else ""
     if error["type"] != "extra_forbidden":
         text = error["msg"].removeprefix("Value error, ")
-        return f"{'.'.join(path)}{where}: {text[:1].lower()}{text[1:]}"
+        return f"{origins.named(path)}: {text[:1].lower()}{text[1:]}"
     near = nearest(path, list(_names(settings, ())))
-    hint = f", did you mean {_as_in(source, near)}?" if near else ""
-    return f"{'.'.join(path)}{where}: there is no such setting{hint}"
+    hint = f", did you mean {_as_in(origins.of(path), near)}?" if near else ""
+    return f"{origins.named(path)}: there is no such setting{hint}"
 
 
 def nearest(path: tuple[str, ...], known: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
@@ -76,27 +81,17 @@ def _fits(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return all(each in ("*", part) for each, part in zip(pattern, path, strict=True))
 
 
-def _as_in(source: str, path: tuple[str, ...]) -> str:
-    """A setting's name as its source would write it."""
-    if source.startswith(ENVIRONMENT_PREFIX):
+def _as_in(origin: str, path: tuple[str, ...]) -> str:
+    """A setting's name as its origin would write it."""
+    if origin.startswith(ENVIRONMENT_PREFIX):
         return ENVIRONMENT_PREFIX + "__".join(path).upper()
     return ".".join(path)
 
 
 def _names(section: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for name, info in section.model_fields.items():
-        below = list(_sections(info.annotation))
+        below = list(sections_in(info.annotation))
         if not below:
             yield (*prefix, name)
         for inner, keyed in below:
             yield from _names(inner, (*prefix, name, "*") if keyed else (*prefix, name))
-
-
-def _sections(annotation: Any, *, keyed: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
-    """The sections that a setting's type is or, under keys of the user's own, holds."""
-    if get_origin(annotation) in (dict, Annotated):
-        is_dict = get_origin(annotation) is dict
-        for argument in get_args(annotation):
-            yield from _sections(argument, keyed=keyed or is_dict)
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation, keyed

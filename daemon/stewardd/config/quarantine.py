@@ -1,0 +1,46 @@
+"""The section `quarantine`: the threads that work on quarantined rows, the bounds of that work, and its retention."""
+
+from __future__ import annotations
+
+from stewardd.config.section import Section
+from stewardd.config.values import MIB, Count, SecondsOrNever
+
+
+class QuarantineSettings(Section):
+    """How much is looked at, and held, to find and correct quarantined rows."""
+
+    threads: Count = 4
+    """threads that find rows and judge corrections"""
+
+    bulk_threads: Count = 4
+    """threads for sheets, exports, retries, purges and erasures"""
+
+    cached_rows: Count = 5_000_000
+    """rows whose states are kept in memory, four bytes each"""
+
+    stats_max_batches: Count = 10_000
+    """how many batches are counted at once; the newest are"""
+
+    stats_scan_bytes: Count = 16 * MIB
+    """how much is looked at for the commonest invalid values"""
+
+    retry_commit_rows: Count = 100_000
+    """how many rows of a retry move in one commit"""
+
+    max_concurrent_sheets: Count = 8
+    """sheets resubmitted at once; more are refused"""
+
+    max_sheet_bytes: Count = 256 * MIB
+    """the largest sheet that may be resubmitted"""
+
+    max_sheet_rows: Count = 1_000_000
+    """the most rows of a sheet that may be resubmitted"""
+
+    keep_closed_s: SecondsOrNever = 0.0
+    """resolved and discarded rows are purged so long after; 0: never. Open rows always stay"""
+
+    archive_purged: bool = True
+    """what that purges is kept as a compressed object of the batch"""
+
+    page_scan_bytes: Count = 64 * MIB
+    """how much a page of a filtered listing looks at before it ends early"""
