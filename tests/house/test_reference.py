@@ -1,10 +1,12 @@
 """What is generated is fresh, and what is documented is all there is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from stewardd import errors
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +43,29 @@ def test_the_generated_modules_are_fresh(tmp_path):
 )
 def test_the_readme_leads_to_every_page(page):
     assert page in (ROOT / "README.md").read_text()
+
+
+def test_the_drawn_tree_of_errors_holds_every_class_below_its_parent():
+    drawn, parents = {}, {}
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^    ((?:[│ ]   )*(?:[├└]── )?)([A-Z]\w+)", line)
+        if found:
+            depth, name = len(found[1]) // 4, found[2]
+            parents[depth] = name
+            drawn[name] = parents.get(depth - 1)
+    classes = [cls for cls in vars(errors).values() if isinstance(cls, type)]
+    known = {cls for cls in classes if issubclass(cls, errors.StewardError)}
+    assert drawn == {
+        cls.__name__: cls.__base__.__name__ if cls.__base__ in known else None for cls in known
+    }
+
+
+def test_every_error_has_a_reason_of_its_own():
+    reasons = [cls.reason for cls in every_error(errors.StewardError)]
+    assert sorted(reasons) == sorted(set(reasons))
+
+
+def every_error(cls):
+    yield cls
+    for below in cls.__subclasses__():
+        yield from every_error(below)

@@ -1,0 +1,66 @@
+"""Every error that the daemon raises on purpose; a file a domain, and all of them importable from here.
+
+    StewardError
+    ├── InvalidRequest          the request cannot be right, whatever the state
+    │   ├── RequestIdReused     same request_id, another request
+    │   ├── UnknownSchema       no schema or version of that name
+    │   ├── DatabaseUnknown     no database of that name
+    │   ├── HeaderRefused       the header fits no schema, or is no header
+    │   ├── InputRefused        the bytes are no file that can be judged
+    │   ├── UriRefused          outside the roots, or not a file
+    │   ├── MalformedMessage    bytes that are no message of their method
+    │   └── MessageTooLarge     a message over the limit
+    ├── NotFound                no resource of that name
+    │   ├── BatchNotFound       no batch, or none that was published
+    │   ├── RowNotFound         no quarantined row of that number in the batch
+    │   ├── ExportNotFound      no export of that name in the batch
+    │   ├── BackupNotFound      no backup of that name
+    │   ├── OperationNotFound   no operation of that name
+    │   ├── SchemaNotFound      no schema or version of that name
+    │   └── ObjectNotFound      no object under that key of the repository
+    ├── Conflict                another call is at the same thing
+    │   ├── ObjectExists        a create-once put found an object
+    │   ├── RequestInProgress   the same request_id is being served now
+    │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
+    │   ├── RowChanged          somebody else was faster
+    │   ├── BatchRewritten      a purge or an erasure put other files in the place of those that were read
+    │   ├── LeaseLost           this writer was given up for dead; nothing was published
+    │   └── OperationAbandoned  the daemon that was at it is gone
+    ├── NotNow                  the state forbids it
+    │   ├── RowClosed           the row is resolved or discarded already
+    │   ├── RowPurged           what the row held was removed
+    │   ├── ExportPurged        rows that the export had were removed
+    │   ├── NothingToExport     the cursor has had it all
+    │   ├── ValidRowsNotKept    the batch did not keep its valid rows
+    │   ├── DatabaseRefused     the database answers, and refuses the daemon
+    │   └── Cancelled           somebody asked for it
+    ├── Exhausted               a bound was reached
+    │   ├── TooManyRequests     as many calls are served as may be
+    │   └── StorageFull         no room to write
+    ├── Unavailable             try again later
+    │   ├── DatabaseDown        the database does not answer
+    │   │   └── DatabaseFull    it answers that all of its connections are taken
+    │   ├── DatabaseBusy        every connection is taken
+    │   └── RepositoryDown      the repository does not answer
+    │       └── RepositoryRefused   it answers, and refuses the daemon
+    ├── Failed                  a tool or a promise failed
+    │   ├── ToolFailed          a child process ended badly
+    │   ├── ToolMissing         no client tool that fits the server
+    │   ├── BatchesLeft         some batches could not be done; the others are
+    │   └── Corrupt             what was read is not what was written
+    ├── NotServed               the contract has it, this daemon does not
+    └── ConfigurationError      the daemon cannot start like this
+
+Each class carries a stable UPPER_SNAKE `reason`, and a hint that says what to do next. A message is lower case,
+without a full stop, names the thing and never holds a cell's value or a secret. Bad rows are data, not errors.
+"""
+
+from stewardd.errors.backup import *
+from stewardd.errors.calls import *
+from stewardd.errors.configuration import *
+from stewardd.errors.databases import *
+from stewardd.errors.kinds import *
+from stewardd.errors.operations import *
+from stewardd.errors.quarantine import *
+from stewardd.errors.repository import *
+from stewardd.errors.validation import *

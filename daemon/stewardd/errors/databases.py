@@ -1,0 +1,38 @@
+"""Errors of a target database."""
+
+from __future__ import annotations
+
+from stewardd.errors.kinds import InvalidRequest, NotNow, Unavailable
+
+
+class DatabaseUnknown(InvalidRequest):
+    """There is no database of that name in the configuration."""
+
+    reason = "DATABASE_UNKNOWN"
+    hint = "name one of the databases under `postgres.databases`"
+
+
+class DatabaseRefused(NotNow):
+    """The database answers, and won't have us: a wrong password, no such database, a right that is missing."""
+
+    reason = "DATABASE_REFUSED"
+    hint = "check the database's URL, and the rights of its user"
+
+
+class DatabaseDown(Unavailable):
+    """The database does not answer."""
+
+    reason = "DATABASE_DOWN"
+
+
+class DatabaseFull(DatabaseDown):
+    """The database is there, and all of its connections are taken: as good as away for who has none."""
+
+    reason = "DATABASE_FULL"
+    hint = "see who holds them (pg_stat_activity); raise max_connections, or lower `postgres.pool_max_size`"
+
+
+class DatabaseBusy(Unavailable):
+    """Every connection of the pool is taken."""
+
+    reason = "DATABASE_BUSY"

@@ -1,0 +1,25 @@
+"""Errors of what outlasts a call."""
+
+from __future__ import annotations
+
+from stewardd.errors.kinds import Conflict, NotFound, NotNow
+
+
+class OperationNotFound(NotFound):
+    """There is no operation of that name."""
+
+    reason = "OPERATION_NOT_FOUND"
+
+
+class OperationAbandoned(Conflict):
+    """The daemon that was at this operation is gone, and it was not done."""
+
+    reason = "OPERATION_ABANDONED"
+    hint = "start it again"
+
+
+class Cancelled(NotNow):
+    """Somebody asked for it to be cancelled, or the daemon is stopping."""
+
+    reason = "CANCELLED"
+    hint = "start it again when it is wanted"
