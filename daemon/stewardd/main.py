@@ -75,13 +75,13 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(signal.SIGHUP, stop.set)
     # Before grpc is loaded: it would say on stderr, at each child process, that it does nothing about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-    from stewardd.app import App  # it takes a second, in which a signal may come
+    from stewardd.app.daemon import Daemon  # it takes a second, in which a signal may come
 
-    app = App(settings)
-    await _until(stop, app.start())
+    daemon = Daemon(settings)
+    await _until(stop, daemon.start())
     if not stop.is_set():
         await stop.wait()
-    await app.stop(hurry)
+    await daemon.stop(hurry)
 
 
 async def _until(stop: asyncio.Event, starting: object) -> None:

@@ -50,12 +50,12 @@ def test_no_lock_file_that_spells_out_registry_hosts_is_tracked():
 def test_except_exception_stands_at_the_edges_only():
     edges = {
         "clients/python/src/steward_client/command/ending.py",
-        "daemon/stewardd/app.py",  # the sweep: a background loop
         "daemon/stewardd/health/monitor.py",
         "daemon/stewardd/main.py",
         "daemon/stewardd/quarantine/erasure.py",  # one batch must not keep it from the others
         "daemon/stewardd/repository/lease.py",  # the heart: a background loop
         "daemon/stewardd/rpc/interceptor.py",
+        "daemon/stewardd/scheduler/scheduler.py",  # a background loop
     }
     wide = {
         str(path.relative_to(ROOT))

@@ -11,27 +11,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stewardd.app.quarantine import make_quarantine
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
 from stewardd.batches.states import State
+from stewardd.config.quarantine import QuarantineSettings
+from stewardd.config.settings import Settings
 from stewardd.quarantine.blocking import Threads
 from stewardd.quarantine.corrections import Corrections
 from stewardd.quarantine.erasure import Erasure
 from stewardd.quarantine.exports import Ending, ExportRequest, Exports, Format
-from stewardd.quarantine.judge import Judge
 from stewardd.quarantine.ledger import Ledger
 from stewardd.quarantine.listing import Listing, RowFilter
 from stewardd.quarantine.purge import Purge
 from stewardd.quarantine.resubmission import (
     Resubmission,
-    SheetBounds,
     SheetOutcome,
     SheetRequest,
 )
 from stewardd.quarantine.retry import Retry
-from stewardd.quarantine.rewriting import Rewriting
-from stewardd.quarantine.scope import Scope
-from stewardd.quarantine.stats import Statistics, StatsBounds
+from stewardd.quarantine.stats import Statistics
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
@@ -140,27 +139,30 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
     known = registry()
     executor = ThreadPoolExecutor(2)
     threads = Threads(executor)
-    ledger = Ledger(store, lease)
-    catalog = BatchCatalog(store, ledger.summary)
-    judge = Judge(known, fastcsv.Options(delimiter=","), folder / name / "scratch")
-    scope = Scope(catalog)
-    rewriting = Rewriting(catalog, ledger, judge, threads)
+    # Small enough for a few rows to need several commits.
+    bounds = QuarantineSettings(
+        retry_commit_rows=50,
+        max_concurrent_sheets=2,
+        max_sheet_rows=100_000,
+        stats_max_batches=1000,
+    )
+    settings = Settings(data_dir=folder / name, quarantine=bounds)
+    scratch = folder / name / "scratch"
+    quarantine = make_quarantine(settings, store, lease, known, scratch, rows=threads, bulk=threads)
     return World(
         store=store,
         lease=lease,
         registry=known,
-        ledger=ledger,
-        catalog=catalog,
-        listing=Listing(catalog, ledger, judge, threads, 1 << 26),
-        statistics=Statistics(catalog, ledger, known, threads, StatsBounds(1000, 1 << 26)),
-        corrections=Corrections(catalog, ledger, judge, threads, 1 << 18),
-        resubmission=Resubmission(
-            catalog, ledger, judge, threads, SheetBounds(2, 1 << 26, 100_000, 1 << 18)
-        ),
-        exports=Exports(catalog, ledger, judge, threads),
-        retry=Retry(catalog, ledger, judge, threads, 50),
-        purge=Purge(scope, rewriting),
-        erasure=Erasure(scope, rewriting, store, known),
+        ledger=quarantine.ledger,
+        catalog=quarantine.catalog,
+        listing=quarantine.listing,
+        statistics=quarantine.statistics,
+        corrections=quarantine.corrections,
+        resubmission=quarantine.resubmission,
+        exports=quarantine.exports,
+        retry=quarantine.retry,
+        purge=quarantine.purge,
+        erasure=quarantine.erasure,
         executor=executor,
         folder=folder,
     )

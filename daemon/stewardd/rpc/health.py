@@ -22,9 +22,15 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class HealthServicer(health_pb2_grpc.HealthServicer):
     """Answers from what the monitor saw last."""
 
+    service_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
     def __init__(self, monitor: Monitor, service_names: Iterable[str]) -> None:
         self._monitor = monitor
         self._service_names = ("", *service_names)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
 
     def _statuses(self) -> dict[str, health_pb2.HealthCheckResponse]:
         serving = ServingStatus.NOT_SERVING if self._monitor.stopping else ServingStatus.SERVING

@@ -1,4 +1,4 @@
-"""The gRPC server: its options, its services, its addresses.
+"""The gRPC server: its options, its addresses, and the services that it is given.
 
 Every option has its reason beside it. What listens beyond loopback does so because the configuration names it.
 """
@@ -6,54 +6,33 @@ Every option has its reason beside it. What listens beyond loopback does so beca
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import grpc
-from google.longrunning import operations_pb2, operations_pb2_grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from steward.v1 import (
-    backup_pb2,
-    backup_pb2_grpc,
-    operation_pb2,
-    operation_pb2_grpc,
-    quarantine_pb2,
-    quarantine_pb2_grpc,
-    system_pb2,
-    system_pb2_grpc,
-    validation_pb2,
-    validation_pb2_grpc,
-)
 
 from stewardd.errors import ConfigurationError
 from stewardd.rpc.addresses import SocketAccess, clear_socket, distinct, open_to, opened
-from stewardd.rpc.backup.servicer import BackupServicer
-from stewardd.rpc.chunks import read_message
-from stewardd.rpc.health import HealthServicer
 from stewardd.rpc.interceptor import Guard
-from stewardd.rpc.operations.servicer import OperationServicer, OperationsServicer
-from stewardd.rpc.quarantine.servicer import QuarantineServicer
 from stewardd.rpc.reflection import add_reflection
-from stewardd.rpc.system.servicer import SystemServicer
-from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.telemetry import logger
 
 log = logger("rpc")
 
 # What grpc itself takes, before a handler can say with reason and hint that a message is too large.
 HARD_LIMIT_FACTOR = 4
-SERVICES = (
-    validation_pb2.DESCRIPTOR.services_by_name["ValidationService"].full_name,
-    quarantine_pb2.DESCRIPTOR.services_by_name["QuarantineService"].full_name,
-    backup_pb2.DESCRIPTOR.services_by_name["BackupService"].full_name,
-    operation_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name,
-    system_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
-    operations_pb2.DESCRIPTOR.services_by_name["Operations"].full_name,
-    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-)
 
-Adder = Callable[[Any, grpc.aio.Server], None]
+
+class Servicer(Protocol):
+    """A service of the contract: it knows its full name, and how it is registered."""
+
+    @property
+    def service_name(self) -> str:
+        """Its name as clients and reflection know it."""
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers it."""
 
 
 class Server:
@@ -66,27 +45,11 @@ class Server:
             options=_options(max_message_bytes),
         )
 
-    def add(
-        self,
-        validation: ValidationServicer,
-        quarantine: QuarantineServicer,
-        backup: BackupServicer,
-        operations: OperationsServicer,
-        operation: OperationServicer,
-        system: SystemServicer,
-        health: HealthServicer,
-    ) -> None:
+    def add(self, servicers: Sequence[Servicer]) -> None:
         """Registers every service, and reflection for all of them."""
-        validation_pb2_grpc.add_ValidationServiceServicer_to_server(validation, self._server)
-        # After the generated handlers, in the place of one of them.
-        self._server.add_registered_method_handlers(*_uploads(validation))
-        quarantine_pb2_grpc.add_QuarantineServiceServicer_to_server(quarantine, self._server)
-        backup_pb2_grpc.add_BackupServiceServicer_to_server(backup, self._server)
-        operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
-        operation_pb2_grpc.add_OperationServiceServicer_to_server(operation, self._server)
-        system_pb2_grpc.add_SystemServiceServicer_to_server(system, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(health, self._server)
-        add_reflection(self._server, SERVICES)
+        for servicer in servicers:
+            servicer.add_to(self._server)
+        add_reflection(self._server, [servicer.service_name for servicer in servicers])
 
     async def start(self, addresses: Sequence[str], access: SocketAccess) -> list[str]:
         """Listens, and returns the addresses as they are: a port of 0 has become one. Raises ConfigurationError."""
@@ -129,18 +92,6 @@ class Server:
             return address
         host, _, _ = address.rpartition(":")
         return f"{host}:{port}"
-
-
-def _uploads(
-    validation: ValidationServicer,
-) -> tuple[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
-    """Returns ValidateBatch, below its service's name, with a reader of its own for its messages (chunks.py)."""
-    handler = grpc.stream_stream_rpc_method_handler(
-        validation.ValidateBatch,
-        request_deserializer=read_message,
-        response_serializer=validation_pb2.ValidateBatchResponse.SerializeToString,
-    )
-    return SERVICES[0], {"ValidateBatch": handler}
 
 
 def _why(error: Exception) -> str:

@@ -14,22 +14,22 @@ from stewardd.rpc.chunks import Chunk
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an upload is waited for: between two messages, and from its first to its last."""
+class UploadTimeouts:
+    """How long the daemon waits for an upload: between two messages, and from its first to its last."""
 
     idle_s: float
     whole_s: float
 
 
-class Messages:
+class UploadMessages:
     """The messages of an upload, each with a oneof `message` of open, chunk and commit."""
 
     def __init__(
-        self, iterator: AsyncIterator[Any], patience: Patience, max_message_bytes: int
+        self, iterator: AsyncIterator[Any], timeouts: UploadTimeouts, max_message_bytes: int
     ) -> None:
         self._iterator = iterator
-        self._patience = patience
-        self._ends_s = time.monotonic() + patience.whole_s
+        self._timeouts = timeouts
+        self._ends_s = time.monotonic() + timeouts.whole_s
         self._max_message_bytes = max_message_bytes
         self.commit: Any = None
 
@@ -61,17 +61,17 @@ class Messages:
     async def _next(self) -> Any:
         left_s = self._ends_s - time.monotonic()
         try:
-            async with asyncio.timeout(min(self._patience.idle_s, max(0.0, left_s))):
+            async with asyncio.timeout(min(self._timeouts.idle_s, max(0.0, left_s))):
                 message = await anext(self._iterator)
         except StopAsyncIteration:
             raise UploadIncomplete("the stream ended without Commit") from None
         except TimeoutError:
-            if left_s < self._patience.idle_s:
+            if left_s < self._timeouts.idle_s:
                 raise UploadIncomplete(
-                    f"the upload took longer than {self._patience.whole_s:g} s",
+                    f"the upload took longer than {self._timeouts.whole_s:g} s",
                     hint="send it faster, or raise `validation.max_upload_s`",
                 ) from None
-            raise UploadIncomplete(f"nothing came for {self._patience.idle_s:g} s") from None
+            raise UploadIncomplete(f"nothing came for {self._timeouts.idle_s:g} s") from None
         size_bytes = message.size_bytes if isinstance(message, Chunk) else message.ByteSize()
         check_size(size_bytes, self._max_message_bytes)
         return message

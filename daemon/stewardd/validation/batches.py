@@ -31,7 +31,7 @@ from stewardd.repository.publication import manifest_key
 from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
-from stewardd.validation.engine import Engine
+from stewardd.validation.engine import EngineThreads
 from stewardd.validation.source import Roots
 from stewardd.validation.work import NewBatch, Origin, Publisher, Replay, Work
 
@@ -59,7 +59,7 @@ class BatchRequest:
         return Origin(source_file=name, uri=self.uri or "", request_id=self.request_id)
 
 
-class Admission:
+class BatchLimit:
     """Bounds how many batches are in the making; more are refused, not queued: their clients hold the bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -91,10 +91,10 @@ class Batches:
     lease: WriterLease
     claims: Claims
     scratch: Path
-    engine: Engine
+    engine: EngineThreads
     bounds: Bounds
     roots: Roots
-    admission: Admission
+    limit: BatchLimit
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def begin(self, request: BatchRequest) -> Work:
@@ -106,8 +106,8 @@ class Batches:
         batch_id = uuid7(lambda: self.wall_clock().timestamp())
         # What is undone when the work ends, in reverse; whatever fails on the way undoes what came before it.
         async with AsyncExitStack() as undo:
-            self.admission.enter()
-            undo.callback(self.admission.leave)
+            self.limit.enter()
+            undo.callback(self.limit.leave)
             claim = None
             if request.request_id:
                 outcome = await self.claims.claim(

@@ -16,7 +16,7 @@ from typing import TypeVar, TypeVarTuple
 import fastcsv
 from stewardd.errors import InputRefused, StewardError
 from stewardd.schemas.refusals import refusals
-from stewardd.validation.engine import Engine
+from stewardd.validation.engine import EngineThreads
 from stewardd.validation.intake import Intake, Piece
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Draft:
 
     _validator: fastcsv.Validator
 
-    def __init__(self, folder: Path, engine: Engine, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, engine: EngineThreads, bounds: Bounds) -> None:
         self._folder = folder
         self._engine = engine
         self._bounds = bounds

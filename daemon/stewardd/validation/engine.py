@@ -31,7 +31,7 @@ LONE_NICENESS = 2
 """At most so far does the thread stand back that is for a batch without company. With 0 an upload takes as long."""
 
 
-class Engine(ThreadPoolExecutor):
+class EngineThreads(ThreadPoolExecutor):
     """An executor of so many threads, nicer than the process by `niceness` (setpriority(2); Linux only).
 
     One thread more is less nice; it is for a batch that is judged alone.

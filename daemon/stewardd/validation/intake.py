@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from stewardd.validation.engine import Engine
+from stewardd.validation.engine import EngineThreads
 
 Piece = bytes | memoryview
 
@@ -34,7 +34,7 @@ class Intake:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineThreads,
         judge: Callable[[Sequence[Piece]], None],
         max_waiting_bytes: int,
     ) -> None:

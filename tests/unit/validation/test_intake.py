@@ -9,7 +9,7 @@ import time
 from concurrent.futures import wait
 
 import pytest
-from stewardd.validation.engine import LONE_NICENESS, Engine
+from stewardd.validation.engine import LONE_NICENESS, EngineThreads
 from stewardd.validation.intake import MAX_PIECES, Intake
 
 PIECE = b"x" * 100
@@ -17,7 +17,7 @@ PIECE = b"x" * 100
 
 @pytest.fixture
 def engine():
-    with Engine(2, 0) as made:
+    with EngineThreads(2, 0) as made:
         yield made
 
 
@@ -172,7 +172,7 @@ async def test_a_wait_that_is_cancelled_leaves_the_rest_as_it_was(engine):
 
 
 async def test_batches_that_are_more_than_threads_take_turns():
-    with Engine(1, 0) as one_thread:
+    with EngineThreads(1, 0) as one_thread:
         order = []
 
         def judging(name):
@@ -195,7 +195,7 @@ async def test_batches_that_are_more_than_threads_take_turns():
 
 
 def test_helpers_are_as_many_as_are_idle_and_come_back():
-    with Engine(4, 0) as engine:
+    with EngineThreads(4, 0) as engine:
         gate = threading.Event()
         with engine.helpers(10) as all_idle:
             assert all_idle == 4
@@ -221,14 +221,14 @@ def nice_value():
 def test_the_engine_stands_back_less_for_one_batch_and_nobody_else_does():
     before = nice_value()
     gate = threading.Event()
-    with Engine(2, 5) as engine:
+    with EngineThreads(2, 5) as engine:
         assert engine.submit(nice_value).result(10) == min(19, before + 5)
         assert engine.submit_batch(nice_value).result(10) == min(19, before + LONE_NICENESS)
         company = engine.submit_batch(lambda: gate.wait(10))
         assert engine.submit_batch(nice_value).result(10) == min(19, before + 5)
         gate.set()
         wait([company])
-    with Engine(1, 0) as engine:
+    with EngineThreads(1, 0) as engine:
         assert engine.submit_batch(nice_value).result(10) == before
     assert nice_value() == before
 
@@ -241,7 +241,7 @@ async def test_a_batch_goes_on_elsewhere_when_another_comes_and_when_it_is_over(
         time.sleep(0.001)
 
     gate = threading.Event()
-    with Engine(2, 5) as engine:
+    with EngineThreads(2, 5) as engine:
         intake = Intake(engine, judge, 10 * len(PIECE))
         for number in range(300):
             if number == 50:

@@ -23,9 +23,15 @@ MAX_DESCRIPTION = 256
 class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     """Translates; what a backup is and when it exists is said in backup/."""
 
+    service_name = backup_pb2.DESCRIPTOR.services_by_name["BackupService"].full_name
+
     def __init__(self, backups: Backups, creation: BackupCreation) -> None:
         self._backups = backups
         self._creation = creation
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        backup_pb2_grpc.add_BackupServiceServicer_to_server(self, server)
 
     async def CreateBackup(
         self, request: backup_pb2.CreateBackupRequest, context: Context

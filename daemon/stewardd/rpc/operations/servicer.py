@@ -30,8 +30,14 @@ _BY_NAME = re.compile(r'name\s*=\s*"operations/(?P<prefix>[^"*]*)\*"')
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):
     """Serves the operations of every daemon on the repository."""
 
+    service_name = operations_pb2.DESCRIPTOR.services_by_name["Operations"].full_name
+
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        operations_pb2_grpc.add_OperationsServicer_to_server(self, server)
 
     async def GetOperation(
         self, request: operations_pb2.GetOperationRequest, context: Context
@@ -101,8 +107,14 @@ def _id_prefix(text: str) -> str:
 class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
     """Streams instead of polling."""
 
+    service_name = operation_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name
+
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        operation_pb2_grpc.add_OperationServiceServicer_to_server(self, server)
 
     async def WatchOperation(
         self, request: operation_pb2.WatchOperationRequest, context: Context

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -33,7 +32,7 @@ from stewardd.rpc.quarantine.messages import (
 )
 from stewardd.rpc.quarantine.operations import erase_request, purge_request, retry_request
 from stewardd.rpc.quarantine.stats import stats_message
-from stewardd.rpc.uploads import Messages, Patience
+from stewardd.rpc.uploads import UploadMessages, UploadTimeouts
 from stewardd.rpc.validation.messages import batch_message
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -45,32 +44,37 @@ EXPORT_PAGE_TOKEN = re.compile(r"[0-9]{1,12}")
 Response = quarantine_pb2.ExportQuarantineResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantine:
-    """What the service is made of."""
-
-    catalog: BatchCatalog
-    listing: Listing
-    statistics: Statistics
-    corrections: Corrections
-    resubmission: Resubmission
-    exports: Exports
-    operations: QuarantineOperations
-
-
 class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     """Translates; what a row goes through is said in quarantine/."""
 
-    def __init__(self, quarantine: Quarantine, patience: Patience, max_message_bytes: int) -> None:
-        self._catalog = quarantine.catalog
-        self._listing = quarantine.listing
-        self._statistics = quarantine.statistics
-        self._corrections = quarantine.corrections
-        self._resubmission = quarantine.resubmission
-        self._exports = quarantine.exports
-        self._operations = quarantine.operations
-        self._patience = patience
+    service_name = quarantine_pb2.DESCRIPTOR.services_by_name["QuarantineService"].full_name
+
+    def __init__(
+        self,
+        *,
+        catalog: BatchCatalog,
+        listing: Listing,
+        statistics: Statistics,
+        corrections: Corrections,
+        resubmission: Resubmission,
+        exports: Exports,
+        operations: QuarantineOperations,
+        timeouts: UploadTimeouts,
+        max_message_bytes: int,
+    ) -> None:
+        self._catalog = catalog
+        self._listing = listing
+        self._statistics = statistics
+        self._corrections = corrections
+        self._resubmission = resubmission
+        self._exports = exports
+        self._operations = operations
+        self._timeouts = timeouts
         self._max_message_bytes = max_message_bytes
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        quarantine_pb2_grpc.add_QuarantineServiceServicer_to_server(self, server)
 
     async def ListQuarantinedRows(
         self, request: quarantine_pb2.ListQuarantinedRowsRequest, context: Context
@@ -160,7 +164,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         context: Context,
     ) -> quarantine_pb2.ResubmitSheetResponse:
         """Takes an edited sheet back."""
-        messages = Messages(request_iterator, self._patience, self._max_message_bytes)
+        messages = UploadMessages(request_iterator, self._timeouts, self._max_message_bytes)
         request = _sheet_request(await messages.open())
         with self._resubmission.upload() as upload:
             while (data := await messages.chunk()) is not None:

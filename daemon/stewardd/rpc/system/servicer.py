@@ -22,10 +22,16 @@ Health = system_pb2.HealthResponse
 class SystemServicer(system_pb2_grpc.SystemServiceServicer):
     """Serves Health from the monitor."""
 
+    service_name = system_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name
+
     def __init__(self, monitor: Monitor, version: str) -> None:
         self._monitor = monitor
         self._version = version
         self._began_s = time.monotonic()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service."""
+        system_pb2_grpc.add_SystemServiceServicer_to_server(self, server)
 
     async def Health(
         self, request: system_pb2.HealthRequest, context: Context

@@ -15,10 +15,10 @@ import fastcsv
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
-from stewardd.rpc.chunks import Chunk
+from stewardd.rpc.chunks import Chunk, read_message
 from stewardd.rpc.filters import batch_filter_of, request_id_of
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.uploads import Messages, Patience
+from stewardd.rpc.uploads import UploadMessages, UploadTimeouts
 from stewardd.rpc.validation.messages import batch_message, schema_message
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchRequest
@@ -37,36 +37,49 @@ SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     """Translates; what a batch is and when it exists is said in validation/."""
 
+    service_name = validation_pb2.DESCRIPTOR.services_by_name["ValidationService"].full_name
+
     def __init__(
         self,
         batches: Batches,
         catalog: BatchCatalog,
         registry: Registry,
-        patience: Patience,
+        timeouts: UploadTimeouts,
         max_message_bytes: int,
     ) -> None:
         self._batches = batches
         self._catalog = catalog
         self._registry = registry
-        self._patience = patience
+        self._timeouts = timeouts
         self._max_message_bytes = max_message_bytes
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the service, with a reader of its own for the messages of ValidateBatch (chunks.py)."""
+        validation_pb2_grpc.add_ValidationServiceServicer_to_server(self, server)
+        upload = grpc.stream_stream_rpc_method_handler(
+            self.ValidateBatch,
+            request_deserializer=read_message,
+            response_serializer=Response.SerializeToString,
+        )
+        # After the generated handlers, in the place of one of them.
+        server.add_registered_method_handlers(self.service_name, {"ValidateBatch": upload})
 
     async def ValidateBatch(
         self, request_iterator: AsyncIterator[Request | Chunk], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
-        messages = Messages(request_iterator, self._patience, self._max_message_bytes)
+        messages = UploadMessages(request_iterator, self._timeouts, self._max_message_bytes)
         work = await self._batches.begin(_batch_request(await messages.open()))
         taking = asyncio.create_task(_take(messages, work))
         try:
-            voice = _Voice(work)
+            responses = _Responses(work)
             while not taking.done():
-                await voice.pause(taking)
-                for response in voice.responses():
+                await responses.pause(taking)
+                for response in responses.due():
                     yield response
             commit = await taking
             manifest = await work.commit(commit.size_bytes, commit.crc32c)
-            for response in voice.last_responses():
+            for response in responses.last():
                 yield response
             yield Response(summary=Response.Summary(batch=batch_message(manifest)))
         finally:
@@ -141,7 +154,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         )
 
 
-async def _take(messages: Messages, work: Work) -> Request.Commit:
+async def _take(messages: UploadMessages, work: Work) -> Request.Commit:
     """Takes all that the client sends, or the file that it names; returns its Commit."""
     while (data := await messages.chunk(upload=work.is_upload)) is not None:
         await work.feed(data)
@@ -160,19 +173,19 @@ async def _end(taking: asyncio.Task[Request.Commit], work: Work) -> None:
     await work.close()
 
 
-class _Voice:
-    """Says what there is to say, when it is time: Accepted once, Progress at most twice a second."""
+class _Responses:
+    """What the client is told while its file is judged: Accepted once, Progress at most twice a second."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._accepted = False
-        self._spoke_s = time.monotonic()
-        self._last: Response | None = None
+        self._told_s = time.monotonic()
+        self._last_progress: Response | None = None
 
     async def pause(self, taking: asyncio.Task[Request.Commit]) -> None:
-        """Waits until there may be something to say, or nothing more is taken."""
+        """Waits until there may be something to tell, or the upload has ended."""
         if self._accepted:
-            due_s = self._spoke_s + PROGRESS_INTERVAL_S - time.monotonic()
+            due_s = self._told_s + PROGRESS_INTERVAL_S - time.monotonic()
             await asyncio.wait([taking], timeout=max(0.0, due_s))
             return
         known = self._work.header
@@ -181,19 +194,19 @@ class _Voice:
         if known.done():
             known.result()  # a refused header is told at once, also to a client that waits to hear of it
 
-    def responses(self) -> list[Response]:
-        """Returns what is to be said now."""
-        found = self.last_responses()
-        if self._accepted and time.monotonic() - self._spoke_s >= PROGRESS_INTERVAL_S:
-            self._spoke_s = time.monotonic()
+    def due(self) -> list[Response]:
+        """Returns what the client should be told now."""
+        found = self.last()
+        if self._accepted and time.monotonic() - self._told_s >= PROGRESS_INTERVAL_S:
+            self._told_s = time.monotonic()
             progress = Response(progress=_progress(self._work))
-            if progress != self._last:
-                self._last = progress
+            if progress != self._last_progress:
+                self._last_progress = progress
                 found.append(progress)
         return found
 
-    def last_responses(self) -> list[Response]:
-        """Returns Accepted, if it was not said yet: a small file is judged before anybody could ask."""
+    def last(self) -> list[Response]:
+        """Returns Accepted, if it was not sent yet: a small file is judged before the first pause is over."""
         schema = self._work.schema
         if self._accepted or schema is None:
             return []

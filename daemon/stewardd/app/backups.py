@@ -1,0 +1,51 @@
+"""The backups: making them as operations, reading those that exist, and telling Health how they ended."""
+
+from __future__ import annotations
+
+from stewardd.app.assembly import Assembly
+from stewardd.app.databases import Databases
+from stewardd.app.repository import Repository
+from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.creation import BackupCreation
+from stewardd.backup.outcomes import BackupOutcomes
+from stewardd.health import probes
+from stewardd.health.monitor import Probe
+from stewardd.operations.kinds import CREATE_BACKUP
+from stewardd.operations.operations import Operations
+from stewardd.operations.state import OperationState
+from stewardd.rpc.backup.servicer import BackupServicer
+
+COMPONENT = "backup"
+PROBE_INTERVAL_S = 10.0
+PROBE_TIMEOUT_S = 10.0
+
+
+def build_backups(
+    assembly: Assembly, repository: Repository, databases: Databases, operations: Operations
+) -> None:
+    """Adds the service, and the probe that tells of the newest backup and of those that failed after it."""
+    backups = Backups(repository.store, repository.lease, databases.targets, _options(assembly))
+    outcomes = BackupOutcomes(operations, databases.targets)
+
+    async def tell_health(state: OperationState) -> None:
+        """Lets Health know at once how a backup of this daemon ended."""
+        if state.kind == CREATE_BACKUP.name:
+            outcomes.expire()
+            await assembly.monitor.look_now(COMPONENT)
+
+    operations.on_end(tell_health)
+    look = probes.backup(backups, outcomes.failures)
+    assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
+    assembly.servicers.append(BackupServicer(backups, BackupCreation(operations, backups)))
+
+
+def _options(assembly: Assembly) -> BackupOptions:
+    settings = assembly.settings
+    return BackupOptions(
+        store_url=settings.repository_url,
+        store_options=assembly.store_options,
+        tools_dir=settings.postgres.tools_dir,
+        segment_bytes=settings.backup.segment_bytes,
+        compression_level=settings.backup.compression_level,
+        max_duration_s=settings.backup.max_duration_s,
+    )

@@ -1,0 +1,40 @@
+"""The scratch folder of the data folder: batches in the making, and nothing that is worth keeping."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from stewardd.app.assembly import Assembly
+from stewardd.errors import ConfigurationError
+from stewardd.telemetry import logger
+
+log = logger("app")
+
+
+async def clear_scratch(assembly: Assembly) -> None:
+    """Makes the folder, or empties it: the data folder is ours alone, so all that stands there is a dead daemon's.
+
+    Raises: ConfigurationError.
+    """
+    left = await asyncio.to_thread(_clear, assembly.scratch)
+    if left:
+        log.warning("removed batches in the making", batches=left)
+
+
+def _clear(scratch: Path) -> list[str]:
+    try:
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        left = sorted(scratch.iterdir())
+        for each in left:
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the scratch folder cannot be emptied: {error}",
+            hint="see who owns what stands in the data folder; all of scratch may be removed",
+        ) from error
+    return [each.name for each in left]
