@@ -15,7 +15,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -29,6 +28,9 @@ from stewardd.errors import (
     DatabaseRefused,
     StewardError,
 )
+from stewardd.postgres.observer import ConnectionObserver, SilentObserver
+from stewardd.postgres.pool.options import PoolOptions
+from stewardd.postgres.pool.stats import PoolStats
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
@@ -41,30 +43,6 @@ _CONNECT_TIMEOUT_S = 3
 _RETRY_FOR_S = 1.0  # psycopg's own retries end after this, and the watcher's begin
 _RESTED_S = 5.0  # a liveness check at each acquire would cost ten times the acquire
 _CLOSE_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolOptions:
-    """How many connections, and how patient. `statement_timeout_s` None leaves the server's own."""
-
-    min_size: int = 5
-    max_size: int = 20
-    max_waiting: int = 500
-    acquire_timeout_s: float = 5.0
-    idle_timeout_s: float = 30.0
-    statement_timeout_s: float | None = None
-    application_name: str = "stewardd"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """A pool at one moment: `size` counts connections made or being made, `waiting` callers without one."""
-
-    size: int
-    idle: int
-    waiting: int
-    min_size: int
-    max_size: int
 
 
 class _Pooled(AsyncConnection[Any]):
@@ -80,9 +58,15 @@ class _Pooled(AsyncConnection[Any]):
 class Pool:
     """The connections to one database. Opening never waits for the database."""
 
-    def __init__(self, target: DatabaseTarget, options: PoolOptions | None = None) -> None:
+    def __init__(
+        self,
+        target: DatabaseTarget,
+        options: PoolOptions | None = None,
+        observer: ConnectionObserver | None = None,
+    ) -> None:
         self.target = target
         self.options = options or PoolOptions()
+        self._observer: ConnectionObserver = observer or SilentObserver()
         self._lent = 0
         self._drained_at = 0.0
         self._trouble: DatabaseDown | DatabaseRefused | None = None
@@ -138,6 +122,8 @@ class Pool:
         return PoolStats(
             size=seen["pool_size"],
             idle=seen["pool_available"],
+            lent=self._lent,
+            connecting=max(0, seen["pool_size"] - seen["pool_available"] - self._lent),
             waiting=seen["requests_waiting"],
             min_size=seen["pool_min"],
             max_size=seen["pool_max"],
