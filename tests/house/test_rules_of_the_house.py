@@ -52,6 +52,7 @@ def test_except_exception_stands_at_the_edges_only():
         "clients/python/src/steward_client/command/ending.py",
         "daemon/stewardd/health/monitor.py",
         "daemon/stewardd/main.py",
+        "daemon/stewardd/postgres/pool/tasks.py",  # the pool's watcher and timer: background loops
         "daemon/stewardd/quarantine/erasure.py",  # one batch must not keep it from the others
         "daemon/stewardd/repository/lease.py",  # the heart: a background loop
         "daemon/stewardd/rpc/interceptor.py",

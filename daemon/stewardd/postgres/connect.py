@@ -39,8 +39,14 @@ async def connect(target: DatabaseTarget, application_name: str) -> Connection:
             client_encoding="utf8",  # a database of encoding SQL_ASCII would give its text as bytes
         )
     except psycopg.Error as error:
-        seen = await asyncio.to_thread(ping, target.conninfo)
-        raise explain(target, judge_connecting(error, seen), error) from None
+        raise explain(target, await judge_failure(target, error), error) from None
+
+
+async def judge_failure(target: DatabaseTarget, error: psycopg.Error) -> Verdict:
+    """Sorts a failure to connect, with a PQping where the error alone does not tell."""
+    if error.sqlstate is not None or isinstance(error, psycopg.errors.ConnectionTimeout):
+        return judge_connecting(error, psycopg.pq.Ping.OK)
+    return judge_connecting(error, await asyncio.to_thread(ping, target.conninfo))
 
 
 def explain_statement(

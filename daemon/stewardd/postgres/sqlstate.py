@@ -20,6 +20,8 @@ from psycopg import pq
 
 _AWAY_CLASS = "08"
 _NO_SLOT_CODE = "53300"
+READ_ONLY_CODE = "25006"
+"""A write on a standby, and in a transaction that was begun as read-only."""
 _AWAY_CODES = frozenset({"57P01", "57P02", "57P03", _NO_SLOT_CODE, "58030"})
 
 # The server sends a SQLSTATE with a refusal to connect, and libpq doesn't pass it on. These are the English texts of
@@ -48,6 +50,30 @@ def judge_connected(error: psycopg.Error, *, broken: bool) -> Verdict:
     if error.sqlstate is not None:
         return judge_sqlstate(error.sqlstate)
     return Verdict.AWAY if broken else Verdict.ANSWERED
+
+
+def judge_loan(error: BaseException | None, *, broken: bool) -> Verdict | None:
+    """Sorts what ended a block that had borrowed a connection; None where no database error did.
+
+    An error that was raised while psycopg's was handled counts as that. A block that was cancelled twice has a broken
+    connection too, for psycopg gives up then to end its statement: that says nothing of the server.
+    """
+    cause = _database_error(error)
+    if cause is not None:
+        return judge_connected(cause, broken=broken)
+    return Verdict.AWAY if broken and error is None else None
+
+
+def find_sqlstate(error: BaseException | None) -> str | None:
+    """The SQLSTATE of an error, or of the one in whose handling it was raised."""
+    cause = _database_error(error)
+    return None if cause is None else cause.sqlstate
+
+
+def _database_error(error: BaseException | None) -> psycopg.Error | None:
+    while error is not None and not isinstance(error, psycopg.Error):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def judge_connecting(error: psycopg.Error, ping: pq.Ping) -> Verdict:

@@ -83,20 +83,22 @@ async def test_connections_say_whose_they_are_and_stop_statements_in_time(databa
     await pool.close()
 
 
-async def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(pool):
+async def test_a_transaction_that_a_block_leaves_open_is_rolled_back_and_told(pool):
     async with pool.connection() as connection:
         await connection.execute("CREATE TABLE t (n int)")
 
-    async def insert_and_fail() -> None:
+    async def begin_and_forget() -> None:
         async with pool.connection() as connection:
+            await connection.execute("BEGIN")
             await connection.execute("INSERT INTO t VALUES (1)")
-            raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await insert_and_fail()
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        await begin_and_forget()
     async with pool.connection() as connection:
         row = await (await connection.execute("SELECT count(*) FROM t")).fetchone()
         assert row == (0,)
+    await until(lambda: pool.stats().lent == 0, 5)
+    assert pool.stats().retired == {}
 
 
 async def test_who_gets_no_connection_because_all_are_lent_is_told_busy(pool):

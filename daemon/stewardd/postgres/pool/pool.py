@@ -1,25 +1,20 @@
-"""Connections to one database, shared: psycopg's pool, and around it what an outage asks for.
+"""Connections to one database, shared: lent to one caller at a time, and made anew when the database comes back.
 
-psycopg's pool takes minutes to come back from a long outage (its pauses double) and says PoolTimeout for everything.
-Here a watcher looks at a database that fails twice a second and refills the pool as soon as it answers; a connection
-that rested is tried before it is lent; the first broken one empties the pool; and who gets none is told whether the
-database is away (DatabaseDown), has no connection left (DatabaseFull), refuses us (DatabaseRefused) or all connections
-of the pool are lent (DatabaseBusy).
+The pool is one event loop's own: between two awaits nobody else runs, so that there is no lock. Whoever gets no
+connection is told why: the database is away (DatabaseDown), has no connection left (DatabaseFull), refuses us
+(DatabaseRefused), or all connections of the pool are lent (DatabaseBusy).
 
-Not here: the limit of uses per connection, a stricter idle limit, and the breaker, which stands in front of a pool.
+Not here: the breaker, which stands before a pool and hears of everything by its observer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg import pq
 
 from stewardd.errors import (
     DatabaseBusy,
@@ -28,135 +23,283 @@ from stewardd.errors import (
     DatabaseRefused,
     StewardError,
 )
-from stewardd.postgres.observer import ConnectionObserver, SilentObserver
+from stewardd.postgres.observer import ConnectionObserver, DrainReason, Leak, SilentObserver
+from stewardd.postgres.pool.connection import PooledConnection
+from stewardd.postgres.pool.counters import Counters
+from stewardd.postgres.pool.loans import Loan, Loans
 from stewardd.postgres.pool.options import PoolOptions
-from stewardd.postgres.pool.stats import PoolStats
-from stewardd.postgres.probe import probe
+from stewardd.postgres.pool.stats import PoolStats, RetireReason
+from stewardd.postgres.pool.stock import Stock
+from stewardd.postgres.pool.tasks import BackgroundTasks
+from stewardd.postgres.pool.waiters import Place, Waiters
+from stewardd.postgres.pool.watcher import Trouble, Watcher
+from stewardd.postgres.sqlstate import READ_ONLY_CODE, Verdict, find_sqlstate, judge_loan
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
 
 log = logger("postgres")
 
 _WATCH_INTERVAL_S = 0.5
-_PROBE_TIMEOUT_S = 1.5
-_CONNECT_TIMEOUT_S = 3
-_RETRY_FOR_S = 1.0  # psycopg's own retries end after this, and the watcher's begin
+_TEND_INTERVAL_S = 1.0
 _RESTED_S = 5.0  # a liveness check at each acquire would cost ten times the acquire
+_CHECK_TIMEOUT_S = 2.0
+_CLEAN_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 5.0
-
-
-class _Pooled(AsyncConnection[Any]):
-    """A connection that knows how old it is, and when it was last given back."""
-
-    rested_since = float("inf")
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.made_at = time.monotonic()
+_IDLE = pq.TransactionStatus.IDLE
 
 
 class Pool:
-    """The connections to one database. Opening never waits for the database."""
+    """The connections to one database. `open` once, `close` once; opening never waits for the database.
+
+    `source` reads the target anew, for a URL in a file; it is asked when the database refuses us.
+    """
 
     def __init__(
         self,
         target: DatabaseTarget,
         options: PoolOptions | None = None,
         observer: ConnectionObserver | None = None,
+        *,
+        source: Callable[[], DatabaseTarget] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.target = target
         self.options = options or PoolOptions()
         self._observer: ConnectionObserver = observer or SilentObserver()
-        self._lent = 0
-        self._drained_at = 0.0
-        self._trouble: DatabaseDown | DatabaseRefused | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._pool: AsyncConnectionPool[_Pooled] = AsyncConnectionPool(
-            _session(target, self.options).conninfo,
-            connection_class=_Pooled,
-            min_size=self.options.min_size,
-            max_size=self.options.max_size,
-            timeout=self.options.acquire_timeout_s,
-            max_waiting=self.options.max_waiting,
-            max_idle=self.options.idle_timeout_s,
-            reconnect_timeout=_RETRY_FOR_S,
-            check=_check_rested,
-            name=target.name,
-            open=False,
+        self._source = source
+        self._clock = clock
+        self._loans = Loans(self.options.leak_after_s)
+        self._waiters = Waiters()
+        self._counters = Counters()
+        self._tasks = BackgroundTasks(target.name)
+        self._watcher = Watcher(lambda: self._stock.session, self._database_seen, clock)
+        self._stock = Stock(
+            target,
+            self.options,
+            self._observer,
+            self._waiters,
+            self._counters,
+            self._watcher,
+            self._tasks,
+            clock,
         )
+        self._is_closed = False
+
+    @property
+    def target(self) -> DatabaseTarget:
+        """Where the connections lead."""
+        return self._stock.target
 
     async def open(self) -> None:
         """Begins to connect, in the background."""
-        await self._pool.open()
-        self._watcher = asyncio.create_task(self._watch(), name=f"pool-{self.target.name}")
+        self._stock.restock()
+        self._tasks.repeat(_WATCH_INTERVAL_S, self._watch, "watch")
+        tend_s = min(_TEND_INTERVAL_S, self.options.idle_timeout_s / 4)
+        self._tasks.repeat(tend_s, self.tend, "tend")
 
     async def close(self) -> None:
         """Closes what rests now, and what is lent as it comes back."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
-        await self._pool.close(_CLOSE_TIMEOUT_S)
+        self._is_closed = True
+        self._waiters.refuse_all(self._closed_error)
+        self._stock.close()
+        await self._watcher.close()
+        await self._tasks.close(_CLOSE_TIMEOUT_S)
 
-    @asynccontextmanager
-    async def connection(
-        self, timeout_s: float | None = None
-    ) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lends a connection: commits when the block ends, rolls back when it raises.
+    def connection(self, timeout_s: float | None = None) -> Loan:
+        """Lends a connection to an `async with` block, in autocommit mode: each statement is a transaction.
 
-        Raises DatabaseDown, DatabaseRefused, DatabaseBusy when none is to be had in time. Errors of statements come
-        as psycopg's own; `stewardd.postgres.sqlstate` sorts them.
+        For more than one statement see `stewardd.postgres.transaction`. The block leaves no state in the session;
+        a transaction that it leaves open is rolled back, and told as psycopg.errors.ActiveSqlTransaction.
+
+        Raises DatabaseDown, DatabaseRefused, DatabaseBusy when no connection is to be had in time. Errors of
+        statements come as psycopg's own; `stewardd.postgres.sqlstate` sorts them.
         """
-        connection = await self._acquire(timeout_s)
-        self._lent += 1
-        try:
-            async with connection:
-                yield connection
-        finally:
-            self._lent -= 1
-            await self._give_back(connection)
+        return Loan(self, timeout_s)
 
     def stats(self) -> PoolStats:
         """The pool as it is now."""
-        seen = self._pool.get_stats()
+        stock, counters = self._stock, self._counters
         return PoolStats(
-            size=seen["pool_size"],
-            idle=seen["pool_available"],
-            lent=self._lent,
-            connecting=max(0, seen["pool_size"] - seen["pool_available"] - self._lent),
-            waiting=seen["requests_waiting"],
-            min_size=seen["pool_min"],
-            max_size=seen["pool_max"],
+            size=stock.size,
+            idle=stock.idle,
+            lent=stock.size - stock.idle - stock.connecting,
+            connecting=stock.connecting,
+            waiting=len(self._waiters),
+            min_size=self.options.min_size,
+            max_size=self.options.max_size,
+            acquires=counters.acquires,
+            timeouts=counters.timeouts,
+            refused=counters.refused,
+            cancelled=counters.cancelled,
+            connects=counters.connects,
+            connect_errors=counters.connect_errors,
+            leaks=self._loans.leaks,
+            leaks_held=len(self._loans.overdue(self._clock())),
+            retired=dict(counters.retired),
+            drains=dict(counters.drains),
         )
 
-    async def _acquire(self, timeout_s: float | None) -> _Pooled:
-        try:
-            return await self._pool.getconn(timeout_s)
-        except PoolTimeout:
-            waited_s = self.options.acquire_timeout_s if timeout_s is None else timeout_s
-            raise await self._explain_timeout(waited_s) from None
-        except TooManyRequests:
-            raise self._busy(
-                f"{self.options.max_waiting} callers wait for a connection already"
-            ) from None
-        except PoolClosed:
-            raise DatabaseDown(
-                f"the connections to database {self.target.name!r} are closed"
-            ) from None
+    def leaks(self) -> list[Leak]:
+        """The loans that last longer than the bound now, the longest first."""
+        now = self._clock()
+        return [loan.as_leak(now) for loan in self._loans.overdue(now)]
 
-    async def _explain_timeout(
-        self, waited_s: float
-    ) -> DatabaseDown | DatabaseRefused | DatabaseBusy:
-        if self._trouble is not None:
-            # A new one: an exception that is raised twice mixes its tracebacks.
-            return type(self._trouble)(self._trouble.message, metadata=self._trouble.metadata)
-        if self._lent < self.options.max_size:
-            # Not all are lent, so that the database must be what is slow.
-            try:
-                await probe(self.target, _PROBE_TIMEOUT_S)
-            except (DatabaseDown, DatabaseRefused) as trouble:
-                return trouble
-        return self._busy(f"no connection became free within {waited_s:g} s")
+    def drain(self, reason: DrainReason = DrainReason.ASKED) -> None:
+        """Closes what rests now and what is lent as it comes back, and connects anew."""
+        self._stock.drain(reason)
+
+    async def tend(self) -> None:
+        """Closes what has rested or lived for too long, and tells of loans that last too long. Awaits nothing."""
+        self._stock.retire_rested()
+        for leak in self._loans.tell_new(self._clock()):
+            log.warning(
+                "connection held for long",
+                database=self.target.name,
+                task=leak.task,
+                file=leak.file,
+                line=leak.line,
+                held_s=round(leak.held_s, 1),
+            )
+            self._observer.leak_found(leak)
+        self._stock.restock()
+
+    # What a loan asks for.
+
+    async def acquire(self, timeout_s: float | None) -> PooledConnection:
+        """Finds a connection for a loan."""
+        if self._is_closed:
+            raise self._closed_error()
+        wanted_at = self._clock()
+        connection = self._stock.take() or await self._wait(wanted_at, timeout_s)
+        while self._clock() - connection.rested_since > _RESTED_S:
+            if await self._answers(connection):
+                break
+            connection = self._stock.take() or await self._wait(wanted_at, timeout_s)
+        self._counters.acquires += 1
+        self._observer.acquired(self._clock() - wanted_at)
+        return connection
+
+    def begin_loan(self, loan: Loan) -> None:
+        """Notes a loan."""
+        loan.since = self._clock()
+        self._loans.begin(loan)
+
+    def end_loan(self, loan: Loan, error: BaseException | None) -> None:
+        """Takes a connection back. Nothing is awaited, so that no cancelled caller can leave it halfway."""
+        now = self._clock()
+        self._loans.end(loan)
+        connection = loan.connection
+        connection.uses += 1
+        connection.rested_since = now
+        is_closed = connection.closed
+        verdict: Verdict | None = None
+        if error is not None or is_closed:
+            verdict = judge_loan(error, broken=connection.broken)
+        self._observer.released(verdict, now - loan.since)
+        if is_closed or verdict is Verdict.AWAY:
+            self._watcher.suspect()
+        if is_closed:
+            self._take_out(connection, is_broken=verdict is not None)
+            return
+        is_clean = connection.pgconn.transaction_status == _IDLE
+        may_be_standby = error is not None and find_sqlstate(error) == READ_ONLY_CODE
+        if is_clean and not may_be_standby:
+            self._stock.put(connection)
+            return
+        self._tasks.spawn(self._clean(connection, may_be_standby=may_be_standby), "clean")
+        if error is None:
+            raise psycopg.errors.ActiveSqlTransaction(
+                "the block ended inside a transaction, which is rolled back"
+            )
+
+    def _take_out(self, connection: PooledConnection, *, is_broken: bool) -> None:
+        """Takes a closed connection out; one that its borrower closed says nothing of the server."""
+        if is_broken:
+            self._stock.bury(connection)
+        else:
+            self._stock.retire(connection, RetireReason.BROKEN)
+            self._stock.restock()
+
+    async def _answers(self, connection: PooledConnection) -> bool:
+        """Tries a connection that has rested, before it is lent; a fresh one has just proven itself."""
+        try:
+            in_recovery = await connection.in_recovery(_CHECK_TIMEOUT_S)
+        except (psycopg.Error, TimeoutError):
+            self._watcher.suspect()
+            self._stock.bury(connection)
+            return False
+        except asyncio.CancelledError:
+            self._take_out(connection, is_broken=False)
+            raise
+        if in_recovery and self._stock.asks_read_write:
+            self._stock.leave_standby(connection)
+            return False
+        return True
+
+    async def _clean(self, connection: PooledConnection, *, may_be_standby: bool) -> None:
+        """Makes a connection fit to be lent again, and finds out whether its server became a standby."""
+        try:
+            await connection.clean(_CLEAN_TIMEOUT_S)
+            if may_be_standby and not connection.closed:
+                in_recovery = await connection.in_recovery(_CLEAN_TIMEOUT_S)
+                if in_recovery and self._stock.expects_primary:
+                    self._stock.leave_standby(connection)
+                    return
+        except (psycopg.Error, TimeoutError):
+            pass  # it is closed by now
+        except asyncio.CancelledError:  # the pool is being closed
+            connection.finish()
+        if connection.closed:
+            self._watcher.suspect()
+            self._take_out(connection, is_broken=False)
+        else:
+            self._stock.put(connection)
+
+    # Callers that wait.
+
+    async def _wait(self, wanted_at: float, timeout_s: float | None) -> PooledConnection:
+        if timeout_s is None:
+            timeout_s = self.options.acquire_timeout_s
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
+        if len(self._waiters) >= self.options.max_waiting:
+            self._counters.refused += 1
+            raise self._busy(f"{self.options.max_waiting} callers wait for a connection already")
+        now = self._clock()
+        place = self._waiters.join(now)
+        self._stock.grow()
+        left_s = timeout_s - (now - wanted_at)
+        timer = asyncio.get_running_loop().call_later(left_s, _end_waiting, place)
+        try:
+            answer = await place
+        except asyncio.CancelledError:
+            self._counters.cancelled += 1
+            if not place.cancelled() and isinstance(handed := place.result(), PooledConnection):
+                self._stock.put(handed)  # in the same turn of the loop
+            raise
+        finally:
+            timer.cancel()
+            self._waiters.leave(place)
+        if isinstance(answer, PooledConnection):
+            return answer
+        if answer is not None:
+            raise answer
+        self._counters.timeouts += 1
+        raise await self._explain_timeout(wanted_at, timeout_s)
+
+    async def _explain_timeout(self, wanted_at: float, timeout_s: float) -> StewardError:
+        if self._watcher.trouble is None and self._watcher.seen_at < wanted_at:
+            await self._watcher.look()
+        return self._watcher.explain() or self._busy(
+            f"no connection became free within {timeout_s:g} s"
+        )
+
+    def _refusal(self) -> Trouble | None:
+        """What makes waiting useless: the database refuses us, and we have no connection of before."""
+        stock = self._stock
+        if stock.size > stock.connecting or not isinstance(self._watcher.trouble, DatabaseRefused):
+            return None
+        return self._watcher.explain()
 
     def _busy(self, why: str) -> DatabaseBusy:
         return DatabaseBusy(
@@ -166,72 +309,42 @@ class Pool:
             retry_after_s=1.0,
         )
 
-    async def _give_back(self, connection: _Pooled) -> None:
-        connection.rested_since = time.monotonic()
-        broken = connection.broken
-        await self._pool.putconn(connection)
-        if broken and connection.made_at > self._drained_at:
-            # The others rest on the same dead server, and would fail their callers one by one. Those that were lent
-            # before a drain come back broken after it, and must not empty the pool again.
-            self._drained_at = time.monotonic()
-            await self._pool.drain()
+    def _closed_error(self) -> DatabaseDown:
+        return DatabaseDown(f"the connections to database {self.target.name!r} are closed")
+
+    # What the watcher finds.
 
     async def _watch(self) -> None:
-        """Looks at the database while connecting to it fails, and refills the pool when it is back."""
-        failures_seen = 0
-        while True:
-            await asyncio.sleep(_WATCH_INTERVAL_S)
-            failures = self._pool.get_stats().get("connections_errors", 0)
-            if failures == failures_seen and self._trouble is None:
-                continue
-            failures_seen = failures
-            try:
-                await self._look()
-            except (StewardError, psycopg.Error, OSError):
-                # Without a watcher the pool would not come back.
-                log.exception("looking at the database failed", database=self.target.name)
-
-    async def _look(self) -> None:
-        try:
-            await probe(self.target, _PROBE_TIMEOUT_S)
-        except (DatabaseDown, DatabaseRefused) as trouble:
-            if self._trouble is None:
-                event = "database full" if isinstance(trouble, DatabaseFull) else "database lost"
-                log.warning(event, database=self.target.name, error=trouble.message)
-            self._trouble = trouble
+        self._stock.restock()
+        if not self._watcher.is_due(self._waiters.since):
             return
-        if self._trouble is not None:
-            log.warning("database back", database=self.target.name)
-        self._trouble = None
-        await self._refill()
+        await self._watcher.look()
+        if isinstance(self._watcher.trouble, DatabaseRefused):
+            await self._read_target_anew()
 
-    async def _refill(self) -> None:
-        """Starts as many connections as are missing from the minimum, or one for those who wait.
+    def _database_seen(self, before: Trouble | None) -> None:
+        was_away = isinstance(before, DatabaseDown) and not isinstance(before, DatabaseFull)
+        self._stock.hurry()
+        if was_away and self._stock.size > self._stock.connecting:
+            self._stock.drain(DrainReason.OUTAGE)
+        else:
+            self._stock.restock()
+        self._observer.database_seen()
 
-        psycopg gives a connection up for good when its retries end, and grows again only at a next caller. Lowering
-        the minimum to what is there and raising it again adds exactly the missing ones.
-        """
-        seen, options = self.stats(), self.options
-        missing = min(max(options.min_size - seen.size, seen.waiting), options.max_size - seen.size)
-        if missing > 0:
-            lowered = min(seen.size, options.min_size)
-            await self._pool.resize(lowered, options.max_size)
-            await self._pool.resize(lowered + missing, options.max_size)
-            await self._pool.resize(options.min_size, options.max_size)
+    async def _read_target_anew(self) -> None:
+        """A password that was rotated stands in the file by now; where it does not, those who wait are refused."""
+        if self._source is not None:
+            target = await asyncio.to_thread(self._source)
+            if target.conninfo != self.target.conninfo:
+                log.warning("database url read anew", database=target.name)
+                self._stock.aim(target)
+                self._stock.drain(DrainReason.RETARGETED)
+                await self._watcher.look()
+        refusal = self._refusal()
+        if refusal is not None:
+            self._waiters.refuse_all(lambda: self._watcher.explain() or refusal)
 
 
-async def _check_rested(connection: _Pooled) -> None:
-    """Tries a connection that has rested, before it is lent; a fresh one has just proven itself."""
-    if time.monotonic() - connection.rested_since > _RESTED_S:
-        await AsyncConnectionPool.check_connection(connection)
-
-
-def _session(target: DatabaseTarget, options: PoolOptions) -> DatabaseTarget:
-    """The target with what every connection of the pool is opened with."""
-    if options.statement_timeout_s is not None:
-        target = target.with_options(
-            {"statement_timeout": str(round(options.statement_timeout_s * 1000))}
-        )
-    return target.with_parameters(
-        application_name=options.application_name, connect_timeout=_CONNECT_TIMEOUT_S
-    )
+def _end_waiting(place: Place) -> None:
+    if not place.done():
+        place.set_result(None)
