@@ -16,22 +16,10 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.postmaster import read_postmaster_file
 
+from tests.integration.postgres.conftest import answer, until
+
 OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB"})
 SMALL = PoolOptions(min_size=2, max_size=4, acquire_timeout_s=1.5)
-
-
-async def answer(pool: Pool) -> int:
-    async with pool.connection() as connection:
-        row = await (await connection.execute("SELECT 42")).fetchone()
-        assert row is not None
-        return int(row[0])
-
-
-async def until(condition, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
