@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -206,6 +207,10 @@ async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(hom
     await pool.close()
 
 
+def restarted(server: EmbeddedServer, times: int) -> bool:
+    return server.restarts == times
+
+
 async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than_it_may(
     home, server
 ):
@@ -216,7 +221,7 @@ async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than
         assert postmaster is not None
         os.kill(postmaster.pid, signal.SIGKILL)
         await asyncio.gather(*(answer(pool) for _ in range(12)), return_exceptions=True)
-        await until(lambda expected=round_: server.restarts == expected, 30)
+        await until(partial(restarted, server, round_), 30)
     await until(lambda: pool.stats().idle >= 2, 3)
     await asyncio.sleep(1.5)
     assert 2 <= pool.stats().size <= 4

@@ -57,6 +57,7 @@ async def running(pool: Pool, text: str) -> int:
             [f"%{text}%"],
         )
         row = await cursor.fetchone()
+        assert row is not None
         return int(row[0])
 
 
@@ -167,14 +168,14 @@ async def test_two_that_wait_for_each_other_are_both_done_where_the_work_may_be_
         run_transaction(pool.connection, lambda c: work(c, 1, 2), attempts=5),
         run_transaction(pool.connection, lambda c: work(c, 2, 1), attempts=5),
     )
-    assert results == ["done", "done"]
+    assert list(results) == ["done", "done"]
     assert len(attempts) == 3  # one of the two was the deadlock's victim
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT v FROM t ORDER BY n")
         assert await cursor.fetchall() == [(2,), (2,)]
 
 
-async def write_skew(pool: Pool, attempts: int) -> list[object]:
+async def write_skew(pool: Pool, attempts: int) -> list[BaseException | None]:
     """Two transactions, each of which reads what the other writes: one of them cannot be serialized."""
     both_read = asyncio.Barrier(2)
     begun = 0
@@ -188,15 +189,12 @@ async def write_skew(pool: Pool, attempts: int) -> list[object]:
         await connection.execute("UPDATE t SET v = v + 1 WHERE n = %s", [n])
 
     serializable = TransactionOptions(isolation=Isolation.SERIALIZABLE)
-    return await asyncio.gather(
-        *(
-            run_transaction(
-                pool.connection, lambda c, n=n: work(c, n), serializable, attempts=attempts
-            )
-            for n in (1, 2)
-        ),
+    results = await asyncio.gather(
+        run_transaction(pool.connection, lambda c: work(c, 1), serializable, attempts=attempts),
+        run_transaction(pool.connection, lambda c: work(c, 2), serializable, attempts=attempts),
         return_exceptions=True,
     )
+    return list(results)
 
 
 async def test_a_serialization_failure_is_repeated_where_the_caller_says_so(pool):
