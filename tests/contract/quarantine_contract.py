@@ -16,12 +16,12 @@ import zstandard
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.states import State
 from stewardd.errors import RowChanged, RowClosed
-from stewardd.quarantine.erasure import EraseRequest
-from stewardd.quarantine.exports import ExportRequest, Format
-from stewardd.quarantine.listing import RowFilter
-from stewardd.quarantine.purge import PurgeRequest
-from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.subject import Subject
+from stewardd.quarantine.changing.retry import RetryRequest
+from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest
+from stewardd.quarantine.finding.row_filter import RowFilter
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.erasure import EraseRequest
+from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.repository.store import Store
 from stewardd.repository.sweep import Sweep
 
@@ -102,7 +102,7 @@ async def test_a_sheet_a_retry_a_purge_and_an_erasure_leave_each_row_in_one_stat
     )  # empty objects keep the others' numbers taken
 
     erased = await other.erasure.run(
-        EraseRequest(Subject("ana4@example.org"), False, ""), "h", _report
+        EraseRequest(DataSubject("ana4@example.org"), False, ""), "h", _report
     )
     assert (erased.quarantined_rows, erased.archived_rows) == (1, 0)
     for each in worlds:
@@ -121,8 +121,8 @@ async def test_a_retry_that_a_purge_overtakes_goes_on_and_an_export_is_whole(
     world, other = worlds
     batch = await world.publish(HEADER + lines(240, bad_every=2))
     await world.corrections.discard(batch, [2, 4], reason="no use")
-    rows = ExportRequest(batch, None, Format.JSON, RowFilter(), False, False)
-    opened = await world.exports.open(rows)
+    rows = ExportRequest(batch, None, ExportFormat.JSON, RowFilter(), False, False)
+    opened = await world.exports.open_file(rows)
     soon = datetime.now(UTC) + timedelta(hours=1)
     purge = PurgeRequest(batch, BatchFilter(), frozenset({State.DISCARDED}), soon, False, False, "")
     purged: list[object] = []
@@ -175,7 +175,7 @@ async def test_what_a_dead_writer_staged_is_given_up_by_a_commit_and_swept(
     batch = await world.catalog.get(batch_id)
     path = tmp_path / "changes.jsonl"
     path.write_bytes(b"x")
-    staging = world.ledger.log(batch).staged()
+    staging = world.logs.log(batch).staged()
     staged = await staging.__aenter__()
     await staged.put_file("changes.jsonl", path)
     await world.lease.close()  # it says that it is dead, and what it staged is still there
@@ -183,7 +183,7 @@ async def test_what_a_dead_writer_staged_is_given_up_by_a_commit_and_swept(
     swept = await Sweep(other.store, other.lease).run()
     assert [each.identifier for each in swept] == [staged.identifier]
     assert await keys_below(other, batch_id, "changes") == []
-    (commit,) = await other.ledger.log(batch).after(0)
+    (commit,) = await other.logs.log(batch).after(0)
     assert commit.document["of"] == staged.identifier
     row = await other.corrections.correct(batch_id, 1, {"rating": "0.5"})
     assert row.events[0].commit == 2

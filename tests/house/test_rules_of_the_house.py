@@ -53,7 +53,7 @@ def test_except_exception_stands_at_the_edges_only():
         "daemon/stewardd/health/monitor.py",
         "daemon/stewardd/main.py",
         "daemon/stewardd/postgres/pool/tasks.py",  # the pool's watcher and timer: background loops
-        "daemon/stewardd/quarantine/erasure.py",  # one batch must not keep it from the others
+        "daemon/stewardd/quarantine/removing/erasure.py",  # one batch must not keep it from the others
         "daemon/stewardd/repository/lease.py",  # the heart: a background loop
         "daemon/stewardd/rpc/interceptor.py",
         "daemon/stewardd/scheduler/scheduler.py",  # a background loop

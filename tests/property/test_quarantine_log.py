@@ -19,15 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.states import State
 from stewardd.errors import ExportPurged, NothingToExport, RowClosed, RowPurged
-from stewardd.quarantine.erasure import EraseRequest
-from stewardd.quarantine.fold import BatchState, adds_up, of_checkpoint, to_checkpoint
-from stewardd.quarantine.listing import RowFilter
-from stewardd.quarantine.purge import PurgeRequest
-from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.subject import Subject
+from stewardd.quarantine.changing.retry import RetryRequest
+from stewardd.quarantine.finding.row_filter import RowFilter
+from stewardd.quarantine.log.batch_state import BatchState
+from stewardd.quarantine.log.checkpoint import read_checkpoint, write_checkpoint
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.erasure import EraseRequest
+from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.repository.local import LocalStore
 
-from tests.support.quarantine_world import HEADER, World, lines, make_world
+from tests.support.quarantine_world import HEADER, World, adds_up, lines, make_world
 
 MEMORY = Path("/dev/shm")
 TOTAL, EVERY = 40, 4
@@ -185,7 +186,7 @@ class Life(RuleBasedStateMachine):
     @rule(daemon=DAEMONS, number=st.integers(1, TOTAL))
     def erase(self, daemon: int, number: int) -> None:
         world = self.worlds[daemon]
-        request = EraseRequest(Subject(f"ana{number}@example.org"), False, "")
+        request = EraseRequest(DataSubject(f"ana{number}@example.org"), False, "")
         self.run(world.erasure.run(request, "hash", _report))
 
     @invariant()
@@ -199,9 +200,9 @@ class Life(RuleBasedStateMachine):
             assert batch.discarded_rows == counts[State.DISCARDED]
             assert batch.open_rows == counts[State.OPEN]
             assert batch.total_rows == batch.valid_rows + len(BAD)
-            state: BatchState = self.run(world.ledger.state(batch.folder))
+            state: BatchState = self.run(world.logs.state(batch.folder))
             assert adds_up(state)
-            assert of_checkpoint(to_checkpoint(state)).summary == state.summary
+            assert read_checkpoint(write_checkpoint(state)).summary == state.summary
             page = self.run(world.listing.of_batch(self.batch, RowFilter(), 1000, ""))
             assert [row.number for row in page.rows] == [n for n in BAD if n not in self.purged]
             assert {row.number: row.state.state for row in page.rows} == {
@@ -218,7 +219,7 @@ class Life(RuleBasedStateMachine):
 
 def row_version(life: Life, number: int) -> str:
     """The version that a sheet's row is judged by: the one that judged it last."""
-    version: str = life.run(life.worlds[0].listing.get(life.batch, number)).judged_by
+    version: str = life.run(life.worlds[0].listing.get(life.batch, number)).validated_by
     return version
 
 

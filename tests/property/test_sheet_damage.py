@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from stewardd.quarantine.damage import Damage, damage
+from stewardd.quarantine.changing.damage import Damage, damage
 
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12

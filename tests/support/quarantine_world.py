@@ -17,20 +17,23 @@ from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
 from stewardd.batches.states import State
 from stewardd.config.quarantine import QuarantineSettings
 from stewardd.config.settings import Settings
-from stewardd.quarantine.blocking import Threads
-from stewardd.quarantine.corrections import Corrections
-from stewardd.quarantine.erasure import Erasure
-from stewardd.quarantine.exports import Ending, ExportRequest, Exports, Format
-from stewardd.quarantine.ledger import Ledger
-from stewardd.quarantine.listing import Listing, RowFilter
-from stewardd.quarantine.purge import Purge
-from stewardd.quarantine.resubmission import (
+from stewardd.quarantine.changing.corrections import Corrections
+from stewardd.quarantine.changing.resubmission import (
     Resubmission,
     SheetOutcome,
     SheetRequest,
 )
-from stewardd.quarantine.retry import Retry
-from stewardd.quarantine.stats import Statistics
+from stewardd.quarantine.changing.retry import Retry
+from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest, FileTotals
+from stewardd.quarantine.exporting.exports import Exports
+from stewardd.quarantine.files.worker_threads import WorkerThreads
+from stewardd.quarantine.finding.listing import Listing
+from stewardd.quarantine.finding.row_filter import RowFilter
+from stewardd.quarantine.finding.stats import Statistics
+from stewardd.quarantine.log.batch_logs import BatchLogs
+from stewardd.quarantine.log.batch_state import BatchState
+from stewardd.quarantine.removing.erasure import Erasure
+from stewardd.quarantine.removing.purge import Purge
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
@@ -69,7 +72,7 @@ class World:
     store: Store
     lease: WriterLease
     registry: Registry
-    ledger: Ledger
+    logs: BatchLogs
     catalog: BatchCatalog
     listing: Listing
     statistics: Statistics
@@ -105,18 +108,22 @@ class World:
 
     async def sheet(self, batch_id: str) -> list[dict[str, str]]:
         """The open rows, as a sheet has them."""
-        request = ExportRequest(batch_id, None, Format.SHEET, RowFilter(State.OPEN), False, False)
+        request = ExportRequest(
+            batch_id, None, ExportFormat.SHEET, RowFilter(State.OPEN), False, False
+        )
         body = await self.download(request)
         return list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline="")))
 
     async def download(self, request: ExportRequest) -> bytes:
-        file = await self.exports.open(request)
-        return b"".join([each async for each in file.chunks if not isinstance(each, Ending)])
+        file = await self.exports.open_file(request)
+        return b"".join([each async for each in file.chunks if not isinstance(each, FileTotals)])
 
     async def good(self, batch_id: str, export_id: str | None = None) -> list[str]:
         """The session ids of an export, or of all good rows in their original order."""
         everything = export_id is None
-        request = ExportRequest(batch_id, export_id, Format.CSV, RowFilter(), everything, True)
+        request = ExportRequest(
+            batch_id, export_id, ExportFormat.CSV, RowFilter(), everything, True
+        )
         body = (await self.download(request)).decode()
         return [row["session_id"] for row in csv.DictReader(io.StringIO(body))]
 
@@ -127,7 +134,7 @@ class World:
             writer.writeheader()
             writer.writerows(table)
         request = SheetRequest(batch_id, None, include_unchanged=False, actor="mia", dry_run=False)
-        return await self.resubmission.take(path, request)
+        return await self.resubmission.resubmit(path, request)
 
     async def close(self) -> None:
         await self.lease.close()
@@ -138,7 +145,7 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
     lease = await WriterLease.acquire(store, folder / name)
     known = registry()
     executor = ThreadPoolExecutor(2)
-    threads = Threads(executor)
+    threads = WorkerThreads(executor)
     # Small enough for a few rows to need several commits.
     bounds = QuarantineSettings(
         retry_commit_rows=50,
@@ -153,7 +160,7 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         store=store,
         lease=lease,
         registry=known,
-        ledger=quarantine.ledger,
+        logs=quarantine.logs,
         catalog=quarantine.catalog,
         listing=quarantine.listing,
         statistics=quarantine.statistics,
@@ -166,6 +173,13 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         executor=executor,
         folder=folder,
     )
+
+
+def adds_up(state: BatchState) -> bool:
+    """Whether the counts that the commits gave are those of the rows."""
+    return state.resolved_rows == state.states.count(
+        State.RESOLVED
+    ) and state.discarded_rows == state.states.count(State.DISCARDED)
 
 
 def _manifest(batch_id: str, report: fastcsv.Report) -> BatchManifest:

@@ -16,20 +16,22 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.config.settings import Settings
 from stewardd.config.validation import ValidationSettings
 from stewardd.operations.operations import Operations
-from stewardd.quarantine.blocking import Threads
-from stewardd.quarantine.corrections import Corrections
-from stewardd.quarantine.erasure import Erasure
-from stewardd.quarantine.exports import Exports
-from stewardd.quarantine.judge import Judge
-from stewardd.quarantine.ledger import Ledger
-from stewardd.quarantine.listing import Listing
+from stewardd.quarantine.changing.corrections import Corrections
+from stewardd.quarantine.changing.resubmission import Resubmission, SheetLimits
+from stewardd.quarantine.changing.retry import Retry
+from stewardd.quarantine.changing.revalidation import Revalidator
+from stewardd.quarantine.exporting.exports import Exports
+from stewardd.quarantine.files.scratch import Scratch
+from stewardd.quarantine.files.worker_threads import WorkerThreads
+from stewardd.quarantine.finding.batch_reader import BatchReader
+from stewardd.quarantine.finding.batch_selection import BatchSelection
+from stewardd.quarantine.finding.listing import Listing
+from stewardd.quarantine.finding.stats import Statistics, StatsLimits
+from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.operations import QuarantineOperations
-from stewardd.quarantine.purge import Purge
-from stewardd.quarantine.resubmission import Resubmission, SheetBounds
-from stewardd.quarantine.retry import Retry
-from stewardd.quarantine.rewriting import Rewriting
-from stewardd.quarantine.scope import Scope
-from stewardd.quarantine.stats import Statistics, StatsBounds
+from stewardd.quarantine.removing.erasure import Erasure
+from stewardd.quarantine.removing.purge import Purge
+from stewardd.quarantine.removing.rewriting import BatchRewriter
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.store import Store
 from stewardd.rpc.quarantine.servicer import QuarantineServicer
@@ -43,7 +45,7 @@ EXPIRY_INTERVAL_S = 86_400.0
 class Quarantine:
     """The objects of the domain, each with one thing to do."""
 
-    ledger: Ledger
+    logs: BatchLogs
     catalog: BatchCatalog
     listing: Listing
     statistics: Statistics
@@ -100,37 +102,39 @@ def make_quarantine(
     registry: Registry,
     scratch: Path,
     *,
-    rows: Threads,
-    bulk: Threads,
+    rows: WorkerThreads,
+    bulk: WorkerThreads,
 ) -> Quarantine:
     """Makes the objects of the domain: `rows` are the threads for single rows, `bulk` those for many at once."""
     own = settings.quarantine
     max_field_bytes = settings.validation.max_field_bytes
-    ledger = Ledger(store, lease, cached_rows=own.cached_rows)
-    catalog = BatchCatalog(store, ledger.summary)
-    judge = Judge(registry, _engine_options(settings.validation), scratch)
-    scope = Scope(catalog)
-    rewriting = Rewriting(catalog, ledger, judge, bulk)
-    stats_bounds = StatsBounds(own.stats_max_batches, own.stats_scan_bytes)
-    sheet_bounds = SheetBounds(
+    logs = BatchLogs(store, lease, cached_rows=own.cached_rows)
+    catalog = BatchCatalog(store, logs.summary)
+    reader, bulk_reader = BatchReader(catalog, logs, rows), BatchReader(catalog, logs, bulk)
+    revalidator = Revalidator(registry, _engine_options(settings.validation), Scratch(scratch))
+    columns = revalidator.columns
+    selection = BatchSelection(catalog)
+    rewriter = BatchRewriter(bulk_reader, logs, revalidator.scratch)
+    stats_limits = StatsLimits(own.stats_max_batches, own.stats_scan_bytes)
+    sheet_limits = SheetLimits(
         own.max_concurrent_sheets, own.max_sheet_bytes, own.max_sheet_rows, max_field_bytes
     )
     return Quarantine(
-        ledger=ledger,
+        logs=logs,
         catalog=catalog,
-        listing=Listing(catalog, ledger, judge, rows, own.page_scan_bytes),
-        statistics=Statistics(catalog, ledger, registry, rows, stats_bounds),
-        corrections=Corrections(catalog, ledger, judge, rows, max_field_bytes),
-        resubmission=Resubmission(catalog, ledger, judge, bulk, sheet_bounds),
-        exports=Exports(catalog, ledger, judge, bulk),
-        retry=Retry(catalog, ledger, judge, bulk, own.retry_commit_rows),
-        purge=Purge(scope, rewriting),
-        erasure=Erasure(scope, rewriting, store, registry),
+        listing=Listing(catalog, reader, columns, own.page_scan_bytes),
+        statistics=Statistics(catalog, reader, registry, stats_limits),
+        corrections=Corrections(reader, logs, revalidator, max_field_bytes),
+        resubmission=Resubmission(bulk_reader, logs, revalidator, sheet_limits),
+        exports=Exports(catalog, bulk_reader, logs, columns),
+        retry=Retry(selection, bulk_reader, logs, revalidator, own.retry_commit_rows),
+        purge=Purge(selection, rewriter),
+        erasure=Erasure(selection, rewriter, store, registry),
     )
 
 
 def _engine_options(settings: ValidationSettings) -> fastcsv.Options:
-    """How corrections are validated: as an upload is, from the file of cells that `Judge` writes."""
+    """How corrections are validated: as an upload is, from the file of cells that `Revalidator` writes."""
     return fastcsv.Options(
         delimiter=",",
         max_record_bytes=settings.max_record_bytes,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from stewardd.app.assembly import Assembly
-from stewardd.quarantine.blocking import Threads
+from stewardd.quarantine.files.worker_threads import WorkerThreads
 from stewardd.validation.engine import EngineThreads
 
 
@@ -15,8 +15,8 @@ class ThreadPools:
     """The pools: `engine` validates uploads, `rows` finds and corrects rows, `bulk` works on many of them at once."""
 
     engine: EngineThreads
-    rows: Threads
-    bulk: Threads
+    rows: WorkerThreads
+    bulk: WorkerThreads
 
 
 def start_threads(assembly: Assembly) -> ThreadPools:
@@ -29,4 +29,4 @@ def start_threads(assembly: Assembly) -> ThreadPools:
     bulk = ThreadPoolExecutor(quarantine.bulk_threads, "bulk")
     for pool in (engine, rows, bulk):
         assembly.running.callback(pool.shutdown, wait=False)
-    return ThreadPools(engine, Threads(rows), Threads(bulk))
+    return ThreadPools(engine, WorkerThreads(rows), WorkerThreads(bulk))

@@ -1,6 +1,6 @@
-"""Starts what the quarantine does at length as operations: the same request_id gets the same operation.
+"""Starts retries, purges and erasures as operations. The same request_id gets the same operation.
 
-What is asked for is kept with the operation, but for the address of an erasure: there its keyed hash stands.
+The request is stored with the operation. Of an erasure only a keyed hash of the address is stored.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from stewardd.operations.kinds import (
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
 from stewardd.operations.state import OperationState
-from stewardd.quarantine.erasure import EraseRequest, Erasure
-from stewardd.quarantine.purge import Purge, PurgeRequest, Report
-from stewardd.quarantine.retry import Retry, RetryRequest
+from stewardd.quarantine.changing.retry import Retry, RetryRequest
+from stewardd.quarantine.finding.batch_selection import ReportProgress
+from stewardd.quarantine.removing.erasure import EraseRequest, Erasure
+from stewardd.quarantine.removing.purge import Purge, PurgeRequest
 
-Work = Callable[[Report], Awaitable[dict[str, Any]]]
+_Work = Callable[[ReportProgress], Awaitable[dict[str, Any]]]
 
 
 class QuarantineOperations:
-    """What RetryQuarantine, PurgeQuarantine and EraseSubject call."""
+    """Starts the operations of the quarantine."""
 
     def __init__(
         self, operations: Operations, retry: Retry, purge: Purge, erasure: Erasure
@@ -41,19 +42,19 @@ class QuarantineOperations:
         self._erasure = erasure
 
     async def retry(self, request: RetryRequest, request_id: str) -> OperationState:
-        """Starts judging rows again. InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
+        """Starts a retry. Raises: InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
         request.check()
 
-        async def work(report: Report) -> dict[str, Any]:
+        async def work(report: ReportProgress) -> dict[str, Any]:
             return asdict(await self._retry.run(request, report))
 
         return await self._start(RETRY_QUARANTINE, asdict(request), request_id, work)
 
     async def purge(self, request: PurgeRequest, request_id: str) -> OperationState:
-        """Starts removing rows. InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
+        """Starts a purge. Raises: InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
         request.check()
 
-        async def work(report: Report) -> dict[str, Any]:
+        async def work(report: ReportProgress) -> dict[str, Any]:
             outcome = await self._purge.run(request, report)
             rows = {state.name.lower(): count for state, count in sorted(outcome.rows.items())}
             return {
@@ -66,11 +67,11 @@ class QuarantineOperations:
         return await self._start(PURGE_QUARANTINE, asked, request_id, work)
 
     async def expire(self, keep_s: float, *, archive: bool) -> OperationState:
-        """Starts purging what was closed so long ago, once a day whoever else serves the repository.
+        """Starts the purge of rows that were closed so long ago, once a day for all daemons of the repository.
 
-        RequestInProgress where another daemon is just beginning it.
+        Raises: RequestInProgress where another daemon is starting it just now.
         """
-        # By the day, so that all daemons ask for the same.
+        # Counted from midnight, so that all daemons send the same request.
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         before = today - timedelta(seconds=keep_s)
         request = PurgeRequest(
@@ -82,14 +83,14 @@ class QuarantineOperations:
             dry_run=False,
             actor="retention",
         )
-        asked = f"retention {today.date().isoformat()} {keep_s:g} {archive}"
-        return await self.purge(request, asked)
+        request_id = f"retention {today.date().isoformat()} {keep_s:g} {archive}"
+        return await self.purge(request, request_id)
 
     async def erase(self, request: EraseRequest, request_id: str) -> OperationState:
-        """Starts erasing a person. RequestIdReused, RequestInProgress, Exhausted."""
+        """Starts an erasure. Raises: RequestIdReused, RequestInProgress, Exhausted."""
         hashed = await self._erasure.hashed(request.subject)
 
-        async def work(report: Report) -> dict[str, Any]:
+        async def work(report: ReportProgress) -> dict[str, Any]:
             outcome = await self._erasure.run(request, hashed, report)
             return {**asdict(outcome), "subject_hash": hashed}
 
@@ -97,7 +98,7 @@ class QuarantineOperations:
         return await self._start(ERASE_SUBJECT, asked, request_id, work)
 
     async def _start(
-        self, kind: OperationKind, asked: Mapping[str, Any], request_id: str, work: Work
+        self, kind: OperationKind, asked: Mapping[str, Any], request_id: str, work: _Work
     ) -> OperationState:
         async def run(handle: Handle) -> dict[str, Any]:
             async def report(batches: int, rows: int) -> None:
@@ -106,7 +107,7 @@ class QuarantineOperations:
 
             return {**await work(report), "dry_run": asked["dry_run"]}
 
-        kept = json.loads(json.dumps(asked, default=str))
+        stored = json.loads(json.dumps(asked, default=str))
         return await self._operations.start_once(
-            kind, request_id, asked, {"asked": kept, "dry_run": asked["dry_run"]}, run
+            kind, request_id, asked, {"asked": stored, "dry_run": asked["dry_run"]}, run
         )

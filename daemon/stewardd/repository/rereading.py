@@ -7,18 +7,20 @@ not lacks an object that it should have, and only that is Corrupt.
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from stewardd.errors import BatchRewritten, Corrupt, ObjectNotFound
+from stewardd.repository.attempts import Overtaken, repeat_while_overtaken
 
 View = TypeVar("View")
 T = TypeVar("T")
 # Each attempt after the first was overtaken by a whole rewriting: so many in a row come to nobody by chance.
 ATTEMPTS = 64
-_MAX_PAUSE_S = 0.5
+
+
+class _ObjectsReplaced(Overtaken):
+    """A rewriting replaced the objects that were being read."""
 
 
 async def reread(
@@ -32,7 +34,9 @@ async def reread(
     time; and what `look` and `work` raise.
     """
     seen = await look()
-    for attempt in range(ATTEMPTS):
+
+    async def attempt() -> T:
+        nonlocal seen
         try:
             return await work(seen)
         except ObjectNotFound as error:
@@ -40,8 +44,14 @@ async def reread(
             if version(now) == version(seen):
                 raise _missing(error) from error
             seen = now
-            await pause(attempt)
-    raise BatchRewritten("others rewrite this batch all the time", retry_after_s=1)
+            raise _ObjectsReplaced from error
+
+    return await repeat_while_overtaken(
+        attempt,
+        _ObjectsReplaced,
+        attempts=ATTEMPTS,
+        failure=BatchRewritten("others rewrite this batch all the time", retry_after_s=1),
+    )
 
 
 async def cut_short(
@@ -58,9 +68,3 @@ async def cut_short(
 
 def _missing(error: ObjectNotFound) -> Corrupt:
     return Corrupt(f"{error.message}, and what names it was not rewritten")
-
-
-async def pause(attempt: int) -> None:
-    """Waits after an attempt that others have overtaken: longer each time, and never in step with them."""
-    longest_s = min(_MAX_PAUSE_S, 0.01 * 2 ** min(attempt, 10))
-    await asyncio.sleep(random.uniform(0, longest_s))  # noqa: S311  # no secret hangs on it

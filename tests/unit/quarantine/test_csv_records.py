@@ -6,7 +6,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stewardd.quarantine.csv_records import cells_of, csv_line, guarded, split, unguarded
+from stewardd.quarantine.files.csv_records import cells_of, csv_line, guarded, split, unguarded
 
 CELLS = st.text(st.characters(codec="utf-8"), max_size=12)
 RECORDS = st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=10)

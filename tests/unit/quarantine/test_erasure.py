@@ -2,8 +2,8 @@
 
 import pytest
 from stewardd.errors import BatchesLeft, Cancelled, LeaseLost
-from stewardd.quarantine.erasure import EraseRequest
-from stewardd.quarantine.subject import Subject
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.repository.local import LocalStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
@@ -21,7 +21,7 @@ async def report(batches, rows):
 
 
 def erase(world, email="ana2@example.org", *, dry_run=False, report=report):
-    return world.erasure.run(EraseRequest(Subject(email), dry_run, ""), "hash", report)
+    return world.erasure.run(EraseRequest(DataSubject(email), dry_run, ""), "hash", report)
 
 
 async def replace(world, batch_id, name, body):
@@ -75,7 +75,7 @@ async def test_it_ends_at_once_where_it_may_not_or_cannot_go_on(world, error, mo
         asked.append(batch_id)
         raise error("no more")
 
-    monkeypatch.setattr(world.erasure._rewriting, "rewrite", refuse)
+    monkeypatch.setattr(world.erasure._rewriter, "rewrite", refuse)
     with pytest.raises(error):
         await erase(world)
     assert len(asked) == 1

@@ -6,34 +6,29 @@ import pytest
 from stewardd.batches.states import RowState, RowStates, State
 from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
-from stewardd.quarantine.commit import (
+from stewardd.quarantine.files.records import RowViolation
+from stewardd.quarantine.log.batch_state import BatchState, apply_commit, apply_to_summary
+from stewardd.quarantine.log.checkpoint import read_checkpoint, read_summary, write_checkpoint
+from stewardd.quarantine.log.commits import (
     Action,
+    BatchCommit,
     Change,
-    Commit,
     ExportFacts,
     Rewrite,
-    commit_of,
     digest_of,
-    small_commit,
+    inline_commit,
+    read_commit,
 )
-from stewardd.quarantine.fold import (
-    BatchState,
-    adds_up,
-    fold,
-    fold_summary,
-    of_checkpoint,
-    summary_of,
-    to_checkpoint,
-)
-from stewardd.quarantine.record import RowViolation
 from stewardd.repository import log
+
+from tests.support.quarantine_world import adds_up
 
 WHEN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 
 
 def commit(number, action=Action.CORRECT, *changes, **fields):
-    made = Commit(number, f"id-{number}", action, WHEN, "mia", "because", **fields)
-    return small_commit(made, changes) if changes else made
+    made = BatchCommit(number, f"id-{number}", action, WHEN, "mia", "because", **fields)
+    return inline_commit(made, changes) if changes else made
 
 
 def resolved(row, attempt=1):
@@ -56,7 +51,7 @@ COMMITS = [
 
 def folded(state, commits):
     for each in commits:
-        state = fold(state, each, each.effect())
+        state = apply_commit(state, each, each.changed_states())
     return state
 
 
@@ -67,15 +62,15 @@ def test_the_counts_are_those_of_the_rows():
     assert adds_up(state)
     assert [(s.number, s.first, s.last) for s in state.spans] == [(1, 7, 7), (2, 7, 9), (4, 8, 8)]
     assert [(e.commit, e.cursor, e.after) for e in state.exports] == [(5, "importer", 0)]
-    assert fold_summary(Summary(), COMMITS) == state.summary
+    assert apply_to_summary(Summary(), COMMITS) == state.summary
 
 
 @pytest.mark.parametrize("cut", range(6))
 def test_a_checkpoint_is_gone_on_from_as_if_all_had_been_read(cut):
     state = folded(BatchState(), COMMITS[:cut])
-    body = to_checkpoint(state)
-    assert summary_of(body.partition(b"\n")[0]) == state.summary
-    again = folded(of_checkpoint(body), COMMITS[cut:])
+    body = write_checkpoint(state)
+    assert read_summary(body.partition(b"\n")[0]) == state.summary
+    again = folded(read_checkpoint(body), COMMITS[cut:])
     whole = folded(BatchState(), COMMITS)
     assert dict(again.states) == dict(whole.states)
     assert (again.summary, again.spans, again.exports) == (
@@ -99,11 +94,11 @@ def test_a_rewriting_stands_for_all_before_it():
     made = commit(9, Action.PURGE, rewrite=rewrite, stored=True)
     effect = RowStates.of([(7, RowState(State.RESOLVED, 2, purged=True))])
     for before in (BatchState(), folded(BatchState(), COMMITS)):
-        state = fold(before, made, effect)
+        state = apply_commit(before, made, effect)
         assert (state.number, state.rewritten, state.history) == (9, 9, "id-9")
         assert (state.resolved_rows, state.spans, state.archives) == (1, (), ("kept/a",))
         assert adds_up(state)
-    found = commit_of(log.Commit(9, made.to_document()))
+    found = read_commit(log.Commit(9, made.to_document()))
     assert found == made
 
 
@@ -115,7 +110,7 @@ def test_a_commit_that_is_not_the_next_is_corrupt():
 @pytest.mark.parametrize("made", COMMITS, ids=lambda each: each.action)
 def test_a_commit_comes_back_as_it_was_written(made):
     if made.action is not Action.GIVEN_UP:
-        assert commit_of(log.Commit(made.number, made.to_document())) == made
+        assert read_commit(log.Commit(made.number, made.to_document())) == made
 
 
 @pytest.mark.parametrize(
@@ -123,7 +118,7 @@ def test_a_commit_comes_back_as_it_was_written(made):
 )
 def test_a_commit_that_cannot_be_read_is_corrupt(broken):
     with pytest.raises(Corrupt):
-        commit_of(log.Commit(1, {"id": "x", **broken}))
+        read_commit(log.Commit(1, {"id": "x", **broken}))
 
 
 def test_line_ends_empty_cells_and_order_do_not_tell_cells_apart():

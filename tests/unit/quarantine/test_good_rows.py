@@ -5,9 +5,9 @@ import io
 
 import pytest
 from stewardd.errors import Corrupt
-from stewardd.quarantine.exports import ExportRequest, Format
-from stewardd.quarantine.good_rows import VALID
-from stewardd.quarantine.listing import RowFilter
+from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest
+from stewardd.quarantine.files.valid_csv import VALID
+from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.repository.local import LocalStore
 
 from tests.support.quarantine_world import make_world
@@ -24,7 +24,7 @@ async def world(tmp_path):
 
 
 async def good(world, batch_id, *, valid):
-    request = ExportRequest(batch_id, None, Format.CSV, RowFilter(), valid, valid)
+    request = ExportRequest(batch_id, None, ExportFormat.CSV, RowFilter(), valid, valid)
     body = (await world.download(request)).decode()
     return [
         {column.strip(): cell for column, cell in row.items()}

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.states import State
-from stewardd.quarantine.erasure import EraseRequest
-from stewardd.quarantine.ledger import CHECKPOINT, CHECKPOINT_EVERY, Ledger
-from stewardd.quarantine.purge import PurgeRequest
-from stewardd.quarantine.subject import Subject
+from stewardd.quarantine.log.batch_logs import CHECKPOINT, CHECKPOINT_EVERY, BatchLogs
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.erasure import EraseRequest
+from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.repository.local import LocalStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
@@ -45,12 +45,12 @@ async def test_a_log_is_told_from_its_checkpoint_as_from_its_beginning(worlds):
     for number in range(1, count + 1):
         await world.corrections.discard(batch_id, [number], reason="no use")
     batch = await world.catalog.get(batch_id)
-    whole = await world.ledger.state(batch.folder)
+    whole = await world.logs.state(batch.folder)
     assert (whole.number, whole.discarded_rows) == (count, count)
     key = f"{batch.folder}/{CHECKPOINT}"
     assert (await world.store.head(key)).size_bytes > 0
     for _ in range(2):
-        fresh = Ledger(world.store, world.lease)
+        fresh = BatchLogs(world.store, world.lease)
         assert await fresh.summary(batch.folder) == whole.summary
         assert told(await fresh.state(batch.folder)) == told(whole)
         await world.store.delete(key)  # derived: it may go at any time
@@ -83,11 +83,11 @@ async def test_an_erasure_leaves_no_checkpoint_that_holds_the_address(worlds):
     async def report(batches, rows):
         """Nobody listens."""
 
-    await world.erasure.run(EraseRequest(Subject(person), False, ""), "hash", report)
+    await world.erasure.run(EraseRequest(DataSubject(person), False, ""), "hash", report)
     held = await objects(world.store, folder)
     assert [key for key, body in held.items() if person.encode() in body] == []
-    whole = await world.ledger.state(folder)
-    assert told(await Ledger(world.store, world.lease).state(folder)) == told(whole)
+    whole = await world.logs.state(folder)
+    assert told(await BatchLogs(world.store, world.lease).state(folder)) == told(whole)
 
 
 async def test_a_checkpoint_that_comes_after_a_rewriting_does_not_stay(worlds):
@@ -106,7 +106,7 @@ async def test_a_checkpoint_that_comes_after_a_rewriting_does_not_stay(worlds):
                 assert (await purge(other, batch_id)).rows.total() > 0
             await store.put(key, body, **how)
 
-    slow.ledger.store = Slow()
+    slow.logs.store = Slow()
     for number in range(1, CHECKPOINT_EVERY + 1):
         await slow.corrections.discard(batch_id, [number], reason="no use")
     assert f"{folder}/{CHECKPOINT}" not in await objects(store, folder)
@@ -131,12 +131,12 @@ async def test_a_batch_whose_superseded_commits_are_half_removed_is_what_the_las
     assert len(before) == 5
     assert any("states.bin" in key for key in await objects(world.store, f"{folder}/changes"))
     assert (await purge(world, batch_id)).rows.total() == 2000
-    whole = await world.ledger.state(folder)
+    whole = await world.logs.state(folder)
     for number, (key, body) in enumerate(sorted(before.items()), 1):
         if number in left:  # its commit, and its data gone already
             await world.store.put(key, body, overwrite=True)
-    fresh = Ledger(world.store, world.lease)
+    fresh = BatchLogs(world.store, world.lease)
     assert told(await fresh.state(folder)) == told(whole)
-    assert await Ledger(world.store, world.lease).summary(folder) == whole.summary
+    assert await BatchLogs(world.store, world.lease).summary(folder) == whole.summary
     await stranger.corrections.discard(batch_id, [2001], reason="no use")
     assert (await stranger.catalog.get(batch_id)).open_rows == 99

@@ -5,8 +5,8 @@ import random
 
 import pytest
 from stewardd.errors import Corrupt
-from stewardd.quarantine.blocking import BlockingStore
-from stewardd.quarantine.lines import SortedLines
+from stewardd.quarantine.files.blocking_store import BlockingStore
+from stewardd.quarantine.files.sorted_lines import SortedLines
 from stewardd.repository.local import LocalStore
 
 PREFIX = b'{"row":'
@@ -34,7 +34,7 @@ async def test_every_row_is_found_and_none_that_is_not_there(tmp_path, count, sp
     def look():
         wanted = sorted({*rng.sample(numbers, min(count, 60)), *range(1, 20), 10**9})
         by_number = dict(zip(numbers, lines, strict=True))
-        selection = found.select()
+        selection = found.ascending_lookup()
         for number in wanted:
             assert selection.at(number) == by_number.get(number)
             offset = found.seek(number)
@@ -54,7 +54,7 @@ async def test_lines_that_are_longer_than_what_is_read_at_once_are_found(tmp_pat
 
     def look():
         for number in range(1, 40):
-            assert found.select().at(number) == lines[number - 1]
+            assert found.ascending_lookup().at(number) == lines[number - 1]
 
     await asyncio.to_thread(look)
 

@@ -2,7 +2,8 @@
 
 import pytest
 from stewardd.errors import InputRefused
-from stewardd.quarantine.sheet import Sheet, leading
+from stewardd.quarantine.changing.sheet import Sheet
+from stewardd.quarantine.files.sheet_layout import leading_columns
 
 LEADING = "Batch,Row Number,Etag,Errors,Raw Row"
 
@@ -60,7 +61,7 @@ def test_a_cell_too_many_is_refused_as_those_before_it_may_have_moved(sheet):
 
 @pytest.mark.parametrize("own", [("Errors",), ("errors", "Batch", "Row Number", "Etag", "Raw Row")])
 def test_columns_of_the_file_keep_their_names_beside_the_leading_ones(sheet, own):
-    lead, cells = leading(own), [f"own {name}" for name in own]
+    lead, cells = leading_columns(own), [f"own {name}" for name in own]
     assert not {name.casefold() for name in lead} & {name.casefold() for name in own}
     # The person moves the columns of the file to the front.
     table = ["text", *own, *lead], ["ana", *cells, "batches/b", "7", "", "wrong", ""]
@@ -72,7 +73,7 @@ def test_columns_of_the_file_keep_their_names_beside_the_leading_ones(sheet, own
 
 def test_a_leading_name_is_told_from_its_like_before_the_columns_are_known(sheet):
     own = ("Steward Batch", "Steward Row Number")
-    lead = leading(own)
+    lead = leading_columns(own)
     assert lead[:2] == ("Steward Steward Batch", "Steward Steward Row Number")
     text = f"{','.join(own)},{','.join(lead)}\r\nmine,5,batches/b,7,,,\r\n"
     assert sheet(text, known=False).batch() == "b"

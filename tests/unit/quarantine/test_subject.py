@@ -5,10 +5,10 @@ import json
 
 import pytest
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.subject import MASKED_ADDRESS, MASKED_TEXT, Subject
+from stewardd.quarantine.removing.data_subject import MASKED_ADDRESS, MASKED_TEXT, DataSubject
 
-ANA = Subject("ana.b+c@example.org")
-SHORT = Subject("ana@x.org")
+ANA = DataSubject("ana.b+c@example.org")
+SHORT = DataSubject("ana@x.org")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_makes_it_longer_makes_it_another_address(text):
     ],
 )
 def test_letters_of_all_the_world_have_cases_and_escapes(email, text):
-    person = Subject(email)
+    person = DataSubject(email)
     assert person.is_in(text)
     assert person.masked(text).count(MASKED_ADDRESS) == 1
     assert person.may_be_in(json.dumps({"x": text}, ensure_ascii=False).encode())
@@ -179,7 +179,7 @@ def test_letters_of_all_the_world_have_cases_and_escapes(email, text):
     ],
 )
 def test_letters_that_look_alike_are_others(email, text):
-    assert not Subject(email).is_in(text)
+    assert not DataSubject(email).is_in(text)
 
 
 def test_bytes_in_base64_are_looked_into():
@@ -240,7 +240,7 @@ def test_long_texts_without_an_address_take_no_time():
 
 
 def test_the_hash_needs_the_key_and_forgets_the_case():
-    assert ANA.hashed(b"k") == Subject("ANA.b+c@EXAMPLE.org ").hashed(b"k")
+    assert ANA.hashed(b"k") == DataSubject("ANA.b+c@EXAMPLE.org ").hashed(b"k")
     assert ANA.hashed(b"k") != ANA.hashed(b"l")
 
 
@@ -249,4 +249,4 @@ def test_the_hash_needs_the_key_and_forgets_the_case():
 )
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(InvalidRequest):
-        Subject(text)
+        DataSubject(text)

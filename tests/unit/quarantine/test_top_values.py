@@ -4,8 +4,8 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stewardd.quarantine.record import RowViolation
-from stewardd.quarantine.top_values import MASK, TopValues
+from stewardd.quarantine.files.records import RowViolation
+from stewardd.quarantine.finding.top_values import MASK, TopValues
 
 
 def violation(value, field="rating"):

@@ -9,13 +9,13 @@ from steward.v1 import validation_pb2
 
 from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.commit import Action, Event
-from stewardd.quarantine.exports import ExportRequest, Format
-from stewardd.quarantine.fold import Export
-from stewardd.quarantine.listing import RowFilter
-from stewardd.quarantine.record import CUT_CHARACTERS, RowViolation, cut_cells
-from stewardd.quarantine.resubmission import DamagedCell
-from stewardd.quarantine.rows import Row
+from stewardd.quarantine.changing.sheet_comparison import DamagedCell
+from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest
+from stewardd.quarantine.files.records import CUT_CHARACTERS, RowViolation, cut_cells
+from stewardd.quarantine.finding.row_filter import RowFilter
+from stewardd.quarantine.finding.rows import Row
+from stewardd.quarantine.log.batch_state import Export
+from stewardd.quarantine.log.commits import Action, RowEvent
 from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp
@@ -29,9 +29,9 @@ _ACTIONS = {
     Action.DISCARD: q.RowEvent.ACTION_DISCARD,
 }
 _FORMATS = {
-    q.ExportQuarantineRequest.FORMAT_SHEET: Format.SHEET,
-    q.ExportQuarantineRequest.FORMAT_CSV: Format.CSV,
-    q.ExportQuarantineRequest.FORMAT_JSON: Format.JSON,
+    q.ExportQuarantineRequest.FORMAT_SHEET: ExportFormat.SHEET,
+    q.ExportQuarantineRequest.FORMAT_CSV: ExportFormat.CSV,
+    q.ExportQuarantineRequest.FORMAT_JSON: ExportFormat.JSON,
 }
 
 
@@ -52,7 +52,7 @@ def row_message(row: Row, *, history: bool = False) -> q.QuarantinedRow:
         state=state_message(row.state.state),
         attempt=row.state.attempt,
         etag=row.etag,
-        schema=names.schema(row.schema, row.judged_by),
+        schema=names.schema(row.schema, row.validated_by),
     )
     if row.corrected is not None:
         cells = tuple(row.corrected.items())
@@ -113,7 +113,7 @@ def _cut(message: q.RowEvent) -> None:
         violation.value = violation.value[:CUT_CHARACTERS]
 
 
-def _event(row: Row, event: Event) -> q.RowEvent:
+def _event(row: Row, event: RowEvent) -> q.RowEvent:
     change = event.change
     judged = event.action is not Action.DISCARD
     return q.RowEvent(
@@ -166,11 +166,11 @@ def export_request_of(request: q.ExportQuarantineRequest) -> ExportRequest:
     if kind is None:
         raise InvalidRequest("format is not one of sheet, csv and json", field="format")
     state = state_of(request.state)
-    if kind is Format.CSV and (
+    if kind is ExportFormat.CSV and (
         state not in (None, State.RESOLVED) or request.field or request.keyword
     ):
         raise InvalidRequest("the CSV has all good rows, by no filter", field="format")
-    if kind is not Format.CSV and (request.include_valid or request.original_order):
+    if kind is not ExportFormat.CSV and (request.include_valid or request.original_order):
         raise InvalidRequest("include_valid and original_order go with the CSV", field="format")
     wanted = RowFilter(
         State.OPEN if state is None else state,

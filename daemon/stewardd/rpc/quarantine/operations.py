@@ -11,10 +11,10 @@ from steward.v1 import quarantine_pb2 as q
 from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
 from stewardd.operations.state import OperationState
-from stewardd.quarantine.erasure import EraseRequest
-from stewardd.quarantine.purge import PurgeRequest
-from stewardd.quarantine.retry import RetryRequest
-from stewardd.quarantine.subject import Subject
+from stewardd.quarantine.changing.retry import RetryRequest
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.erasure import EraseRequest
+from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.rpc import names
 from stewardd.rpc.filters import actor_of, batch_filter_of, moment_of, state_of, word_of
 from stewardd.rpc.times import timestamp
@@ -54,7 +54,7 @@ def purge_request(message: q.PurgeQuarantineRequest) -> PurgeRequest:
 
 def erase_request(message: q.EraseSubjectRequest) -> EraseRequest:
     """Returns whom to erase."""
-    return EraseRequest(Subject(message.email), message.dry_run, actor_of(message.actor))
+    return EraseRequest(DataSubject(message.email), message.dry_run, actor_of(message.actor))
 
 
 def quarantine_metadata(state: OperationState) -> q.QuarantineOperationMetadata:

@@ -14,12 +14,13 @@ from steward.v1 import quarantine_pb2, quarantine_pb2_grpc
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.filter import BatchFilter
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.corrections import Corrections
-from stewardd.quarantine.exports import Exports
-from stewardd.quarantine.listing import Listing, RowFilter
+from stewardd.quarantine.changing.corrections import Corrections
+from stewardd.quarantine.changing.resubmission import Resubmission, SheetRequest
+from stewardd.quarantine.exporting.exports import Exports
+from stewardd.quarantine.finding.listing import Listing
+from stewardd.quarantine.finding.row_filter import RowFilter
+from stewardd.quarantine.finding.stats import Statistics
 from stewardd.quarantine.operations import QuarantineOperations
-from stewardd.quarantine.resubmission import Resubmission, SheetRequest
-from stewardd.quarantine.stats import Statistics
 from stewardd.rpc import names
 from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
 from stewardd.rpc.operations.messages import operation_message
@@ -168,9 +169,9 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         request = _sheet_request(await messages.open())
         with self._resubmission.upload() as upload:
             while (data := await messages.chunk()) is not None:
-                await upload.feed(data)
+                await upload.add_chunk(data)
             path = await upload.commit(messages.commit.size_bytes, messages.commit.crc32c)
-            outcome = await self._resubmission.take(path, request)
+            outcome = await self._resubmission.resubmit(path, request)
         batch = await self._catalog.get(outcome.batch_id)
         return quarantine_pb2.ResubmitSheetResponse(
             total_rows=outcome.total_rows,
@@ -223,7 +224,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         self, request: quarantine_pb2.ExportQuarantineRequest, context: Context
     ) -> AsyncIterator[quarantine_pb2.ExportQuarantineResponse]:
         """Streams rows as a file."""
-        file = await self._exports.open(export_request_of(request))
+        file = await self._exports.open_file(export_request_of(request))
         yield Response(begin=Response.Begin(file_name=file.name))
         async with aclosing(file.chunks) as chunks:
             async for each in chunks:

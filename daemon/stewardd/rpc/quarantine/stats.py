@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steward.v1 import quarantine_pb2 as q
 
-from stewardd.quarantine.stats import Counts, Stats
+from stewardd.quarantine.finding.stats import RowCounts, Stats
 from stewardd.rpc import names
 
 
@@ -37,7 +37,7 @@ def stats_message(stats: Stats) -> q.QuarantineStats:
     )
 
 
-def _day(day: str, counts: Counts) -> q.QuarantineStats.Day:
+def _day(day: str, counts: RowCounts) -> q.QuarantineStats.Day:
     return q.QuarantineStats.Day(
         day=day,
         batches=counts.batches,

@@ -1,0 +1,190 @@
+"""Resubmitting an edited sheet: its edited rows are validated, and moved in one commit.
+
+Rows with conflicts and damaged cells are not taken, and are named in the outcome (sheet_comparison.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fastcsv
+from stewardd.batches.manifest import BatchManifest
+from stewardd.errors import InvalidRequest, TooManyRequests
+from stewardd.quarantine.changing.bulk_revalidation import (
+    BulkRevalidation,
+    RevalidationPlan,
+    commit_plan,
+)
+from stewardd.quarantine.changing.revalidation import Revalidator
+from stewardd.quarantine.changing.sheet import Sheet
+from stewardd.quarantine.changing.sheet_comparison import (
+    DamagedCell,
+    RowDecision,
+    damaged_cells,
+    decide_row,
+    sheet_and_batch_rows,
+)
+from stewardd.quarantine.changing.sheet_upload import SheetUpload
+from stewardd.quarantine.finding.batch_reader import BatchReader
+from stewardd.quarantine.finding.rows import BatchRows
+from stewardd.quarantine.log.batch_logs import BatchLogs
+from stewardd.quarantine.log.commits import Action
+from stewardd.quarantine.log.planned_commit import plan_and_commit
+
+MAX_NAMED_CONFLICTS = 1000
+MAX_NAMED_CELLS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SheetLimits:
+    """How large a sheet may be, and how many may be uploaded at once."""
+
+    max_uploads: int
+    max_bytes: int
+    max_rows: int
+    max_cell_characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRequest:
+    """How to take a sheet. `batch_id` is None where the sheet names its batch."""
+
+    batch_id: str | None
+    version: str | None
+    include_unchanged: bool
+    actor: str
+    dry_run: bool
+    accept_damaged: bool = False
+
+
+@dataclass(slots=True)
+class SheetOutcome:
+    """The counts of a resubmission. `commit` is 0 where nothing was committed."""
+
+    batch_id: str
+    total_rows: int = 0
+    resolved_rows: int = 0
+    invalid_rows: int = 0
+    unchanged_rows: int = 0
+    conflicting_rows: int = 0
+    conflicts: list[int] = field(default_factory=list)
+    damaged_rows: int = 0
+    damaged_cells: list[DamagedCell] = field(default_factory=list)
+    commit: int = 0
+
+
+class Resubmission:
+    """Takes edited sheets."""
+
+    def __init__(
+        self, reader: BatchReader, logs: BatchLogs, revalidator: Revalidator, limits: SheetLimits
+    ) -> None:
+        self._limits = limits
+        self._uploads = 0
+        self._reader = reader
+        self._logs = logs
+        self._revalidator = revalidator
+
+    @contextmanager
+    def upload(self) -> Iterator[SheetUpload]:
+        """Opens an upload, whose file is removed when the block ends. Raises: TooManyRequests."""
+        if self._uploads >= self._limits.max_uploads:
+            raise TooManyRequests(
+                f"{self._uploads} sheets are being taken",
+                hint="wait, and try again; the bound is `quarantine.max_concurrent_sheets`",
+                retry_after_s=1.0,
+            )
+        self._uploads += 1
+        try:
+            with self._revalidator.scratch.folder() as folder:
+                yield SheetUpload(folder, self._reader.threads, self._limits.max_bytes)
+        finally:
+            self._uploads -= 1
+
+    async def resubmit(self, path: Path, request: SheetRequest) -> SheetOutcome:
+        """Takes the sheet in a file.
+
+        Raises: BatchNotFound, InvalidRequest, Exhausted, HeaderRefused; InputRefused for a file that is no sheet and
+        for rows that it must not name; RowChanged where other writers are faster each time.
+        """
+        batch_id = request.batch_id or await self._reader.threads.run(self._sheet(path, ()).batch)
+        if not batch_id:
+            raise InvalidRequest(
+                "the sheet names no batch, and the request neither",
+                field="parent",
+                hint="name the batch in the request, or keep the column Batch in the sheet",
+            )
+        return await plan_and_commit(
+            lambda: self._reader.do_work(
+                batch_id, lambda rows: self._resubmit_once(path, rows, request)
+            )
+        )
+
+    async def _resubmit_once(
+        self, path: Path, rows: BatchRows, request: SheetRequest
+    ) -> SheetOutcome:
+        threads, revalidator = self._reader.threads, self._revalidator
+        columns = await threads.run(lambda: revalidator.columns.of_batch(rows.store, rows.batch))
+        sheet = self._sheet(path, columns)
+        outcome = SheetOutcome(rows.batch.batch_id)
+        with revalidator.scratch.folder() as folder:
+            bulk = BulkRevalidation(revalidator, columns, folder, rows.state.rewritten)
+            try:
+                plan = await threads.run(lambda: self._plan(sheet, rows, bulk, request, outcome))
+                if plan.tally.rows and not request.dry_run:
+                    outcome.commit = await self._commit(rows.batch, plan, request)
+            finally:
+                bulk.close()
+        return outcome
+
+    async def _commit(
+        self, batch: BatchManifest, plan: RevalidationPlan, request: SheetRequest
+    ) -> int:
+        appended = await commit_plan(
+            self._logs, self._reader.threads, batch, plan, Action.RESUBMIT, request.actor
+        )
+        assert appended.commit is not None
+        return appended.commit.number
+
+    def _sheet(self, path: Path, columns: tuple[str, ...]) -> Sheet:
+        return Sheet(
+            path,
+            columns,
+            max_rows=self._limits.max_rows,
+            max_cell_characters=self._limits.max_cell_characters,
+        )
+
+    def _plan(
+        self,
+        sheet: Sheet,
+        rows: BatchRows,
+        bulk: BulkRevalidation,
+        request: SheetRequest,
+        outcome: SheetOutcome,
+    ) -> RevalidationPlan:
+        schemas: dict[str, fastcsv.Schema] = {}
+        if request.version is not None:
+            schemas[request.version] = self._revalidator.schema(rows.batch, request.version)
+        for came, row in sheet_and_batch_rows(sheet, rows, bulk.folder):
+            outcome.total_rows += 1
+            version = request.version or row.validated_by
+            decision = decide_row(came, row, version, include_unchanged=request.include_unchanged)
+            if decision is RowDecision.UNCHANGED:
+                outcome.unchanged_rows += 1
+            elif decision is RowDecision.CONFLICT:
+                outcome.conflicting_rows += 1
+                if len(outcome.conflicts) < MAX_NAMED_CONFLICTS:
+                    outcome.conflicts.append(row.number)
+            elif damaged := [] if request.accept_damaged else damaged_cells(came, row):
+                outcome.damaged_rows += 1
+                outcome.damaged_cells += damaged[: MAX_NAMED_CELLS - len(outcome.damaged_cells)]
+            else:
+                schema = schemas.get(version) or self._revalidator.schema(rows.batch, version)
+                bulk.add(row, came.cells, schemas.setdefault(version, schema))
+        plan = bulk.validate()
+        outcome.resolved_rows = plan.tally.resolved_rows
+        outcome.invalid_rows = plan.tally.rows - plan.tally.resolved_rows
+        return plan

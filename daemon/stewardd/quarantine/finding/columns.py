@@ -1,0 +1,98 @@
+"""The columns of a batch in the order of its file, and the columns and rules by which its rows can be filtered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from stewardd.batches.manifest import BatchManifest
+from stewardd.errors import InvalidRequest
+from stewardd.quarantine.files.blocking_store import BlockingStore
+from stewardd.quarantine.files.records import RECORDS, read_record
+from stewardd.quarantine.files.valid_csv import valid_columns
+from stewardd.schemas.registry import Registry
+
+_HEAD_BYTES = 1024 * 1024
+_NAMED = 30
+# The rules that a row can break: those of JSON Schema 2020-12, and those of the CSV reader.
+KEYWORDS = frozenset(
+    (
+        *("type", "enum", "const", "multipleOf", "maximum"),
+        *("exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength"),
+        *("pattern", "format", "required", "dependentRequired", "dependentSchemas"),
+        *(
+            "additionalProperties",
+            "unevaluatedProperties",
+            "propertyNames",
+            "minProperties",
+            "maxProperties",
+        ),
+        *("contentMediaType", "contentEncoding", "allOf", "anyOf", "oneOf"),
+        *("not", "if", "then", "else", "$ref"),
+        *("false", "quoting", "encoding", "nul", "recordBytes"),
+        *("recordLines", "fields", "fieldBytes", "cells", "recovered"),
+    )
+)
+
+
+class BatchColumns:
+    """Finds the columns of batches by their files and schemas."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def check_filter(self, batch: BatchManifest, field: str | None, keyword: str | None) -> None:
+        """Checks a filter by field and keyword.
+
+        Raises: InvalidRequest for a field or a keyword that no violation of the batch can have; it names those that
+        there are.
+        """
+        versions = [each for each in self._registry.all() if each.name == batch.schema]
+        columns = {column.name for each in versions for column in each.columns}
+        columns |= {*batch.unknown_columns, *batch.errors_by_field, "_row"}
+        if versions and field is not None and field not in columns:
+            raise _unknown("column", field, columns, "field")
+        keywords = KEYWORDS | set(batch.errors_by_keyword)
+        if keyword is not None and keyword not in keywords:
+            raise _unknown("rule", keyword, set(batch.errors_by_keyword) or keywords, "keyword")
+
+    def of_batch(self, store: BlockingStore, batch: BatchManifest) -> tuple[str, ...]:
+        """The columns of a batch in the order of its file. For worker threads.
+
+        The header of valid.csv names them, and so does each record that has all its cells. Without either, the order
+        is that of the longest record, then that of the schema.
+        """
+        of_schema = [
+            column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
+        ]
+        known = set(of_schema)
+        report = batch.file("report.json")
+        if report is not None:
+            missing = json.loads(store.get(batch.key(report)))["missingOptionalColumns"]
+            known -= set(missing)
+        known |= set(batch.unknown_columns)
+        named = valid_columns(store, batch)
+        if named is not None and set(named) == known:
+            return named
+        longest: tuple[str, ...] = ()
+        records = batch.file(RECORDS)
+        if records is not None and records.size_bytes:
+            head = store.get_range(batch.key(records), 0, _HEAD_BYTES)
+            for line in head.splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    names = tuple(name for name, _ in read_record(line).cells)
+                    if set(names) == known:
+                        return names
+                    if len(names) > len(longest) and known.issuperset(names):
+                        longest = names
+        others = (*(name for name in of_schema if name in known), *batch.unknown_columns)
+        return (*longest, *(name for name in others if name not in longest))
+
+
+def _unknown(what: str, name: str, known: Iterable[str], field: str) -> InvalidRequest:
+    names = ", ".join(sorted(known)[:_NAMED])
+    return InvalidRequest(
+        f"the batch has no {what} {name[:64]!r}; it has {names}",
+        field=field,
+        hint=f"give the {what} as it stands there: capitals and blanks count",
+    )

@@ -1,0 +1,234 @@
+"""Masks a person in one batch: in its records, valid rows, events, exports and archives.
+
+In a row that names the person, the columns with personal data are masked as well. Elsewhere only the address is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stewardd.quarantine.files.csv_records import cells_of, csv_line
+from stewardd.quarantine.files.records import RECORDS, RowViolation
+from stewardd.quarantine.files.valid_csv import VALID
+from stewardd.quarantine.finding.rows import BatchRows
+from stewardd.quarantine.log.commits import RowEvent
+from stewardd.quarantine.removing.archives import ArchiveWriter, archive_lines
+from stewardd.quarantine.removing.data_subject import DataSubject
+from stewardd.quarantine.removing.rewrite_rules import RewriteResult
+
+
+@dataclass(slots=True)
+class ErasedCounts:
+    """What was masked in one batch."""
+
+    quarantined_rows: int = 0
+    valid_rows: int = 0
+    events: int = 0
+    archived_rows: int = 0
+
+    def __bool__(self) -> bool:
+        return self != ErasedCounts()
+
+
+class ErasureRules:
+    """Masks a person in one batch. The methods are described in RewriteRules."""
+
+    def __init__(
+        self, subject: DataSubject, personal: frozenset[str], delimiter: str, hashed: str
+    ) -> None:
+        self._subject = subject
+        self._personal = personal
+        self._delimiter = delimiter
+        self._hashed = hashed
+        self.counts = ErasedCounts()
+
+    def apply_to(self, rows: BatchRows) -> bool:
+        """See RewriteRules.apply_to."""
+        self.counts = ErasedCounts()  # not what an attempt counted that another writer overtook
+        subject, batch = self._subject, rows.batch
+        keys = [batch.key(file) for name in (RECORDS, VALID) if (file := batch.file(name))]
+        return (
+            any(subject.may_be_among(rows.store.read(key)) for key in keys)
+            or any(
+                self._is_in_data(event) or self._is_named_by(event)
+                for _, events in rows.events.of_rows()
+                for event in events
+            )
+            or any(subject.is_in(each.actor) for each in rows.state.exports)
+            or any(
+                subject.may_be_in(line)
+                for name in rows.state.archives
+                for line in archive_lines(rows.store, f"{batch.folder}/{name}")
+            )
+        )
+
+    def start(self, rows: BatchRows, folder: Path) -> None:
+        """See RewriteRules.start."""
+        self.counts = ErasedCounts()
+        self._rows = rows
+        self._folder = folder
+        self._header: list[str] | None = None
+
+    def rewrite_row(
+        self,
+        number: int,  # noqa: ARG002  # RewriteRules has it
+        line: bytes,
+        events: list[RowEvent],
+    ) -> tuple[bytes | None, list[RowEvent]]:
+        """See RewriteRules.rewrite_row."""
+        if self._is_in_line(line) or any(self._is_in_data(event) for event in events):
+            # The person's row, even if only one event names the person: the record and all events are masked.
+            self.counts.quarantined_rows += 1
+            self.counts.events += len(events)
+            return self._masked_record(line), [self._masked_event(event) for event in events]
+        naming = [event for event in events if self._is_named_by(event)]
+        self.counts.events += len(naming)
+        return line, [self._without_name(event) for event in events] if naming else events
+
+    def rewrite_valid_record(self, record: bytes) -> bytes:
+        """See RewriteRules.rewrite_valid_record."""
+        if self._header is None:
+            self._header = cells_of(record, self._delimiter)
+            return record
+        if not self._subject.may_be_in(record):
+            return record
+        cells = cells_of(record, self._delimiter)
+        if not any(self._subject.is_in(cell) for cell in cells):
+            return record
+        self.counts.valid_rows += 1
+        masked = self._subject.masked_cells(
+            dict(zip(self._header, cells, strict=False)), self._personal
+        )
+        end = "\r\n" if record.endswith(b"\r\n") else "\n"
+        return csv_line(list(masked.values()), self._delimiter, end)
+
+    def rewrite_text(self, text: str) -> str:
+        """See RewriteRules.rewrite_text."""
+        return self._subject.masked(text)
+
+    def finish(self) -> RewriteResult:
+        """See RewriteRules.finish."""
+        kept, dropped, new = self._rewrite_archives()
+        actors = any(self._subject.is_in(each.actor) for each in self._rows.state.exports)
+        return RewriteResult(
+            changed=bool(self.counts) or actors,
+            new_archive=new,
+            archives=tuple(kept),
+            dropped_archives=tuple(dropped),
+            facts={"subject": self._hashed},
+        )
+
+    def _is_in_data(self, event: RowEvent) -> bool:
+        """Whether the cells or violations of an event name the person."""
+        cells = event.change.cells or {}
+        values = (each.value or "" for each in event.change.violations)
+        return any(self._subject.is_in(text) for text in (*cells.values(), *values))
+
+    def _is_named_by(self, event: RowEvent) -> bool:
+        """Whether an event names the person as its actor or in its reason."""
+        return self._subject.is_in(event.actor) or self._subject.is_in(event.reason)
+
+    def _is_in_line(self, line: bytes) -> bool:
+        if not self._subject.may_be_in(line):
+            return False
+        return any(self._subject.is_in(text) for text in _texts_of(json.loads(line)))
+
+    def _masked_record(self, line: bytes) -> bytes:
+        found: dict[str, Any] = json.loads(line)
+        raw_data = found["rawData"]
+        cells = {name: value for name, value in raw_data.items() if isinstance(value, str)}
+        masked = self._subject.masked_cells(cells, self._personal)
+        extra = [
+            self._subject.masked(each)
+            for value in raw_data.values()
+            if isinstance(value, list)
+            for each in value
+        ]
+        found["rawData"] = {name: masked.get(name, extra) for name in raw_data}
+        self._mask_errors(found["errors"])
+        # The raw bytes held all of it: they are replaced by a record of the masked cells.
+        raw = csv_line([*masked.values(), *extra], self._delimiter, "").decode()
+        found.pop("rawRowBase64", None)
+        found["rawRow"] = raw
+        return _json_line(self._subject.masked_json(found))
+
+    def _mask_errors(self, errors: list[dict[str, Any]]) -> None:
+        for error in errors:
+            error["value"] = self._subject.masked_value(
+                error["value"], personal=error["field"] in self._personal
+            )
+
+    def _masked_event(self, event: RowEvent) -> RowEvent:
+        change = event.change
+        violations = tuple(
+            RowViolation(
+                each.field,
+                each.keyword,
+                each.message,
+                self._subject.masked_value(each.value, personal=each.field in self._personal),
+            )
+            for each in change.violations
+        )
+        cells = change.cells and self._subject.masked_cells(change.cells, self._personal)
+        masked = replace(change, cells=cells, violations=violations)
+        return self._without_name(replace(event, change=masked))
+
+    def _without_name(self, event: RowEvent) -> RowEvent:
+        return replace(
+            event,
+            reason=self._subject.masked(event.reason),
+            actor=self._subject.masked(event.actor),
+        )
+
+    def _rewrite_archives(self) -> tuple[list[str], list[str], Path | None]:
+        """The archives that stay, those that are dropped, and a new file with the masked rows of the dropped ones."""
+        store, folder = self._rows.store, self._rows.batch.folder
+        kept: list[str] = []
+        dropped: list[str] = []
+        for name in self._rows.state.archives:
+            lines = archive_lines(store, f"{folder}/{name}")
+            hit = any(self._subject.may_be_in(line) for line in lines)
+            (dropped if hit else kept).append(name)
+        if not dropped:
+            return kept, [], None
+        with ArchiveWriter(self._folder) as archive:
+            for name in dropped:
+                for line in archive_lines(store, f"{folder}/{name}"):
+                    archive.write(self._masked_archive_line(line))
+        return kept, dropped, archive.path
+
+    def _masked_archive_line(self, line: bytes) -> bytes:
+        if not self._is_in_line(line):
+            return line
+        self.counts.archived_rows += 1
+        found = json.loads(line)
+        found["record"] = json.loads(self._masked_record(_json_line(found["record"])))
+        for event in found["history"]:
+            if event["cells"]:
+                event["cells"] = self._subject.masked_cells(event["cells"], self._personal)
+            self._mask_errors(event["errors"])
+        return _json_line(self._subject.masked_json(found))
+
+
+def _json_line(found: Any) -> bytes:
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _texts_of(found: Any) -> Iterator[str]:
+    """All texts of a JSON value, also those in base64."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, list):
+        for each in found:
+            yield from _texts_of(each)
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            if key == "rawRowBase64":
+                yield base64.b64decode(value).decode(errors="replace")
+            else:
+                yield from _texts_of(value)
