@@ -22,7 +22,7 @@ from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
-from stewardd.repository.store import Store
+from stewardd.repository.backend.store import Store
 from stewardd.repository.sweep import Sweep
 
 from tests.support.quarantine_world import HEADER, World, lines, make_world

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from stewardd.errors import Exhausted, LeaseLost, ObjectExists, ObjectNotFound
+from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.claims import Claims, Done, Fresh
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import Draft, manifest_key, publish, withdraw
 from stewardd.repository.standing import Standing
-from stewardd.repository.store import Store
 from stewardd.repository.sweep import Sweep
 
 pytestmark = pytest.mark.asyncio

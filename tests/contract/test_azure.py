@@ -14,7 +14,8 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 
 from tests.contract.conftest import serving
 from tests.contract.quarantine_contract import *  # noqa: F403  # the tests

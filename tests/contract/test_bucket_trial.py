@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 from stewardd.errors import ConfigurationError, RepositoryDown, RepositoryRefused, StorageFull
-from stewardd.repository.opening import open_repository
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_repository, open_store
+from stewardd.repository.backend.store import Store
 
 from tests.contract.conftest import serving
 from tests.support.storage import Storage, altered, refusal
@@ -231,7 +231,7 @@ def test_a_plain_endpoint_of_the_environment_names_the_option() -> None:
         taken.bind(("127.0.0.1", 0))
         script = (
             "import asyncio\n"
-            "from stewardd.repository.opening import open_repository\n"
+            "from stewardd.repository.backend.all import open_repository\n"
             "asyncio.run(open_repository('s3://depot/x', {}))\n"
         )
         done = subprocess.run(

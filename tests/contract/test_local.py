@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 
 from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
 from tests.contract.store_contract import *  # noqa: F403  # the tests

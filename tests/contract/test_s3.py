@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 from stewardd.errors import ConfigurationError, RepositoryDown
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 
 from tests.contract.conftest import serving
 from tests.contract.quarantine_contract import *  # noqa: F403  # the tests

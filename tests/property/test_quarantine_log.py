@@ -26,7 +26,7 @@ from stewardd.quarantine.log.checkpoint import read_checkpoint, write_checkpoint
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 from tests.support.quarantine_world import HEADER, World, adds_up, lines, make_world
 
@@ -49,7 +49,7 @@ class Life(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
         root = Path(self.folder.name)
-        store = LocalStore(root / "repository")
+        store = FolderStore(root / "repository")
         self.worlds: list[World] = [self.run(make_world(store, root, name)) for name in ("a", "b")]
         self.batch = self.run(self.worlds[0].publish(HEADER + lines(TOTAL, bad_every=EVERY)))
         self.states = dict.fromkeys(BAD, State.OPEN)

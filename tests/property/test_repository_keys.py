@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stewardd.errors import InvalidRequest
+from stewardd.repository.backend.folder.store import FolderStore
+from stewardd.repository.backend.keys import key_segments
 from stewardd.repository.identifiers import created_at, day_of, is_id, uuid7
-from stewardd.repository.local import LocalStore
-from stewardd.repository.store import key_segments
 
 ALPHABET = string.ascii_letters + string.digits + "._=-"
 MOMENTS = st.integers(0, 253_402_300_799_999)
@@ -90,7 +90,7 @@ def test_a_local_listing_is_what_sorting_the_keys_gives(
 
     async def check() -> None:
         with tempfile.TemporaryDirectory() as root:
-            store = LocalStore(Path(root))
+            store = FolderStore(Path(root))
             for key in chosen:
                 await store.put(key, b"x")
             for prefix in ("", folder):

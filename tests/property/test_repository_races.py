@@ -24,11 +24,11 @@ from hypothesis.stateful import (
     rule,
 )
 from stewardd.errors import LeaseLost, ObjectExists, RequestInProgress
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.claims import Claims, Done
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import Draft, manifest_key
 from stewardd.repository.sweep import Sweep
 
@@ -46,7 +46,7 @@ class Races(RuleBasedStateMachine):
     def begin(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
-        self.store = LocalStore(Path(self.folder.name) / "repository")
+        self.store = FolderStore(Path(self.folder.name) / "repository")
         self.leases: dict[str, WriterLease] = {}
         self.answers: dict[str, str] = {}
         self.published: set[str] = set()

@@ -34,10 +34,10 @@ from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
 from stewardd.quarantine.removing.erasure import Erasure
 from stewardd.quarantine.removing.purge import Purge
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
-from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 
 import fastcsv

@@ -32,8 +32,8 @@ from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.quarantine.removing.erasure import Erasure
 from stewardd.quarantine.removing.purge import Purge
 from stewardd.quarantine.removing.rewriting import BatchRewriter
+from stewardd.repository.backend.store import Store
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.store import Store
 from stewardd.rpc.quarantine.servicer import QuarantineServicer
 from stewardd.scheduler.job import Job
 from stewardd.schemas.registry import Registry

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from stewardd.app.assembly import Assembly
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
+from stewardd.repository.backend.all import open_repository
+from stewardd.repository.backend.folder.trial import check_folder
+from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
-from stewardd.repository.folder_trial import check_folder
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.opening import open_repository
-from stewardd.repository.store import Store
 from stewardd.repository.sweep import Sweep
 from stewardd.scheduler.job import Job
 from stewardd.telemetry import logger

@@ -7,7 +7,8 @@ from stewardd.app.repository import Repository
 from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.config.validation import ValidationSettings
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchLimit

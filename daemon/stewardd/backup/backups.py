@@ -23,10 +23,10 @@ from stewardd.errors import DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import Draft, publish
-from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 

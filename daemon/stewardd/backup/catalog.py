@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from stewardd.backup.manifest import BackupManifest
 from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
+from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog, Entry
-from stewardd.repository.store import Store
 
 KIND = "backups"
 

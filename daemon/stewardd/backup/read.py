@@ -16,8 +16,8 @@ import zstandard
 from stewardd.backup.catalog import KIND
 from stewardd.backup.manifest import BackupManifest, Segment
 from stewardd.errors import Corrupt, Exhausted, ObjectNotFound
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import folder_of
-from stewardd.repository.store import Store
 
 _CHUNK_BYTES = 1 << 20
 

@@ -41,7 +41,8 @@ from stewardd.errors import (
 from stewardd.postgres.probe import probe
 from stewardd.postgres.snapshot import Snapshot, export_snapshot
 from stewardd.postgres.target import DatabaseTarget
-from stewardd.repository.store import Store, open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 from stewardd.telemetry import configure
 
 Emit = Callable[[Event], None]

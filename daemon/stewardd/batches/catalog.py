@@ -16,10 +16,10 @@ from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import KIND, BatchManifest
 from stewardd.batches.summary import Summary
 from stewardd.errors import BatchNotFound, BatchRewritten, InvalidRequest, ObjectNotFound
+from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.rereading import cut_short, reread
-from stewardd.repository.store import Store
 
 READ_BYTES = 1024 * 1024
 

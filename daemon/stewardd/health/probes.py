@@ -14,8 +14,8 @@ from stewardd.health.monitor import Finding
 from stewardd.health.state import State
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import Sight, probe
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import created_at
-from stewardd.repository.store import Store
 
 LITTLE_ROOM_BYTES = 1024**3
 _REASON_LIMIT = 300

@@ -18,10 +18,10 @@ from typing import Any
 from stewardd.errors import Corrupt, InvalidRequest, ObjectExists, ObjectNotFound, OperationNotFound
 from stewardd.operations.state import Failure, Progress, Request, Result
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.identifiers import folder_of, is_id
 from stewardd.repository.standing import LeaseRef
-from stewardd.repository.store import Store
 
 KIND = "operations"
 REQUEST = "request.json"

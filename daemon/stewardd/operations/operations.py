@@ -29,11 +29,11 @@ from stewardd.operations.kinds import OperationKind
 from stewardd.operations.ledger import Ledger, request_key, request_of
 from stewardd.operations.running import Pace, Running, Work
 from stewardd.operations.state import Failure, OperationState, Request, Result, fold
+from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claim, Claims, Done
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.standing import LeaseRef, Standing, leases
-from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import day_of, days_of, folder_of, is_id, is_prefix
 from stewardd.repository.publication import FENCE, MANIFEST
-from stewardd.repository.store import Store
 from stewardd.telemetry import logger
 
 _log = logger("repository")

@@ -20,10 +20,10 @@ from datetime import timedelta
 
 from stewardd.errors import Corrupt, ObjectExists, RequestIdReused, RequestInProgress
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import exists, fence
 from stewardd.repository.standing import LeaseRef, Standing
-from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
 
 ROOT = "claims"

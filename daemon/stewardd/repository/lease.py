@@ -22,10 +22,10 @@ from pathlib import Path
 
 from stewardd.errors import LeaseLost, ObjectExists, StewardError
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.identity import Identity
 from stewardd.repository.standing import ROOT, LeaseRef, Standing, read_standing
-from stewardd.repository.store import Store
 from stewardd.telemetry import logger
 
 _log = logger("repository")

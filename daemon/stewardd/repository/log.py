@@ -38,12 +38,12 @@ from stewardd.errors import (
 )
 from stewardd.repository import document
 from stewardd.repository.attempts import pause
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import FENCE, MANIFEST, exists, intents_folder
 from stewardd.repository.rereading import ATTEMPTS
 from stewardd.repository.standing import LeaseRef
-from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 

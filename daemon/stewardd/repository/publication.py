@@ -25,10 +25,10 @@ from stewardd.errors import (
     StewardError,
 )
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.standing import LeaseRef
-from stewardd.repository.store import Store
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from stewardd.errors import Corrupt, ObjectNotFound
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import is_id
-from stewardd.repository.store import Store
 
 ROOT = "leases"
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from stewardd.errors import ObjectNotFound
 from stewardd.repository import document
+from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import created_at, folder_of, is_id
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.log import APPEND, give_up
@@ -25,7 +26,6 @@ from stewardd.repository.publication import (
     remove_published,
 )
 from stewardd.repository.standing import LeaseRef, Standing, leases
-from stewardd.repository.store import Store
 from stewardd.telemetry import logger
 
 _log = logger("repository")

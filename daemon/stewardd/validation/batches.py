@@ -24,11 +24,11 @@ from urllib.parse import unquote
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import KIND
 from stewardd.errors import TooManyRequests
+from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims, Done
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
-from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
 from stewardd.validation.engine import EngineThreads

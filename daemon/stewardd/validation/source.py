@@ -16,7 +16,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from stewardd.errors import InputRefused, ObjectNotFound, UriRefused
-from stewardd.repository.store import Store
+from stewardd.repository.backend.store import Store
 from stewardd.validation.uri import ENCODING_HINT, FIELD, name_below, open_uri
 
 READ_BYTES = 1024 * 1024

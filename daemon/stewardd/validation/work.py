@@ -15,10 +15,10 @@ import google_crc32c
 import fastcsv
 from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
 from stewardd.errors import RequestIdReused, StewardError, UploadIncomplete
+from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claim
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
-from stewardd.repository.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 from stewardd.validation.draft import Draft

@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 
 from tests.support.postgres_front import Front
 
@@ -76,12 +76,12 @@ def filled(database: DatabaseTarget) -> DatabaseTarget:
 
 
 @pytest.fixture
-def store(folder: Path) -> LocalStore:
-    return LocalStore(folder / "repository")
+def store(folder: Path) -> FolderStore:
+    return FolderStore(folder / "repository")
 
 
 @pytest.fixture
-async def lease(store: LocalStore, folder: Path):
+async def lease(store: FolderStore, folder: Path):
     home = folder / "writer"
     home.mkdir()
     made = await WriterLease.acquire(store, home)
@@ -90,20 +90,20 @@ async def lease(store: LocalStore, folder: Path):
 
 
 @pytest.fixture
-def options(store: LocalStore) -> BackupOptions:
+def options(store: FolderStore) -> BackupOptions:
     return BackupOptions(store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=1 << 20)
 
 
 @pytest.fixture
 def backups(
-    store: LocalStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
 ) -> Backups:
     return Backups(store, lease, {"main": filled}, options)
 
 
 @pytest.fixture
 def with_options(
-    store: LocalStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
 ):
     def make(**changes: object) -> Backups:
         return Backups(store, lease, {"main": filled}, replace(options, **changes))  # type: ignore[arg-type]
@@ -168,7 +168,7 @@ async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
         await asyncio.sleep(0.02)
 
 
-def objects(store: LocalStore) -> list[str]:
+def objects(store: FolderStore) -> list[str]:
     """Whatever lies in the repository, save the writers' leases."""
     found = (path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file())
     return sorted(str(path) for path in found if str(path).startswith("backups"))

@@ -29,8 +29,8 @@ from stewardd.errors import (
 )
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.tools import choose_tools, find_tools
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease, boottime
-from stewardd.repository.local import LocalStore
 
 from tests.integration.backup.conftest import Handle, alive, objects, processes, until
 
@@ -38,7 +38,7 @@ WORKER, PG_DUMP = "stewardd.backup.worker", "pg_dump --format"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(store: LocalStore):
+def nothing_is_left(store: FolderStore):
     yield
     assert processes(WORKER) == []
     assert processes(PG_DUMP) == []
@@ -144,10 +144,10 @@ async def test_a_killed_daemon_takes_the_pipeline_along_and_the_lock_it_waited_f
         "from stewardd.backup.backups import BackupOptions, Backups\n"
         "from stewardd.postgres.target import DatabaseTarget\n"
         "from stewardd.repository.lease import WriterLease\n"
-        "from stewardd.repository.local import LocalStore\n"
+        "from stewardd.repository.backend.folder.store import FolderStore\n"
         "async def main():\n"
         "    root, home = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "    store = LocalStore(root)\n"
+        "    store = FolderStore(root)\n"
         "    lease = await WriterLease.acquire(store, home)\n"
         "    target = DatabaseTarget('main', sys.stdin.readline())\n"
         "    backups = Backups(store, lease, {'main': target}, BackupOptions(store_url=str(root)))\n"
@@ -247,7 +247,7 @@ async def test_a_disk_that_fills_up_fails_the_backup_and_is_emptied_again(
     if mounted.returncode != 0:
         pytest.skip("no file system may be mounted here")
     try:
-        store = LocalStore(small / "repository")
+        store = FolderStore(small / "repository")
         lease = await WriterLease.acquire(store, folder / "home")
         options = BackupOptions(
             store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=reserve_bytes

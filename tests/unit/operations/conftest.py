@@ -10,25 +10,25 @@ from typing import Any
 import pytest
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Pace
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 
 PACE = Pace(attend_s=0.05, longest_retry_s=0.1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path / "repository")
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "repository")
 
 
 @pytest.fixture
 async def daemon(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Awaitable[Operations]]]:
     """Makes the operations of a daemon, by the name of its data folder; `store=` is what it sees the repository by."""
     async with AsyncExitStack() as stack:
 
-        async def daemon(name: str, store: LocalStore = store, **options: Any) -> Operations:
+        async def daemon(name: str, store: FolderStore = store, **options: Any) -> Operations:
             lease = await WriterLease.acquire(store, tmp_path / name)
             stack.push_async_callback(lease.close)
             operations = Operations(

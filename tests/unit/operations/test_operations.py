@@ -20,8 +20,8 @@ from stewardd.errors import (
 from stewardd.operations.ledger import request_key
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.identifiers import uuid7
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import fence
 
 from .conftest import vanish
@@ -319,7 +319,7 @@ async def test_what_a_dead_daemon_left_is_abandoned_for_everybody(daemon: Daemon
 
 
 async def test_the_sweep_ends_what_nobody_reads_and_says_so(
-    daemon: Daemon, store: LocalStore
+    daemon: Daemon, store: FolderStore
 ) -> None:
     dead = await daemon("a")
     started = [(await dead.start("k", {}, forever)).id for _ in range(3)]
@@ -386,7 +386,7 @@ async def test_an_operation_whose_lease_is_lost_ends(daemon: Daemon) -> None:
     assert state.error.reason == "LEASE_LOST"
 
 
-class Flaky(LocalStore):
+class Flaky(FolderStore):
     """A store whose puts of one file fail for a while."""
 
     failing = ""
@@ -400,7 +400,7 @@ class Flaky(LocalStore):
 
 
 async def test_an_operation_is_not_done_before_its_result_is_durable(
-    daemon: Daemon, store: LocalStore
+    daemon: Daemon, store: FolderStore
 ) -> None:
     flaky = Flaky(store.root)
     operations = await daemon("a", store=flaky)
@@ -413,7 +413,7 @@ async def test_an_operation_is_not_done_before_its_result_is_durable(
 
 
 async def test_progress_that_cannot_be_written_costs_the_operation_nothing(
-    daemon: Daemon, store: LocalStore
+    daemon: Daemon, store: FolderStore
 ) -> None:
     flaky = Flaky(store.root)
     operations = await daemon("a", store=flaky)
@@ -430,8 +430,8 @@ async def test_progress_that_cannot_be_written_costs_the_operation_nothing(
     assert (state.response, state.metadata) == ({}, {"number": 1})
 
 
-async def test_what_could_not_be_started_does_not_exist(daemon: Daemon, store: LocalStore) -> None:
-    class Full(LocalStore):
+async def test_what_could_not_be_started_does_not_exist(daemon: Daemon, store: FolderStore) -> None:
+    class Full(FolderStore):
         async def put(self, key: str, body: bytes, *, overwrite: bool = False) -> None:
             if key.endswith("request.json"):
                 raise StorageFull("no room")
@@ -465,7 +465,7 @@ async def test_a_caller_that_goes_away_while_starting_leaves_an_operation_that_r
 
 
 async def test_a_fenced_operation_is_never_started(
-    operations: Operations, store: LocalStore
+    operations: Operations, store: FolderStore
 ) -> None:
     identifier = operations.new_id()
     assert await fence(store, request_key(identifier))

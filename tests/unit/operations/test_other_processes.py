@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from stewardd.operations.operations import Operations
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -21,7 +21,7 @@ Daemon = Callable[..., Awaitable[Operations]]
 
 
 @pytest.fixture
-def other(store: LocalStore, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def other(store: FolderStore, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), str(store.root), str(tmp_path / "other")],
         stdout=subprocess.PIPE,

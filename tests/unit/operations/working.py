@@ -10,8 +10,8 @@ from typing import Any
 from stewardd import telemetry
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import Handle
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 
 
 async def count(handle: Handle) -> dict[str, Any]:
@@ -22,7 +22,7 @@ async def count(handle: Handle) -> dict[str, Any]:
 
 
 async def main(root: Path, data_dir: Path) -> None:
-    store = LocalStore(root)
+    store = FolderStore(root)
     lease = await WriterLease.acquire(store, data_dir)
     operations = Operations(store, lease)
     started = await operations.start("Count", {"to": 1_000_000}, count)

@@ -4,14 +4,14 @@ import pytest
 from stewardd.errors import BatchesLeft, Cancelled, LeaseLost
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
 
 
 @pytest.fixture
 async def world(tmp_path):
-    made = await make_world(LocalStore(tmp_path / "repository"), tmp_path)
+    made = await make_world(FolderStore(tmp_path / "repository"), tmp_path)
     yield made
     await made.close()
 

@@ -8,7 +8,7 @@ from stewardd.errors import Corrupt
 from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest
 from stewardd.quarantine.files.valid_csv import VALID
 from stewardd.quarantine.finding.row_filter import RowFilter
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 from tests.support.quarantine_world import make_world
 
@@ -18,7 +18,7 @@ SHORT = b"2025-01-02,S2,b@example.org\n"
 
 @pytest.fixture
 async def world(tmp_path):
-    made = await make_world(LocalStore(tmp_path / "repository"), tmp_path)
+    made = await make_world(FolderStore(tmp_path / "repository"), tmp_path)
     yield made
     await made.close()
 

@@ -10,14 +10,14 @@ from stewardd.quarantine.log.batch_logs import CHECKPOINT, CHECKPOINT_EVERY, Bat
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 from tests.support.quarantine_world import HEADER, lines, make_world
 
 
 @pytest.fixture
 async def worlds(tmp_path):
-    store = LocalStore(tmp_path / "repository")
+    store = FolderStore(tmp_path / "repository")
     made = [await make_world(store, tmp_path, name) for name in ("a", "b")]
     yield made
     for world in made:

@@ -7,13 +7,13 @@ import pytest
 from stewardd.errors import Corrupt
 from stewardd.quarantine.files.blocking_store import BlockingStore
 from stewardd.quarantine.files.sorted_lines import SortedLines
-from stewardd.repository.local import LocalStore
+from stewardd.repository.backend.folder.store import FolderStore
 
 PREFIX = b'{"row":'
 
 
 async def lines_of(tmp_path, body):
-    store = LocalStore(tmp_path)
+    store = FolderStore(tmp_path)
     await store.put("lines", body)
     return SortedLines(BlockingStore(store), "lines", len(body), PREFIX)
 

@@ -7,18 +7,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path / "repository")
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "repository")
 
 
 @pytest.fixture
 async def acquire(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Awaitable[WriterLease]]]:
     """Acquires leases, by the name of a data folder, that are closed at the end of the test."""
     async with AsyncExitStack() as stack:

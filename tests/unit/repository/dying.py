@@ -16,10 +16,10 @@ from pathlib import Path
 
 from stewardd import telemetry
 from stewardd.errors import RequestInProgress
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claims, Fresh
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import publish, withdraw
 
 ALTERING = {"os.link", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
@@ -40,7 +40,7 @@ def die_at(step: int) -> None:
 
 
 async def publish_three(root: Path, data_dir: Path, step: int) -> None:
-    store = LocalStore(root)
+    store = FolderStore(root)
     lease = await WriterLease.acquire(store, data_dir)
     staged = data_dir / "records.jsonl"
     if step:
@@ -60,7 +60,7 @@ async def publish_three(root: Path, data_dir: Path, step: int) -> None:
 
 
 async def claim(root: Path, data_dir: Path, request_id: str) -> None:
-    store = LocalStore(root)
+    store = FolderStore(root)
     lease = await WriterLease.acquire(store, data_dir)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
 from stewardd.repository import document
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog, Entry
 from stewardd.repository.identifiers import day_of, uuid7
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import fence, manifest_key
 
 pytestmark = pytest.mark.asyncio
@@ -20,7 +20,7 @@ DAY_S = 86_400
 BEGIN_S = 1_795_392_000  # 2026-11-23
 
 
-class Counting(LocalStore):
+class Counting(FolderStore):
     """A store that keeps which folders were listed and how much was read."""
 
     def __init__(self, root: Path) -> None:
@@ -42,7 +42,7 @@ def counting(tmp_path: Path) -> Counting:
     return Counting(tmp_path / "repository")
 
 
-async def make(store: LocalStore, at_s: float, **manifest: Any) -> str:
+async def make(store: FolderStore, at_s: float, **manifest: Any) -> str:
     identifier = uuid7(lambda: at_s)
     await store.put(manifest_key("batches", identifier), document.encode(manifest))
     return identifier
@@ -58,7 +58,7 @@ async def pages(catalog: Catalog, page_size: int, **options: Any) -> AsyncIterat
             return
 
 
-async def test_pages_are_newest_first_across_days(store: LocalStore) -> None:
+async def test_pages_are_newest_first_across_days(store: FolderStore) -> None:
     made = [await make(store, BEGIN_S + number * DAY_S / 4) for number in range(11)]
     catalog = Catalog(store, "batches")
     for page_size in (1, 3, 4, 11, 50):
@@ -69,7 +69,7 @@ async def test_pages_are_newest_first_across_days(store: LocalStore) -> None:
 
 
 async def test_what_is_published_meanwhile_neither_shifts_nor_doubles_a_page(
-    store: LocalStore,
+    store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number) for number in range(6)]
     catalog = Catalog(store, "batches")
@@ -102,7 +102,7 @@ async def test_a_page_reads_only_the_days_and_the_manifests_that_it_needs(
     assert len(counting.listed) == 2
 
 
-async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: LocalStore) -> None:
+async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: FolderStore) -> None:
     there = await make(store, BEGIN_S)
     drafted, fenced = uuid7(lambda: BEGIN_S + 1), uuid7(lambda: BEGIN_S + 2)
     await store.put(f"batches/{day_of(drafted)}/{drafted}/records.jsonl", b"x")
@@ -118,7 +118,7 @@ async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: LocalStore)
 
 
 async def test_a_filter_skips_and_a_page_that_looks_long_enough_ends_short(
-    store: LocalStore,
+    store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number, number=number) for number in range(50)]
     catalog = Catalog(store, "batches")
@@ -133,7 +133,7 @@ async def test_a_filter_skips_and_a_page_that_looks_long_enough_ends_short(
     assert max(map(len, short)) == 1
 
 
-async def test_a_token_is_good_for_its_own_listing_only(store: LocalStore) -> None:
+async def test_a_token_is_good_for_its_own_listing_only(store: FolderStore) -> None:
     for number in range(3):
         await make(store, BEGIN_S + number)
     catalog = Catalog(store, "batches")
@@ -150,7 +150,7 @@ async def test_a_token_is_good_for_its_own_listing_only(store: LocalStore) -> No
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"null", b'{"rows":"x"}'])
-async def test_what_cannot_be_read_hides_nothing_else(store: LocalStore, body: bytes) -> None:
+async def test_what_cannot_be_read_hides_nothing_else(store: FolderStore, body: bytes) -> None:
     def check(entry: Entry) -> None:
         if entry.manifest.get("rows") == "x":
             raise Corrupt("rows are no number")
@@ -162,7 +162,7 @@ async def test_what_cannot_be_read_hides_nothing_else(store: LocalStore, body: b
     assert [each.identifier for page in found for each in page] == [made[2], made[0]]
 
 
-async def test_who_asks_for_what_cannot_be_read_is_told(store: LocalStore) -> None:
+async def test_who_asks_for_what_cannot_be_read_is_told(store: FolderStore) -> None:
     identifier = uuid7(lambda: BEGIN_S)
     for body in (b"{", b"[]", b"\xff", b"null"):
         await store.put(manifest_key("batches", identifier), body, overwrite=True)
@@ -170,7 +170,7 @@ async def test_who_asks_for_what_cannot_be_read_is_told(store: LocalStore) -> No
             await Catalog(store, "batches").get(identifier)
 
 
-async def test_an_empty_repository_has_one_empty_page(store: LocalStore) -> None:
+async def test_an_empty_repository_has_one_empty_page(store: FolderStore) -> None:
     page = await Catalog(store, "batches").page(page_size=10)
     assert (page.entries, page.next_page_token) == ([], "")
 
@@ -195,7 +195,7 @@ async def test_a_prefix_leaves_what_begins_so_and_reads_nothing_else(counting: C
 
 
 async def test_a_prefix_that_no_id_has_is_refused_and_a_token_belongs_to_its_prefix(
-    store: LocalStore,
+    store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number) for number in range(3)]
     catalog = Catalog(store, "batches")

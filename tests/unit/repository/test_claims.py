@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from stewardd.errors import RequestIdReused, RequestInProgress
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claim, Claims, Done, Fresh, claim_folder
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import manifest_key, publish
 
 pytestmark = pytest.mark.asyncio
@@ -24,7 +24,7 @@ def fresh(outcome: Fresh | Done) -> Claim:
     return outcome.claim
 
 
-async def killed(store: LocalStore, tmp_path: Path) -> WriterLease:
+async def killed(store: FolderStore, tmp_path: Path) -> WriterLease:
     """A lease whose daemon is gone without a word, on the data folder `data`."""
     lease = await WriterLease.acquire(store, tmp_path / "data")
     lease._heart.cancel()  # type: ignore[union-attr]
@@ -33,7 +33,7 @@ async def killed(store: LocalStore, tmp_path: Path) -> WriterLease:
 
 
 async def test_the_second_of_two_equal_requests_gets_the_first_ones_answer(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
     claim = fresh(await claims.claim("ValidateBatch", "id 1/ü", "f"))
@@ -44,7 +44,7 @@ async def test_the_second_of_two_equal_requests_gets_the_first_ones_answer(
 
 
 async def test_an_id_is_refused_to_another_request_at_every_stage(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
     claim = fresh(await claims.claim("m", "id", "f"))
@@ -59,14 +59,14 @@ async def test_an_id_is_refused_to_another_request_at_every_stage(
 
 
 async def test_the_same_id_under_another_method_is_another_request(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
     fresh(await claims.claim("a", "id", "f"))
     fresh(await claims.claim("b", "id", "g"))
 
 
-async def test_what_failed_may_be_tried_again(store: LocalStore, lease: WriterLease) -> None:
+async def test_what_failed_may_be_tried_again(store: FolderStore, lease: WriterLease) -> None:
     claims = Claims(store, lease)
     for number in range(1, 4):
         claim = fresh(await claims.claim("m", "id", "f"))
@@ -75,7 +75,7 @@ async def test_what_failed_may_be_tried_again(store: LocalStore, lease: WriterLe
 
 
 async def test_a_claim_whose_caller_is_cancelled_at_any_moment_leaves_the_request_free(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
     for moment in range(200):
@@ -90,7 +90,7 @@ async def test_a_claim_whose_caller_is_cancelled_at_any_moment_leaves_the_reques
     assert moment > 0
 
 
-async def test_of_many_that_race_one_serves(store: LocalStore, lease: WriterLease) -> None:
+async def test_of_many_that_race_one_serves(store: FolderStore, lease: WriterLease) -> None:
     claims = Claims(store, lease)
     outcomes = await asyncio.gather(
         *(claims.claim("m", "id", "f") for _ in range(20)), return_exceptions=True
@@ -100,7 +100,7 @@ async def test_of_many_that_race_one_serves(store: LocalStore, lease: WriterLeas
 
 
 async def test_of_many_that_race_for_a_dead_ones_claim_one_takes_it_over(
-    store: LocalStore, tmp_path: Path, acquire: Acquire
+    store: FolderStore, tmp_path: Path, acquire: Acquire
 ) -> None:
     dead = await killed(store, tmp_path)
     fresh(await Claims(store, dead).claim("m", "id", "f"))
@@ -114,7 +114,7 @@ async def test_of_many_that_race_for_a_dead_ones_claim_one_takes_it_over(
 
 
 async def test_a_live_claimant_of_another_daemon_is_waited_for(
-    store: LocalStore, acquire: Acquire
+    store: FolderStore, acquire: Acquire
 ) -> None:
     fresh(await Claims(store, await acquire("a")).claim("m", "id", "f"))
     with pytest.raises(RequestInProgress):
@@ -122,7 +122,7 @@ async def test_a_live_claimant_of_another_daemon_is_waited_for(
 
 
 async def test_what_a_claimant_published_before_it_died_is_the_answer(
-    store: LocalStore, tmp_path: Path, acquire: Acquire
+    store: FolderStore, tmp_path: Path, acquire: Acquire
 ) -> None:
     dead = await killed(store, tmp_path)
     identifier = uuid7()
@@ -138,7 +138,7 @@ async def test_what_a_claimant_published_before_it_died_is_the_answer(
 
 
 async def test_what_a_claimant_published_is_the_answer_while_it_lives_too(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     identifier = uuid7()
     plan = {
@@ -153,7 +153,7 @@ async def test_what_a_claimant_published_is_the_answer_while_it_lives_too(
 
 
 async def test_a_claimant_that_is_taken_over_can_publish_no_more(
-    store: LocalStore, tmp_path: Path, acquire: Acquire
+    store: FolderStore, tmp_path: Path, acquire: Acquire
 ) -> None:
     paused = await killed(store, tmp_path)
     identifier = uuid7()
@@ -173,7 +173,7 @@ async def test_a_claimant_that_is_taken_over_can_publish_no_more(
 
 
 async def test_old_requests_are_forgotten_and_young_ones_are_not(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
     await fresh(await claims.claim("m", "old", "f")).done("r")

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import FENCE
 from stewardd.repository.sweep import Sweep
 
@@ -51,7 +51,7 @@ def sampled_steps() -> list[int]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("step", sampled_steps())
 async def test_a_writer_killed_at_any_step_leaves_whole_things_or_none(
-    step: int, tmp_path: Path, store: LocalStore, acquire: Acquire
+    step: int, tmp_path: Path, store: FolderStore, acquire: Acquire
 ) -> None:
     process = start(store.root, tmp_path / "data", str(step))
     told, _ = process.communicate()
@@ -87,7 +87,7 @@ async def test_a_writer_killed_at_any_step_leaves_whole_things_or_none(
 
 @pytest.mark.asyncio
 async def test_of_two_processes_that_race_for_a_claim_one_gets_it_and_its_heir_is_the_next(
-    tmp_path: Path, store: LocalStore, acquire: Acquire
+    tmp_path: Path, store: FolderStore, acquire: Acquire
 ) -> None:
     racers = {name: start(store.root, tmp_path / name, "claim", "id") for name in ("a", "b")}
     said = {}
@@ -112,7 +112,7 @@ async def test_of_two_processes_that_race_for_a_claim_one_gets_it_and_its_heir_i
 
 
 def test_a_data_folder_is_free_when_its_process_was_killed(
-    tmp_path: Path, store: LocalStore
+    tmp_path: Path, store: FolderStore
 ) -> None:
     first = start(store.root, tmp_path / "data", "claim", "id")
     assert first.stdout is not None

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from stewardd.errors import ConfigurationError, LeaseLost, RepositoryDown
+from stewardd.repository.backend.folder.store import FolderStore
+from stewardd.repository.backend.store import ObjectMeta
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import publish
 from stewardd.repository.standing import Heartbeat, LeaseRef, Standing, judge
-from stewardd.repository.store import ObjectMeta
 
 Acquire = Callable[..., Awaitable[WriterLease]]
 
@@ -39,7 +39,7 @@ def test_a_writer_is_judged_by_its_heartbeat(
     assert judge(heartbeat, declared_dead, NOW, 30) is expected
 
 
-class Unreachable(LocalStore):
+class Unreachable(FolderStore):
     """A store that can be cut off."""
 
     cut = False
@@ -68,7 +68,7 @@ async def test_a_lease_that_cannot_beat_is_lost_to_its_writer_before_it_is_to_ot
         store, tmp_path / "a", ttl_s=0.5, heartbeat_s=0.1, grace_s=0.5
     )
     other = await WriterLease.acquire(
-        LocalStore(tmp_path / "repository"), tmp_path / "b", grace_s=0.5
+        FolderStore(tmp_path / "repository"), tmp_path / "b", grace_s=0.5
     )
     ref = lease.ref
     store.cut = True
@@ -121,7 +121,7 @@ async def test_a_lost_lease_comes_back_as_another_one_and_what_was_begun_before_
 async def test_a_heartbeat_that_outlasts_the_lease_does_not_keep_it(tmp_path: Path) -> None:
     now = 0.0
 
-    class Slow(LocalStore):
+    class Slow(FolderStore):
         async def head(self, key: str) -> ObjectMeta:
             nonlocal now
             now += delay_s
@@ -155,7 +155,7 @@ async def test_a_data_folder_serves_one_daemon_at_a_time(acquire: Acquire) -> No
 
 @pytest.mark.asyncio
 async def test_a_restarted_daemon_declares_its_former_self_dead(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     other = await acquire("other")
     first = await WriterLease.acquire(store, tmp_path / "data")
@@ -171,7 +171,7 @@ async def test_a_restarted_daemon_declares_its_former_self_dead(
 
 @pytest.mark.asyncio
 async def test_a_closed_lease_is_dead_at_once_and_refuses(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     other = await acquire("other")
     lease = await WriterLease.acquire(store, tmp_path / "data")
@@ -208,6 +208,6 @@ async def test_a_name_file_cut_short_is_replaced(acquire: Acquire, tmp_path: Pat
     assert (await acquire("data")).daemon_id
 
 
-def test_a_heartbeat_slower_than_the_lease_is_refused(store: LocalStore) -> None:
+def test_a_heartbeat_slower_than_the_lease_is_refused(store: FolderStore) -> None:
     with pytest.raises(ValueError, match="every 60 s"):
         WriterLease(store, None, ttl_s=60, heartbeat_s=60)  # type: ignore[arg-type]

@@ -21,8 +21,8 @@ from stewardd.errors import (
     RepositoryDown,
     StorageFull,
 )
-from stewardd.repository.local import LocalStore
-from stewardd.repository.store import open_store
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.folder.store import FolderStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -45,7 +45,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_folders_and_files_are_for_their_owner_alone(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x")
@@ -58,7 +58,7 @@ async def test_folders_and_files_are_for_their_owner_alone(
 
 
 async def test_no_symbolic_link_below_the_root_is_followed(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -94,7 +94,7 @@ async def test_a_root_that_is_reached_by_a_symbolic_link_is_fine(tmp_path: Path)
 
 
 async def test_a_full_disk_says_so_and_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
-    store = LocalStore(small_disk / "repository")
+    store = FolderStore(small_disk / "repository")
     await store.put("a/fits", b"x" * 500_000)
     with pytest.raises(StorageFull, match="a/too-much"):
         await store.put("a/too-much", b"x" * 900_000)
@@ -113,7 +113,7 @@ async def test_a_full_disk_says_so_and_leaves_nothing(small_disk: Path, tmp_path
 
 
 async def test_a_file_of_another_file_system_is_copied(small_disk: Path, tmp_path: Path) -> None:
-    store = LocalStore(small_disk / "repository")
+    store = FolderStore(small_disk / "repository")
     source = tmp_path / "source"
     source.write_bytes(b"x" * 10_000)
     await store.put_file("a/copy", source)
@@ -124,7 +124,7 @@ async def test_a_file_of_another_file_system_is_copied(small_disk: Path, tmp_pat
 
 
 async def test_a_file_of_our_own_is_linked_and_not_copied(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x" * 10_000)
@@ -136,7 +136,7 @@ async def test_a_file_of_our_own_is_linked_and_not_copied(
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
 async def test_a_file_of_another_user_is_copied_and_then_ours(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x")
@@ -147,7 +147,7 @@ async def test_a_file_of_another_user_is_copied_and_then_ours(
 
 
 async def test_a_file_that_is_none_is_the_callers_mistake(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
@@ -158,7 +158,7 @@ async def test_a_file_that_is_none_is_the_callers_mistake(
 
 
 async def test_what_dead_writers_left_is_swept_and_what_live_ones_write_is_not(
-    store: LocalStore,
+    store: FolderStore,
 ) -> None:
     temporary = store.root / "~tmp"
     (temporary / "dead~").write_bytes(b"half")
@@ -173,7 +173,7 @@ async def test_what_dead_writers_left_is_swept_and_what_live_ones_write_is_not(
     assert await store.sweep_leftovers(60) == 1
 
 
-async def test_a_repository_that_is_gone_is_down_and_not_empty(store: LocalStore) -> None:
+async def test_a_repository_that_is_gone_is_down_and_not_empty(store: FolderStore) -> None:
     await store.put("a/b", b"x")
     away = store.root.with_name("away")
     store.root.rename(away)
@@ -196,7 +196,7 @@ async def test_a_repository_that_is_gone_is_down_and_not_empty(store: LocalStore
     assert await store.get("a/b") == b"x"
 
 
-async def test_folders_that_empty_are_removed_and_the_root_stays(store: LocalStore) -> None:
+async def test_folders_that_empty_are_removed_and_the_root_stays(store: FolderStore) -> None:
     await store.put("a/b/c/d", b"x")
     await store.put("a/e", b"x")
     await store.delete("a/b/c/d")
@@ -207,7 +207,7 @@ async def test_folders_that_empty_are_removed_and_the_root_stays(store: LocalSto
     assert os.listdir(store.root) == ["~tmp"]
 
 
-async def test_a_folder_that_is_removed_underfoot_is_made_anew(store: LocalStore) -> None:
+async def test_a_folder_that_is_removed_underfoot_is_made_anew(store: FolderStore) -> None:
     async def write() -> None:
         for _ in range(60):
             await store.put("x/y/z", b"x", overwrite=True)
@@ -222,7 +222,7 @@ async def test_a_folder_that_is_removed_underfoot_is_made_anew(store: LocalStore
     assert await store.get("x/y/z") == b"last"
 
 
-async def test_a_cancelled_put_has_ended_when_it_says_so(store: LocalStore) -> None:
+async def test_a_cancelled_put_has_ended_when_it_says_so(store: FolderStore) -> None:
     for number in range(20):
         key = f"a/{number}"
         task = asyncio.create_task(store.put(key, b"x" * 100_000))
@@ -235,7 +235,7 @@ async def test_a_cancelled_put_has_ended_when_it_says_so(store: LocalStore) -> N
         assert os.listdir(store.root / "~tmp") == []
 
 
-async def test_the_event_loop_turns_while_a_file_is_written(store: LocalStore) -> None:
+async def test_the_event_loop_turns_while_a_file_is_written(store: FolderStore) -> None:
     turns = 0
 
     async def turn() -> None:
@@ -253,7 +253,7 @@ async def test_the_event_loop_turns_while_a_file_is_written(store: LocalStore) -
 
 
 async def test_a_small_write_does_not_queue_behind_large_files(
-    store: LocalStore, tmp_path: Path
+    store: FolderStore, tmp_path: Path
 ) -> None:
     files = [tmp_path / f"slow{number}" for number in range(16)]
     for file in files:
@@ -275,7 +275,7 @@ async def test_a_small_write_does_not_queue_behind_large_files(
     await asyncio.gather(*large)
 
 
-async def test_no_descriptor_is_left_open(store: LocalStore) -> None:
+async def test_no_descriptor_is_left_open(store: FolderStore) -> None:
     async def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
 
@@ -303,7 +303,7 @@ async def test_no_descriptor_is_left_open(store: LocalStore) -> None:
 
 
 async def test_an_error_of_the_disk_names_the_key(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))

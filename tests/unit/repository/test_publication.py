@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from stewardd.errors import LeaseLost, ObjectExists, ObjectNotFound, RepositoryDown, StorageFull
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import (
     FENCE,
     exists,
@@ -25,14 +25,14 @@ from stewardd.repository.uninterrupted import uninterrupted
 pytestmark = pytest.mark.asyncio
 
 
-async def keys(store: LocalStore) -> list[str]:
+async def keys(store: FolderStore) -> list[str]:
     """Every key but those of leases' own heartbeats."""
     found = [each.key async for each in store.list("")]
     return [key for key in found if not key.endswith("/heartbeat.json")]
 
 
 async def make(
-    store: LocalStore, lease: WriterLease, identifier: str, manifest: dict[str, int]
+    store: FolderStore, lease: WriterLease, identifier: str, manifest: dict[str, int]
 ) -> None:
     """Publishes a batch with a report."""
     async with publish(store, lease, "batches", identifier) as draft:
@@ -40,7 +40,7 @@ async def make(
         await draft.commit(manifest)
 
 
-class Failing(LocalStore):
+class Failing(FolderStore):
     """A store whose puts of manifests fail: before they are done, or after."""
 
     def __init__(self, root: Path, error: Exception, *, done: bool) -> None:
@@ -57,7 +57,7 @@ class Failing(LocalStore):
 
 
 async def test_what_is_committed_exists_and_its_intent_is_gone(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     identifier = uuid7()
     async with publish(store, lease, "batches", identifier) as draft:
@@ -68,13 +68,13 @@ async def test_what_is_committed_exists_and_its_intent_is_gone(
     assert await keys(store) == [f"{draft.folder}/manifest.json", f"{draft.folder}/report.json"]
 
 
-async def test_what_is_not_committed_leaves_nothing(store: LocalStore, lease: WriterLease) -> None:
+async def test_what_is_not_committed_leaves_nothing(store: FolderStore, lease: WriterLease) -> None:
     async with publish(store, lease, "batches", uuid7()) as draft:
         await draft.put("report.json", b"{}")
     assert await keys(store) == []
 
 
-async def test_what_fails_leaves_nothing(store: LocalStore, lease: WriterLease) -> None:
+async def test_what_fails_leaves_nothing(store: FolderStore, lease: WriterLease) -> None:
     async def work() -> None:
         async with publish(store, lease, "batches", uuid7()) as draft:
             await draft.put("report.json", b"{}")
@@ -86,7 +86,7 @@ async def test_what_fails_leaves_nothing(store: LocalStore, lease: WriterLease) 
     assert lease.in_flight == set()
 
 
-async def test_what_is_cancelled_leaves_nothing(store: LocalStore, lease: WriterLease) -> None:
+async def test_what_is_cancelled_leaves_nothing(store: FolderStore, lease: WriterLease) -> None:
     begun = asyncio.Event()
 
     async def work() -> None:
@@ -104,7 +104,7 @@ async def test_what_is_cancelled_leaves_nothing(store: LocalStore, lease: Writer
 
 
 async def test_a_cancellation_during_the_commit_waits_for_its_outcome(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     for delay_s in (0.0, 0.0005, 0.001, 0.002, 0.004, 0.01):
         identifier = uuid7()
@@ -157,7 +157,7 @@ async def test_a_manifest_that_may_yet_come_keeps_its_data_for_the_sweep(tmp_pat
 
 
 async def test_a_repeated_put_that_finds_its_own_manifest_has_won(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     async with publish(store, lease, "batches", uuid7()) as draft:
         await store.put(draft.key("manifest.json"), b'{"a":1}\n')
@@ -166,7 +166,7 @@ async def test_a_repeated_put_that_finds_its_own_manifest_has_won(
 
 
 async def test_an_identifier_used_again_costs_its_first_bearer_nothing(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     identifier = uuid7()
     await make(store, lease, identifier, {"a": 1})
@@ -184,7 +184,7 @@ async def test_an_identifier_used_again_costs_its_first_bearer_nothing(
     assert await keys(store) == before
 
 
-async def test_a_fenced_writer_publishes_nothing(store: LocalStore, lease: WriterLease) -> None:
+async def test_a_fenced_writer_publishes_nothing(store: FolderStore, lease: WriterLease) -> None:
     identifier = uuid7()
     assert await fence(store, manifest_key("batches", identifier))
     with pytest.raises(LeaseLost, match="given up"):
@@ -194,7 +194,7 @@ async def test_a_fenced_writer_publishes_nothing(store: LocalStore, lease: Write
 
 
 async def test_a_fence_comes_too_late_for_what_exists(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     identifier = uuid7()
     async with publish(store, lease, "batches", identifier) as draft:
@@ -203,7 +203,7 @@ async def test_a_fence_comes_too_late_for_what_exists(
     assert await exists(store, manifest_key("batches", identifier))
 
 
-async def test_a_fence_may_be_put_twice(store: LocalStore) -> None:
+async def test_a_fence_may_be_put_twice(store: FolderStore) -> None:
     key = manifest_key("batches", uuid7())
     assert await fence(store, key)
     assert await fence(store, key)
@@ -212,7 +212,7 @@ async def test_a_fence_may_be_put_twice(store: LocalStore) -> None:
 
 
 async def test_what_is_withdrawn_is_gone_and_its_neighbour_is_not(
-    store: LocalStore, lease: WriterLease
+    store: FolderStore, lease: WriterLease
 ) -> None:
     identifiers = [uuid7(), uuid7()]
     for identifier in identifiers:

@@ -1,7 +1,7 @@
 """Why a bucket fails, read from what its client says: what the storage's own word is, and what to do."""
 
 import pytest
-from stewardd.repository.refusals import reason_of
+from stewardd.repository.backend.bucket.refusals import reason_of
 
 DUMP = "\n\nDebug source:\nGeneric {{ store: S3, {} }}"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from stewardd.errors import LeaseLost
+from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.local import LocalStore
 from stewardd.repository.publication import exists, intents_folder, publish, withdraw
 from stewardd.repository.standing import Standing
 from stewardd.repository.sweep import Intent, Sweep, Swept, why_sweep
@@ -44,7 +44,7 @@ def test_an_intent_is_swept_only_when_nobody_can_be_at_it(
     assert (reason is not None) is swept
 
 
-async def draft_and_die(store: LocalStore, data_dir: Path) -> tuple[WriterLease, str]:
+async def draft_and_die(store: FolderStore, data_dir: Path) -> tuple[WriterLease, str]:
     """Drafts a batch under a lease whose daemon then is gone without a word. What is returned must be kept."""
     lease = await WriterLease.acquire(store, data_dir)
     identifier = uuid7()
@@ -57,13 +57,13 @@ async def draft_and_die(store: LocalStore, data_dir: Path) -> tuple[WriterLease,
     return lease, identifier
 
 
-async def keys(store: LocalStore, prefix: str) -> list[str]:
+async def keys(store: FolderStore, prefix: str) -> list[str]:
     return [each.key async for each in store.list(prefix)]
 
 
 @pytest.mark.asyncio
 async def test_a_restart_sweeps_what_was_half_done_and_says_so(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     _dead, identifier = await draft_and_die(store, tmp_path / "data")
     sweep = Sweep(store, await acquire("data"))
@@ -75,7 +75,7 @@ async def test_a_restart_sweeps_what_was_half_done_and_says_so(
 
 @pytest.mark.asyncio
 async def test_a_fence_and_its_intent_go_when_nobody_can_wake_any_more(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     dead, _ = await draft_and_die(store, tmp_path / "data")
     lease = await acquire("data")
@@ -90,7 +90,7 @@ async def test_a_fence_and_its_intent_go_when_nobody_can_wake_any_more(
 
 @pytest.mark.asyncio
 async def test_what_a_straggler_writes_after_the_sweep_is_swept_as_well(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     _dead, identifier = await draft_and_die(store, tmp_path / "data")
     sweep = Sweep(store, await acquire("data"))
@@ -103,7 +103,7 @@ async def test_what_a_straggler_writes_after_the_sweep_is_swept_as_well(
 
 @pytest.mark.asyncio
 async def test_a_live_draft_of_another_daemon_is_let_be(
-    store: LocalStore, acquire: Acquire
+    store: FolderStore, acquire: Acquire
 ) -> None:
     writer, sweeper = await acquire("a"), await acquire("b")
     async with publish(store, writer, "batches", uuid7()) as draft:
@@ -116,7 +116,7 @@ async def test_a_live_draft_of_another_daemon_is_let_be(
 
 @pytest.mark.asyncio
 async def test_a_writer_that_wakes_after_the_sweep_publishes_nothing(
-    store: LocalStore, acquire: Acquire
+    store: FolderStore, acquire: Acquire
 ) -> None:
     asleep = await acquire("a", ttl_s=0.2, heartbeat_s=0.1, grace_s=0.1)
     sweeper = await acquire("b", grace_s=0.1)
@@ -138,7 +138,7 @@ async def test_a_writer_that_wakes_after_the_sweep_publishes_nothing(
 
 @pytest.mark.asyncio
 async def test_what_was_published_outlives_its_writer(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     dead, _identifier = await draft_and_die(store, tmp_path / "data")
     draft_folder = (await keys(store, "batches"))[0].rpartition("/")[0]
@@ -152,7 +152,7 @@ async def test_what_was_published_outlives_its_writer(
 
 @pytest.mark.asyncio
 async def test_a_withdrawal_half_done_is_ended(
-    store: LocalStore, acquire: Acquire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, acquire: Acquire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease = await WriterLease.acquire(store, tmp_path / "data")
     identifier = uuid7()
@@ -173,7 +173,7 @@ async def test_a_withdrawal_half_done_is_ended(
 
 @pytest.mark.asyncio
 async def test_two_sweeps_at_once_do_no_harm(
-    store: LocalStore, acquire: Acquire, tmp_path: Path
+    store: FolderStore, acquire: Acquire, tmp_path: Path
 ) -> None:
     dead = []
     for number in range(5):
@@ -185,7 +185,7 @@ async def test_two_sweeps_at_once_do_no_harm(
 
 
 @pytest.mark.asyncio
-async def test_a_beginning_lease_keeps_its_folder(store: LocalStore, acquire: Acquire) -> None:
+async def test_a_beginning_lease_keeps_its_folder(store: FolderStore, acquire: Acquire) -> None:
     lease, other = await acquire("a"), await acquire("b")
     await store.delete(other.ref.heartbeat_key)
     await store.put(f"{other.ref.folder}/dead.json", b"{}")

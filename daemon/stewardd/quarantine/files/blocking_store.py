@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from stewardd.repository.store import MAX_WHOLE_BYTES, Store
+from stewardd.repository.backend.store import MAX_WHOLE_BYTES, Store
 
 READ_BYTES = 256 * 1024
 T = TypeVar("T")

@@ -24,10 +24,10 @@ from stewardd.quarantine.log.commits import STATES, BatchCommit, read_commit
 from stewardd.quarantine.log.planned_commit import always_changed
 from stewardd.repository import log as repository_log
 from stewardd.repository.attempts import Overtaken, repeat_while_overtaken
+from stewardd.repository.backend.store import Store
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.log import Log, Staged, data_folder
 from stewardd.repository.rereading import reread
-from stewardd.repository.store import Store
 from stewardd.telemetry import logger
 
 CHECKPOINT = "checkpoint.bin"

@@ -28,7 +28,7 @@ from stewardd.quarantine.log.commits import Action
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure_rules import ErasedCounts, ErasureRules
 from stewardd.quarantine.removing.rewriting import BatchRewriter
-from stewardd.repository.store import Store
+from stewardd.repository.backend.store import Store
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 

@@ -1,8 +1,8 @@
-"""The remote backend: objects in a bucket of S3, Azure Blob or Google Cloud Storage, through obstore.
+"""The bucket backend: objects in a bucket of S3, Azure Blob or Google Cloud Storage, through obstore.
 
 Create-once is a conditional put, which the bucket decides; it holds its body in memory, so it is for small objects. A
 large file goes up in parts and is under a key that nobody else writes, which needs no deciding. The client repeats
-what failed, so a put may have happened although it raised, or lose to itself: whoever cares reads back.
+what failed, so a put may have happened although it raised, or lose to itself: who has to know reads the object back.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from stewardd.errors import (
     RepositoryDown,
     RepositoryRefused,
 )
-from stewardd.repository import refusals, store
-from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
+from stewardd.repository.backend import store
+from stewardd.repository.backend.bucket import refusals
+from stewardd.repository.backend.keys import key_segments, prefix_segments
+from stewardd.repository.backend.store import Names, ObjectMeta
 
 _LISTING_OBJECTS = 1000
 _PART_BYTES = 8 << 20
@@ -45,7 +47,7 @@ _ENDPOINTS = frozenset({"endpoint", "endpoint_url"})
 _CLIENT_OPTIONS = frozenset({"allow_http", "connect_timeout", "timeout", "proxy_url"})
 
 
-class RemoteStore:
+class BucketStore:
     """A Store in a bucket, or below a prefix of one; see Store for what each method promises."""
 
     def __init__(
@@ -61,10 +63,10 @@ class RemoteStore:
         url: str,
         options: Mapping[str, str],
         check_key: Callable[[str], object] = key_segments,
-    ) -> RemoteStore:
+    ) -> BucketStore:
         """Opens the bucket of a URL; `check_key` raises ValueError for what may be no object's name.
 
-        ConfigurationError for a URL or an option that obstore does not know.
+        Raises: ConfigurationError for a URL or an option that obstore does not know.
         """
         # Typed as anything: obstore's types list the options of each store, and ours come from the configuration.
         config: Any = {
@@ -270,7 +272,7 @@ class RemoteStore:
 def _endpoint_is_plain(url: str, options: Mapping[str, str]) -> bool:
     """Whether the options name an endpoint that begins with http://; then that is what is meant.
 
-    ConfigurationError where `allow_http` says the contrary.
+    Raises: ConfigurationError where `allow_http` says the contrary.
     """
     plain = [
         name

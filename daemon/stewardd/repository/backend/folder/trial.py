@@ -60,7 +60,7 @@ class _Folder:
 def check_folder(path: Path, role: str, *, links: bool) -> None:
     """Makes the folder if it is not there, and tries what the daemon will need of it; `links` asks for hard links too.
 
-    Raises ConfigurationError: the folder, what it lacks, what to do. What was made for the trial is removed again.
+    Raises: ConfigurationError with the folder, what it lacks, what to do. What was made for the trial is removed again.
     """
     folder = _Folder(path.absolute(), role, _user())
     made = _make(folder)

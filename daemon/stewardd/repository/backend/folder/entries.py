@@ -1,4 +1,4 @@
-"""What the local backend does with one folder, given its descriptor: walk it, sync it, empty it.
+"""What the folder backend does with one folder, given its descriptor: walk it, sync it, empty it.
 
 Everything goes by descriptor and name, never by path, so that a folder swapped for a symbolic link meanwhile leads
 nowhere. What bears a name that no key can have, and what is neither file nor folder, is not part of the repository.
@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from stewardd.repository.store import ObjectMeta, is_segment
+from stewardd.repository.backend.keys import is_segment
+from stewardd.repository.backend.store import ObjectMeta
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -26,8 +27,8 @@ def opened(name: str, parent: int | None) -> int:
 def sync(chain: Sequence[int]) -> None:
     """Syncs a chain of folders, the deepest first.
 
-    All of them, every time: that a folder is there does not say that its entry is on the disk; whoever made it may
-    not have come to its sync. Where nothing is new a sync costs microseconds.
+    All of them, every time: a folder that is there may not have its entry on the disk yet, because the writer that
+    made it has not synced it. Where nothing is new, a sync costs microseconds.
     """
     for descriptor in reversed(chain):
         os.fsync(descriptor)

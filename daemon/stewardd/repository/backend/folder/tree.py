@@ -1,4 +1,4 @@
-"""A folder tree whose files are written once and durably: the blocking core of the local backend.
+"""A folder tree whose files are written once and durably: the blocking core of the folder backend.
 
 A file is written under a temporary name in the tree, synced, then linked to its name (create-once: the link fails
 where the name is taken) or renamed to it (overwrite); then every folder from the file's up to the root is synced,
@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.errors import Exhausted, ObjectExists, ObjectNotFound, RepositoryDown, StorageFull
-from stewardd.repository import folder
-from stewardd.repository.store import CHUNK_BYTES, ObjectMeta
+from stewardd.repository.backend.folder import entries
+from stewardd.repository.backend.store import CHUNK_BYTES, ObjectMeta
 
 # No key can bear these names: "~" is in no segment.
 _TEMPORARY_FOLDER = "~tmp"
@@ -53,14 +53,14 @@ class Tree:
             (self.root / _TEMPORARY_FOLDER).mkdir(mode=0o700, exist_ok=True)
 
     def put(self, segments: Sequence[str], body: bytes, overwrite: bool) -> None:
-        """Writes a file. ObjectExists where there is one and `overwrite` is not asked for."""
+        """Writes a file. Raises: ObjectExists where there is one and `overwrite` is not asked for."""
         with _named(_key(segments)), self._temporary() as file:
             _write(file.descriptor, body)
             os.fsync(file.descriptor)
             self._place(segments, lambda parent, name: _take_place(file, parent, name, overwrite))
 
     def put_file(self, segments: Sequence[str], path: Path) -> None:
-        """Links a finished file of ours to its name, or copies it where it cannot be linked. ObjectExists."""
+        """Links a finished file of ours to its name, or copies it where it cannot be linked. Raises: ObjectExists."""
         source = os.open(path, _READ)
         try:
             status = os.fstat(source)
@@ -74,7 +74,7 @@ class Tree:
             os.close(source)
 
     def get(self, segments: Sequence[str], max_bytes: int) -> bytes:
-        """Reads a whole file; Exhausted when it is over `max_bytes`."""
+        """Reads a whole file. Raises: ObjectNotFound; Exhausted when it is over `max_bytes`."""
         file = self.open(segments)
         if file.size_bytes > max_bytes:
             raise Exhausted(
@@ -83,7 +83,7 @@ class Tree:
         return file.read(0, file.size_bytes)
 
     def open(self, segments: Sequence[str]) -> OpenFile:
-        """Opens a file for reading; it stays whole while it is open, even if it is deleted."""
+        """Opens a file for reading; it stays whole while it is open, even if it is deleted. Raises: ObjectNotFound."""
         with _named(_key(segments)):
             try:
                 with self._chain(segments[:-1]) as chain:
@@ -96,7 +96,7 @@ class Tree:
         return file
 
     def head(self, segments: Sequence[str]) -> ObjectMeta:
-        """Size and time of a file."""
+        """Size and time of a file. Raises: ObjectNotFound."""
         with _named(_key(segments)):
             try:
                 with self._chain(segments[:-1]) as chain:
@@ -105,7 +105,7 @@ class Tree:
                 raise _not_found(segments) from None
         if not stat.S_ISREG(status.st_mode):
             raise _not_found(segments)
-        return folder.meta(_key(segments), status)
+        return entries.meta(_key(segments), status)
 
     def walk(self, segments: Sequence[str], start_after: str | None) -> Iterator[ObjectMeta]:
         """The files below a folder, sorted by key; reads one folder of the way at a time."""
@@ -114,24 +114,26 @@ class Tree:
                 chain = stack.enter_context(self._chain(segments))
             except (FileNotFoundError, NotADirectoryError):
                 return
-            yield from folder.walk(chain[-1], "".join(f"{s}/" for s in segments), start_after or "")
+            yield from entries.walk(
+                chain[-1], "".join(f"{s}/" for s in segments), start_after or ""
+            )
 
     def folders(self, segments: Sequence[str]) -> list[str]:
         """The names of the folders in a folder, sorted."""
         with _named(_key(segments)):
             try:
                 with self._chain(segments) as chain:
-                    return folder.names(chain[-1])
+                    return entries.names(chain[-1])
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
     def delete(self, segments: Sequence[str]) -> None:
         """Removes a file, and the folders that this empties."""
-        self._remove(segments, folder.unlink)
+        self._remove(segments, entries.unlink)
 
     def delete_prefix(self, segments: Sequence[str]) -> int:
         """Removes a folder with all in it, and the folders that this empties; says how many files that were."""
-        return self._remove(segments, folder.remove)
+        return self._remove(segments, entries.remove)
 
     def free_bytes(self) -> int:
         """The room that is left for a user who is not root."""
@@ -147,8 +149,8 @@ class Tree:
         """
         swept = 0
         with _named("the temporary files"), self._chain([_TEMPORARY_FOLDER]) as chain:
-            with os.scandir(chain[-1]) as entries:
-                names = [entry.name for entry in entries]
+            with os.scandir(chain[-1]) as found:
+                names = [entry.name for entry in found]
             for name in names:
                 swept += _sweep_one(chain[-1], name, time.time() - older_than_s)
         return swept
@@ -163,7 +165,7 @@ class Tree:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(segment, 0o700, dir_fd=chain[-1])
-                chain.append(folder.opened(segment, chain[-1]))
+                chain.append(entries.opened(segment, chain[-1]))
                 stack.callback(os.close, chain[-1])
             yield chain
 
@@ -171,7 +173,7 @@ class Tree:
         """Opens the root by its path, every time, so that a file system that comes back is found again."""
         try:
             (self.root / _TEMPORARY_FOLDER).lstat()
-            return folder.opened(str(self.root), None)
+            return entries.opened(str(self.root), None)
         except FileNotFoundError:
             # Never "not found": a repository that is away is not an empty one.
             raise RepositoryDown(
@@ -200,9 +202,9 @@ class Tree:
                     place(chain[-1], segments[-1])
                 except FileExistsError:
                     # Whoever lost may act on what the winner wrote: it must outlast a power cut as well.
-                    folder.sync(chain)
+                    entries.sync(chain)
                     raise ObjectExists(f"there is an object already: {_key(segments)}") from None
-                folder.sync(chain)
+                entries.sync(chain)
                 return
         raise RepositoryDown(f"the folder of {_key(segments)} is removed as often as it is made")
 
@@ -234,7 +236,7 @@ class Tree:
             try:
                 with self._chain(segments[:-1]) as chain:
                     removed = remove(chain[-1], segments[-1])
-                    os.fsync(folder.prune(chain, segments))
+                    os.fsync(entries.prune(chain, segments))
                     return removed
             except (FileNotFoundError, NotADirectoryError):
                 return 0

@@ -21,8 +21,8 @@ from stewardd.errors import (
     RepositoryRefused,
     StewardError,
 )
-from stewardd.repository.refusals import RIGHTS
-from stewardd.repository.store import Store
+from stewardd.repository.backend.bucket.refusals import RIGHTS
+from stewardd.repository.backend.store import Store
 
 _FIRST, _SECOND = b"first", b"second"
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 async def check_bucket(store: Store) -> None:
     """Tries what the repository needs of a bucket.
 
-    Raises ConfigurationError: the bucket, what it lacks, what to do; RepositoryDown where it does not answer.
+    Raises: ConfigurationError with the bucket, what it lacks and what to do; RepositoryDown where it does not answer.
     """
     folder = f"probes/{secrets.token_hex(16)}"
     # Out of order on purpose: the listing has to bring them into theirs.

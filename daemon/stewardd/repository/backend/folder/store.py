@@ -1,4 +1,4 @@
-"""The local backend: objects as files in a folder tree, written durably, listed in order.
+"""The folder backend: objects as files in a folder tree, written durably, listed in order.
 
 This is the asynchronous shell; `tree.py` is the blocking core. Every call runs in one of the store's own threads, so
 that a slow disk holds up neither the event loop nor the threads that validate; a listing crosses over by pages. It
@@ -15,9 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from stewardd.repository import store
-from stewardd.repository.store import Names, ObjectMeta, key_segments, prefix_segments
-from stewardd.repository.tree import Tree
+from stewardd.repository.backend import store
+from stewardd.repository.backend.folder.tree import Tree
+from stewardd.repository.backend.keys import key_segments, prefix_segments
+from stewardd.repository.backend.store import Names, ObjectMeta
 from stewardd.repository.uninterrupted import uninterrupted
 
 _PAGE_OBJECTS = 500
@@ -26,7 +27,7 @@ _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 
 
-class LocalStore:
+class FolderStore:
     """A Store below one local folder; see Store for what each method promises."""
 
     def __init__(self, root: Path, *, threads: int = 8) -> None:

@@ -1,0 +1,4 @@
+"""The backend for buckets of S3, Azure Blob and Google Cloud Storage, and the only package that imports obstore.
+
+`store.py` is the store, `refusals.py` says why a bucket fails, and `trial.py` tries what a bucket must keep.
+"""
