@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stewardd.errors import StewardError
-from stewardd.health.state import Component, State
+from stewardd.health.state import Component, HealthState
 from stewardd.telemetry import logger
 
 log = logger("health")
@@ -24,7 +24,7 @@ log = logger("health")
 class Finding:
     """What a probe found. `facts` is one of the dataclasses of health.facts."""
 
-    state: State
+    state: HealthState
     detail: str
     facts: Any = None
 
@@ -102,14 +102,14 @@ class Monitor:
             async with asyncio.timeout(probe.timeout_s):
                 finding = await probe.look()
         except TimeoutError:
-            finding = Finding(State.DOWN, f"no answer within {probe.timeout_s:g} s")
+            finding = Finding(HealthState.DOWN, f"no answer within {probe.timeout_s:g} s")
         except StewardError as error:
-            finding = Finding(State.DOWN, error.message)
+            finding = Finding(HealthState.DOWN, error.message)
         except (
             Exception
         ) as error:  # the edge of a background loop: one probe must not end the monitor
             log.error("probe failed", component=probe.name, exc_info=error)
-            finding = Finding(State.DOWN, "the probe failed; see the daemon's log")
+            finding = Finding(HealthState.DOWN, "the probe failed; see the daemon's log")
         self._keep(
             Component(probe.name, finding.state, finding.detail, datetime.now(UTC), finding.facts)
         )
@@ -118,8 +118,8 @@ class Monitor:
         before = self._components.get(seen.name)
         self._components[seen.name] = seen
         if before is None or before.state is not seen.state:
-            if before is not None or seen.state is not State.HEALTHY:
-                level = log.info if seen.state is State.HEALTHY else log.warning
+            if before is not None or seen.state is not HealthState.HEALTHY:
+                level = log.info if seen.state is HealthState.HEALTHY else log.warning
                 level(
                     "component changed",
                     component=seen.name,

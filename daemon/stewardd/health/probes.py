@@ -11,7 +11,7 @@ from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
 from stewardd.health.monitor import Finding
-from stewardd.health.state import State
+from stewardd.health.state import HealthState
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import Sight, probe
 from stewardd.repository.backend.store import Store
@@ -27,24 +27,24 @@ def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
     last: list[Sight] = []
 
     async def look() -> Finding:
-        state, detail = State.HEALTHY, ""
+        state, detail = HealthState.HEALTHY, ""
         try:
             sight = await probe(pool.target, timeout_s)
             last[:] = [sight]
         except DatabaseFull as error:
             # It is up: what the pool holds goes on serving, and only more of it is not to be had.
-            state, detail = State.DEGRADED, error.message
+            state, detail = HealthState.DEGRADED, error.message
         except (DatabaseDown, DatabaseRefused) as error:
-            state, detail = State.DOWN, error.message
+            state, detail = HealthState.DOWN, error.message
         stats = pool.stats()
         if (
-            state is State.HEALTHY
+            state is HealthState.HEALTHY
             and stats.waiting > 0
             and stats.idle == 0
             and stats.size >= stats.max_size
         ):
             state, detail = (
-                State.DEGRADED,
+                HealthState.DEGRADED,
                 f"all {stats.max_size} connections are lent, {stats.waiting} callers wait",
             )
         facts = DatabaseFacts(
@@ -66,8 +66,10 @@ def repository(store: Store) -> Look:
         free_bytes = await store.free_bytes()
         facts = RepositoryFacts(url=store.url, writable=True, free_bytes=free_bytes)
         if free_bytes is not None and free_bytes < LITTLE_ROOM_BYTES:
-            return Finding(State.DEGRADED, f"only {free_bytes // 1024**2} MiB are free", facts)
-        return Finding(State.HEALTHY, "", facts)
+            return Finding(
+                HealthState.DEGRADED, f"only {free_bytes // 1024**2} MiB are free", facts
+            )
+        return Finding(HealthState.HEALTHY, "", facts)
 
     return look
 
@@ -90,9 +92,9 @@ def backup(backups: Backups, failures: Callable[[], Awaitable[list[BackupFailure
             last_failure=max(failed, key=lambda each: each.time, default=None),
         )
         if failed:
-            return Finding(State.DEGRADED, "; ".join(_said(each) for each in failed), facts)
+            return Finding(HealthState.DEGRADED, "; ".join(_said(each) for each in failed), facts)
         notice = "" if page.items else "there is no backup yet; `steward backup create` makes one"
-        return Finding(State.HEALTHY, notice, facts)
+        return Finding(HealthState.HEALTHY, notice, facts)
 
     return look
 

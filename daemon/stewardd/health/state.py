@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 
-class State(enum.IntEnum):
+class HealthState(enum.IntEnum):
     """How something is; a greater one is worse."""
 
     HEALTHY = 1
@@ -22,13 +22,13 @@ class Component:
     """A part of the daemon, or something that it needs, as it was last seen. `facts` depends on the kind."""
 
     name: str
-    state: State
+    state: HealthState
     detail: str
     observe_time: datetime
     facts: Any = field(default=None, compare=False)
 
 
-def overall(components: Iterable[Component]) -> State:
+def overall(components: Iterable[Component]) -> HealthState:
     """Returns the state of the daemon: a component that is down degrades it, since it still takes work."""
-    worst = max((component.state for component in components), default=State.HEALTHY)
-    return min(worst, State.DEGRADED)
+    worst = max((component.state for component in components), default=HealthState.HEALTHY)
+    return min(worst, HealthState.DEGRADED)

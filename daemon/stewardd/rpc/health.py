@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from stewardd.health.monitor import Monitor
-from stewardd.health.state import State
+from stewardd.health.state import HealthState
+from stewardd.rpc.context import Context
 
 ServingStatus = health_pb2.HealthCheckResponse
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
@@ -36,7 +35,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         serving = ServingStatus.NOT_SERVING if self._monitor.stopping else ServingStatus.SERVING
         statuses = dict.fromkeys(self._service_names, serving)
         for component in self._monitor.components():
-            up = component.state is not State.DOWN and not self._monitor.stopping
+            up = component.state is not HealthState.DOWN and not self._monitor.stopping
             statuses[component.name] = ServingStatus.SERVING if up else ServingStatus.NOT_SERVING
         return {
             name: health_pb2.HealthCheckResponse(status=status) for name, status in statuses.items()

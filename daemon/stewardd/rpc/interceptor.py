@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 
 from stewardd.errors import StewardError, TooManyRequests
 from stewardd.rpc.bounds import check_size
+from stewardd.rpc.context import Context
 from stewardd.rpc.malformed import WellFormed, tolerant, well_formed
 from stewardd.rpc.status import UNEXPECTED, code_of, to_status
 from stewardd.telemetry import logger
@@ -25,7 +26,6 @@ from stewardd.telemetry import logger
 log = logger("rpc")
 
 EXEMPT = ("/grpc.health.v1.Health/", "/steward.v1.SystemService/Health")
-Context = grpc.aio.ServicerContext[Any, Any]
 Check = Callable[[Any, str], Any]
 
 

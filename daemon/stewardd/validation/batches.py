@@ -33,7 +33,7 @@ from stewardd.schemas.registry import Registry
 from stewardd.validation.draft import Bounds, Draft, ReadOptions
 from stewardd.validation.engine import EngineThreads
 from stewardd.validation.source import Roots
-from stewardd.validation.work import NewBatch, Origin, Publisher, Replay, Work
+from stewardd.validation.work import BatchOrigin, NewBatch, Publisher, Replay, Work
 
 METHOD = "ValidateBatch"
 
@@ -53,10 +53,10 @@ class BatchRequest:
         """Returns what tells this request from another under the same request_id; an upload's bytes come later."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-    def origin(self) -> Origin:
+    def origin(self) -> BatchOrigin:
         """Returns where the bytes come from, as it is kept with the batch."""
         name = self.source_file or unquote(self.uri or "").rpartition("/")[2]
-        return Origin(source_file=name, uri=self.uri or "", request_id=self.request_id)
+        return BatchOrigin(source_file=name, uri=self.uri or "", request_id=self.request_id)
 
 
 class BatchLimit:

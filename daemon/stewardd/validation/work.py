@@ -29,7 +29,7 @@ log = logger("validation")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class BatchOrigin:
     """Where a batch comes from, as it is kept with it. `uri` is empty for an upload."""
 
     source_file: str
@@ -94,7 +94,7 @@ class NewBatch:
     source: Source | None = None
 
     def __init__(
-        self, publisher: Publisher, batch_id: str, origin: Origin, claim: Claim | None
+        self, publisher: Publisher, batch_id: str, origin: BatchOrigin, claim: Claim | None
     ) -> None:
         self.batch_id = batch_id
         self.origin = origin

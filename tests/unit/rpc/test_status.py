@@ -6,7 +6,7 @@ import grpc
 import pytest
 from steward.v1 import system_pb2
 from stewardd import errors
-from stewardd.health.state import State
+from stewardd.health.state import HealthState
 from stewardd.rpc.status import CODES, MAX_TEXT_BYTES, code_named, code_of, stored_status, to_status
 
 
@@ -55,6 +55,6 @@ def test_a_status_fits_into_trailers_whatever_it_quotes(letter):
 
 def test_states_have_the_numbers_of_the_contract():
     theirs = system_pb2.HealthResponse.State
-    for state in State:
+    for state in HealthState:
         assert theirs.Value(f"STATE_{state.name}") == state.value
-    assert len(theirs.keys()) == len(State) + 1, "and one for what is not said"
+    assert len(theirs.keys()) == len(HealthState) + 1, "and one for what is not said"

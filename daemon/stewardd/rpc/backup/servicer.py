@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
 from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2, backup_pb2_grpc
@@ -12,11 +10,11 @@ from stewardd.backup.backups import Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.rpc import names
 from stewardd.rpc.backup.messages import backup_message
+from stewardd.rpc.context import Context
 from stewardd.rpc.filters import request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
-Context = grpc.aio.ServicerContext[Any, Any]
 MAX_DESCRIPTION = 256
 
 

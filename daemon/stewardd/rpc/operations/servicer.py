@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
@@ -18,10 +17,10 @@ from steward.v1 import operation_pb2, operation_pb2_grpc
 from stewardd.errors import InvalidRequest, NotServed
 from stewardd.operations.operations import Operations
 from stewardd.rpc import names
+from stewardd.rpc.context import Context
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
-Context = grpc.aio.ServicerContext[Any, Any]
 # WaitOperation answers before an impatient proxy would cut it; clients ask again.
 MAX_WAIT_S = 60.0
 _BY_NAME = re.compile(r'name\s*=\s*"operations/(?P<prefix>[^"*]*)\*"')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2
@@ -22,6 +21,7 @@ from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.finding.stats import Statistics
 from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.rpc import names
+from stewardd.rpc.context import Context
 from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
@@ -36,7 +36,6 @@ from stewardd.rpc.quarantine.stats import stats_message
 from stewardd.rpc.uploads import UploadMessages, UploadTimeouts
 from stewardd.rpc.validation.messages import batch_message
 
-Context = grpc.aio.ServicerContext[Any, Any]
 MAX_REASON = 1024
 MAX_DISCARDED = 10_000
 MAX_TOP_VALUES = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -13,9 +12,9 @@ from stewardd.health.facts import BackupFacts, DatabaseFacts, RepositoryFacts
 from stewardd.health.monitor import Monitor
 from stewardd.health.state import Component, overall
 from stewardd.rpc import names
+from stewardd.rpc.context import Context
 from stewardd.rpc.times import duration, timestamp
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Health = system_pb2.HealthResponse
 
 
@@ -39,7 +38,7 @@ class SystemServicer(system_pb2_grpc.SystemServiceServicer):
         """Returns how the daemon is."""
         components = self._monitor.components()
         return system_pb2.HealthResponse(
-            state=overall(components).value,  # type: ignore[arg-type]  # State has the contract's numbers; a test holds them equal
+            state=overall(components).value,  # type: ignore[arg-type]  # HealthState has the contract's numbers; a test holds them equal
             version=self._version,
             uptime=duration(time.monotonic() - self._began_s),
             components=[_component(component) for component in components],

@@ -16,6 +16,7 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.chunks import Chunk, read_message
+from stewardd.rpc.context import Context
 from stewardd.rpc.filters import batch_filter_of, request_id_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import UploadMessages, UploadTimeouts
@@ -25,7 +26,6 @@ from stewardd.validation.batches import Batches, BatchRequest
 from stewardd.validation.draft import ReadOptions
 from stewardd.validation.work import Work
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Request = validation_pb2.ValidateBatchRequest
 Response = validation_pb2.ValidateBatchResponse
 

@@ -1,0 +1,116 @@
+"""The shape of the daemon's code: no long function, no circle of imports, and one type for one name."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "daemon" / "stewardd"
+LONGEST_FUNCTION = 70
+DOUBLES = {
+    "Commit": {"quarantine.commit", "repository.log"},
+    "Done": {"backup.protocol", "repository.claims"},
+    "Draft": {"repository.publication", "validation.draft"},
+    "Failed": {"backup.protocol", "errors.kinds"},
+    "Job": {"backup.protocol", "scheduler.job"},
+    "Ledger": {"operations.ledger", "quarantine.ledger"},
+    "Source": {"backup.segments", "validation.source"},
+}
+"""Names that two types still have. This list only shrinks: a new type gets a name of its own."""
+CIRCLES = [
+    [
+        "repository.folder",
+        "repository.local",
+        "repository.remote",
+        "repository.store",
+        "repository.tree",
+    ]
+]
+"""Modules that still import each other. This list only shrinks."""
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the daemon by its dotted name below stewardd; a package by its own name."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text())
+    return found
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The daemon's modules that one imports, anywhere in it: also late and for types only."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from package import module` imports the module; `from module import name` the module that has the name.
+            submodules = {name for name in names if name.removeprefix("stewardd.") in modules()}
+            found |= submodules or {node.module}
+    below = {name.removeprefix("stewardd.") for name in found if name.startswith("stewardd.")}
+    return below & set(modules())
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that import each other, directly or by way of others."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for name in imports[waiting.pop()] - seen:
+                seen.add(name)
+                waiting.append(name)
+        return seen
+
+    reach = {name: reached(name) for name in imports}
+    groups = {
+        tuple(sorted({name, *(other for other in reach[name] if name in reach[other])}))
+        for name in imports
+        if name in reach[name]
+    }
+    return sorted(list(group) for group in groups)
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_no_function_is_longer_than_70_lines(module):
+    long = {
+        each.name: length
+        for each in functions(modules()[module])
+        if (length := (each.end_lineno or 0) - each.lineno + 1) > LONGEST_FUNCTION
+    }
+    assert long == {}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    found = circles({name: imported(tree) for name, tree in modules().items()})
+    assert found == CIRCLES, "break the new one; a circle that is gone goes from the list too"
+
+
+def test_a_circle_of_imports_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+def test_no_two_types_have_the_same_name():
+    found = defaultdict(set)
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].add(module)
+    doubles = {name: where for name, where in found.items() if len(where) > 1}
+    assert doubles == DOUBLES, "rename the new one; a double that is gone goes from the list too"
