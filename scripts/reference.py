@@ -82,9 +82,9 @@ def configuration() -> str:
         for section, _ in sections_in(field.annotation):
             parts += [f"\n## [{name}]\n\n{section.__doc__}\n\n", table(settings(section, ""))]
             for key, below in section.model_fields.items():
-                for inner, _ in sections_in(below.annotation):
+                for inner, keyed in sections_in(below.annotation):
                     parts += [
-                        f"\n## [{name}.{key}.*]\n\n{inner.__doc__}\n\n",
+                        f"\n## [{name}.{key}{'.*' if keyed else ''}]\n\n{inner.__doc__}\n\n",
                         table(settings(inner, "")),
                     ]
     return "".join(parts)

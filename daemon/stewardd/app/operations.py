@@ -13,7 +13,10 @@ async def start_operations(assembly: Assembly, repository: Repository) -> Operat
     """Starts them, and ends what dead daemons had begun. Raises: RepositoryDown."""
     settings = assembly.settings
     operations = Operations(
-        repository.store, repository.lease, max_running=settings.operations.max_running
+        repository.store,
+        repository.lease,
+        max_running=settings.operations.max_running,
+        max_running_by_lane=settings.operations.max_running_by_lane,
     )
     assembly.running.push_async_callback(operations.close)
     await operations.sweep()

@@ -1,4 +1,4 @@
-"""The section `operations`: how many of them run at once."""
+"""The section `operations`: how many of them run at once, in each lane."""
 
 from __future__ import annotations
 
@@ -6,8 +6,25 @@ from stewardd.config.section import Section
 from stewardd.config.values import Count
 
 
+class LaneSettings(Section):
+    """A number for one lane; where there is none, `operations.max_running` holds."""
+
+    backup: Count | None = None
+    """backups that run at once"""
+
+    quarantine: Count | None = None
+    """retries, purges and erasures that run at once"""
+
+
 class OperationsSettings(Section):
     """What outlasts a call."""
 
     max_running: Count = 2
     """operations of one lane (backup, quarantine) that run at once; more wait for their turn"""
+
+    lanes: LaneSettings = LaneSettings()
+
+    @property
+    def max_running_by_lane(self) -> dict[str, int]:
+        """The lanes that have a number of their own, each with its number."""
+        return self.lanes.model_dump(exclude_none=True)

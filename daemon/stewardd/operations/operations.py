@@ -57,7 +57,8 @@ class OperationPage:
 class Operations:
     """Starts, finds and ends operations.
 
-    At most `max_running` of each lane run at once here; at most `max_queued` more of all lanes wait for their turn.
+    At most `max_running` of each lane run at once here, or as many as `max_running_by_lane` says of it; at most
+    `max_queued` more of all lanes wait for their turn.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Operations:
         lease: WriterLease,
         *,
         max_running: int = 2,
+        max_running_by_lane: Mapping[str, int] | None = None,
         max_queued: int = 100,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         watch_interval_s: float = 0.5,
@@ -80,6 +82,8 @@ class Operations:
         self._lanes: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(max_running)
         )
+        for lane, most in (max_running_by_lane or {}).items():
+            self._lanes[lane] = asyncio.Semaphore(most)
         self._clock = clock
         self._watch_interval_s = watch_interval_s
         self._poll_s = poll_s

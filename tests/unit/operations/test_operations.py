@@ -209,6 +209,26 @@ async def test_no_more_run_at_once_than_may_and_no_more_wait(daemon: Daemon) -> 
     await operations.start("k", {}, work)
 
 
+async def test_a_lane_may_have_a_number_of_its_own(daemon: Daemon) -> None:
+    operations = await daemon("a", max_running=2, max_running_by_lane={"backup": 1})
+    begun: asyncio.Queue[str] = asyncio.Queue()
+
+    def work_of(name):
+        async def work(handle):
+            begun.put_nowait(name)
+            return await forever(handle)
+
+        return work
+
+    first = await operations.start("k", {}, work_of("backup 1"), lane="backup")
+    await operations.start("k", {}, work_of("backup 2"), lane="backup")
+    await operations.start("k", {}, work_of("row 1"), lane="quarantine")
+    await operations.start("k", {}, work_of("row 2"), lane="quarantine")
+    assert sorted([await begun.get() for _ in range(3)]) == ["backup 1", "row 1", "row 2"]
+    await operations.cancel(first.id)
+    assert await begun.get() == "backup 2"
+
+
 async def test_what_waits_for_its_turn_can_be_cancelled(daemon: Daemon) -> None:
     operations = await daemon("a", max_running=1)
     first = await operations.start("k", {}, forever)
