@@ -17,7 +17,7 @@ class LaneSettings(Section):
 
 
 class OperationsSettings(Section):
-    """What outlasts a call."""
+    """Work that outlasts a call."""
 
     max_running: Count = 2
     """operations of one lane (backup, quarantine) that run at once; more wait for their turn"""

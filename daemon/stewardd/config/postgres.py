@@ -15,21 +15,21 @@ class DatabaseSettings(Section):
 
     url: Secret
     """postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo; libpq's variables (PG…), service file and
-    passfile hold for it"""
+    passfile apply to it"""
 
 
 class PostgresSettings(Section):
     """The target databases and the connections to them."""
 
     databases: dict[str, DatabaseSettings] = {}
-    """by the name that callers use; none: the daemon runs an embedded PostgreSQL, for which libpq's variables (PG…) do
-    not hold"""
+    """the databases by the name that callers use; none: the daemon runs an embedded PostgreSQL, which ignores libpq's
+    variables (PG…)"""
 
     embedded_user: str = ""
     """who runs the embedded PostgreSQL when the daemon is root; empty: postgres, else nobody"""
 
     tools_dir: Annotated[Folder | None, BeforeValidator(lambda value: value or None)] = None
-    """the folder of pg_dump and pg_restore; empty: the nearest that fits is found"""
+    """the folder of pg_dump and pg_restore; empty: the daemon looks for the nearest version that fits the server"""
 
     pool_min_size: Annotated[int, Field(ge=0)] = 5
     """connections kept open"""
@@ -41,13 +41,13 @@ class PostgresSettings(Section):
     """how long a caller waits for a connection"""
 
     pool_idle_timeout_s: Seconds = 30.0
-    """an idle connection over the minimum is closed"""
+    """a connection above the minimum is closed when it has been idle for so long"""
 
     probe_interval_s: Seconds = 2.0
     """how often each database is probed for Health"""
 
     probe_timeout_s: Seconds = 2.0
-    """a probe that takes longer finds the database down"""
+    """a database whose probe takes longer counts as down"""
 
     @model_validator(mode="after")
     def _min_below_max(self) -> PostgresSettings:

@@ -7,10 +7,10 @@ from stewardd.config.values import MIB, Count, SecondsOrNever
 
 
 class QuarantineSettings(Section):
-    """How much is looked at, and held, to find and correct quarantined rows."""
+    """How much is read, and kept in memory, to find and correct quarantined rows."""
 
     threads: Count = 4
-    """threads that find rows and judge corrections"""
+    """threads that find rows and validate corrections"""
 
     bulk_threads: Count = 4
     """threads for sheets, exports, retries, purges and erasures"""
@@ -19,13 +19,13 @@ class QuarantineSettings(Section):
     """rows whose states are kept in memory, four bytes each"""
 
     stats_max_batches: Count = 10_000
-    """how many batches are counted at once; the newest are"""
+    """batches that are counted at once; of more, the newest"""
 
     stats_scan_bytes: Count = 16 * MIB
-    """how much is looked at for the commonest invalid values"""
+    """bytes that are read to find the most common invalid values"""
 
     retry_commit_rows: Count = 100_000
-    """how many rows of a retry move in one commit"""
+    """rows that a retry changes in one commit"""
 
     max_concurrent_sheets: Count = 8
     """sheets resubmitted at once; more are refused"""
@@ -37,10 +37,10 @@ class QuarantineSettings(Section):
     """the most rows of a sheet that may be resubmitted"""
 
     keep_closed_s: SecondsOrNever = 0.0
-    """resolved and discarded rows are purged so long after; 0: never. Open rows always stay"""
+    """resolved and discarded rows are purged after so long; 0: never. Open rows always stay"""
 
     archive_purged: bool = True
-    """what that purges is kept as a compressed object of the batch"""
+    """rows that are purged so are kept as a compressed object of the batch"""
 
     page_scan_bytes: Count = 64 * MIB
-    """how much a page of a filtered listing looks at before it ends early"""
+    """bytes that a page of a filtered listing reads before it ends early"""

@@ -15,19 +15,19 @@ class RepositorySettings(Section):
     """a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"""
 
     options: dict[str, Secret] = {}
-    """for the client of a bucket: region, endpoint, …; credentials come as it finds them"""
+    """options of a bucket's client: region, endpoint, …; it looks for credentials in its usual places"""
 
     lease_s: Seconds = 60.0
-    """a daemon that did not renew its lease for so long is given up for dead"""
+    """a daemon that has not renewed its lease for so long counts as dead"""
 
     heartbeat_s: Seconds = 15.0
     """how often the lease is renewed"""
 
     sweep_interval_s: Seconds = 300.0
-    """how often it is looked for what dead daemons left unfinished"""
+    """how often the daemon removes what dead daemons left unfinished"""
 
     request_ids_kept_s: Seconds = 7 * 86_400.0
-    """how long a request_id is remembered after it was last touched"""
+    """how long a request_id is remembered after its last use"""
 
     @model_validator(mode="after")
     def _renew_in_time(self) -> RepositorySettings:

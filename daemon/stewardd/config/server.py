@@ -25,7 +25,7 @@ class ServerSettings(Section):
     """group of a unix socket, by name or number; empty: the daemon's own"""
 
     max_message_bytes: Annotated[int, Field(ge=MIB, le=256 * MIB)] = 4 * MIB + 64 * KIB
-    """the largest message that is taken"""
+    """the largest message that is accepted"""
 
     max_concurrent_calls: Count = 256
     """calls served at once; more are refused, health is exempt"""
@@ -34,11 +34,12 @@ class ServerSettings(Section):
     """batches validated at once; more are refused"""
 
     engine_threads: Count = max(2, os.cpu_count() or 2)
-    """threads that run the validation engine; more for a moment, where work comes while some help or one works alone"""
+    """threads that run the validation engine; there may be more for a moment, when a batch comes while threads help
+    another"""
 
     engine_niceness: Annotated[int, Field(ge=0, le=19)] = 10
-    """how far those threads stand back behind the rest of the daemon (nice values; Linux); a batch that is judged alone
-    stands back by 2 at most"""
+    """nice value of these threads above that of the daemon (Linux only), so that calls are answered while files are
+    validated; the thread of a batch that is validated alone gets 2 at most"""
 
     drain_timeout_s: Seconds = 30.0
     """how long SIGTERM waits for running calls before it cancels them"""

@@ -18,36 +18,36 @@ class ValidationSettings(Section):
     """folders with <kind>/<name>/<version>.json, beside the schemas that come with steward"""
 
     uri_roots: tuple[Location, ...] = ()
-    """folders, or s3://… az://… gs://… prefixes, below which ValidateBatch may read a uri; none: no uri is read. Names
-    are percent-encoded; what is no escape may stand as it is, but for ? and #"""
+    """folders, or s3://… az://… gs://… prefixes, below which ValidateBatch may read a uri; none: no uri is read. In
+    a uri, the characters ?, # and % of a name must be percent-encoded, and others may be"""
 
     max_upload_bytes: Count = 64 * GIB
     """the largest file, as sent"""
 
     max_waiting_bytes: Count = 8 * MIB
-    """what a batch may have received and not judged yet, or one chunk"""
+    """bytes of a batch that may wait to be validated; one chunk may always wait"""
 
     max_decompressed_bytes: Count = 256 * GIB
     """the largest file, once decompressed"""
 
     max_output_bytes: Count = 512 * GIB
-    """the most that a batch writes: its quarantine, and its valid rows where kept"""
+    """the most that a batch writes: its quarantined rows, and its valid rows where they are kept"""
 
     max_expansion: Count = 1000
-    """how many times its size as sent a file may become, decompressed or as what a batch writes; it counts beyond
-    `expansion_free_bytes` only"""
+    """how many times larger than sent a file may become, decompressed or as the output of its batch; below
+    `expansion_free_bytes` it does not count"""
 
     expansion_free_bytes: Count = 64 * MIB
-    """so much may come of any file, however small it is"""
+    """bytes that any file may become, however small it is"""
 
     max_record_bytes: Count = MIB
-    """a longer record is quarantined by its beginning"""
+    """of a longer record, only the beginning is kept, in quarantine"""
 
     max_record_lines: Count = 10_000
-    """a quote that spans more lines never closed"""
+    """a quoted cell that spans more lines counts as never closed"""
 
     max_fields: Count = 4096
-    """the most columns of a header or cells of a record"""
+    """the most columns of a header, and the most cells of a record"""
 
     max_header_bytes: Count = 64 * KIB
     """the longest header"""
@@ -59,7 +59,7 @@ class ValidationSettings(Section):
     """how deep JSON in a cell may be nested"""
 
     max_errors_per_record: Count = 100
-    """errors that are told of one row; more are counted"""
+    """errors that are reported of one row; further ones are only counted"""
 
     idle_timeout_s: Seconds = 120.0
     """an upload that sends nothing for so long is ended"""

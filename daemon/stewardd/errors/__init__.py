@@ -6,7 +6,7 @@
     │   ├── UnknownSchema       no schema or version of that name
     │   ├── DatabaseUnknown     no database of that name
     │   ├── HeaderRefused       the header fits no schema, or is no header
-    │   ├── InputRefused        the bytes are no file that can be judged
+    │   ├── InputRefused        the bytes are not a file that can be validated
     │   ├── UriRefused          outside the roots, or not a file
     │   ├── MalformedMessage    bytes that are no message of their method
     │   └── MessageTooLarge     a message over the limit
@@ -18,14 +18,14 @@
     │   ├── OperationNotFound   no operation of that name
     │   ├── SchemaNotFound      no schema or version of that name
     │   └── ObjectNotFound      no object under that key of the repository
-    ├── Conflict                another call is at the same thing
+    ├── Conflict                another call works on the same thing
     │   ├── ObjectExists        a create-once put found an object
     │   ├── RequestInProgress   the same request_id is being served now
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
     │   ├── RowChanged          somebody else was faster
     │   ├── BatchRewritten      a purge or an erasure put other files in the place of those that were read
     │   ├── LeaseLost           this writer was given up for dead; nothing was published
-    │   └── OperationAbandoned  the daemon that was at it is gone
+    │   └── OperationAbandoned  the daemon that ran it is gone
     ├── NotNow                  the state forbids it
     │   ├── RowClosed           the row is resolved or discarded already
     │   ├── RowPurged           what the row held was removed

@@ -13,7 +13,7 @@ class DatabaseUnknown(InvalidRequest):
 
 
 class DatabaseRefused(NotNow):
-    """The database answers, and won't have us: a wrong password, no such database, a right that is missing."""
+    """The database answers, and refuses the daemon: a wrong password, no such database, a right that is missing."""
 
     reason = "DATABASE_REFUSED"
     hint = "check the database's URL, and the rights of its user"
@@ -26,7 +26,7 @@ class DatabaseDown(Unavailable):
 
 
 class DatabaseFull(DatabaseDown):
-    """The database is there, and all of its connections are taken: as good as away for who has none."""
+    """The database answers that all of its connections are taken."""
 
     reason = "DATABASE_FULL"
     hint = "see who holds them (pg_stat_activity); raise max_connections, or lower `postgres.pool_max_size`"

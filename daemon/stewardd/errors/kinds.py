@@ -48,7 +48,7 @@ class NotFound(StewardError):
 
 
 class Conflict(StewardError):
-    """Another call is at the same thing, or this one came apart; begin again."""
+    """Another call works on the same thing, or this one broke off; begin again."""
 
     reason = "CONFLICT"
     hint = "begin again"

@@ -12,7 +12,7 @@ class OperationNotFound(NotFound):
 
 
 class OperationAbandoned(Conflict):
-    """The daemon that was at this operation is gone, and it was not done."""
+    """The daemon that ran this operation is gone, and the operation was not done."""
 
     reason = "OPERATION_ABANDONED"
     hint = "start it again"

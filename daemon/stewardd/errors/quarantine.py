@@ -13,17 +13,17 @@ class RowNotFound(NotFound):
 
 
 class RowChanged(Conflict):
-    """Somebody else changed the row since it was read, or changes the batch's rows all the time."""
+    """Somebody else changed the row after it was read, or keeps changing rows of the batch."""
 
     reason = "ROW_CHANGED"
-    hint = "read the row again, and see whether it still wants correcting"
+    hint = "read the row again, and see whether it still needs a correction"
 
 
 class RowClosed(NotNow):
     """The row is resolved or discarded, which is final."""
 
     reason = "ROW_CLOSED"
-    hint = "see its history; a row that is wrong after all comes with a new batch"
+    hint = "see its history; send a row that is wrong after all in a new batch"
 
 
 class RowPurged(NotNow):
@@ -47,19 +47,17 @@ class ExportPurged(NotNow):
 
 
 class NothingToExport(NotNow):
-    """The cursor has had all good rows that there are."""
+    """The cursor has already been given all good rows that there are."""
 
     reason = "NOTHING_TO_EXPORT"
     hint = "ask again when more rows are resolved, or download the last export by its name"
 
 
 class BatchRewritten(Conflict):
-    """A purge or an erasure rewrote the batch, and what was begun cannot go on with its new files."""
+    """A purge or an erasure rewrote the batch, and the call cannot go on with its new files."""
 
     reason = "BATCH_REWRITTEN"
-    hint = (
-        "begin again: the same call reads the batch as it is now; drop what came of a file before"
-    )
+    hint = "begin again: the same call reads the batch as it is now; drop the part of a file that came before"
 
 
 class BatchesLeft(Failed):

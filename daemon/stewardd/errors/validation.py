@@ -27,7 +27,7 @@ class HeaderRefused(InvalidRequest):
 
 
 class InputRefused(InvalidRequest):
-    """The bytes are no file that can be judged: empty, not text, or not the compression that they begin with."""
+    """The bytes are not a file that can be validated: empty, not text, or not the compression that they begin with."""
 
     reason = "INPUT_REFUSED"
     hint = "send a CSV file with a header row, as UTF-8 or UTF-16, plain, gzip or zstd"
