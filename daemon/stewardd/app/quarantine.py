@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import fastcsv
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.config.settings import Settings
-from stewardd.config.validation import ValidationSettings
 from stewardd.operations.operations import Operations
 from stewardd.quarantine.changing.corrections import Corrections
 from stewardd.quarantine.changing.resubmission import Resubmission, SheetLimits
@@ -111,7 +109,9 @@ def make_quarantine(
     logs = BatchLogs(store, lease, cached_rows=own.cached_rows)
     catalog = BatchCatalog(store, logs.summary)
     reader, bulk_reader = BatchReader(catalog, logs, rows), BatchReader(catalog, logs, bulk)
-    revalidator = Revalidator(registry, _engine_options(settings.validation), Scratch(scratch))
+    # Corrections are validated with the bounds of uploads, from a file of cells that the revalidator writes.
+    options = settings.validation.engine_options(delimiter=",")
+    revalidator = Revalidator(registry, options, Scratch(scratch))
     columns = revalidator.columns
     selection = BatchSelection(catalog)
     rewriter = BatchRewriter(bulk_reader, logs, revalidator.scratch)
@@ -130,20 +130,6 @@ def make_quarantine(
         retry=Retry(selection, bulk_reader, logs, revalidator, own.retry_commit_rows),
         purge=Purge(selection, rewriter),
         erasure=Erasure(selection, rewriter, store, registry),
-    )
-
-
-def _engine_options(settings: ValidationSettings) -> fastcsv.Options:
-    """How corrections are validated: as an upload is, from the file of cells that `Revalidator` writes."""
-    return fastcsv.Options(
-        delimiter=",",
-        max_record_bytes=settings.max_record_bytes,
-        max_record_lines=settings.max_record_lines,
-        max_fields=settings.max_fields,
-        max_field_bytes=settings.max_field_bytes,
-        max_header_bytes=settings.max_header_bytes,
-        max_json_depth=settings.max_json_depth,
-        max_errors_per_record=settings.max_errors_per_record,
     )
 
 

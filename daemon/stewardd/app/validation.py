@@ -6,13 +6,11 @@ from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
-from stewardd.config.validation import ValidationSettings
 from stewardd.repository.backend.all import open_store
 from stewardd.repository.backend.store import Store
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchLimit
-from stewardd.validation.draft import Bounds
 from stewardd.validation.source import Roots
 
 
@@ -38,7 +36,7 @@ def build_validation(
         claims=repository.claims,
         scratch=assembly.scratch,
         engine=threads.engine,
-        bounds=_bounds(settings.validation),
+        bounds=settings.validation,
         roots=Roots.of(settings.validation.uri_roots, open_inbox),
         limit=BatchLimit(settings.server.max_concurrent_batches),
     )
@@ -50,22 +48,4 @@ def build_validation(
             assembly.upload_timeouts,
             settings.server.max_message_bytes,
         )
-    )
-
-
-def _bounds(settings: ValidationSettings) -> Bounds:
-    return Bounds(
-        max_upload_bytes=settings.max_upload_bytes,
-        max_waiting_bytes=settings.max_waiting_bytes,
-        max_decompressed_bytes=settings.max_decompressed_bytes,
-        max_output_bytes=settings.max_output_bytes,
-        max_expansion=settings.max_expansion,
-        expansion_free_bytes=settings.expansion_free_bytes,
-        max_record_bytes=settings.max_record_bytes,
-        max_record_lines=settings.max_record_lines,
-        max_fields=settings.max_fields,
-        max_header_bytes=settings.max_header_bytes,
-        max_field_bytes=settings.max_field_bytes,
-        max_json_depth=settings.max_json_depth,
-        max_errors_per_record=settings.max_errors_per_record,
     )

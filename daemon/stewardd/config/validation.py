@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+import fastcsv
 from stewardd.config.section import Section
 from stewardd.config.values import GIB, KIB, MIB, Count, Location, Seconds
 
@@ -66,3 +67,16 @@ class ValidationSettings(Section):
 
     max_upload_s: Seconds = 6 * 3600.0
     """an upload that takes longer is ended, however slowly it comes"""
+
+    def engine_options(self, **more: Any) -> fastcsv.Options:
+        """Returns the engine's options with the bounds of a record, and whatever else is given for a whole file."""
+        return fastcsv.Options(
+            max_record_bytes=self.max_record_bytes,
+            max_record_lines=self.max_record_lines,
+            max_fields=self.max_fields,
+            max_header_bytes=self.max_header_bytes,
+            max_field_bytes=self.max_field_bytes,
+            max_json_depth=self.max_json_depth,
+            max_errors_per_record=self.max_errors_per_record,
+            **more,
+        )

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.manifest import KIND
+from stewardd.config.validation import ValidationSettings
 from stewardd.errors import TooManyRequests
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims, Done
@@ -30,7 +31,7 @@ from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
 from stewardd.schemas.registry import Registry
-from stewardd.validation.draft import Bounds, Draft, ReadOptions
+from stewardd.validation.draft import Draft, ReadOptions
 from stewardd.validation.engine import EngineThreads
 from stewardd.validation.source import Roots
 from stewardd.validation.work import BatchOrigin, NewBatch, Publisher, Replay, Work
@@ -92,7 +93,7 @@ class Batches:
     claims: Claims
     scratch: Path
     engine: EngineThreads
-    bounds: Bounds
+    bounds: ValidationSettings
     roots: Roots
     limit: BatchLimit
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)

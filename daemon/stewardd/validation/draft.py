@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 import fastcsv
+from stewardd.config.validation import ValidationSettings
 from stewardd.errors import InputRefused, StewardError
 from stewardd.schemas.refusals import refusals
 from stewardd.validation.engine import EngineThreads
@@ -28,25 +29,6 @@ BYTES_A_THREAD = 512 * 1024
 """What a thread must have to judge to be worth its start."""
 BYTES_A_TURN = 64 * 1024
 """What a piece must have on average to be worth that threads take turns at pieces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How large things may get before they are refused or quarantined."""
-
-    max_upload_bytes: int
-    max_waiting_bytes: int
-    max_decompressed_bytes: int
-    max_output_bytes: int
-    max_expansion: int
-    expansion_free_bytes: int
-    max_record_bytes: int
-    max_record_lines: int
-    max_fields: int
-    max_header_bytes: int
-    max_field_bytes: int
-    max_json_depth: int
-    max_errors_per_record: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +49,7 @@ class Draft:
 
     _validator: fastcsv.Validator
 
-    def __init__(self, folder: Path, engine: EngineThreads, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, engine: EngineThreads, bounds: ValidationSettings) -> None:
         self._folder = folder
         self._engine = engine
         self._bounds = bounds
@@ -90,23 +72,17 @@ class Draft:
 
         Raises StorageFull.
         """
-        settings = fastcsv.Options(
+        bounds = self._bounds
+        settings = bounds.engine_options(
             threads=ENGINE_THREADS,
             delimiter=options.delimiter,
             strict=options.strict,
             accept_recovered=options.accept_recovered,
             valid_out=options.keep_valid_rows,
-            max_record_bytes=self._bounds.max_record_bytes,
-            max_record_lines=self._bounds.max_record_lines,
-            max_fields=self._bounds.max_fields,
-            max_header_bytes=self._bounds.max_header_bytes,
-            max_field_bytes=self._bounds.max_field_bytes,
-            max_json_depth=self._bounds.max_json_depth,
-            max_errors_per_record=self._bounds.max_errors_per_record,
-            max_decompressed_bytes=self._bounds.max_decompressed_bytes,
-            max_output_bytes=self._bounds.max_output_bytes,
-            max_expansion=self._bounds.max_expansion,
-            expansion_free_bytes=self._bounds.expansion_free_bytes,
+            max_decompressed_bytes=bounds.max_decompressed_bytes,
+            max_output_bytes=bounds.max_output_bytes,
+            max_expansion=bounds.max_expansion,
+            expansion_free_bytes=bounds.expansion_free_bytes,
         )
 
         def make() -> None:
