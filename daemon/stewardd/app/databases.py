@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
 
 from stewardd.app.assembly import Assembly
-from stewardd.config.postgres import PostgresSettings
+from stewardd.config.postgres import DatabaseSettings, PostgresSettings
 from stewardd.config.settings import Settings
+from stewardd.config.values import SecretFromFile
+from stewardd.errors import ConfigurationError
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
@@ -19,7 +25,7 @@ EMBEDDED_NAME = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """Each database by its name: where it is, and the pool of connections to it."""
+    """Each database by its name: where a session of its own goes, and the pool of connections to it."""
 
     targets: dict[str, DatabaseTarget]
     pools: dict[str, Pool]
@@ -37,14 +43,13 @@ async def start_databases(assembly: Assembly) -> Databases:
     An external database that does not answer is no failure: the daemon serves, and Health says so.
     """
     settings = assembly.settings.postgres
-    targets = _configured(settings) if settings.databases else await _start_embedded(assembly)
-    options = PoolOptions(
-        min_size=settings.pool_min_size,
-        max_size=settings.pool_max_size,
-        acquire_timeout_s=settings.pool_acquire_timeout_s,
-        idle_timeout_s=settings.pool_idle_timeout_s,
-    )
-    pools = {name: Pool(target, options) for name, target in targets.items()}
+    if settings.databases:
+        targets = {name: _direct_target(name, own) for name, own in settings.databases.items()}
+        pools = {name: _pool(name, own, settings) for name, own in settings.databases.items()}
+    else:
+        targets = await _start_embedded(assembly)
+        options = pool_options(settings, None)
+        pools = {name: Pool(target, options) for name, target in targets.items()}
     for name, pool in pools.items():
         await pool.open()
         assembly.running.push_async_callback(pool.close)
@@ -54,11 +59,46 @@ async def start_databases(assembly: Assembly) -> Databases:
     return Databases(targets, pools)
 
 
-def _configured(settings: PostgresSettings) -> dict[str, DatabaseTarget]:
-    return {
-        name: DatabaseTarget(name, database.url.get_secret_value())
-        for name, database in settings.databases.items()
-    }
+def pool_options(settings: PostgresSettings, own: DatabaseSettings | None) -> PoolOptions:
+    """What holds for the pool of a database: its own settings, before those of all."""
+
+    def choose(name: str) -> Any:
+        chosen = getattr(own, name, None)
+        return getattr(settings, name) if chosen is None else chosen
+
+    return PoolOptions(
+        min_size=choose("pool_min_size"),
+        max_size=choose("pool_max_size"),
+        acquire_timeout_s=choose("pool_acquire_timeout_s"),
+        idle_timeout_s=choose("pool_idle_timeout_s"),
+        max_uses=choose("pool_max_uses"),
+        max_lifetime_s=choose("pool_max_lifetime_s"),
+        leak_after_s=choose("pool_leak_after_s"),
+        pooled=own is not None and own.pooled,
+    )
+
+
+def target_source(name: str, url: SecretStr) -> Callable[[], DatabaseTarget] | None:
+    """What reads a target anew, for a URL that stands in a file."""
+    if not isinstance(url, SecretFromFile):
+        return None
+
+    def read() -> DatabaseTarget:
+        try:
+            return DatabaseTarget(name, url.read_anew().get_secret_value())
+        except ValueError as error:
+            raise ConfigurationError(f"database {name!r}: {error}") from None
+
+    return read
+
+
+def _pool(name: str, own: DatabaseSettings, settings: PostgresSettings) -> Pool:
+    target = DatabaseTarget(name, own.url.get_secret_value())
+    return Pool(target, pool_options(settings, own), source=target_source(name, own.url))
+
+
+def _direct_target(name: str, own: DatabaseSettings) -> DatabaseTarget:
+    return DatabaseTarget(name, (own.direct_url or own.url).get_secret_value())
 
 
 async def _start_embedded(assembly: Assembly) -> dict[str, DatabaseTarget]:

@@ -15,7 +15,36 @@ class DatabaseSettings(Section):
 
     url: Secret
     """postgresql://USER:PASSWORD@HOST:PORT/NAME, or a libpq conninfo; libpq's variables (PG…), service file and
-    passfile apply to it"""
+    passfile apply to it. From a file (`url = { file = … }`) it is read anew when the database refuses the daemon"""
+
+    direct_url: Secret | None = None
+    """where `url` leads to a connection pooler: the server's own address, for what needs a session (dumps, snapshots,
+    advisory locks); default: `url`"""
+
+    pooled: bool = False
+    """whether `url` leads to a connection pooler, such as PgBouncer in transaction mode: then `options` are not sent at
+    start-up, and no statement is prepared"""
+
+    pool_min_size: Annotated[int, Field(ge=0)] | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_max_size: Count | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_acquire_timeout_s: Seconds | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_idle_timeout_s: Seconds | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_max_uses: Count | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_max_lifetime_s: Seconds | None = None
+    """as in [postgres], for this database alone"""
+
+    pool_leak_after_s: Seconds | None = None
+    """as in [postgres], for this database alone"""
 
 
 class PostgresSettings(Section):
@@ -43,6 +72,15 @@ class PostgresSettings(Section):
     pool_idle_timeout_s: Seconds = 30.0
     """a connection above the minimum is closed when it has been idle for so long"""
 
+    pool_max_uses: Count = 7500
+    """how often a connection is lent before another takes its place; up to a tenth less, by chance"""
+
+    pool_max_lifetime_s: Seconds = 1800.0
+    """how long a connection is kept before another takes its place; up to a tenth less, by chance"""
+
+    pool_leak_after_s: Seconds = 60.0
+    """who holds a connection for longer is named in the log"""
+
     probe_interval_s: Seconds = 2.0
     """how often each database is probed for Health"""
 
@@ -53,4 +91,8 @@ class PostgresSettings(Section):
     def _min_below_max(self) -> PostgresSettings:
         if self.pool_min_size > self.pool_max_size:
             raise ValueError("pool_min_size must not exceed pool_max_size")
+        for name, own in self.databases.items():
+            smallest = self.pool_min_size if own.pool_min_size is None else own.pool_min_size
+            if smallest > (own.pool_max_size or self.pool_max_size):
+                raise ValueError(f"databases.{name}: pool_min_size must not exceed pool_max_size")
         return self

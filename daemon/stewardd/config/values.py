@@ -16,13 +16,25 @@ _ADDRESS = r"^(unix:.+|[^:]+:\d{1,5}|\[[^\]]+\]:\d{1,5})$"
 _LARGEST_PORT = 65_535
 
 
+class SecretFromFile(SecretStr):
+    """A secret that stands in a file, where it may be rotated."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            super().__init__(file.read_text(encoding="utf-8").rstrip("\r\n"))
+        except OSError as error:
+            raise ValueError(f"the secret's file cannot be read: {error.strerror}") from None
+        self._file = file
+
+    def read_anew(self) -> SecretFromFile:
+        """Returns what the file holds now. Raises: ValueError."""
+        return SecretFromFile(self._file)
+
+
 def _read_secret(value: object) -> object:
     """Takes `{ file = PATH }` for the text of that file, without its last line end."""
     if isinstance(value, Mapping) and set(value) == {"file"}:
-        try:
-            return Path(str(value["file"])).read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise ValueError(f"the secret's file cannot be read: {error.strerror}") from None
+        return SecretFromFile(Path(str(value["file"])))
     return value
 
 

@@ -33,6 +33,7 @@
     │   ├── NothingToExport     the cursor has had it all
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
+    │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
     │   └── Cancelled           somebody asked for it
     ├── Exhausted               a bound was reached
     │   ├── TooManyRequests     as many calls are served as may be

@@ -19,6 +19,13 @@ class DatabaseRefused(NotNow):
     hint = "check the database's URL, and the rights of its user"
 
 
+class DatabaseStandby(DatabaseRefused):
+    """The database answers, and is a standby where its URL asks for a primary: a fail-over may be under way."""
+
+    reason = "DATABASE_STANDBY"
+    hint = "try again when the fail-over is done; name all servers in the URL (host=a,b) to reach the new primary"
+
+
 class DatabaseDown(Unavailable):
     """The database does not answer."""
 

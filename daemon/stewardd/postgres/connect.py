@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 
-from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused, DatabaseStandby
 from stewardd.postgres.causes import find_cause
 from stewardd.postgres.sqlstate import (
     Verdict,
     has_no_slot,
+    is_standby,
     judge_connected,
     judge_connecting,
     ping,
@@ -68,6 +69,10 @@ def explain(
         )
     if verdict is Verdict.AWAY:
         return DatabaseDown(f"database {target.name!r} is away: {said}", metadata=metadata)
+    if is_standby(error):
+        return DatabaseStandby(
+            f"database {target.name!r} has no primary: {said}", metadata=metadata
+        )
     cause = find_cause(str(error), target.user or "its user")
     hint = cause.hint if cause is not None else None
     return DatabaseRefused(

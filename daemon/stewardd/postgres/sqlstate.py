@@ -29,6 +29,8 @@ _AWAY_CODES = frozenset({"57P01", "57P02", "57P03", _NO_SLOT_CODE, "58030"})
 _NO_SLOT = re.compile(
     r"too many clients already|remaining connection slots are reserved|too many connections for (role|database)"
 )
+# libpq's own words, which it takes from its message catalogue only where NLS is compiled in and LC_MESSAGES says so.
+_STANDBY = re.compile(r"session is read-only|server is in hot standby mode")
 _PING_TIMEOUT_S = 2
 
 
@@ -96,6 +98,11 @@ def has_no_slot(error: psycopg.Error) -> bool:
     if error.sqlstate is not None:
         return error.sqlstate == _NO_SLOT_CODE
     return _NO_SLOT.search(str(error)) is not None
+
+
+def is_standby(error: psycopg.Error) -> bool:
+    """Whether a server was left because its URL asks for a primary (target_session_attrs)."""
+    return _STANDBY.search(str(error)) is not None
 
 
 def ping(conninfo: str) -> pq.Ping:

@@ -28,6 +28,7 @@ CODES: dict[type[errors.StewardError], grpc.StatusCode] = {
     errors.Conflict: grpc.StatusCode.ABORTED,
     errors.ObjectExists: grpc.StatusCode.ALREADY_EXISTS,
     errors.NotNow: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.DatabaseStandby: grpc.StatusCode.UNAVAILABLE,
     errors.Cancelled: grpc.StatusCode.CANCELLED,
     errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,

@@ -17,10 +17,12 @@ import psycopg
 from psycopg import pq
 
 from stewardd.errors import (
+    ConfigurationError,
     DatabaseBusy,
     DatabaseDown,
     DatabaseFull,
     DatabaseRefused,
+    DatabaseStandby,
     StewardError,
 )
 from stewardd.postgres.observer import ConnectionObserver, DrainReason, Leak, SilentObserver
@@ -296,10 +298,11 @@ class Pool:
 
     def _refusal(self) -> Trouble | None:
         """What makes waiting useless: the database refuses us, and we have no connection of before."""
-        stock = self._stock
-        if stock.size > stock.connecting or not isinstance(self._watcher.trouble, DatabaseRefused):
+        trouble = self._watcher.trouble
+        is_refused = isinstance(trouble, DatabaseRefused)
+        if not is_refused or isinstance(trouble, DatabaseStandby):  # a new primary may come
             return None
-        return self._watcher.explain()
+        return None if self._stock.size > self._stock.connecting else self._watcher.explain()
 
     def _busy(self, why: str) -> DatabaseBusy:
         return DatabaseBusy(
@@ -333,16 +336,22 @@ class Pool:
 
     async def _read_target_anew(self) -> None:
         """A password that was rotated stands in the file by now; where it does not, those who wait are refused."""
-        if self._source is not None:
-            target = await asyncio.to_thread(self._source)
-            if target.conninfo != self.target.conninfo:
-                log.warning("database url read anew", database=target.name)
-                self._stock.aim(target)
-                self._stock.drain(DrainReason.RETARGETED)
-                await self._watcher.look()
+        target = None if self._source is None else await self._ask(self._source)
+        if target is not None and target.conninfo != self.target.conninfo:
+            log.warning("database url read anew", database=target.name)
+            self._stock.aim(target)
+            self._stock.drain(DrainReason.RETARGETED)
+            await self._watcher.look()
         refusal = self._refusal()
         if refusal is not None:
             self._waiters.refuse_all(lambda: self._watcher.explain() or refusal)
+
+    async def _ask(self, source: Callable[[], DatabaseTarget]) -> DatabaseTarget | None:
+        try:
+            return await asyncio.to_thread(source)
+        except ConfigurationError as error:  # the file may be just being replaced
+            log.warning("database url not read anew", database=self.target.name, error=str(error))
+            return None
 
 
 def _end_waiting(place: Place) -> None:
