@@ -54,6 +54,10 @@ class Proxy:
         self._flowing.set()
         self.reset()
 
+    def lead_to(self, behind: str) -> None:
+        """Leads who connects from now on elsewhere; what is connected stays."""
+        self._behind = behind
+
     def stall(self) -> None:
         """Lets nothing pass any more, in either direction; who connects is taken and hears nothing."""
         self._flowing.clear()

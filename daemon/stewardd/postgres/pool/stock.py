@@ -62,7 +62,7 @@ class Stock:
         self._growing = False
         self._retry_at = 0.0
         self._generation = 0
-        self._drained_at = float("-inf")
+        self._left_standby_at = float("-inf")
         self._has_seen_primary = False
         self._is_closed = False
         self.size = 0
@@ -148,7 +148,8 @@ class Stock:
         """Connects anew, in the hope of the new primary; once a second while there is none."""
         self.retire(connection, RetireReason.STANDBY)
         is_news = connection.generation == self._generation
-        if is_news and self._clock() - self._drained_at > _STANDBY_PAUSE_S:
+        if is_news and self._clock() - self._left_standby_at > _STANDBY_PAUSE_S:
+            self._left_standby_at = self._clock()
             self.drain(DrainReason.STANDBY)
         else:
             self.restock()
@@ -156,7 +157,6 @@ class Stock:
     def drain(self, reason: DrainReason) -> None:
         """Closes what rests now and what is lent as it comes back, and connects anew."""
         self._generation += 1
-        self._drained_at = self._clock()
         self._counters.drains[reason] += 1
         self._retire_idle(RetireReason.DRAINED)
         log.info("pool drained", database=self.target.name, reason=reason.value)
