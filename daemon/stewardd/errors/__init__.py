@@ -42,6 +42,7 @@
     │   ├── DatabaseDown        the database does not answer
     │   │   └── DatabaseFull    it answers that all of its connections are taken
     │   ├── DatabaseBusy        every connection is taken
+    │   ├── CircuitOpen         the database was found away, and is not asked for a while
     │   └── RepositoryDown      the repository does not answer
     │       └── RepositoryRefused   it answers, and refuses the daemon
     ├── Failed                  a tool or a promise failed

@@ -43,3 +43,10 @@ class DatabaseBusy(Unavailable):
     """Every connection of the pool is taken."""
 
     reason = "DATABASE_BUSY"
+
+
+class CircuitOpen(Unavailable):
+    """The database was found away several times in a row, or somebody opened its breaker: it is not asked for now."""
+
+    reason = "CIRCUIT_OPEN"
+    hint = "wait as long as RetryInfo says; `steward db show` says what the breaker waits for"
