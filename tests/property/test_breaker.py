@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from stewardd.errors import CircuitOpen
 from stewardd.postgres.breaker import (
     Breaker,
@@ -17,6 +17,8 @@ from stewardd.postgres.breaker import (
 )
 
 OPEN_S, JITTER, LEASE_S, RETRY_S = 64.0, 0.25, 8.0, 1.0
+# How many are newer than the one that is meant; the newest are the likeliest.
+AGES = st.sampled_from([0, 0, 0, 1, 1, 2, 4, 8])
 CHANCES = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 ARROWS = {
     ("closed", "open"),
@@ -102,9 +104,7 @@ class Model:
 
 
 class Life(RuleBasedStateMachine):
-    tickets: Bundle[tuple[Ticket, int]] = Bundle("tickets")
-
-    @initialize(failures=st.integers(1, 4), probes=st.integers(1, 3))
+    @initialize(failures=st.integers(1, 3), probes=st.integers(1, 3))
     def begin(self, failures: int, probes: int) -> None:
         self.now_s = 1000.0
         self.chance = 0.5
@@ -113,15 +113,16 @@ class Life(RuleBasedStateMachine):
         self.breaker = Breaker("main", options, lambda: self.chance, self.now_s)
         self.heard: list[Transition] = []
         self.breaker.listen(self.heard.append)
-        self.reported: set[int] = set()
+        # Those that have not reported yet, with their numbers in the model, the newest last.
+        self.out: list[tuple[Ticket, int]] = []
 
     @rule(passed_s=st.sampled_from([0.5, 7.5, 8.0, 47.5, 48.0, 64.0, 80.0]), chance=CHANCES)
     def time_passes(self, passed_s: float, chance: float) -> None:
         self.now_s += passed_s
         self.chance = chance
 
-    @rule(target=tickets)
-    def a_caller_comes(self) -> tuple[Ticket, int]:
+    @rule()
+    def a_caller_comes(self) -> None:
         expected = self.model.may_enter(self.now_s)
         try:
             ticket = self.breaker.admit(self.now_s)
@@ -131,40 +132,51 @@ class Life(RuleBasedStateMachine):
             longest_s = OPEN_S if self.model.state == "forced_open" else RETRY_S
             assert 0 < error.retry_after_s <= longest_s
             assert error.metadata == {"database": "main", "state": self.model.state}
-            return Ticket(0), -1
+            return
         assert expected
         assert self.breaker.is_probe(ticket) == (self.model.state == "half_open")
-        return ticket, self.model.admit(self.now_s)
+        self.out.append((ticket, self.model.admit(self.now_s)))
 
-    @rule(target=tickets)
-    def a_connection_is_being_made(self) -> tuple[Ticket, int]:
+    @rule()
+    def a_connection_is_being_made(self) -> None:
         self.model.pass_time(self.now_s)
         assert self.breaker.view(self.now_s).state.value == self.model.state
         ticket = self.breaker.current_ticket()
-        return ticket, self.model.admit(self.now_s) if self.model.state == "closed" else -1
+        number = self.model.admit(self.now_s) if self.model.state == "closed" else -1
+        self.out.append((ticket, number))
 
-    @rule(one=tickets, success=st.booleans())
-    def one_reports(self, one: tuple[Ticket, int], success: bool) -> None:
-        ticket, number = one
-        if number in self.reported:
-            return
+    def report(self, ticket: Ticket, number: int, *, success: bool) -> None:
         if success:
             self.breaker.succeeded(ticket, self.now_s)
         else:
             self.breaker.failed(ticket, self.now_s)
         if number >= 0:
-            self.reported.add(number)
             self.model.report(number, self.now_s, self.chance, success=success)
 
-    @rule(one=tickets)
-    def one_is_cancelled(self, one: tuple[Ticket, int]) -> None:
-        ticket, number = one
-        if number in self.reported:
-            return
+    @precondition(lambda self: self.out)
+    @rule(age=AGES, success=st.booleans())
+    def one_reports(self, age: int, success: bool) -> None:
+        self.report(*self.out.pop(-1 - age % len(self.out)), success=success)
+
+    @precondition(lambda self: self.out)
+    @rule(age=AGES)
+    def one_is_cancelled(self, age: int) -> None:
+        ticket, number = self.out.pop(-1 - age % len(self.out))
         self.breaker.cancelled(ticket)
         if number >= 0:
-            self.reported.add(number)
             self.model.admissions[number].is_gone = True
+
+    @precondition(lambda self: self.model.state == "closed")
+    @rule(is_seen=st.booleans(), callers=st.integers(0, 4))
+    def the_database_goes_away(self, is_seen: bool, callers: int) -> None:
+        """All that leads to HALF_OPEN at once, with some callers there: chance alone seldom comes so far."""
+        while self.model.state == "closed":
+            self.a_caller_comes()
+            self.report(*self.out.pop(), success=False)
+        if is_seen:
+            self.the_database_is_seen()
+            for _ in range(callers):
+                self.a_caller_comes()
 
     @rule()
     def the_database_is_seen(self) -> None:
@@ -213,4 +225,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

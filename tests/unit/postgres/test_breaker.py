@@ -97,6 +97,13 @@ def test_a_probe_that_never_reports_loses_its_lease_and_its_say():
     assert state(breaker, 12.0) is BreakerState.CLOSED
 
 
+def test_a_probe_that_reports_after_its_lease_decides_nothing_even_when_nobody_came_since():
+    breaker = opened()
+    breaker.database_seen(1.0)
+    breaker.succeeded(breaker.admit(1.0), 11.0)
+    assert state(breaker, 11.0) is BreakerState.HALF_OPEN
+
+
 def test_what_was_asked_before_an_outage_counts_for_nothing_after_it():
     breaker = make_breaker()
     late = breaker.admit(0.0)
