@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stewardd.app.assembly import Assembly
-from stewardd.app.databases import Databases
 from stewardd.app.repository import Repository
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
@@ -13,6 +12,7 @@ from stewardd.health.monitor import Probe
 from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
+from stewardd.postgres.databases import Databases
 from stewardd.rpc.backup.servicer import BackupServicer
 
 COMPONENT = "backup"
@@ -24,8 +24,10 @@ def build_backups(
     assembly: Assembly, repository: Repository, databases: Databases, operations: Operations
 ) -> None:
     """Adds the service, and the probe that tells of the newest backup and of those that failed after it."""
-    backups = Backups(repository.store, repository.lease, databases.targets, _options(assembly))
-    outcomes = BackupOutcomes(operations, databases.targets)
+    backups = Backups(
+        repository.store, repository.lease, databases.direct_targets, _options(assembly)
+    )
+    outcomes = BackupOutcomes(operations, databases.direct_targets)
 
     async def tell_health(state: OperationState) -> None:
         """Lets Health know at once how a backup of this daemon ended."""

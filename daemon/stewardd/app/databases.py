@@ -1,9 +1,8 @@
-"""The target databases: those of the configuration, or an embedded server; their pools, and their probes."""
+"""The target databases, configured or embedded: their pools, breakers and probes, and the service that shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
@@ -15,20 +14,16 @@ from stewardd.config.values import SecretFromFile
 from stewardd.errors import ConfigurationError
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
+from stewardd.postgres.breaker import BreakerOptions
+from stewardd.postgres.database import Database
+from stewardd.postgres.databases import Databases
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
-from stewardd.postgres.pool import Pool, PoolOptions
+from stewardd.postgres.pool import PoolOptions
 from stewardd.postgres.service_file import write_service_file
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.rpc.database.servicer import DatabaseServicer
 
 EMBEDDED_NAME = "embedded"
-
-
-@dataclass(frozen=True, slots=True)
-class Databases:
-    """Each database by its name: where a session of its own goes, and the pool of connections to it."""
-
-    targets: dict[str, DatabaseTarget]
-    pools: dict[str, Pool]
 
 
 def check_databases(assembly: Assembly) -> None:
@@ -38,25 +33,26 @@ def check_databases(assembly: Assembly) -> None:
 
 
 async def start_databases(assembly: Assembly) -> Databases:
-    """Starts the embedded server where no database is configured, and opens the pools.
+    """Starts the embedded server where no database is configured, opens the pools, and adds the service.
 
     An external database that does not answer is no failure: the daemon serves, and Health says so.
     """
     settings = assembly.settings.postgres
     if settings.databases:
-        targets = {name: _direct_target(name, own) for name, own in settings.databases.items()}
-        pools = {name: _pool(name, own, settings) for name, own in settings.databases.items()}
+        made = [_configured(name, own, settings) for name, own in settings.databases.items()]
     else:
-        targets = await _start_embedded(assembly)
-        options = pool_options(settings, None)
-        pools = {name: Pool(target, options) for name, target in targets.items()}
-    for name, pool in pools.items():
-        await pool.open()
-        assembly.running.push_async_callback(pool.close)
+        target = await _start_embedded(assembly)
+        pool, breaker = pool_options(settings, None), breaker_options(settings, None)
+        made = [Database(target, pool, breaker, embedded=True)]
+    databases = Databases(made)
+    for database in databases:
+        await database.open()
+        assembly.running.push_async_callback(database.close)
         # One database is `database`, several are `database/{name}`.
-        component = "database" if len(pools) == 1 else f"database/{name}"
-        assembly.monitor.add(_probe(component, pool, settings))
-    return Databases(targets, pools)
+        component = "database" if len(databases) == 1 else f"database/{database.name}"
+        assembly.monitor.add(_probe(component, database, settings))
+    assembly.servicers.append(DatabaseServicer(databases, assembly.monitor))
+    return databases
 
 
 def pool_options(settings: PostgresSettings, own: DatabaseSettings | None) -> PoolOptions:
@@ -92,22 +88,31 @@ def target_source(name: str, url: SecretStr) -> Callable[[], DatabaseTarget] | N
     return read
 
 
-def _pool(name: str, own: DatabaseSettings, settings: PostgresSettings) -> Pool:
-    target = DatabaseTarget(name, own.url.get_secret_value())
-    return Pool(target, pool_options(settings, own), source=target_source(name, own.url))
+def breaker_options(settings: PostgresSettings, own: DatabaseSettings | None) -> BreakerOptions:
+    """What holds for the breaker of a database: its own settings, before those of all."""
+    return BreakerOptions(
+        failures=(own and own.breaker_failures) or settings.breaker_failures,
+        open_s=(own and own.breaker_open_s) or settings.breaker_open_s,
+    )
 
 
-def _direct_target(name: str, own: DatabaseSettings) -> DatabaseTarget:
-    return DatabaseTarget(name, (own.direct_url or own.url).get_secret_value())
+def _configured(name: str, own: DatabaseSettings, settings: PostgresSettings) -> Database:
+    return Database(
+        DatabaseTarget(name, own.url.get_secret_value()),
+        pool_options(settings, own),
+        breaker_options(settings, own),
+        direct=DatabaseTarget(name, (own.direct_url or own.url).get_secret_value()),
+        source=target_source(name, own.url),
+    )
 
 
-async def _start_embedded(assembly: Assembly) -> dict[str, DatabaseTarget]:
+async def _start_embedded(assembly: Assembly) -> DatabaseTarget:
     embedded = _embedded(assembly.settings)
     await embedded.start()
     assembly.running.push_async_callback(embedded.stop)
     target = embedded.target(EMBEDDED_NAME)
     write_service_file(assembly.settings.data_dir / "pg_service.conf", target)
-    return {EMBEDDED_NAME: target}
+    return target
 
 
 def _embedded(settings: Settings) -> EmbeddedServer:
@@ -115,8 +120,7 @@ def _embedded(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(settings.data_dir, EmbeddedOptions(user=user or None))
 
 
-def _probe(component: str, pool: Pool, settings: PostgresSettings) -> Probe:
-    timeout_s = settings.probe_timeout_s
-    look = probes.database(pool, embedded=not settings.databases, timeout_s=timeout_s)
+def _probe(component: str, database: Database, settings: PostgresSettings) -> Probe:
+    look = probes.database(database, timeout_s=settings.probe_timeout_s)
     # The probe itself ends in time; the monitor's own bound is for what nobody foresaw.
-    return Probe(component, look, settings.probe_interval_s, timeout_s * 2)
+    return Probe(component, look, settings.probe_interval_s, settings.probe_timeout_s * 2)

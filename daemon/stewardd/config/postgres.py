@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stewardd.config.section import Section
 from stewardd.config.values import Count, Folder, Seconds, Secret
+
+
+def _read_database_name(text: str) -> str:
+    """Takes what can stand in a resource name (AIP-122), in a metric's label and in a command."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", text) is None:
+        raise ValueError(
+            "a database is called by at most 63 letters, digits, _ . and -, the first a letter or a digit"
+        )
+    return text
+
+
+DatabaseName = Annotated[str, AfterValidator(_read_database_name)]
 
 
 class DatabaseSettings(Section):
@@ -46,11 +59,17 @@ class DatabaseSettings(Section):
     pool_leak_after_s: Seconds | None = None
     """as in [postgres], for this database alone"""
 
+    breaker_failures: Count | None = None
+    """as in [postgres], for this database alone"""
+
+    breaker_open_s: Seconds | None = None
+    """as in [postgres], for this database alone"""
+
 
 class PostgresSettings(Section):
     """The target databases and the connections to them."""
 
-    databases: dict[str, DatabaseSettings] = {}
+    databases: dict[DatabaseName, DatabaseSettings] = {}
     """the databases by the name that callers use; none: the daemon runs an embedded PostgreSQL, which ignores libpq's
     variables (PG…)"""
 
@@ -80,6 +99,12 @@ class PostgresSettings(Section):
 
     pool_leak_after_s: Seconds = 60.0
     """who holds a connection for longer is named in the log"""
+
+    breaker_failures: Count = 5
+    """failures in a row that open the circuit breaker of a database; only those that mean that it is away count"""
+
+    breaker_open_s: Seconds = 60.0
+    """how long an open breaker refuses callers where the database is not seen before; a tenth more or less"""
 
     probe_interval_s: Seconds = 2.0
     """how often each database is probed for Health"""

@@ -15,6 +15,7 @@
     │   ├── RowNotFound         no quarantined row of that number in the batch
     │   ├── ExportNotFound      no export of that name in the batch
     │   ├── BackupNotFound      no backup of that name
+    │   ├── DatabaseNotFound    no database of that name
     │   ├── OperationNotFound   no operation of that name
     │   ├── SchemaNotFound      no schema or version of that name
     │   └── ObjectNotFound      no object under that key of the repository

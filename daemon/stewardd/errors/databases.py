@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stewardd.errors.kinds import InvalidRequest, NotNow, Unavailable
+from stewardd.errors.kinds import InvalidRequest, NotFound, NotNow, Unavailable
 
 
 class DatabaseUnknown(InvalidRequest):
@@ -10,6 +10,13 @@ class DatabaseUnknown(InvalidRequest):
 
     reason = "DATABASE_UNKNOWN"
     hint = "name one of the databases under `postgres.databases`"
+
+
+class DatabaseNotFound(NotFound):
+    """There is no database of that name in the configuration."""
+
+    reason = "DATABASE_NOT_FOUND"
+    hint = "list the databases with `steward db list`"
 
 
 class DatabaseRefused(NotNow):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stewardd.backup.failures import BackupFailures
+from stewardd.postgres.breaker import BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class DatabaseFacts:
     latency_s: float
     pool: PoolFacts
     embedded: bool
+    breaker: BreakerState
+    leaks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
 from stewardd.health.monitor import Finding
 from stewardd.health.state import HealthState
-from stewardd.postgres.pool import Pool
-from stewardd.postgres.probe import Sight, probe
+from stewardd.postgres.breaker import BreakerState
+from stewardd.postgres.database import Database, DatabaseView
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import created_at
 
@@ -22,40 +22,54 @@ _REASON_LIMIT = 300
 Look = Callable[[], Awaitable[Finding]]
 
 
-def database(pool: Pool, *, embedded: bool, timeout_s: float) -> Look:
+def database(database: Database, *, timeout_s: float) -> Look:
     """Looks at a database with a connection of its own, never through the pool's queue."""
-    last: list[Sight] = []
 
     async def look() -> Finding:
         state, detail = HealthState.HEALTHY, ""
         try:
-            sight = await probe(pool.target, timeout_s)
-            last[:] = [sight]
+            await database.look(timeout_s)
         except DatabaseFull as error:
             # It is up: what the pool holds goes on serving, and only more of it is not to be had.
             state, detail = HealthState.DEGRADED, error.message
         except (DatabaseDown, DatabaseRefused) as error:
             state, detail = HealthState.DOWN, error.message
-        stats = pool.stats()
-        if (
-            state is HealthState.HEALTHY
-            and stats.waiting > 0
-            and stats.idle == 0
-            and stats.size >= stats.max_size
-        ):
-            state, detail = (
-                HealthState.DEGRADED,
-                f"all {stats.max_size} connections are lent, {stats.waiting} callers wait",
-            )
-        facts = DatabaseFacts(
-            server_version=last[0].server_version if last else "",
-            latency_s=last[0].latency_s if last else 0.0,
-            pool=PoolFacts(stats.size, stats.idle, stats.waiting, stats.min_size, stats.max_size),
-            embedded=embedded,
-        )
-        return Finding(state, detail, facts)
+        view = database.view()
+        if state is HealthState.HEALTHY:
+            state, detail = _judge_callers(view)
+        return Finding(state, detail, _database_facts(view))
 
     return look
+
+
+def _judge_callers(view: DatabaseView) -> tuple[HealthState, str]:
+    """What callers meet while the database itself answers."""
+    breaker, pool = view.breaker.state, view.pool
+    if breaker is BreakerState.FORCED_OPEN:
+        reset = f"`steward db breaker reset {view.name}` closes it"
+        return HealthState.DEGRADED, f"its circuit breaker was opened by hand; {reset}"
+    if breaker is BreakerState.OPEN:
+        return HealthState.DEGRADED, "its circuit breaker is open: callers found it away"
+    if pool.waiting > 0 and pool.idle == 0 and pool.size >= pool.max_size:
+        said = f"all {pool.max_size} connections are lent, {pool.waiting} callers wait"
+        return HealthState.DEGRADED, said
+    if breaker is BreakerState.HALF_OPEN:
+        # Nobody may want the database for days: that is no reason to call it degraded.
+        return HealthState.HEALTHY, "its circuit breaker is half-open: the next caller closes it"
+    return HealthState.HEALTHY, ""
+
+
+def _database_facts(view: DatabaseView) -> DatabaseFacts:
+    sight = None if view.server is None else view.server.sight
+    pool = view.pool
+    return DatabaseFacts(
+        server_version=sight.server_version if sight else "",
+        latency_s=sight.latency_s if sight else 0.0,
+        pool=PoolFacts(pool.size, pool.idle, pool.waiting, pool.min_size, pool.max_size),
+        embedded=view.embedded,
+        breaker=view.breaker.state,
+        leaks=len(view.leaks),
+    )
 
 
 def repository(store: Store) -> Look:

@@ -41,6 +41,11 @@ def backup(identifier: str) -> str:
     return f"backups/{identifier}"
 
 
+def database(name: str) -> str:
+    """Returns `databases/{database}`."""
+    return f"databases/{name}"
+
+
 def operation(identifier: str) -> str:
     """Returns `operations/{operation}`."""
     return f"operations/{identifier}"
@@ -57,6 +62,14 @@ def parse_uuid(kind: str, name: str, *, field: str = "name") -> str:
     if head != kind or not UUID.fullmatch(identifier):
         raise _malformed(field, f"{kind}/{{id}}", f"{kind}/{_EXAMPLE_ID}")
     return identifier
+
+
+def parse_database(name: str) -> str:
+    """Returns the configured name of `databases/{database}`."""
+    head, _, parsed = name.partition("/")
+    if head != "databases" or not parsed or "/" in parsed:
+        raise _malformed("name", "databases/{database}", "databases/main")
+    return parsed
 
 
 def parse_batch_file(name: str) -> tuple[str, str]:

@@ -24,31 +24,32 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from steward.v1 import database_pb2 as steward_dot_v1_dot_database__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steward/v1/system.proto\x12\nsteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rHealthRequest\"\x85\t\n\x0eHealthResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .steward.v1.HealthResponse.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12)\n\x06uptime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\ncomponents\x18\x04 \x03(\x0b\x32$.steward.v1.HealthResponse.Component\x1a\xc5\x02\n\tComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .steward.v1.HealthResponse.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x08\x64\x61tabase\x18\x05 \x01(\x0b\x32#.steward.v1.HealthResponse.DatabaseH\x00\x12;\n\nrepository\x18\x06 \x01(\x0b\x32%.steward.v1.HealthResponse.RepositoryH\x00\x12\x38\n\x06\x62\x61\x63kup\x18\x07 \x01(\x0b\x32&.steward.v1.HealthResponse.BackupFactsH\x00\x42\x07\n\x05\x66\x61\x63ts\x1a\x8f\x01\n\x08\x44\x61tabase\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12*\n\x07latency\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x04pool\x18\x03 \x01(\x0b\x32\x1f.steward.v1.HealthResponse.Pool\x12\x10\n\x08\x65mbedded\x18\x04 \x01(\x08\x1aW\n\x04Pool\x12\x0c\n\x04size\x18\x01 \x01(\x05\x12\x0c\n\x04idle\x18\x02 \x01(\x05\x12\x0f\n\x07waiting\x18\x03 \x01(\x05\x12\x10\n\x08min_size\x18\x04 \x01(\x05\x12\x10\n\x08max_size\x18\x05 \x01(\x05\x1aS\n\nRepository\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x10\n\x08writable\x18\x02 \x01(\x08\x12\x17\n\nfree_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_free_bytes\x1a\xec\x01\n\x0b\x42\x61\x63kupFacts\x12\x13\n\x0blast_backup\x18\x01 \x01(\t\x12\x32\n\x0flast_backup_age\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x05\x12\x1d\n\x15last_failed_operation\x18\x05 \x01(\t\x12\x35\n\x11last_failure_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13last_failure_reason\x18\x07 \x01(\t\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_HEALTHY\x10\x01\x12\x12\n\x0eSTATE_DEGRADED\x10\x02\x12\x0e\n\nSTATE_DOWN\x10\x03\x32P\n\rSystemService\x12?\n\x06Health\x12\x19.steward.v1.HealthRequest\x1a\x1a.steward.v1.HealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steward/v1/system.proto\x12\nsteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19steward/v1/database.proto\"\x0f\n\rHealthRequest\"\xd5\t\n\x0eHealthResponse\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .steward.v1.HealthResponse.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12)\n\x06uptime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\ncomponents\x18\x04 \x03(\x0b\x32$.steward.v1.HealthResponse.Component\x1a\xc5\x02\n\tComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .steward.v1.HealthResponse.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x30\n\x0cobserve_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x08\x64\x61tabase\x18\x05 \x01(\x0b\x32#.steward.v1.HealthResponse.DatabaseH\x00\x12;\n\nrepository\x18\x06 \x01(\x0b\x32%.steward.v1.HealthResponse.RepositoryH\x00\x12\x38\n\x06\x62\x61\x63kup\x18\x07 \x01(\x0b\x32&.steward.v1.HealthResponse.BackupFactsH\x00\x42\x07\n\x05\x66\x61\x63ts\x1a\xdf\x01\n\x08\x44\x61tabase\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12*\n\x07latency\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x04pool\x18\x03 \x01(\x0b\x32\x1f.steward.v1.HealthResponse.Pool\x12\x10\n\x08\x65mbedded\x18\x04 \x01(\x08\x12?\n\x15\x63ircuit_breaker_state\x18\x05 \x01(\x0e\x32 .steward.v1.CircuitBreaker.State\x12\r\n\x05leaks\x18\x06 \x01(\x05\x1aW\n\x04Pool\x12\x0c\n\x04size\x18\x01 \x01(\x05\x12\x0c\n\x04idle\x18\x02 \x01(\x05\x12\x0f\n\x07waiting\x18\x03 \x01(\x05\x12\x10\n\x08min_size\x18\x04 \x01(\x05\x12\x10\n\x08max_size\x18\x05 \x01(\x05\x1aS\n\nRepository\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x10\n\x08writable\x18\x02 \x01(\x08\x12\x17\n\nfree_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_free_bytes\x1a\xec\x01\n\x0b\x42\x61\x63kupFacts\x12\x13\n\x0blast_backup\x18\x01 \x01(\t\x12\x32\n\x0flast_backup_age\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x05\x12\x1d\n\x15last_failed_operation\x18\x05 \x01(\t\x12\x35\n\x11last_failure_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13last_failure_reason\x18\x07 \x01(\t\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_HEALTHY\x10\x01\x12\x12\n\x0eSTATE_DEGRADED\x10\x02\x12\x0e\n\nSTATE_DOWN\x10\x03\x32P\n\rSystemService\x12?\n\x06Health\x12\x19.steward.v1.HealthRequest\x1a\x1a.steward.v1.HealthResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'steward.v1.system_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HEALTHREQUEST']._serialized_start=104
-  _globals['_HEALTHREQUEST']._serialized_end=119
-  _globals['_HEALTHRESPONSE']._serialized_start=122
-  _globals['_HEALTHRESPONSE']._serialized_end=1279
-  _globals['_HEALTHRESPONSE_COMPONENT']._serialized_start=308
-  _globals['_HEALTHRESPONSE_COMPONENT']._serialized_end=633
-  _globals['_HEALTHRESPONSE_DATABASE']._serialized_start=636
-  _globals['_HEALTHRESPONSE_DATABASE']._serialized_end=779
-  _globals['_HEALTHRESPONSE_POOL']._serialized_start=781
-  _globals['_HEALTHRESPONSE_POOL']._serialized_end=868
-  _globals['_HEALTHRESPONSE_REPOSITORY']._serialized_start=870
-  _globals['_HEALTHRESPONSE_REPOSITORY']._serialized_end=953
-  _globals['_HEALTHRESPONSE_BACKUPFACTS']._serialized_start=956
-  _globals['_HEALTHRESPONSE_BACKUPFACTS']._serialized_end=1192
-  _globals['_HEALTHRESPONSE_STATE']._serialized_start=1194
-  _globals['_HEALTHRESPONSE_STATE']._serialized_end=1279
-  _globals['_SYSTEMSERVICE']._serialized_start=1281
-  _globals['_SYSTEMSERVICE']._serialized_end=1361
+  _globals['_HEALTHREQUEST']._serialized_start=131
+  _globals['_HEALTHREQUEST']._serialized_end=146
+  _globals['_HEALTHRESPONSE']._serialized_start=149
+  _globals['_HEALTHRESPONSE']._serialized_end=1386
+  _globals['_HEALTHRESPONSE_COMPONENT']._serialized_start=335
+  _globals['_HEALTHRESPONSE_COMPONENT']._serialized_end=660
+  _globals['_HEALTHRESPONSE_DATABASE']._serialized_start=663
+  _globals['_HEALTHRESPONSE_DATABASE']._serialized_end=886
+  _globals['_HEALTHRESPONSE_POOL']._serialized_start=888
+  _globals['_HEALTHRESPONSE_POOL']._serialized_end=975
+  _globals['_HEALTHRESPONSE_REPOSITORY']._serialized_start=977
+  _globals['_HEALTHRESPONSE_REPOSITORY']._serialized_end=1060
+  _globals['_HEALTHRESPONSE_BACKUPFACTS']._serialized_start=1063
+  _globals['_HEALTHRESPONSE_BACKUPFACTS']._serialized_end=1299
+  _globals['_HEALTHRESPONSE_STATE']._serialized_start=1301
+  _globals['_HEALTHRESPONSE_STATE']._serialized_end=1386
+  _globals['_SYSTEMSERVICE']._serialized_start=1388
+  _globals['_SYSTEMSERVICE']._serialized_end=1468
 # @@protoc_insertion_point(module_scope)

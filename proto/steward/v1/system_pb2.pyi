@@ -11,6 +11,7 @@ import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
+import steward.v1.database_pb2
 import sys
 import typing
 
@@ -126,10 +127,16 @@ class HealthResponse(google.protobuf.message.Message):
         LATENCY_FIELD_NUMBER: builtins.int
         POOL_FIELD_NUMBER: builtins.int
         EMBEDDED_FIELD_NUMBER: builtins.int
+        CIRCUIT_BREAKER_STATE_FIELD_NUMBER: builtins.int
+        LEAKS_FIELD_NUMBER: builtins.int
         server_version: builtins.str
         """The server's version, such as `18.1`."""
         embedded: builtins.bool
         """The daemon runs it itself."""
+        circuit_breaker_state: steward.v1.database_pb2.CircuitBreaker.State.ValueType
+        """What its circuit breaker does with callers. DatabaseService.GetDatabase says more."""
+        leaks: builtins.int
+        """Connections that are held for too long and not back yet; DatabaseService.GetDatabase says who holds them."""
         @property
         def latency(self) -> google.protobuf.duration_pb2.Duration:
             """How long the last probe took."""
@@ -145,9 +152,11 @@ class HealthResponse(google.protobuf.message.Message):
             latency: google.protobuf.duration_pb2.Duration | None = ...,
             pool: Global___HealthResponse.Pool | None = ...,
             embedded: builtins.bool = ...,
+            circuit_breaker_state: steward.v1.database_pb2.CircuitBreaker.State.ValueType = ...,
+            leaks: builtins.int = ...,
         ) -> None: ...
         def HasField(self, field_name: typing.Literal["latency", b"latency", "pool", b"pool"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["embedded", b"embedded", "latency", b"latency", "pool", b"pool", "server_version", b"server_version"]) -> None: ...
+        def ClearField(self, field_name: typing.Literal["circuit_breaker_state", b"circuit_breaker_state", "embedded", b"embedded", "latency", b"latency", "leaks", b"leaks", "pool", b"pool", "server_version", b"server_version"]) -> None: ...
 
     @typing.final
     class Pool(google.protobuf.message.Message):

@@ -15,6 +15,7 @@ from psycopg import sql
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.health import probes
 from stewardd.health.state import HealthState
+from stewardd.postgres.database import Database
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
@@ -82,8 +83,7 @@ async def test_a_server_without_a_free_slot_is_full_which_is_down_for_who_needs_
 
 
 async def test_health_says_of_a_full_database_that_it_is_full_and_not_that_it_is_away(crowded_role):
-    pool = Pool(crowded_role)
-    finding = await probes.database(pool, embedded=False, timeout_s=5)()
+    finding = await probes.database(Database(crowded_role), timeout_s=5)()
     assert finding.state is HealthState.DEGRADED
     assert "has no connection left" in finding.detail
 

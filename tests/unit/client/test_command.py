@@ -25,12 +25,14 @@ COMMANDS = [
     "quarantine export", "quarantine exports", "quarantine correct", "quarantine discard", "quarantine resubmit",
     "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect",
     "backup create", "backup list", "backup show", "operation list", "operation show", "operation wait",
-    "operation watch", "operation cancel", "health", "completion",
+    "operation watch", "operation cancel", "db list", "db show", "db breaker reset", "db breaker open", "health",
+    "completion",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "command", ["", "batch", "quarantine", "schema", "backup", "operation", *COMMANDS]
+    "command",
+    ["", "batch", "quarantine", "schema", "backup", "db", "db breaker", "operation", *COMMANDS],
 )
 def test_every_help_has_an_example_and_the_shared_options(capsys, command):
     assert main([*command.split(), "--help"]) == 0
@@ -41,11 +43,16 @@ def test_every_help_has_an_example_and_the_shared_options(capsys, command):
 
 
 def test_the_list_of_commands_is_whole():
-    there = set()
-    for name, command in root.commands.items():
-        verbs = command.commands if isinstance(command, click.Group) else None
-        there |= {f"{name} {verb}" for verb in verbs} if verbs else {name}
-    assert there == set(COMMANDS)
+    def verbs(group: click.Group, before: str = "") -> set[str]:
+        found = set()
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                found |= verbs(command, f"{before}{name} ")
+            else:
+                found.add(f"{before}{name}")
+        return found
+
+    assert verbs(root) == set(COMMANDS)
 
 
 def test_the_version(steward):

@@ -24,13 +24,12 @@ SHAPES = dict(re.findall(r"^\| ([A-Z]{3,}) \| (.*) \|$", CLI, re.MULTILINE))
 BESIDE = {"ROW": {"raw_row_base64"}, "RESUBMITTED": {"dry_run"}}
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    for name, command in root.commands.items():
+def commands(group: click.Group = root, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            for verb, inner in command.commands.items():
-                yield f"{name} {verb}", inner
+            yield from commands(command, f"{before}{name} ")
         else:
-            yield name, command
+            yield f"{before}{name}", command
 
 
 def test_every_command_is_in_the_table():
@@ -83,6 +82,16 @@ def test_every_exit_code_is_told():
                 steward_client.OperationState,
                 steward_client.BackupProgress,
                 steward_client.QuarantineProgress,
+            ],
+        ),
+        (
+            "DATABASE",
+            [
+                steward_client.Database,
+                steward_client.DatabaseServer,
+                steward_client.ConnectionPool,
+                steward_client.ConnectionLeak,
+                steward_client.CircuitBreaker,
             ],
         ),
         (

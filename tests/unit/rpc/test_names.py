@@ -12,6 +12,7 @@ from stewardd.rpc import names
 PARSERS: dict[str, Callable[[str], object]] = {
     "batches/": lambda name: names.parse_uuid("batches", name),
     "backups/": lambda name: names.parse_uuid("backups", name),
+    "databases/": names.parse_database,
     "operations/": lambda name: names.parse_uuid("operations", name),
     "batches/.*/files/": names.parse_batch_file,
     "batches/.*/rows/": names.parse_row,

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from steward_client.backups.types import Segment as Segment
     from steward_client.client import Client as Client
     from steward_client.connection.retry import RetryPolicy as RetryPolicy
+    from steward_client.databases.types import BreakerState as BreakerState
+    from steward_client.databases.types import CircuitBreaker as CircuitBreaker
+    from steward_client.databases.types import ConnectionLeak as ConnectionLeak
+    from steward_client.databases.types import ConnectionPool as ConnectionPool
+    from steward_client.databases.types import Database as Database
+    from steward_client.databases.types import DatabaseServer as DatabaseServer
+    from steward_client.databases.types import ServerRole as ServerRole
+    from steward_client.databases.types import ServerState as ServerState
     from steward_client.errors import StewardError as StewardError
     from steward_client.health.types import Component as Component
     from steward_client.health.types import Health as Health
@@ -68,11 +76,17 @@ _HOMES = {
     "Batch": "validation.batches",
     "BatchFile": "validation.batches",
     "BatchFilter": "validation.batch_filter",
+    "BreakerState": "databases.types",
     "Cell": "quarantine.rows",
+    "CircuitBreaker": "databases.types",
     "Client": "client",
     "Column": "validation.schemas",
     "Component": "health.types",
+    "ConnectionLeak": "databases.types",
+    "ConnectionPool": "databases.types",
     "DamagedCell": "quarantine.resubmission",
+    "Database": "databases.types",
+    "DatabaseServer": "databases.types",
     "Day": "quarantine.statistics",
     "Detection": "validation.schemas",
     "Discarded": "quarantine.outcomes",
@@ -97,6 +111,8 @@ _HOMES = {
     "RowState": "validation.row_state",
     "Schema": "validation.schemas",
     "Segment": "backups.types",
+    "ServerRole": "databases.types",
+    "ServerState": "databases.types",
     "StewardError": "errors",
     "TopValue": "quarantine.statistics",
     "Violation": "quarantine.rows",

@@ -17,6 +17,7 @@ from steward_client.connection.async_connection import AsyncConnection
 from steward_client.connection.channel import DEFAULT_TARGET, Target
 from steward_client.connection.retry import OnRetry, RetryPolicy
 from steward_client.connection.settings import ConnectionSettings
+from steward_client.databases.async_methods import AsyncDatabaseMethods
 from steward_client.health.async_methods import AsyncHealthMethods
 from steward_client.operations.async_methods import AsyncOperationMethods
 from steward_client.quarantine import outcomes as quarantine
@@ -28,6 +29,7 @@ class AsyncClient(
     AsyncValidationMethods,
     AsyncQuarantineMethods,
     AsyncBackupMethods,
+    AsyncDatabaseMethods,
     AsyncOperationMethods,
     AsyncHealthMethods,
 ):

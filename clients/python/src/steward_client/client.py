@@ -18,6 +18,7 @@ from steward_client.connection.channel import DEFAULT_TARGET, Target
 from steward_client.connection.connection import Connection
 from steward_client.connection.retry import OnRetry, RetryPolicy
 from steward_client.connection.settings import ConnectionSettings
+from steward_client.databases.methods import DatabaseMethods
 from steward_client.health.methods import HealthMethods
 from steward_client.operations.methods import OperationMethods
 from steward_client.quarantine import outcomes as quarantine
@@ -29,6 +30,7 @@ class Client(
     ValidationMethods,
     QuarantineMethods,
     BackupMethods,
+    DatabaseMethods,
     OperationMethods,
     HealthMethods,
 ):

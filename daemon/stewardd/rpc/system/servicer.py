@@ -13,6 +13,7 @@ from stewardd.health.monitor import Monitor
 from stewardd.health.state import Component, overall
 from stewardd.rpc import names
 from stewardd.rpc.context import Context
+from stewardd.rpc.database.messages import breaker_state
 from stewardd.rpc.times import duration, timestamp
 
 Health = system_pb2.HealthResponse
@@ -53,10 +54,12 @@ def _component(component: Component) -> system_pb2.HealthResponse.Component:
         observe_time=timestamp(component.observe_time),
     )
     match component.facts:
-        case DatabaseFacts(server_version, latency_s, pool, embedded):
+        case DatabaseFacts(server_version, latency_s, pool, embedded, breaker, leaks):
             message.database.server_version = server_version
             message.database.latency.CopyFrom(duration(latency_s))
             message.database.embedded = embedded
+            message.database.circuit_breaker_state = breaker_state(breaker)
+            message.database.leaks = leaks
             message.database.pool.CopyFrom(
                 Health.Pool(
                     size=pool.size,

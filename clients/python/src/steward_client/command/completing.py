@@ -120,8 +120,10 @@ def _files(client: Client, context: click.Context, _incomplete: str) -> Iterable
 def _databases(
     client: Client, _context: click.Context, _incomplete: str
 ) -> Iterable[tuple[str, str]]:
-    databases = (each.name for each in client.health().components if each.database is not None)
-    return [(name.partition(":")[2] or name, "") for name in databases]
+    return [
+        (each.name.partition("/")[2], each.server.state.value)
+        for each in client.list_databases(page_size=1000)
+    ]
 
 
 BATCH = Asked(

@@ -9,7 +9,7 @@ import click
 from steward_client.command import document, screen
 from steward_client.command.ending import Exit
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import duration, size
+from steward_client.command.text import duration, many, size
 
 if TYPE_CHECKING:
     from steward_client.health.types import BackupFacts, Component, HealthState
@@ -57,6 +57,11 @@ def _facts(component: Component) -> str:
         return (
             f"{version}answers in {duration(database.latency_s)}, "
             f"{pool.size} of {pool.max_size} connections open, {pool.idle} idle, {pool.waiting} waiting"
+            + (
+                f", {many(database.leaks, 'connection')} held for too long"
+                if database.leaks
+                else ""
+            )
         )
     if component.repository is not None:
         repository = component.repository

@@ -8,6 +8,7 @@ from steward_client import __version__
 from steward_client.command.backup import backup
 from steward_client.command.batch import batch
 from steward_client.command.completion import completion
+from steward_client.command.database import db
 from steward_client.command.health import health
 from steward_client.command.operation import operation
 from steward_client.command.quarantine import quarantine
@@ -45,6 +46,7 @@ for command in (
     quarantine,
     schema,
     backup,
+    db,
     operation,
     health,
     completion,

@@ -31,6 +31,13 @@ STYLES = {
     "open": "yellow",
     "resolved": "green",
     "discarded": "dim",
+    "closed": "green",
+    "half-open": "yellow",
+    "forced open": "bold red",
+    "up": "green",
+    "full": "yellow",
+    "refusing": "bold red",
+    "away": "bold red",
 }
 _BESIDE = 6
 _NARROW = 60

@@ -32,7 +32,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "include_valid": ("--with-valid",),
     "keep_valid_rows": ("--valid-out",),
     "keyword": ("--keyword",),
-    "name": ("BATCH", "BATCH|EXPORT", "BACKUP", "OPERATION", "TYPE"),
+    "name": ("BATCH", "BATCH|EXPORT", "BACKUP", "OPERATION", "TYPE", "DATABASE"),
     "original_order": ("--original-order",),
     "page_size": ("--limit",),
     "parent": ("BATCH", "--batch"),

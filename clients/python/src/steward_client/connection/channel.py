@@ -21,6 +21,9 @@ _IDEMPOTENT = {
         "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",
     ),
     "steward.v1.BackupService": ("CreateBackup", "GetBackup", "ListBackups"),
+    "steward.v1.DatabaseService": (
+        "GetDatabase", "ListDatabases", "ResetCircuitBreaker", "ForceOpenCircuitBreaker",
+    ),
     "steward.v1.SystemService": ("Health",),
     "google.longrunning.Operations": ("GetOperation", "ListOperations", "WaitOperation"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from enum import StrEnum
 from steward.v1 import system_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.databases.types import BREAKER_STATES, BreakerState
 
 
 class HealthState(StrEnum):
@@ -40,12 +41,14 @@ class PoolFacts:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """A target database."""
+    """A target database; `get_database` says more of it. `leaks` are connections that are held for too long."""
 
     server_version: str
     latency_s: float
     pool: PoolFacts
     embedded: bool
+    circuit_breaker: BreakerState = BreakerState.UNKNOWN
+    leaks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ def _database(facts: pb.HealthResponse.Database) -> DatabaseFacts:
         latency_s=protobuf_values.seconds(facts.latency),
         pool=PoolFacts(pool.size, pool.idle, pool.waiting, pool.min_size, pool.max_size),
         embedded=facts.embedded,
+        circuit_breaker=BREAKER_STATES.get(facts.circuit_breaker_state, BreakerState.UNKNOWN),
+        leaks=facts.leaks,
     )
 
 

@@ -1,0 +1,1 @@
+"""DatabaseService: the databases of a daemon, their pools, breakers and servers."""

@@ -1,0 +1,111 @@
+"""What a pool tells of its connections, as the breaker counts it.
+
+A connection that could not be made is a failure of its own. One that was made proves that the database takes
+connections, not that it answers: a pooler before a dead server takes them too. So it ends a row of failed connects, and
+never a row of failed loans; and it is a sight of the database, as good as the watcher's, to a breaker that is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+from stewardd.errors import StewardError
+from stewardd.postgres.breaker import Breaker, Ticket
+from stewardd.postgres.observer import ConnectionObserver, DrainReason, Leak
+from stewardd.postgres.sqlstate import Verdict
+from stewardd.postgres.target import DatabaseTarget
+
+_MESSAGE_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure that the breaker counted."""
+
+    message: str
+    time: datetime
+
+
+class ConnectionReports:
+    """The observer of one pool: tells the breaker, and passes all on to `following`. `last_failure` is for people."""
+
+    def __init__(
+        self,
+        target: DatabaseTarget,
+        breaker: Breaker,
+        clock: Callable[[], float],
+        following: ConnectionObserver,
+    ) -> None:
+        self._target = target
+        self._breaker = breaker
+        self._clock = clock
+        self._following = following
+        self._loans_fail = False
+        self.last_failure: Failure | None = None
+
+    def loan_ended(
+        self, ticket: Ticket, verdict: Verdict | None, error: BaseException | None
+    ) -> None:
+        """Tells the breaker how a loan ended, or why there was none; a `verdict` of None counts for nothing."""
+        if verdict is Verdict.ANSWERED:
+            self._loans_fail = False
+            self._breaker.succeeded(ticket, self._clock())
+        elif verdict is Verdict.AWAY:
+            self._loans_fail = True
+            self._note(error)
+            self._breaker.failed(ticket, self._clock())
+        else:
+            self._breaker.cancelled(ticket)
+
+    def connected(self, duration_s: float) -> None:
+        """A connection was made."""
+        self._connect_answered()
+        self._following.connected(duration_s)
+
+    def connect_failed(self, verdict: Verdict, error: StewardError) -> None:
+        """A connection could not be made."""
+        if verdict is Verdict.AWAY:
+            self._note(error)
+            self._breaker.failed(self._breaker.current_ticket(), self._clock())
+        else:
+            self._connect_answered()
+        self._following.connect_failed(verdict, error)
+
+    def acquired(self, waited_s: float) -> None:
+        """A caller got a connection."""
+        self._following.acquired(waited_s)
+
+    def released(self, verdict: Verdict | None, held_s: float) -> None:
+        """A caller gave a connection back; `loan_ended` counts that, for it knows the ticket."""
+        self._following.released(verdict, held_s)
+
+    def database_seen(self) -> None:
+        """The pool's watcher found the database there."""
+        self._breaker.database_seen(self._clock())
+        self._following.database_seen()
+
+    def drained(self, reason: DrainReason) -> None:
+        """The pool closed all connections that it had."""
+        self._following.drained(reason)
+
+    def leak_found(self, leak: Leak) -> None:
+        """A loan has passed the bound."""
+        self._following.leak_found(leak)
+
+    def _connect_answered(self) -> None:
+        now_s = self._clock()
+        if not self._loans_fail:
+            self._breaker.succeeded(self._breaker.current_ticket(), now_s)
+        self._breaker.database_seen(now_s)
+
+    def _note(self, error: BaseException | None) -> None:
+        message = "the connection was lost"
+        if isinstance(error, StewardError):
+            message = error.message
+        elif isinstance(error, psycopg.Error):
+            message = self._target.quote(error, _MESSAGE_LIMIT)
+        self.last_failure = Failure(message, datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""DatabaseService: the target databases over gRPC."""
