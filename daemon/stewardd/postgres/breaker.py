@@ -40,7 +40,7 @@ class BreakerState(Enum):
     """Refuses all until somebody resets it."""
 
 
-class Cause(Enum):
+class TransitionCause(Enum):
     """Why a breaker changed its state."""
 
     FAILURES = "failures"
@@ -71,7 +71,7 @@ class Transition:
 
     before: BreakerState
     after: BreakerState
-    cause: Cause
+    cause: TransitionCause
     at_s: float
 
 
@@ -145,16 +145,16 @@ class Breaker:
         if ticket == self._ticket:
             self._failures = 0
         elif self._leases and self._ends_lease(ticket, now_s):
-            self._move(BreakerState.CLOSED, Cause.PROBE_SUCCEEDED, now_s)
+            self._move(BreakerState.CLOSED, TransitionCause.PROBE_SUCCEEDED, now_s)
 
     def failed(self, ticket: Ticket, now_s: float) -> None:
         """This caller found the database away."""
         if ticket == self._ticket:
             self._failures += 1
             if self._failures >= self._options.failures:
-                self._move(BreakerState.OPEN, Cause.FAILURES, now_s)
+                self._move(BreakerState.OPEN, TransitionCause.FAILURES, now_s)
         elif self._leases and self._ends_lease(ticket, now_s):
-            self._move(BreakerState.OPEN, Cause.PROBE_FAILED, now_s)
+            self._move(BreakerState.OPEN, TransitionCause.PROBE_FAILED, now_s)
 
     def cancelled(self, ticket: Ticket) -> None:
         """This caller went away, and found out nothing."""
@@ -167,15 +167,15 @@ class Breaker:
     def database_seen(self, now_s: float) -> None:
         """Somebody who looks for the database has seen it: waiting longer would help nobody."""
         if self._state is BreakerState.OPEN:
-            self._move(BreakerState.HALF_OPEN, Cause.DATABASE_SEEN, now_s)
+            self._move(BreakerState.HALF_OPEN, TransitionCause.DATABASE_SEEN, now_s)
 
     def reset(self, now_s: float) -> None:
         """Closes it, whatever its state."""
-        self._move(BreakerState.CLOSED, Cause.RESET, now_s)
+        self._move(BreakerState.CLOSED, TransitionCause.RESET, now_s)
 
     def force_open(self, now_s: float) -> None:
         """Opens it until the next `reset`."""
-        self._move(BreakerState.FORCED_OPEN, Cause.FORCED, now_s)
+        self._move(BreakerState.FORCED_OPEN, TransitionCause.FORCED, now_s)
 
     def view(self, now_s: float) -> BreakerView:
         """The breaker as it is at this moment."""
@@ -194,7 +194,7 @@ class Breaker:
     def _pass_time(self, now_s: float) -> None:
         """Does what is due: nobody runs a timer for it."""
         if self._state is BreakerState.OPEN and now_s >= self._half_open_at_s:
-            self._move(BreakerState.HALF_OPEN, Cause.TIME_OVER, now_s)
+            self._move(BreakerState.HALF_OPEN, TransitionCause.TIME_OVER, now_s)
         for ticket in [each for each, end_s in self._leases.items() if now_s >= end_s]:
             del self._leases[ticket]
 
@@ -203,7 +203,7 @@ class Breaker:
         end_s = self._leases.pop(ticket, None)
         return end_s is not None and now_s < end_s
 
-    def _move(self, after: BreakerState, cause: Cause, now_s: float) -> None:
+    def _move(self, after: BreakerState, cause: TransitionCause, now_s: float) -> None:
         before, self._state = self._state, after
         self._failures = 0
         self._leases.clear()

@@ -23,7 +23,7 @@ _MESSAGE_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CountedFailure:
     """A failure that the breaker counted."""
 
     message: str
@@ -45,7 +45,7 @@ class ConnectionReports:
         self._clock = clock
         self._following = following
         self._loans_fail = False
-        self.last_failure: Failure | None = None
+        self.last_failure: CountedFailure | None = None
 
     def loan_ended(
         self, ticket: Ticket, verdict: Verdict | None, error: BaseException | None
@@ -108,4 +108,4 @@ class ConnectionReports:
             message = error.message
         elif isinstance(error, psycopg.Error):
             message = self._target.quote(error, _MESSAGE_LIMIT)
-        self.last_failure = Failure(message, datetime.now(UTC))
+        self.last_failure = CountedFailure(message, datetime.now(UTC))

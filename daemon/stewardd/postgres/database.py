@@ -19,7 +19,7 @@ from typing import TypeVar
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.postgres.breaker import Breaker, BreakerOptions, BreakerState, BreakerView, Transition
 from stewardd.postgres.connect import Connection
-from stewardd.postgres.connection_reports import ConnectionReports, Failure
+from stewardd.postgres.connection_reports import ConnectionReports, CountedFailure
 from stewardd.postgres.guarded_loan import GuardedLoan
 from stewardd.postgres.observer import ConnectionObserver, Leak, SilentObserver
 from stewardd.postgres.pool import Pool, PoolOptions, PoolStats
@@ -73,7 +73,7 @@ class DatabaseView:
     failure_threshold: int
     state_time: datetime
     half_open_time: datetime | None
-    last_failure: Failure | None
+    last_failure: CountedFailure | None
     force_reason: str
 
 

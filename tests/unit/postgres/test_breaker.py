@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from stewardd.errors import CircuitOpen
-from stewardd.postgres.breaker import Breaker, BreakerOptions, BreakerState, Cause, Ticket
+from stewardd.postgres.breaker import Breaker, BreakerOptions, BreakerState, Ticket, TransitionCause
 
 OPTIONS = BreakerOptions(failures=3, open_s=60, jitter=0.1, probes=1, lease_s=10)
 
@@ -166,13 +166,13 @@ def test_who_listens_hears_each_change_and_why():
     breaker.force_open(63.0)
     breaker.reset(64.0)
     assert heard == [
-        (BreakerState.OPEN, Cause.FAILURES),
-        (BreakerState.HALF_OPEN, Cause.TIME_OVER),
-        (BreakerState.OPEN, Cause.PROBE_FAILED),
-        (BreakerState.HALF_OPEN, Cause.DATABASE_SEEN),
-        (BreakerState.CLOSED, Cause.PROBE_SUCCEEDED),
-        (BreakerState.FORCED_OPEN, Cause.FORCED),
-        (BreakerState.CLOSED, Cause.RESET),
+        (BreakerState.OPEN, TransitionCause.FAILURES),
+        (BreakerState.HALF_OPEN, TransitionCause.TIME_OVER),
+        (BreakerState.OPEN, TransitionCause.PROBE_FAILED),
+        (BreakerState.HALF_OPEN, TransitionCause.DATABASE_SEEN),
+        (BreakerState.CLOSED, TransitionCause.PROBE_SUCCEEDED),
+        (BreakerState.FORCED_OPEN, TransitionCause.FORCED),
+        (BreakerState.CLOSED, TransitionCause.RESET),
     ]
     assert (breaker.view(64.0).opened, breaker.view(64.0).refused) == (3, 0)
 

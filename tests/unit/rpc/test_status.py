@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from steward.v1 import system_pb2
 from stewardd import errors
 from stewardd.health.state import HealthState
+from stewardd.postgres.breaker import Breaker, BreakerOptions
 from stewardd.rpc.status import CODES, MAX_TEXT_BYTES, code_named, code_of, stored_status, to_status
 
 
@@ -58,3 +60,18 @@ def test_states_have_the_numbers_of_the_contract():
     for state in HealthState:
         assert theirs.Value(f"STATE_{state.name}") == state.value
     assert len(theirs.keys()) == len(HealthState) + 1, "and one for what is not said"
+
+
+def test_a_refusal_of_the_breaker_says_when_to_come_back():
+    breaker = Breaker("main", BreakerOptions(failures=1), lambda: 0.5, 0.0)
+    breaker.failed(breaker.admit(0.0), 0.0)
+    with pytest.raises(errors.CircuitOpen) as raised:
+        breaker.admit(59.5)
+    status = to_status(raised.value)
+    assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
+    details = {each.TypeName(): each for each in status.details}
+    info, retry = ErrorInfo(), RetryInfo()
+    assert details["google.rpc.ErrorInfo"].Unpack(info)
+    assert details["google.rpc.RetryInfo"].Unpack(retry)
+    assert (info.reason, info.metadata["database"]) == ("CIRCUIT_OPEN", "main")
+    assert retry.retry_delay.ToMilliseconds() == 500
