@@ -64,7 +64,8 @@ class Demo:
                 [sys.executable, "-m", "stewardd.main", *arguments],
                 stderr=log,
                 stdout=log,
-                env={**os.environ, "STEWARDD_LOG__FORMAT": "json"},
+                # No HTTP port: another daemon of this machine may have it.
+                env={**os.environ, "STEWARDD_LOG__FORMAT": "json", "STEWARDD_WEB__LISTEN": ""},
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while '"serving"' not in self.log.read_text():

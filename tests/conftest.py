@@ -13,6 +13,8 @@ import pytest
 from tests.support.daemon import Daemon
 
 ALLOWED_SKIPS = Path(__file__).parent / "skips.txt"
+# All daemons of a machine would want the same HTTP port; a test that is about it names another one.
+os.environ["STEWARDD_WEB__LISTEN"] = ""
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

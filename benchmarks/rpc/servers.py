@@ -49,16 +49,17 @@ def daemon(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run such a daemon; yield its process, too."""
+def served(folder: Path, web: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run such a daemon, with an HTTP port if `web` is an address; yield its process, too."""
     log = folder / "stewardd.log"
     argv = [sys.executable, "-m", "stewardd.main"]
     argv += ["--data-dir", str(folder / "data"), "--listen", "127.0.0.1:0"]
-    environment = {**os.environ, "STEWARDD_LOG__FORMAT": "json"}
+    own = {"STEWARDD_LOG__FORMAT": "json", "STEWARDD_WEB__LISTEN": web}
+    environment = {**os.environ, **own}
     with log.open("w", encoding="utf-8") as writing:
         process = subprocess.Popen(argv, stderr=writing, text=True, env=environment)
     with running(process):
-        yield process, serving_address(process, log)
+        yield process, logged_address(process, log, "serving")
 
 
 def peak_bytes(process: subprocess.Popen[str], *, reset: bool = False) -> int:
@@ -69,14 +70,14 @@ def peak_bytes(process: subprocess.Popen[str], *, reset: bool = False) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-def serving_address(process: subprocess.Popen[str], log: Path) -> str:
-    """Wait until the log says where the daemon serves. Raises NotServing."""
+def logged_address(process: subprocess.Popen[str], log: Path, event_name: str) -> str:
+    """Wait until the log says where the daemon serves, or its HTTP port is. Raises NotServing."""
     while True:
         ended = process.poll() is not None
         for line in log.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 event = json.loads(line)
-                if event.get("event") == "serving":
+                if event.get("event") == event_name:
                     return str(event["addresses"][0])
         if ended:
             raise NotServing(log.read_text(encoding="utf-8")[-2000:])

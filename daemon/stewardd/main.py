@@ -116,6 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         help="HOST:PORT or unix:PATH; may be given more than once",
     )
     parser.add_argument(
+        "--web-listen",
+        metavar="ADDR",
+        help="HOST:PORT of the HTTP port for metrics and probes; an empty text: none",
+    )
+    parser.add_argument(
         "--database-url",
         metavar="URL",
         help="the target database (a password in it shows in the process list: prefer the configuration)",
@@ -130,6 +135,8 @@ def _overrides(parsed: argparse.Namespace) -> dict[str, object]:
         overrides["data_dir"] = parsed.data_dir
     if parsed.listen:
         overrides["server.listen"] = tuple(parsed.listen)
+    if parsed.web_listen is not None:
+        overrides["web.listen"] = parsed.web_listen
     if parsed.database_url is not None:
         overrides[f"postgres.databases.{DEFAULT_DATABASE}"] = {"url": parsed.database_url}
     return overrides

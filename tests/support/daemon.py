@@ -39,6 +39,7 @@ class Daemon:
         self.cwd = cwd
         self.process: subprocess.Popen[str] | None = None
         self.addresses: list[str] = []
+        self.web_addresses: list[str] = []
         self.log: list[dict[str, Any]] = []
         self.raw: list[str] = []
         self._reader: threading.Thread | None = None
@@ -103,6 +104,8 @@ class Daemon:
             except ValueError:
                 continue
             self.log.append(entry)
+            if entry.get("event") == "web listening":
+                self.web_addresses = entry["addresses"]
             if entry.get("event") == "serving":
                 self.addresses = entry["addresses"]
                 self._serving.set()

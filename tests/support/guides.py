@@ -3,7 +3,8 @@
 What stands under a line that ends in "`NAME`:" is written to that file. Every line of a console block that begins
 with $ is run, and must end with the exit code that its comment names, else with 0. A line that begins with `stewardd`
 starts the page's daemon, or starts it again; one that begins with `kill` stops it. `batches/…` stands for the name
-that was printed last, and so for backups and operations; `localhost:50551` for wherever the daemon listens.
+that was printed last, and so for backups and operations; `localhost:50551` for wherever the
+daemon listens, `localhost:50552` for its HTTP port.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.support.daemon import Daemon
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADDRESS = "localhost:50551"
+WEB_ADDRESS = "localhost:50552"
 COMMAND_TIMEOUT_S = 120
 KINDS = ("batches", "backups", "operations")
 
@@ -158,4 +160,6 @@ class Walk:
         for kind, name in self.names.items():
             identifier = name.partition("/")[2]
             line = line.replace(f"{kind}/…", name).replace(f"{kind}/*/…", f"{kind}/*/{identifier}")
+        if self.daemon is not None and self.daemon.web_addresses:
+            line = line.replace(WEB_ADDRESS, self.daemon.web_addresses[0])
         return line

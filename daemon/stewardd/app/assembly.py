@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stewardd.app.metrics import DaemonMetrics
 from stewardd.config.settings import Settings
 from stewardd.health.monitor import Monitor
 from stewardd.rpc.server import Servicer
@@ -18,14 +19,16 @@ from stewardd.scheduler.job import Job
 class Assembly:
     """What all builders share.
 
-    `running` holds what has been started, and stops it in reverse. A builder adds its probes to `monitor`, its services
-    to `servicers` and its jobs to `jobs`; health, scheduler and server, which are built last, take them from there.
+    `running` holds what has been started, and stops it in reverse. A builder adds its probes to `monitor`, what it
+    measures to `metrics`, its services to `servicers` and its jobs to `jobs`; health, scheduler and server, which are
+    built last, take them from there.
     What must hear at once that the daemon begins to stop is added to `on_stop`.
     """
 
     settings: Settings
     running: AsyncExitStack
     monitor: Monitor = field(default_factory=Monitor)
+    metrics: DaemonMetrics = field(default_factory=DaemonMetrics)
     servicers: list[Servicer] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)

@@ -6,6 +6,7 @@ from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
+from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
@@ -36,7 +37,9 @@ def build_backups(
             await assembly.monitor.look_now(COMPONENT)
 
     operations.on_end(tell_health)
-    look = probes.backup(backups, outcomes.failures)
+    newest = NewestBackups(backups, databases.direct_targets)
+    assembly.metrics.add_backups(backups, newest, outcomes)
+    look = probes.backup(backups, newest, outcomes.failures)
     assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
     assembly.servicers.append(BackupServicer(backups, BackupCreation(operations, backups)))
 

@@ -25,6 +25,7 @@ from stewardd.app.scratch import clear_scratch
 from stewardd.app.server import start_server
 from stewardd.app.threads import start_threads
 from stewardd.app.validation import build_validation
+from stewardd.app.web import start_web
 from stewardd.config.settings import Settings
 from stewardd.rpc.server import Server
 from stewardd.telemetry import logger
@@ -47,7 +48,9 @@ class Daemon:
         async with AsyncExitStack() as running:
             assembly = Assembly(self._settings, running)
             check_databases(assembly)
+            readiness = await start_web(assembly)
             repository = await start_repository(assembly)
+            readiness.use_lease(lambda: repository.lease.valid)
             await clear_scratch(assembly)
             registry = await load_schemas(assembly)
             databases = await start_databases(assembly)
@@ -59,6 +62,7 @@ class Daemon:
             await start_health(assembly)
             start_schedule(assembly)
             self._server = await start_server(assembly)
+            readiness.is_serving = True
             self._on_stop = assembly.on_stop
             self._running = running.pop_all()
 

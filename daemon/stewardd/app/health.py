@@ -13,6 +13,7 @@ async def start_health(assembly: Assembly) -> None:
     monitor = assembly.monitor
     await monitor.start()
     assembly.running.push_async_callback(monitor.stop)
+    assembly.metrics.add_components(monitor)
     assembly.on_stop.append(monitor.announce_stop)
     system = SystemServicer(monitor, __version__)
     names = [each.service_name for each in (*assembly.servicers, system)]

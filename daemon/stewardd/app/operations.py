@@ -19,6 +19,7 @@ async def start_operations(assembly: Assembly, repository: Repository) -> Operat
         max_running_by_lane=settings.operations.max_running_by_lane,
     )
     assembly.running.push_async_callback(operations.close)
+    assembly.metrics.add_operations(operations)
     await operations.sweep()
 
     async def sweep_once() -> None:

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.app.assembly import Assembly
+from stewardd.app.metrics import QuarantineMeter
 from stewardd.app.repository import Repository
 from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.config.settings import Settings
+from stewardd.config.web import WebSettings
 from stewardd.operations.operations import Operations
 from stewardd.quarantine.changing.corrections import Corrections
 from stewardd.quarantine.changing.resubmission import Resubmission, SheetLimits
@@ -24,8 +27,10 @@ from stewardd.quarantine.files.worker_threads import WorkerThreads
 from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.batch_selection import BatchSelection
 from stewardd.quarantine.finding.listing import Listing
+from stewardd.quarantine.finding.open_rows import OpenRowCount
 from stewardd.quarantine.finding.stats import Statistics, StatsLimits
 from stewardd.quarantine.log.batch_logs import BatchLogs
+from stewardd.quarantine.log.commits import BatchCommit
 from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.quarantine.removing.erasure import Erasure
 from stewardd.quarantine.removing.purge import Purge
@@ -63,6 +68,7 @@ def build_quarantine(
     operations: Operations,
 ) -> Quarantine:
     """Adds the service, and the daily purge of rows that were closed long ago."""
+    meter = assembly.metrics.add_quarantine(registry)
     quarantine = make_quarantine(
         assembly.settings,
         repository.store,
@@ -71,6 +77,7 @@ def build_quarantine(
         assembly.scratch,
         rows=threads.rows,
         bulk=threads.bulk,
+        on_commit=meter.committed,
     )
     long_ones = QuarantineOperations(
         operations, quarantine.retry, quarantine.purge, quarantine.erasure
@@ -90,6 +97,11 @@ def build_quarantine(
     )
     if assembly.settings.quarantine.keep_closed_s:
         assembly.jobs.append(_expiry(assembly.settings, long_ones))
+    web = assembly.settings.web
+    if web.listen and web.counted_batches:
+        assembly.jobs.append(
+            _count(web, OpenRowCount(quarantine.catalog, web.counted_batches), meter)
+        )
     return quarantine
 
 
@@ -102,11 +114,12 @@ def make_quarantine(
     *,
     rows: WorkerThreads,
     bulk: WorkerThreads,
+    on_commit: Callable[[BatchCommit], None] = lambda _: None,
 ) -> Quarantine:
     """Makes the objects of the domain: `rows` are the threads for single rows, `bulk` those for many at once."""
     own = settings.quarantine
     max_field_bytes = settings.validation.max_field_bytes
-    logs = BatchLogs(store, lease, cached_rows=own.cached_rows)
+    logs = BatchLogs(store, lease, cached_rows=own.cached_rows, on_commit=on_commit)
     catalog = BatchCatalog(store, logs.summary)
     reader, bulk_reader = BatchReader(catalog, logs, rows), BatchReader(catalog, logs, bulk)
     # Corrections are validated with the bounds of uploads, from a file of cells that the revalidator writes.
@@ -131,6 +144,13 @@ def make_quarantine(
         purge=Purge(selection, rewriter),
         erasure=Erasure(selection, rewriter, store, registry),
     )
+
+
+def _count(settings: WebSettings, counting: OpenRowCount, meter: QuarantineMeter) -> Job:
+    async def count() -> None:
+        await meter.count_open_rows(counting)
+
+    return Job("count of open rows", count, settings.count_interval_s, first_after_s=0.0)
 
 
 def _expiry(settings: Settings, operations: QuarantineOperations) -> Job:

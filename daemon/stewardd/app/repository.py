@@ -49,9 +49,11 @@ async def start_repository(assembly: Assembly) -> Repository:
     assembly.running.push_async_callback(lease.close)
     claims = Claims(store, lease)
     sweep = Sweep(store, lease)
+    count_swept = assembly.metrics.add_repository(assembly.monitor, lease)
 
     async def sweep_once() -> None:
         swept = await sweep.run()
+        count_swept(swept)
         if swept:
             kinds = sorted({one.kind for one in swept})
             counts = {kind: sum(one.kind == kind for one in swept) for kind in kinds}

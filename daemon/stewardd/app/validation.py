@@ -28,6 +28,7 @@ def build_validation(
         return open_store(url, assembly.store_options, foreign_names=True)
 
     settings = assembly.settings
+    limit = BatchLimit(settings.server.max_concurrent_batches)
     batches = Batches(
         registry=registry,
         catalog=catalog,
@@ -38,7 +39,8 @@ def build_validation(
         engine=threads.engine,
         bounds=settings.validation,
         roots=Roots.of(settings.validation.uri_roots, open_inbox),
-        limit=BatchLimit(settings.server.max_concurrent_batches),
+        limit=limit,
+        on_end=assembly.metrics.add_batches(limit),
     )
     assembly.servicers.append(
         ValidationServicer(

@@ -40,6 +40,10 @@ class BackupOutcomes:
         """Says that an operation has ended: what was read is not the newest any more."""
         self._read_at = None
 
+    def known(self) -> list[BackupFailures]:
+        """The databases whose last backup had failed when `failures` was last asked."""
+        return list(self._found)
+
     async def failures(self) -> list[BackupFailures]:
         """The databases whose last backup failed. Raises RepositoryDown."""
         now = self._clock()

@@ -28,6 +28,7 @@ from stewardd.errors import ConfigurationError
 OPTIONS = {
     "data_dir": "--data-dir",
     "server.listen": "--listen",
+    "web.listen": "--web-listen",
     "postgres.databases.default": "--database-url",
 }
 

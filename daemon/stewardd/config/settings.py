@@ -15,6 +15,7 @@ from stewardd.config.repository import RepositorySettings
 from stewardd.config.server import ServerSettings
 from stewardd.config.validation import ValidationSettings
 from stewardd.config.values import Folder
+from stewardd.config.web import WebSettings
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     quarantine: QuarantineSettings = QuarantineSettings()
     backup: BackupSettings = BackupSettings()
     operations: OperationsSettings = OperationsSettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -65,6 +65,13 @@ def _read_address(text: str) -> str:
     return text
 
 
+def _read_http_address(text: str) -> str:
+    """HOST:PORT, or nothing for no port."""
+    if text.startswith("unix:"):
+        raise ValueError("the HTTP port is no unix socket; it takes HOST:PORT, or nothing")
+    return _read_address(text) if text else ""
+
+
 def _read_mode(value: object) -> object:
     """Takes 0660, "0660" and 0o660 for one mode; it must let the daemon's own user in."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -81,4 +88,5 @@ SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Folder = Annotated[Path, BeforeValidator(_read_folder)]
 Location = Annotated[str, BeforeValidator(_read_location)]
 Address = Annotated[str, AfterValidator(_read_address)]
+HttpAddress = Annotated[str, AfterValidator(_read_http_address)]
 SocketMode = Annotated[str, BeforeValidator(_read_mode)]

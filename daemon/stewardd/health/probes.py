@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from stewardd.backup.backups import Backups
 from stewardd.backup.failures import BackupFailures
+from stewardd.backup.newest import NewestBackups
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
@@ -88,7 +89,11 @@ def repository(store: Store) -> Look:
     return look
 
 
-def backup(backups: Backups, failures: Callable[[], Awaitable[list[BackupFailures]]]) -> Look:
+def backup(
+    backups: Backups,
+    newest: NewestBackups,
+    failures: Callable[[], Awaitable[list[BackupFailures]]],
+) -> Look:
     """Looks at the newest backup, and at those that failed after it.
 
     None at all is worth a word and no more: nothing has asked for one yet. A failure degrades until a backup of the
@@ -96,18 +101,18 @@ def backup(backups: Backups, failures: Callable[[], Awaitable[list[BackupFailure
     """
 
     async def look() -> Finding:
-        page = await backups.list(page_size=1, page_token="")
+        last = await newest.look()
         failed = await failures()
         facts = BackupFacts(
-            last_backup=page.items[0].backup_id if page.items else "",
-            last_backup_age_s=_age_s(page.items[0].backup_id) if page.items else None,
+            last_backup=last.backup_id if last else "",
+            last_backup_age_s=_age_s(last.backup_id) if last else None,
             running=backups.running,
             failures=sum(each.count for each in failed),
             last_failure=max(failed, key=lambda each: each.time, default=None),
         )
         if failed:
             return Finding(HealthState.DEGRADED, "; ".join(_said(each) for each in failed), facts)
-        notice = "" if page.items else "there is no backup yet; `steward backup create` makes one"
+        notice = "" if last else "there is no backup yet; `steward backup create` makes one"
         return Finding(HealthState.HEALTHY, notice, facts)
 
     return look

@@ -21,3 +21,6 @@ CREATE_BACKUP = OperationKind("CreateBackup", lane="backup")
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane="quarantine")
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane="quarantine")
 ERASE_SUBJECT = OperationKind("EraseSubject", lane="quarantine")
+
+KINDS = (CREATE_BACKUP, RETRY_QUARANTINE, PURGE_QUARANTINE, ERASE_SUBJECT)
+LANES = tuple(dict.fromkeys(kind.lane for kind in KINDS))

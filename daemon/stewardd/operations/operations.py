@@ -25,7 +25,7 @@ from stewardd.errors import (
     StewardError,
     Unavailable,
 )
-from stewardd.operations.kinds import OperationKind
+from stewardd.operations.kinds import LANES, OperationKind
 from stewardd.operations.ledger import Ledger, request_key, request_of
 from stewardd.operations.running import Pace, Running, Work
 from stewardd.operations.state import Failure, OperationState, Request, Result, fold
@@ -44,6 +44,15 @@ _READ_AT_ONCE = 16
 # Inside a class with a method `list`, that word no longer means the type.
 Identifiers = list[str]
 Items = list[OperationState]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneUse:
+    """How full a lane is: operations that wait for a slot, those that have one, and how many slots there are."""
+
+    queued: int
+    running: int
+    slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,8 @@ class Operations:
         self._ledger = Ledger(store)
         self._lease = lease
         self._claims = Claims(store, lease)
+        self._max_running = max_running
+        self._max_running_by_lane = max_running_by_lane or {}
         self._most = max_running + max_queued
         self._lanes: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(max_running)
@@ -97,6 +108,15 @@ class Operations:
     def on_end(self, listener: Callable[[OperationState], Awaitable[None]]) -> None:
         """Calls the listener after each operation of this daemon whose result is durable."""
         self._listeners.append(listener)
+
+    def lanes(self) -> dict[str, LaneUse]:
+        """How full each lane of this daemon is now."""
+        found = {}
+        for name in LANES:
+            turns = [each.has_slot for each in self._running.values() if each.lane == name]
+            slots = self._max_running_by_lane.get(name, self._max_running)
+            found[name] = LaneUse(turns.count(False), turns.count(True), slots)
+        return found
 
     def new_id(self) -> str:
         """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
@@ -167,6 +187,7 @@ class Operations:
         running = Running(
             identifier,
             request,
+            lane=lane,
             ledger=self._ledger,
             lease=self._lease,
             clock=self._clock,

@@ -64,12 +64,15 @@ class Running:
         identifier: str,
         request: Request,
         *,
+        lane: str = "",
         ledger: Ledger,
         lease: WriterLease,
         clock: Callable[[], datetime],
         pace: Pace,
     ) -> None:
         self.identifier = identifier
+        self.lane = lane
+        self.has_slot = False
         self.changed = asyncio.Event()
         self.left = False  # without a result, as the daemon stopped
         self._request = request
@@ -104,7 +107,7 @@ class Running:
     async def attend(self, work: Work, slots: asyncio.Semaphore) -> None:
         """Does the work when there is a slot for it, and returns when its result is written."""
         self._work = asyncio.create_task(
-            _in_turn(work, self._handle, slots), name=f"operation {self.identifier}"
+            self._in_turn(work, slots), name=f"operation {self.identifier}"
         )
         if self._why_cancelled is not None:
             self._work.cancel()
@@ -119,6 +122,11 @@ class Running:
             self._work.cancel()
             self.left = self._result is None
             self._tell()
+
+    async def _in_turn(self, work: Work, slots: asyncio.Semaphore) -> dict[str, Any]:
+        async with slots:
+            self.has_slot = True
+            return await work(self._handle)
 
     def _advance(self, progress: Mapping[str, Any]) -> None:
         before = self._progress.metadata if self._progress else {}
@@ -196,8 +204,3 @@ class Running:
                 pause_s = min(pause_s * 2, self._pace.longest_retry_s)
             else:
                 return
-
-
-async def _in_turn(work: Work, handle: Handle, slots: asyncio.Semaphore) -> dict[str, Any]:
-    async with slots:
-        return await work(handle)

@@ -1,4 +1,4 @@
-"""The outermost interceptor: counts calls, refuses those over the bound, and maps every error.
+"""The outermost interceptor: counts and times calls, refuses those over the bound, and maps every error.
 
 An exception that leaves a handler would reach the client with its text; here nothing does but what the table in
 status.py says. Health is exempt from the bound, so that a full daemon can still say that it is full. A cancelled call
@@ -17,6 +17,7 @@ import grpc
 from grpc_status import rpc_status
 
 from stewardd.errors import StewardError, TooManyRequests
+from stewardd.metrics.calls import CallMetrics
 from stewardd.rpc.bounds import check_size
 from stewardd.rpc.context import Context
 from stewardd.rpc.malformed import WellFormed, tolerant, well_formed
@@ -26,15 +27,19 @@ from stewardd.telemetry import logger
 log = logger("rpc")
 
 EXEMPT = ("/grpc.health.v1.Health/", "/steward.v1.SystemService/Health")
+UNKNOWN = grpc.StatusCode.UNKNOWN
 Check = Callable[[Any, str], Any]
 
 
 class Guard(grpc.aio.ServerInterceptor):
     """Wraps every handler. `running` is how many calls are being served, those that are exempt left out."""
 
-    def __init__(self, max_concurrent_calls: int, max_message_bytes: int) -> None:
+    def __init__(
+        self, max_concurrent_calls: int, max_message_bytes: int, metrics: CallMetrics
+    ) -> None:
         self._max_concurrent_calls = max_concurrent_calls
         self._max_message_bytes = max_message_bytes
+        self.metrics = metrics
         self.running = 0
 
     async def intercept_service(
@@ -114,19 +119,23 @@ class _Call:
     def __init__(self, guard: Guard, method: str, context: Context) -> None:
         self._guard = guard
         self._method = method
+        self._name = method.removeprefix("/")
         self._context = context
         self._counted = False
         self._began_s = time.monotonic()
 
     async def __aenter__(self) -> None:
+        self._guard.metrics.began(self._name)
         try:
             self._counted = self._guard.enter(self._method)
         except TooManyRequests as error:
+            self._measure(error)
             await self._abort(error)
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._counted:
             self._guard.running -= 1
+        self._measure(error)
         elapsed_ms = round((time.monotonic() - self._began_s) * 1000, 1)
         if error is None:
             log.debug("call done", method=self._method, elapsed_ms=elapsed_ms)
@@ -142,7 +151,32 @@ class _Call:
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             log.info("call cancelled", method=self._method, elapsed_ms=elapsed_ms)
 
+    def _measure(self, error: BaseException | None) -> None:
+        elapsed_s = time.monotonic() - self._began_s
+        code, reason = self._ending(error)
+        self._guard.metrics.ended(self._name, code.name, elapsed_s, reason)
+
+    def _ending(self, error: BaseException | None) -> tuple[grpc.StatusCode, str]:
+        """Returns the code that the client gets, and the reason of an error of the daemon's own."""
+        if error is None:
+            return grpc.StatusCode.OK, ""
+        if isinstance(error, StewardError):
+            return code_of(error), error.reason
+        if isinstance(error, grpc.aio.AbortError):
+            return _code_numbered(self._context.code()), ""
+        if isinstance(error, Exception):
+            return code_of(UNEXPECTED), UNEXPECTED.reason
+        left_s: float | None = self._context.time_remaining()
+        if left_s is not None and left_s <= 0:
+            return grpc.StatusCode.DEADLINE_EXCEEDED, ""
+        return grpc.StatusCode.CANCELLED, ""
+
     async def _abort(self, error: StewardError) -> NoReturn:
         assert code_of(error) is not grpc.StatusCode.OK
         await self._context.abort_with_status(rpc_status.to_status(to_status(error)))
         raise AssertionError("abort returned")
+
+
+def _code_numbered(code: grpc.StatusCode | int) -> grpc.StatusCode:
+    """A context keeps the code of an abort as its number, whatever its type says."""
+    return next((each for each in grpc.StatusCode if code in (each, each.value[0])), UNKNOWN)

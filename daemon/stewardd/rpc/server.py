@@ -6,15 +6,18 @@ Every option has its reason beside it. What listens beyond loopback does so beca
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import grpc
+from google.protobuf import descriptor_pool
 
 from stewardd.errors import ConfigurationError
 from stewardd.rpc.addresses import SocketAccess, clear_socket, distinct, open_to, opened
 from stewardd.rpc.interceptor import Guard
+from stewardd.rpc.reflection import METHOD as REFLECTION_METHOD
+from stewardd.rpc.reflection import NAMES as REFLECTION_SERVICES
 from stewardd.rpc.reflection import add_reflection
 from stewardd.telemetry import logger
 
@@ -112,3 +115,12 @@ def _options(max_message_bytes: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_ping_strikes", 0),
     ]
+
+
+def methods(service_names: Iterable[str]) -> list[str]:
+    """Returns every method of the services, and of reflection: `steward.v1.SystemService/Health`."""
+    found = [f"{service}/{REFLECTION_METHOD}" for service in REFLECTION_SERVICES]
+    for service in service_names:
+        described = descriptor_pool.Default().FindServiceByName(service)
+        found += [f"{service}/{method.name}" for method in described.methods]
+    return sorted(found)

@@ -34,7 +34,7 @@ from stewardd.schemas.registry import Registry
 from stewardd.validation.draft import Draft, ReadOptions
 from stewardd.validation.engine import EngineThreads
 from stewardd.validation.source import Roots
-from stewardd.validation.work import BatchOrigin, NewBatch, Publisher, Replay, Work
+from stewardd.validation.work import BatchOrigin, NewBatch, Publisher, Replay, Upload, Work
 
 METHOD = "ValidateBatch"
 
@@ -84,7 +84,7 @@ class BatchLimit:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What all batches share. `wall_clock` gives the time of day."""
+    """What all batches share. `wall_clock` gives the time of day; `on_end` is called when an upload is over."""
 
     registry: Registry
     catalog: BatchCatalog
@@ -97,6 +97,7 @@ class Batches:
     roots: Roots
     limit: BatchLimit
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    on_end: Callable[[Upload], None] = lambda _: None
 
     async def begin(self, request: BatchRequest) -> Work:
         """Starts a batch, or the replay of the one that this request_id made before.
@@ -109,6 +110,8 @@ class Batches:
         async with AsyncExitStack() as undo:
             self.limit.enter()
             undo.callback(self.limit.leave)
+            upload = Upload()
+            undo.callback(self.on_end, upload)
             claim = None
             if request.request_id:
                 outcome = await self.claims.claim(
@@ -120,10 +123,10 @@ class Batches:
                 )
                 if isinstance(outcome, Done):
                     manifest = await self.catalog.get(outcome.resource)
-                    return Replay(self.registry, manifest, undo.pop_all())
+                    return Replay(self.registry, manifest, undo.pop_all(), upload)
                 claim = outcome.claim
             publisher = Publisher(self.store, self.lease, self.wall_clock)
-            work = NewBatch(publisher, batch_id, request.origin(), claim)
+            work = NewBatch(publisher, batch_id, request.origin(), claim, upload)
             undo.push_async_callback(work.give_up_claim)
             if request.uri is not None:
                 work.source = await self.roots.open(request.uri, self.engine)

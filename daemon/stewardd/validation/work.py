@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 import google_crc32c
@@ -35,6 +36,23 @@ class BatchOrigin:
     source_file: str
     uri: str
     request_id: str
+
+
+class Outcome(StrEnum):
+    """What came of an upload. REPEATED: the batch that its request_id had made before was the answer."""
+
+    PUBLISHED = "published"
+    REPEATED = "repeated"
+    ABANDONED = "abandoned"
+
+
+@dataclass(slots=True)
+class Upload:
+    """What is known of an upload when it is over. `batch` is what it published."""
+
+    outcome: Outcome = Outcome.ABANDONED
+    received_bytes: int = 0
+    batch: BatchManifest | None = None
 
 
 class Work(Protocol):
@@ -94,8 +112,14 @@ class NewBatch:
     source: Source | None = None
 
     def __init__(
-        self, publisher: Publisher, batch_id: str, origin: BatchOrigin, claim: Claim | None
+        self,
+        publisher: Publisher,
+        batch_id: str,
+        origin: BatchOrigin,
+        claim: Claim | None,
+        upload: Upload,
     ) -> None:
+        self._upload = upload
         self.batch_id = batch_id
         self.origin = origin
         self.is_upload = not origin.uri
@@ -126,6 +150,7 @@ class NewBatch:
 
     async def feed(self, data: Piece) -> None:
         """See Work.feed."""
+        self._upload.received_bytes += len(data)
         await self.draft.feed(data)
 
     async def read_uri(self) -> AsyncIterator[None]:
@@ -133,7 +158,7 @@ class NewBatch:
         if self.source is None:
             return
         async for data in self.source.chunks():
-            await self.draft.feed(data)
+            await self.feed(data)
             yield
 
     async def commit(self, size_bytes: int, crc32c: int) -> BatchManifest:
@@ -151,6 +176,7 @@ class NewBatch:
             manifest = self._manifest(report)
             await publication.commit(manifest.to_document())
         self._published = True
+        self._upload.outcome, self._upload.batch = Outcome.PUBLISHED, manifest
         await self._keep_answer()
         log.info(
             "batch published",
@@ -213,7 +239,10 @@ class NewBatch:
 class Replay:
     """The same request again: nothing is judged, what is sent is only held against what was sent before."""
 
-    def __init__(self, registry: Registry, manifest: BatchManifest, undo: AsyncExitStack) -> None:
+    def __init__(
+        self, registry: Registry, manifest: BatchManifest, undo: AsyncExitStack, upload: Upload
+    ) -> None:
+        self._upload = upload
         self.batch_id = manifest.batch_id
         self.is_upload = not manifest.uri
         self._registry = registry
@@ -242,6 +271,7 @@ class Replay:
     async def feed(self, data: Piece) -> None:
         """See Work.feed."""
         self._size_bytes += len(data)
+        self._upload.received_bytes = self._size_bytes
         self._crc32c.update(bytes(data))
 
     async def read_uri(self) -> AsyncIterator[None]:
@@ -258,6 +288,7 @@ class Replay:
                 raise RequestIdReused(
                     "this request_id was used for another file", field="open.request_id"
                 )
+        self._upload.outcome = Outcome.REPEATED
         return self._manifest
 
     async def close(self) -> None:

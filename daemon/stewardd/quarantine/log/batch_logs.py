@@ -65,7 +65,10 @@ class _KnownState:
 
 
 class BatchLogs:
-    """Reads and writes the logs of batches. `cached_rows` limits how many rows the cached states have in all."""
+    """Reads and writes the logs of batches. `cached_rows` limits how many rows the cached states have in all.
+
+    `on_commit` is called with each commit that this daemon has made.
+    """
 
     def __init__(
         self,
@@ -74,7 +77,9 @@ class BatchLogs:
         *,
         cached_rows: int = 5_000_000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_commit: Callable[[BatchCommit], None] = lambda _: None,
     ) -> None:
+        self._on_commit = on_commit
         self.store = store
         self.lease = lease
         self.clock = clock
@@ -164,6 +169,7 @@ class BatchLogs:
                 await put(commit)
             except ObjectExists as error:
                 raise _NumberTaken from error
+            self._on_commit(commit)
             state = await self._after(folder, state, commit)
             _log.info(
                 "quarantine changed",

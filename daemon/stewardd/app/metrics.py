@@ -1,0 +1,219 @@
+"""The metrics, connected to what they measure: hooks of the domains, and readings that are taken at a scrape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from stewardd import __version__
+from stewardd.backup.backups import Backups
+from stewardd.backup.newest import NewestBackups
+from stewardd.backup.outcomes import BackupOutcomes
+from stewardd.errors import Cancelled
+from stewardd.health.facts import RepositoryFacts
+from stewardd.health.monitor import Monitor
+from stewardd.metrics import backups as backup_metrics
+from stewardd.metrics import databases as database_metrics
+from stewardd.metrics import health as health_metrics
+from stewardd.metrics.backups import BackupReading
+from stewardd.metrics.batches import BatchMetrics
+from stewardd.metrics.calls import CallMetrics
+from stewardd.metrics.catalogue import CATALOGUE
+from stewardd.metrics.databases import PoolReading
+from stewardd.metrics.exposition import Metrics
+from stewardd.metrics.operations import LaneReading, OperationMetrics
+from stewardd.metrics.quarantine import QuarantineMetrics
+from stewardd.metrics.repository import RepositoryMetrics
+from stewardd.operations.kinds import KINDS, LANES
+from stewardd.operations.operations import Operations
+from stewardd.operations.state import OperationState
+from stewardd.postgres.observer import DrainReason
+from stewardd.postgres.pool import Pool
+from stewardd.postgres.pool.stats import PoolStats, RetireReason
+from stewardd.quarantine.finding.open_rows import OpenRowCount
+from stewardd.quarantine.log.commits import Action, BatchCommit
+from stewardd.repository.lease import WriterLease
+from stewardd.repository.sweep import Swept
+from stewardd.schemas.registry import Registry
+from stewardd.validation.batches import BatchLimit
+from stewardd.validation.work import Upload
+from stewardd.web.readiness import Readiness
+
+# Of a batch whose schema was taken out of the daemon's folders since.
+OTHER_SCHEMA = "other"
+
+
+class DaemonMetrics:
+    """The metrics of a daemon. Each builder adds those of its capability, with the values of their labels."""
+
+    def __init__(self) -> None:
+        self._vocabulary: dict[str, Collection[str]] = {"versions": [__version__]}
+        self._metrics = Metrics(CATALOGUE, self._vocabulary)
+
+    async def exposition(self) -> bytes:
+        """Returns the text for Prometheus."""
+        return await self._metrics.exposition()
+
+    def add_readiness(self, readiness: Readiness) -> None:
+        """Adds the daemon itself: its version, and whether it takes work."""
+        health_metrics.add_daemon(self._metrics, lambda: readiness.is_ready, __version__)
+
+    def add_components(self, monitor: Monitor) -> None:
+        """Adds the components of Health; all of them must be known."""
+        self._vocabulary["components"] = [each.name for each in monitor.components()]
+        health_metrics.add_components(
+            self._metrics,
+            lambda: {each.name: each.state.name.lower() for each in monitor.components()},
+        )
+
+    def add_calls(self, methods: Collection[str]) -> CallMetrics:
+        """Adds the calls; returns what the interceptor tells."""
+        self._vocabulary["methods"] = methods
+        return CallMetrics(self._metrics)
+
+    def add_repository(
+        self, monitor: Monitor, lease: WriterLease
+    ) -> Callable[[Sequence[Swept]], None]:
+        """Adds the repository's room and lease; returns what is told of sweeps."""
+
+        def free_bytes() -> int | None:
+            for each in monitor.components():
+                if isinstance(each.facts, RepositoryFacts):
+                    return each.facts.free_bytes
+            return None
+
+        told = RepositoryMetrics(self._metrics, free_bytes, lambda: lease.valid)
+
+        def swept(found: Sequence[Swept]) -> None:
+            # What a log was about to take up counts as its batch's.
+            told.swept([each.kind.partition("/")[0] for each in found])
+
+        return swept
+
+    def add_pools(self, pools: Mapping[str, Pool]) -> None:
+        """Adds the pools, and with them the names of the databases."""
+        self._vocabulary["databases"] = list(pools)
+        self._vocabulary["retire_reasons"] = [each.value for each in RetireReason]
+        self._vocabulary["drain_reasons"] = [each.value for each in DrainReason]
+        database_metrics.add(
+            self._metrics, lambda: {name: _reading(pool.stats()) for name, pool in pools.items()}
+        )
+
+    def add_operations(self, operations: Operations) -> None:
+        """Adds the operations, and listens to how they end."""
+        self._vocabulary["operations"] = [kind.name for kind in KINDS]
+        self._vocabulary["lanes"] = LANES
+
+        def lanes() -> dict[str, LaneReading]:
+            return {
+                name: LaneReading(use.queued, use.running, use.slots)
+                for name, use in operations.lanes().items()
+            }
+
+        told = OperationMetrics(self._metrics, lanes)
+
+        async def ended(state: OperationState) -> None:
+            elapsed_s = (state.update_time - state.create_time).total_seconds()
+            told.ended(state.kind, _outcome(state), max(0.0, elapsed_s))
+
+        operations.on_end(ended)
+
+    def add_backups(
+        self, backups: Backups, newest: NewestBackups, outcomes: BackupOutcomes
+    ) -> None:
+        """Adds the newest backup of each database, and the failures after it."""
+
+        def read() -> dict[str, BackupReading]:
+            return {
+                name: BackupReading(
+                    completed_at=backup.create_time.timestamp(),
+                    elapsed_s=backup.elapsed_s,
+                    stored_bytes=backup.stored_size_bytes,
+                    dump_bytes=backup.dump_size_bytes,
+                    database_bytes=backup.database_size_bytes,
+                )
+                for name, backup in newest.by_database.items()
+            }
+
+        def failures() -> dict[str, int]:
+            none = dict.fromkeys(self._vocabulary["databases"], 0)
+            return none | {each.database: each.count for each in outcomes.known()}
+
+        backup_metrics.add(self._metrics, read, failures, lambda: backups.running)
+
+    def add_quarantine(self, registry: Registry) -> QuarantineMeter:
+        """Adds the quarantine, and with it the names of the schemas; returns what the ledger tells."""
+        schemas = {schema.name for schema in registry.all()}
+        self._vocabulary["schemas"] = [*sorted(schemas), OTHER_SCHEMA]
+        self._vocabulary["actions"] = [each.value for each in Action if each is not Action.GIVEN_UP]
+        return QuarantineMeter(QuarantineMetrics(self._metrics), frozenset(schemas))
+
+    def add_batches(self, limit: BatchLimit) -> Callable[[Upload], None]:
+        """Adds the batches; returns what validation tells when an upload is over."""
+        told = BatchMetrics(self._metrics, lambda: limit.running)
+
+        def ended(upload: Upload) -> None:
+            told.ended(upload.outcome.value, upload.received_bytes)
+            if upload.batch is not None:
+                told.published(
+                    upload.batch.schema,
+                    valid_rows=upload.batch.valid_rows,
+                    quarantined_rows=upload.batch.quarantined_rows,
+                    size_bytes=upload.batch.size_bytes,
+                    elapsed_s=upload.batch.elapsed_s,
+                )
+
+        return ended
+
+
+class QuarantineMeter:
+    """What is told of quarantines."""
+
+    def __init__(self, metrics: QuarantineMetrics, schemas: frozenset[str]) -> None:
+        self._metrics = metrics
+        self._schemas = schemas
+
+    def committed(self, commit: BatchCommit) -> None:
+        """Counts a change of a quarantine."""
+        export = commit.export
+        self._metrics.committed(
+            commit.action.value,
+            rows=commit.rows,
+            resolved_rows=commit.resolved_rows,
+            discarded_rows=commit.discarded_rows,
+            exported_rows=export.resolved_rows + export.valid_rows if export else 0,
+        )
+
+    async def count_open_rows(self, counting: OpenRowCount) -> None:
+        """Counts the open rows anew. Raises: RepositoryDown."""
+        found = await counting.count()
+        by_schema = dict.fromkeys([*self._schemas, OTHER_SCHEMA], 0)
+        for schema, rows in found.by_schema.items():
+            by_schema[schema if schema in self._schemas else OTHER_SCHEMA] += rows
+        self._metrics.counted(by_schema, found.batches, time.time())
+
+
+def _reading(seen: PoolStats) -> PoolReading:
+    return PoolReading(
+        connections={"idle": seen.idle, "lent": seen.lent, "connecting": seen.connecting},
+        min_size=seen.min_size,
+        max_size=seen.max_size,
+        waiting=seen.waiting,
+        acquires={
+            "lent": seen.acquires,
+            "timed_out": seen.timeouts,
+            "cancelled": seen.cancelled,
+            "refused": seen.refused,
+        },
+        connects={"made": seen.connects, "failed": seen.connect_errors},
+        retired={each.value: count for each, count in seen.retired.items()},
+        drains={each.value: count for each, count in seen.drains.items()},
+        leaks=seen.leaks,
+        leaked=seen.leaks_held,
+    )
+
+
+def _outcome(state: OperationState) -> str:
+    if state.error is None:
+        return "succeeded"
+    return "cancelled" if state.error.reason == Cancelled.reason else "failed"

@@ -1,0 +1,82 @@
+"""Backups: the newest one of each database, of whichever daemon, and what failed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stewardd.metrics.metric import DATABASE, Kind, Metric
+
+if TYPE_CHECKING:
+    from stewardd.metrics.exposition import Metrics
+
+LAST = Metric(
+    "steward_backup_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    "When the newest backup was completed, in seconds since 1970; absent without a backup.",
+    (DATABASE,),
+)
+SECONDS = Metric(
+    "steward_backup_last_duration_seconds",
+    Kind.GAUGE,
+    "How long the newest backup took.",
+    (DATABASE,),
+)
+STORED = Metric(
+    "steward_backup_last_stored_bytes",
+    Kind.GAUGE,
+    "Size of the newest backup as it is stored.",
+    (DATABASE,),
+)
+DUMPED = Metric(
+    "steward_backup_last_dump_bytes",
+    Kind.GAUGE,
+    "Size of the newest backup's dump before it was compressed.",
+    (DATABASE,),
+)
+SOURCE = Metric(
+    "steward_backup_last_database_bytes",
+    Kind.GAUGE,
+    "Size of the database when the newest backup was made.",
+    (DATABASE,),
+)
+FAILED = Metric(
+    "steward_backup_failures_since_success",
+    Kind.GAUGE,
+    "Backups that failed since the last success of their database.",
+    (DATABASE,),
+)
+RUNNING = Metric("steward_backups_running", Kind.GAUGE, "Backups that this daemon makes now.")
+METRICS = (LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReading:
+    """What is known of a database's newest backup. `completed_at` is in seconds since 1970."""
+
+    completed_at: float
+    elapsed_s: float
+    stored_bytes: int
+    dump_bytes: int
+    database_bytes: int
+
+
+def add(
+    metrics: Metrics,
+    newest: Callable[[], Mapping[str, BackupReading]],
+    failures: Callable[[], Mapping[str, int]],
+    running: Callable[[], int],
+) -> None:
+    """Adds the metrics of backups, all read at each scrape; databases are named by the configuration."""
+
+    def of(read: Callable[[BackupReading], float]) -> Callable[[], dict[tuple[str, ...], float]]:
+        return lambda: {(name,): read(backup) for name, backup in newest().items()}
+
+    metrics.read(LAST, of(lambda backup: backup.completed_at))
+    metrics.read(SECONDS, of(lambda backup: backup.elapsed_s))
+    metrics.read(STORED, of(lambda backup: backup.stored_bytes))
+    metrics.read(DUMPED, of(lambda backup: backup.dump_bytes))
+    metrics.read(SOURCE, of(lambda backup: backup.database_bytes))
+    metrics.read(FAILED, lambda: {(name,): count for name, count in failures().items()})
+    metrics.read(RUNNING, lambda: {(): running()})
