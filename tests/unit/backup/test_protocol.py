@@ -69,7 +69,7 @@ def all_errors(
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for cls in all_errors() if cls.__module__ == "stewardd.errors"]
+    "cls", [cls for cls in all_errors() if cls.__module__.startswith("stewardd.errors.")]
 )
 def test_an_error_is_raised_here_as_it_was_raised_there(cls):
     error = cls("it broke", hint="mend it", metadata={"signal": "SIGKILL"})
