@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release --example measure -- SCHEMA.json FILE.csv`, best of nine, pinned to one core.
 
-use fastcsv::check::{Checker, Outcome, Rules};
+use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::checksum::Crc32c;
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::records::{Batch, RecordWriter};
+use fastcsv::output::records::{RecordContext, RecordWriter};
 use fastcsv::schema::{RowSchema, SchemaLimits};
 use fastcsv::tokenise::{Instructions, Tokeniser};
 use std::convert::Infallible;
@@ -83,8 +83,8 @@ fn frame(rows: &[u8], sink: &mut impl Sink<Error = Infallible>) {
     let Ok(()) = framer.feed(rows, sink).and_then(|()| framer.finish(sink));
 }
 
-fn rules(schema: &RowSchema, header: &[String]) -> Result<Rules, Box<dyn Error>> {
-    let batch = Batch {
+fn rules(schema: &RowSchema, header: &[String]) -> Result<RowRules, Box<dyn Error>> {
+    let batch = RecordContext {
         header,
         csv_type: "schema",
         schema_version: "1",
@@ -93,14 +93,14 @@ fn rules(schema: &RowSchema, header: &[String]) -> Result<Rules, Box<dyn Error>>
         max_errors_per_record: 100,
     };
     let schema = schema.bind(header, false)?;
-    Ok(Rules {
+    Ok(RowRules {
         writer: RecordWriter::new(&batch, &schema),
         schema,
         columns: header.len(),
         delimiter: b',',
         accept_recovered: false,
         valid_out: false,
-        max_fields: 1024,
+        max_fields: 4096,
         max_field_bytes: 256 << 10,
         max_record_bytes: BOUNDS.record_bytes,
         max_record_lines: BOUNDS.record_lines,

@@ -5,7 +5,7 @@
 use fastcsv::input::Source;
 use fastcsv::options::Options;
 use fastcsv::schema::{RowSchema, SchemaLimits};
-use fastcsv::validator::{Names, Validator};
+use fastcsv::validator::{BatchNames, Validator};
 use std::error::Error;
 use std::fs::File;
 use std::time::Instant;
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("fastcsv-{}", std::process::id()));
     let options = Options { threads, valid_out, ..Options::default() };
     let begun = Instant::now();
-    let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
+    let mut validator = Validator::new(&[schema], &folder, BatchNames::default(), options)?;
     let mut file = Source::of_file(File::open(file)?)?;
     validator.feed_from(&mut file, &mut || true)?;
     let progress = validator.progress();

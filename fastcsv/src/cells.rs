@@ -1,9 +1,9 @@
-//! The cells of one record: unquoted where they stand, and copied only where a quote is doubled.
+//! The cells of one record, without their quotes. A cell is copied only where it holds a doubled quote.
 
 use crate::tokenise::{Instructions, Tokeniser};
 use std::ops::Range;
 
-/// Room for the cells that had to be unescaped, kept from row to row.
+/// The text of the cells that had to be unescaped. Its memory is kept from row to row.
 #[derive(Debug, Default)]
 pub struct Unescaped {
     text: String,
@@ -73,15 +73,15 @@ fn unescape<'e>(
     escapes
 }
 
-/// Gives a vector of borrowed cells a new lifetime and no cells, and keeps its memory.
+/// Empties a vector of borrowed cells for another lifetime, and keeps its memory.
 #[must_use]
 pub fn recycle<'a>(mut cells: Vec<&str>) -> Vec<&'a str> {
     cells.clear();
     cells.into_iter().map(|_| "").collect()
 }
 
-/// What can be read of the cells of a malformed line, for people to look at: stray quotes stand for
-/// themselves, and bytes that are no UTF-8 become U+FFFD. At most `limit` cells.
+/// The cells of a malformed line as far as they can be read, for people to look at: a stray quote stays a
+/// quote, and bytes that are not UTF-8 become U+FFFD. At most `limit` cells.
 #[must_use]
 pub fn guess(line: &[u8], delimiter: u8, limit: usize) -> Vec<String> {
     let mut cells = Vec::new();

@@ -5,17 +5,17 @@
 
 use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
-use crate::output::records::{Raw, RecordWriter, Row};
-use crate::output::text::Text;
-use crate::schema::{BATCH, Batch, BoundSchema, Doubts, Place, Violation};
+use crate::output::records::{QuarantinedRow, RawRecord, RecordWriter};
+use crate::output::text::TextBuffer;
+use crate::schema::{BATCH_RECORDS, BoundSchema, ColumnBits, RecordBatch, RecordPlace, Violation};
 use crate::tally::{ROW_FIELD, Tally};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What judging rows needs to know, the same for all of them.
+/// The schema, the writer and the bounds by which every row of a batch is judged.
 #[derive(Debug)]
-pub struct Rules {
+pub struct RowRules {
     pub schema: BoundSchema,
     pub writer: RecordWriter,
     pub columns: usize,
@@ -28,12 +28,12 @@ pub struct Rules {
     pub max_record_lines: usize,
 }
 
-/// What came of some rows: text for the files, and counts.
+/// The result of judging some rows: text for the files, and counts.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub tally: Tally,
-    pub records: Text,
-    pub errors: Text,
+    pub records: TextBuffer,
+    pub errors: TextBuffer,
     pub valid: Vec<u8>,
 }
 
@@ -67,18 +67,18 @@ impl Outcome {
 /// Judges frames, one after another.
 #[derive(Debug)]
 pub struct Checker {
-    rules: Arc<Rules>,
+    rules: Arc<RowRules>,
     unescaped: Unescaped,
 }
 
 impl Checker {
     #[must_use]
-    pub fn new(rules: Arc<Rules>) -> Self {
+    pub fn new(rules: Arc<RowRules>) -> Self {
         Self { rules, unescaped: Unescaped::default() }
     }
 
-    /// Adds what comes of the frame's records to `outcome`, and hands that to `flush` whenever it is so many bytes: a
-    /// row of two bytes may come to a hundred thousand.
+    /// Adds the result of the frame's records to `outcome`, and gives that to `flush` whenever it has `flush_bytes`: the
+    /// result of a row of two bytes may have a hundred thousand.
     pub fn check<E>(
         &mut self,
         frame: &Frame<'_>,
@@ -92,7 +92,7 @@ impl Checker {
         let base = first.start as usize;
         let window = simdutf8::basic::from_utf8(&frame.text[base..last.next as usize])
             .map(|text| Window { text, base });
-        let mut rows = Rows {
+        let mut rows = FrameRows {
             rules: &self.rules,
             frame,
             outcome,
@@ -102,14 +102,14 @@ impl Checker {
             valid_run: 0..0,
         };
         for (first_row, records) in
-            (frame.first_row..).step_by(BATCH).zip(frame.records.chunks(BATCH))
+            (frame.first_row..).step_by(BATCH_RECORDS).zip(frame.records.chunks(BATCH_RECORDS))
         {
-            let doubts = rows.sift(records, window.ok());
-            for ((number, record), doubts) in (first_row..).zip(records).zip(doubts) {
+            let unproven = rows.prefilter(records, window.ok());
+            for ((number, record), unproven) in (first_row..).zip(records).zip(unproven) {
                 match window {
-                    Ok(_) if doubts == 0 => rows.pass(record),
+                    Ok(_) if unproven == 0 => rows.pass(record),
                     Ok(window) if record.fault.is_none() => {
-                        rows.judge(number, record, window, doubts);
+                        rows.judge(number, record, window, unproven);
                     }
                     _ => rows.judge_alone(number, record),
                 }
@@ -124,8 +124,8 @@ impl Checker {
 }
 
 /// The rows of one frame while they are judged.
-struct Rows<'a> {
-    rules: &'a Rules,
+struct FrameRows<'a> {
+    rules: &'a RowRules,
     frame: &'a Frame<'a>,
     outcome: &'a mut Outcome,
     unescaped: &'a mut Unescaped,
@@ -136,35 +136,41 @@ struct Rows<'a> {
     valid_run: Range<usize>,
 }
 
-impl Rows<'_> {
-    /// What there is to doubt in each of at most `BATCH` records: everything, where it is not for the
-    /// sieve to say.
+impl FrameRows<'_> {
+    /// Which columns of each of at most `BATCH_RECORDS` records are not proven valid: all of them where the
+    /// prefilter cannot judge the record.
     #[inline]
-    fn sift(&self, records: &[Record], window: Option<Window<'_>>) -> [Doubts; BATCH] {
-        let mut doubts = [Doubts::MAX; BATCH];
-        let (Some(sieve), Some(Window { text, base })) = (self.rules.schema.sieve(), window) else {
-            return doubts;
+    fn prefilter(
+        &self,
+        records: &[Record],
+        window: Option<Window<'_>>,
+    ) -> [ColumnBits; BATCH_RECORDS] {
+        let mut unproven = [ColumnBits::MAX; BATCH_RECORDS];
+        let (Some(prefilter), Some(Window { text, base })) =
+            (self.rules.schema.prefilter(), window)
+        else {
+            return unproven;
         };
         if self.frame.seen_nul {
-            return doubts;
+            return unproven;
         }
-        let mut places = [Place::default(); BATCH];
+        let mut places = [RecordPlace::default(); BATCH_RECORDS];
         let mut count = 0;
         for (index, record) in (0..).zip(records) {
             let &Record { start, first_mark, .. } = record;
-            places[count] = Place { start, first_mark, index };
+            places[count] = RecordPlace { start, first_mark, index };
             let ordinary = record.fault.is_none()
                 && !record.recovered
                 && record.cells as usize == self.rules.columns
                 && record.length <= self.rules.max_field_bytes as u64;
             if ordinary {
-                doubts[index as usize] = 0;
+                unproven[index as usize] = 0;
                 count += 1;
             }
         }
-        let batch = Batch { text, base, marks: self.frame.marks, places: &places[..count] };
-        sieve.doubt(batch, &mut doubts);
-        doubts
+        let batch = RecordBatch { text, base, marks: self.frame.marks, places: &places[..count] };
+        prefilter.mark_unproven(batch, &mut unproven);
+        unproven
     }
 
     /// Counts a row that is valid.
@@ -175,15 +181,15 @@ impl Rows<'_> {
         self.extend_valid_run(record);
     }
 
-    /// Judges the columns in doubt of a record whose text is known to be UTF-8.
-    fn judge(&mut self, number: u64, record: &Record, window: Window<'_>, doubts: Doubts) {
+    /// Judges the unproven columns of a record whose text is known to be UTF-8.
+    fn judge(&mut self, number: u64, record: &Record, window: Window<'_>, unproven: ColumnBits) {
         let (rules, frame) = (self.rules, self.frame);
         let mut unescaped = std::mem::take(self.unescaped);
         let mut cells = cells::recycle(std::mem::take(&mut self.spare));
         let (marks, escapes) = frame.marks_of(record);
         cells::split(window, marks, escapes, record.start, &mut unescaped, &mut cells);
         if cells.len() == rules.columns {
-            let sound = rules.schema.check_doubts(&cells, doubts, &mut self.violations);
+            let sound = rules.schema.check_columns(&cells, unproven, &mut self.violations);
             debug_assert_eq!(sound, self.violations.is_empty());
             if frame.seen_nul || record.length > rules.max_field_bytes as u64 {
                 self.check_bounds(&cells);
@@ -194,7 +200,7 @@ impl Rows<'_> {
         }
         let raw =
             &window.text[record.start as usize - window.base..record.end as usize - window.base];
-        self.settle(number, record, &cells, Raw::Text(raw));
+        self.settle(number, record, &cells, RawRecord::Text(raw));
         self.spare = cells::recycle(cells);
         *self.unescaped = unescaped;
     }
@@ -205,7 +211,7 @@ impl Rows<'_> {
         let raw = &self.frame.text[base..record.end as usize];
         let violation = match (record.fault, simdutf8::basic::from_utf8(raw)) {
             (None, Ok(text)) => {
-                return self.judge(number, record, Window { text, base }, Doubts::MAX);
+                return self.judge(number, record, Window { text, base }, ColumnBits::MAX);
             }
             (Some(fault), _) => malformed(fault, self.rules),
             (None, Err(_)) => row_violation("encoding", "the row is not UTF-8"),
@@ -217,16 +223,16 @@ impl Rows<'_> {
             cells::guess(raw, self.rules.delimiter, self.rules.max_fields)
         };
         let cells: Vec<&str> = guessed.iter().map(String::as_str).collect();
-        self.settle(number, record, &cells, Raw::from(raw));
+        self.settle(number, record, &cells, RawRecord::from(raw));
     }
 
-    /// What no schema says but every text column must keep to.
+    /// The bounds that hold for every column, whatever the schema says.
     fn check_bounds(&mut self, cells: &[&str]) {
         let limit = self.rules.max_field_bytes;
         for ((column, cell), name) in (0..).zip(cells).zip(self.rules.schema.names()) {
             let mut push = |keyword, message| {
                 let (column, field) = (Some(column), Cow::Borrowed(name));
-                let violation = Violation { column, field, keyword, message, sentence: None };
+                let violation = Violation { column, field, keyword, message, cell_message: None };
                 self.violations.push(violation);
             };
             if self.frame.seen_nul && memchr::memchr(0, cell.as_bytes()).is_some() {
@@ -240,7 +246,7 @@ impl Rows<'_> {
 
     /// Counts the row and, if it is not good, writes it out.
     #[inline]
-    fn settle(&mut self, number: u64, record: &Record, cells: &[&str], raw: Raw<'_>) {
+    fn settle(&mut self, number: u64, record: &Record, cells: &[&str], raw: RawRecord<'_>) {
         if record.recovered {
             self.outcome.tally.recovered_rows += 1;
             if self.violations.is_empty() && !self.rules.accept_recovered {
@@ -273,13 +279,13 @@ impl Rows<'_> {
         self.valid_run = 0..0;
     }
 
-    fn quarantine(&mut self, number: u64, record: &Record, cells: &[&str], raw: Raw<'_>) {
+    fn quarantine(&mut self, number: u64, record: &Record, cells: &[&str], raw: RawRecord<'_>) {
         let Outcome { tally, records, errors, .. } = &mut *self.outcome;
         tally.quarantined_rows += 1;
         for violation in &self.violations {
             tally.count(violation);
         }
-        let row = Row {
+        let row = QuarantinedRow {
             number,
             line: record.line,
             offset: self.frame.offset + u64::from(record.start),
@@ -299,10 +305,10 @@ fn row_violation(
     message: impl Into<Cow<'static, str>>,
 ) -> Violation<'static> {
     let field = Cow::Borrowed(ROW_FIELD);
-    Violation { column: None, field, keyword, message: message.into(), sentence: None }
+    Violation { column: None, field, keyword, message: message.into(), cell_message: None }
 }
 
-fn ragged(cells: usize, rules: &Rules) -> Violation<'static> {
+fn ragged(cells: usize, rules: &RowRules) -> Violation<'static> {
     if cells > rules.max_fields {
         let message = format!("the row has more than {} cells", rules.max_fields);
         return row_violation("fields", message);
@@ -311,7 +317,7 @@ fn ragged(cells: usize, rules: &Rules) -> Violation<'static> {
     row_violation("cells", message)
 }
 
-fn malformed(fault: Fault, rules: &Rules) -> Violation<'static> {
+fn malformed(fault: Fault, rules: &RowRules) -> Violation<'static> {
     match fault {
         Fault::StrayQuote => row_violation("quoting", "a quote stands inside an unquoted cell"),
         Fault::TrailingText => row_violation("quoting", "text follows a closing quote"),

@@ -1,4 +1,4 @@
-//! Everything that can go wrong with an input as a whole; a bad row is data, and never stands here.
+//! The errors of an input as a whole. A bad row is data, and never an error.
 //!
 //! ```text
 //! Error
@@ -9,13 +9,13 @@
 //! ```
 //! Each carries a stable `reason` and a `hint` that says what to do next. No text holds a cell's value.
 
-use crate::input::Format;
+use crate::input::format::FileFormat;
 use crate::schema::{SchemaError, Similar};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-/// What a validator refuses, or fails at.
+/// An error of a validator.
 #[derive(Debug)]
 pub enum Error {
     Schema(SchemaError),
@@ -31,7 +31,7 @@ pub enum InputError {
     Empty,
     Header(Box<HeaderFault>),
     /// It is no CSV: its first bytes say what it is.
-    Format(Format),
+    Format(FileFormat),
     /// The header, or the input as a whole, is no text in an encoding that is read.
     Encoding(EncodingFault),
     /// The gzip or zstd stream is damaged, cut short or needs too large a window.
@@ -102,7 +102,7 @@ impl HeaderFault {
     }
 }
 
-/// Of names that are nearly right, so many are told.
+/// The hint names so many similar names.
 const SIMILAR_SHOWN: usize = 8;
 
 impl HeaderReason {
@@ -141,7 +141,7 @@ pub enum EncodingFault {
     Utf32,
 }
 
-/// A bound that was passed, and where it stands.
+/// A bound that was passed, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitFault {
     HeaderBytes(u64),

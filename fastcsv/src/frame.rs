@@ -1,8 +1,8 @@
 //! Cuts text into records: where each begins and ends, on which line, and which are malformed.
 //!
 //! The one hard idea is what to do with a record that breaks a rule (a quote that is stray or never
-//! closed, too many bytes, too many lines). Nobody can know where it was meant to end, so it is cut
-//! back to its first line, and the reader goes on from the next line as if nothing had been read. Records
+//! closed, too many bytes, too many lines). Where it was meant to end cannot be known. So it is cut back
+//! to its first line, and the reader goes on from the next line as if nothing had been read. Records
 //! that begin before the place where the rule was broken are marked `recovered`. No byte is lost, and no
 //! byte is read more than twice: the parity of quotes in the lines that were swallowed is even up to the
 //! fault, so none of them can swallow anything in its turn. That place depends on the text alone, hence
@@ -11,7 +11,7 @@
 mod record;
 
 use crate::options::KEPT_BYTES;
-use crate::tokenise::{Framed, Instructions, Marks, Tokeniser, narrow};
+use crate::tokenise::{FramedMarks, Instructions, Marks, Tokeniser, narrow};
 pub use record::{Borrowed, Fault, Frame, Record, Sink};
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ pub struct Framer {
     bounds: Bounds,
     tokeniser: Tokeniser,
     records: Vec<Record>,
-    framed: Framed,
+    framed: FramedMarks,
     /// The open record's bytes from earlier chunks.
     held: Vec<u8>,
     /// How much of the text has been scanned, and whether earlier scans of the open record saw NUL.
@@ -72,7 +72,7 @@ impl Framer {
             bounds,
             tokeniser: Tokeniser::new(delimiter, Instructions::detect()),
             records: Vec::new(),
-            framed: Framed::default(),
+            framed: FramedMarks::default(),
             held: Vec::new(),
             scanned: 0,
             seen_nul_before: false,
@@ -224,7 +224,7 @@ impl Framer {
     /// Notes the record `span`, which takes the marks up to `marks_end`.
     #[inline]
     fn note(&mut self, span: Range<usize>, next: usize, marks_end: usize) {
-        let Framed { marks: first_mark, inner_lines, escapes: first_escape, .. } = self.framed;
+        let FramedMarks { marks: first_mark, inner_lines, escapes: first_escape, .. } = self.framed;
         let Marks { inner_lines: lines, escapes, .. } = &self.tokeniser.marks;
         let within = |positions: &[u32]| {
             positions.iter().take_while(|&&position| (position as usize) < span.end).count()
@@ -392,7 +392,7 @@ impl Framer {
         self.scanned = position;
         self.seen_nul_before = false;
         self.breach = None;
-        self.framed = Framed::default();
+        self.framed = FramedMarks::default();
     }
 
     /// Makes all positions count from `start`, where the open record begins.

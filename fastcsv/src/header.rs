@@ -167,7 +167,7 @@ impl Header {
     ) -> Result<Self, Error> {
         let named = match (options.delimiter, record.separator) {
             (Some(given), _) => Some(given),
-            (None, Some(Separator::Names(named))) => Some(named),
+            (None, Some(Separator::BatchNames(named))) => Some(named),
             (None, Some(Separator::Unreadable)) => return Err(unreadable_separator().into()),
             (None, Some(Separator::Outdated) | None) => None,
         };
@@ -222,10 +222,10 @@ pub fn find_schema(schemas: &[RowSchema], names: &[String]) -> Result<usize, Err
 
 fn mismatched(mismatch: HeaderMismatch, nearest: Option<String>) -> HeaderFault {
     let reason = match mismatch.reason {
-        schema::HeaderReason::EmptyName => HeaderReason::NameEmpty,
-        schema::HeaderReason::DoubledName => HeaderReason::NameDoubled,
-        schema::HeaderReason::MissingColumns => HeaderReason::Mismatch,
-        schema::HeaderReason::UnknownColumns => HeaderReason::ColumnsUnknown,
+        schema::MismatchReason::EmptyName => HeaderReason::NameEmpty,
+        schema::MismatchReason::DoubledName => HeaderReason::NameDoubled,
+        schema::MismatchReason::MissingColumns => HeaderReason::Mismatch,
+        schema::MismatchReason::UnknownColumns => HeaderReason::ColumnsUnknown,
     };
     let mut fault = HeaderFault::new(reason, mismatch.detail);
     fault.nearest = nearest;
@@ -245,7 +245,7 @@ fn unreadable_separator() -> HeaderFault {
 
 /// Says by which delimiter a refused header was read, where the file names one.
 fn remark(mut fault: HeaderFault, record: &HeaderRecord, options: &Options) -> HeaderFault {
-    let Some(Separator::Names(named)) = record.separator else { return fault };
+    let Some(Separator::BatchNames(named)) = record.separator else { return fault };
     let words = |delimiter| match delimiter {
         b'\t' => "tab".to_owned(),
         other => char::from(other).to_string(),

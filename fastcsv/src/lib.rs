@@ -11,6 +11,7 @@ pub mod error;
 pub mod frame;
 pub mod header;
 pub mod input;
+mod locking;
 pub mod options;
 pub mod output;
 pub mod parallel;

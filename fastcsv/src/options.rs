@@ -1,43 +1,69 @@
-//! What a caller may choose, and every bound with its default: no work here is without one.
+//! The options of a validation, and every bound on it with its default. No work is without a bound.
 
-/// How one input is validated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The delimiter, or `None` to find it in the header: one of `,` `;` tab `|`.
-    pub delimiter: Option<u8>,
-    /// Refuse a header with columns that the schema does not know.
-    pub strict: bool,
-    /// Take the valid rows read again from a broken record as good.
-    pub accept_recovered: bool,
-    /// Write `valid.csv`: the header and the valid rows, byte for byte.
-    pub valid_out: bool,
-    /// Threads that validate; the output is the same for any number.
-    pub threads: usize,
-    /// Bytes of a record without its line end. A longer one is cut back to its first line.
-    pub max_record_bytes: usize,
-    /// Lines of a record. Every row that the built-in schemas allow has fewer than the default.
-    pub max_record_lines: usize,
-    /// Cells of a record, and columns of the header.
-    pub max_fields: usize,
-    /// Bytes of one cell, unescaped.
-    pub max_field_bytes: usize,
-    /// Bytes of the header.
-    pub max_header_bytes: usize,
-    /// Nesting of a cell that holds JSON.
-    pub max_json_depth: u32,
-    /// Errors of a record that are written out; all are counted.
-    pub max_errors_per_record: usize,
-    /// Bytes of a gzip or zstd input once decompressed.
-    pub max_decompressed_bytes: u64,
-    /// Of all that a batch writes. A row of one letter makes a record of hundreds of bytes.
-    pub max_output_bytes: u64,
-    /// How many times its size, as it comes in, an input may become, decompressed or written; beyond the next bound only.
-    pub max_expansion: u64,
-    /// So much may come of any input, however small it is.
-    pub expansion_free_bytes: u64,
+/// Hands every option to `$define`, with its type and its default. This is the one list: the struct here and the one of
+/// the Python boundary are both made from it.
+macro_rules! with_options {
+    ($define:ident) => {
+        $define! {
+            /// Refuse a header with columns that the schema does not know.
+            strict: bool = false,
+            /// Take the valid rows read again from a broken record as good.
+            accept_recovered: bool = false,
+            /// Write `valid.csv`: the header and the valid rows, byte for byte.
+            valid_out: bool = false,
+            /// Threads that validate; the output is the same for any number.
+            threads: usize = 1,
+            /// Bytes of a record without its line end. A longer one is cut back to its first line.
+            max_record_bytes: usize = 1_048_576,
+            /// Lines of a record. Every row that the built-in schemas allow has fewer than the default.
+            max_record_lines: usize = 10_000,
+            /// Cells of a record, and columns of the header. As many as a schema may name.
+            max_fields: usize = 4_096,
+            /// Bytes of one cell, unescaped.
+            max_field_bytes: usize = 262_144,
+            /// Bytes of the header.
+            max_header_bytes: usize = 65_536,
+            /// Nesting of a cell that holds JSON.
+            max_json_depth: u32 = 128,
+            /// Errors of a record that are written out; all are counted.
+            max_errors_per_record: usize = 100,
+            /// Bytes of a gzip or zstd input once decompressed: 256 GiB.
+            max_decompressed_bytes: u64 = 274_877_906_944,
+            /// Bytes of all files that a batch writes: 512 GiB. A row of one letter makes a record of hundreds of bytes.
+            max_output_bytes: u64 = 549_755_813_888,
+            /// How many times its size, as it comes in, an input may become, decompressed or written; it counts beyond
+            /// the next bound only.
+            max_expansion: u64 = 1_000,
+            /// Any input may become so many bytes, however small it is.
+            expansion_free_bytes: u64 = 67_108_864,
+        }
+    };
+}
+#[cfg(feature = "python")]
+pub(crate) use with_options;
+
+macro_rules! define_options {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:tt,)*) => {
+        /// How one input is validated, and every bound on it.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+        pub struct Options {
+            /// The delimiter, or `None` to find it in the header: one of `,` `;` tab `|`.
+            pub delimiter: Option<u8>,
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        impl Default for Options {
+            fn default() -> Self {
+                Self { delimiter: None, $($field: $default,)* }
+            }
+        }
+    };
 }
 
-/// How much may come of an input, by how much of it came in.
+with_options!(define_options);
+
+/// How many bytes an input may become, by its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expansion {
     pub times: u64,
@@ -45,44 +71,21 @@ pub struct Expansion {
 }
 
 impl Expansion {
-    /// The most bytes that may come of so many.
+    /// The most bytes that an input of this size may become.
     #[must_use]
     pub fn bytes_of(self, size_bytes: u64) -> u64 {
         size_bytes.saturating_mul(self.times).max(self.free_bytes)
     }
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            delimiter: None,
-            strict: false,
-            accept_recovered: false,
-            valid_out: false,
-            threads: 1,
-            max_record_bytes: 1 << 20,
-            max_record_lines: 10_000,
-            max_fields: 1_024,
-            max_field_bytes: 256 << 10,
-            max_header_bytes: 64 << 10,
-            max_json_depth: 128,
-            max_errors_per_record: 100,
-            max_decompressed_bytes: 16 << 30,
-            max_output_bytes: 64 << 30,
-            max_expansion: 1000,
-            expansion_free_bytes: 64 << 20,
-        }
-    }
-}
-
 impl Options {
-    /// The most that may come of so much input.
+    /// The bound on what an input may become.
     #[must_use]
     pub fn expansion(&self) -> Expansion {
         Expansion { times: self.max_expansion, free_bytes: self.expansion_free_bytes }
     }
 
-    /// Says what is wrong with a choice that no input could be read with.
+    /// Refuses options that no input could be read with.
     pub fn check(&self) -> Result<(), &'static str> {
         let Self { delimiter, threads, max_record_bytes, max_record_lines, max_fields, .. } = self;
         if delimiter.is_some_and(|byte| !byte.is_ascii() || b"\"\r\n\0".contains(&byte)) {

@@ -5,17 +5,18 @@
 //! decides where records are, splitting is exact whatever the quotes, no row or line needs mending
 //! afterwards, and a block is read, framed and judged on the core that has it in its cache. (A framing thread
 //! that hands copies to others was tried: 0.87 of two runs side by side, for what one core reads another has
-//! to fetch again, and whoever waits for work sleeps.)
+//! to fetch again, and a thread that waits for work sleeps.)
 //!
-//! What is judged is written in the order in which it was framed, by whoever comes with the piece that is
-//! next. A thread that is too far ahead of that, or has much to write, waits: what it holds is memory.
+//! Outcomes are written in the order in which their blocks were framed, by the thread that has the block that is
+//! next. A thread that is too far ahead, or that has much to write, waits: so memory is bounded.
 
 mod framed;
 
 use crate::check::{Checker, Outcome};
 use crate::error::Error;
-use crate::input::{Room, Taken};
-pub use framed::Framed;
+use crate::input::{BlockBuffer, TakenBlock};
+use crate::locking::lock;
+pub use framed::FramedBlock;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -25,29 +26,29 @@ use std::thread;
 const AHEAD: u64 = 3;
 const KEPT_BYTES: usize = 4 << 20;
 
-/// What one thread works with, kept from block to block.
+/// The state of one worker thread. Its memory is kept from block to block.
 #[derive(Debug)]
-pub struct Hand {
+pub struct WorkerState {
     pub checker: Checker,
-    /// Room for a block to be read into.
-    room: Room,
-    framed: Framed,
+    /// The buffer that a block is read into.
+    buffer: BlockBuffer,
+    framed: FramedBlock,
     outcome: Outcome,
 }
 
-impl Hand {
+impl WorkerState {
     #[must_use]
     pub fn new(checker: Checker) -> Self {
         Self {
             checker,
-            room: Room::default(),
-            framed: Framed::default(),
+            buffer: BlockBuffer::default(),
+            framed: FramedBlock::default(),
             outcome: Outcome::default(),
         }
     }
 }
 
-/// Judges block after block, a thread for each hand, the caller's among them.
+/// Judges block after block on one thread for each worker; the caller's thread is one of them.
 ///
 /// `take` gets a block and says which: all numbers from 0 up to the last, each once; `None` where there is no more. A
 /// fault in the place of a block is an error when all before it has been written. `frame` is called for the blocks in
@@ -55,17 +56,17 @@ impl Hand {
 /// returned. The caller's thread calls `pause` after each block that it has judged, and after each that it has
 /// written.
 pub fn judge<'t>(
-    hands: &mut [Hand],
-    take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, Error> + Sync,
-    frame: impl FnMut(&[u8], &mut Framed) -> Result<(), Error> + Send,
+    workers: &mut [WorkerState],
+    take: impl Fn(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error> + Sync,
+    frame: impl FnMut(&[u8], &mut FramedBlock) -> Result<(), Error> + Send,
     write: impl FnMut(&Outcome) -> Result<(), Error> + Send,
     pause: &mut dyn FnMut(),
 ) -> Result<(), Error> {
-    let work = Work {
+    let work = Pipeline {
         take,
-        front: Mutex::new(Front { frame, next: 0, waiting: 0, ended: None }),
+        frame_turn: Mutex::new(FrameTurn { frame, next: 0, waiting: 0, ended: None }),
         turned: Condvar::new(),
-        back: Mutex::new(Back {
+        write_queue: Mutex::new(WriteQueue {
             write: Some(write),
             next: 0,
             waiting: 0,
@@ -74,14 +75,14 @@ pub fn judge<'t>(
             emptied: Vec::new(),
         }),
         written: Condvar::new(),
-        hands: hands.len(),
+        workers: workers.len(),
     };
     thread::scope(|scope| {
         let work = &work;
-        if let Some((mine, others)) = hands.split_first_mut() {
-            for (number, hand) in (1..).zip(others) {
+        if let Some((mine, others)) = workers.split_first_mut() {
+            for (number, worker) in (1..).zip(others) {
                 // Where the system grants no more threads, those that are there do all of it.
-                let run = move || work.run(number, hand, &mut || ());
+                let run = move || work.run(number, worker, &mut || ());
                 if thread::Builder::new().spawn_scoped(scope, run).is_err() {
                     break;
                 }
@@ -89,76 +90,77 @@ pub fn judge<'t>(
             work.run(0, mine, pause);
         }
     });
-    let front = work.front.into_inner().unwrap_or_else(PoisonError::into_inner);
-    front.ended.unwrap_or(Ok(()))
+    let frame_turn = work.frame_turn.into_inner().unwrap_or_else(PoisonError::into_inner);
+    frame_turn.ended.unwrap_or(Ok(()))
 }
 
-struct Work<T, F, W> {
+struct Pipeline<T, F, W> {
     take: T,
-    front: Mutex<Front<F>>,
+    frame_turn: Mutex<FrameTurn<F>>,
     /// A block was framed, or none will be any more.
     turned: Condvar,
-    back: Mutex<Back<W>>,
+    write_queue: Mutex<WriteQueue<W>>,
     /// Something was written, or nothing will be any more.
     written: Condvar,
     /// How many threads there are, at most.
-    hands: usize,
+    workers: usize,
 }
 
-struct Front<F> {
+struct FrameTurn<F> {
     frame: F,
     /// The number of the block to be framed next.
     next: u64,
-    /// Threads that wait for their turn; telling nobody costs a system call too.
+    /// Threads that wait for their turn. To notify nobody costs a system call too.
     waiting: usize,
-    /// Why no more blocks are framed, where that is not for want of them.
+    /// Why no more blocks are framed; nothing while there are blocks.
     ended: Option<Result<(), Error>>,
 }
 
-struct Back<W> {
-    /// Nothing while somebody writes, and once nothing is to be written any more.
+struct WriteQueue<W> {
+    /// Nothing while a thread writes, and after the end.
     write: Option<W>,
-    /// The number of the block to be written next; the last of all numbers once that is over.
+    /// The number of the block to be written next; `u64::MAX` after the end.
     next: u64,
     /// Threads that wait for what comes before to be written.
     waiting: usize,
-    /// What came of blocks whose turn it is not yet, and which hand's memory that is.
+    /// The outcomes of blocks that wait for their turn, and the worker that each memory belongs to.
     judged: BTreeMap<u64, (usize, Outcome)>,
     /// How much text that is.
     kept_bytes: usize,
-    /// Empty outcomes of hands that have not come for them: another core would have to fetch their memory first.
+    /// Empty outcomes that their workers have not taken back. Another worker would have to fetch the memory from
+    /// their core first.
     emptied: Vec<(usize, Outcome)>,
 }
 
-impl<W> Back<W> {
-    /// An outcome to go on with: of the hand's own memory if there is any, else of another's, for it adds up.
-    fn empty_of(&mut self, hand: usize) -> Outcome {
-        let own = self.emptied.iter().position(|(of, _)| *of == hand);
+impl<W> WriteQueue<W> {
+    /// An empty outcome to go on with: the worker's own if there is one, else another's, so that memory does not grow.
+    fn empty_of(&mut self, worker: usize) -> Outcome {
+        let own = self.emptied.iter().position(|(of, _)| *of == worker);
         let any = own.or(self.emptied.len().checked_sub(1));
         any.map(|place| self.emptied.swap_remove(place).1).unwrap_or_default()
     }
 }
 
-/// Why a thread stops: what went wrong, unless another has said so.
+/// Why a thread stops: the error, or nothing where another thread has reported one.
 type Stop = Option<Error>;
 
-impl<'t, T, F, W> Work<T, F, W>
+impl<'t, T, F, W> Pipeline<T, F, W>
 where
-    T: Fn(&mut Room) -> Result<Option<Taken<'t>>, Error>,
-    F: FnMut(&[u8], &mut Framed) -> Result<(), Error>,
+    T: Fn(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error>,
+    F: FnMut(&[u8], &mut FramedBlock) -> Result<(), Error>,
     W: FnMut(&Outcome) -> Result<(), Error>,
 {
-    /// Takes, frames and judges block after block, as the hand of that number.
-    fn run(&self, number: usize, hand: &mut Hand, pause: &mut dyn FnMut()) {
-        let Hand { checker, room, framed, outcome } = hand;
-        let _obituary = Obituary(|| self.end(Ok(())));
+    /// Takes, frames and judges block after block as the worker of that number.
+    fn run(&self, number: usize, worker: &mut WorkerState, pause: &mut dyn FnMut()) {
+        let WorkerState { checker, buffer, framed, outcome } = worker;
+        let _end_on_panic = EndOnPanic(|| self.end(Ok(())));
         loop {
-            let taken = match (self.take)(room) {
+            let taken = match (self.take)(buffer) {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
                 Err(error) => break self.end(Err(error)),
             };
-            let Taken { number: block, text, fault } = taken;
+            let TakenBlock { number: block, text, fault } = taken;
             if let Some(fault) = fault {
                 let comes_first = self.turn(block).next == block;
                 if comes_first {
@@ -166,7 +168,7 @@ where
                 }
                 break;
             }
-            let text = text.unwrap_or(room);
+            let text = text.unwrap_or(buffer);
             if !self.frame(block, text, framed) {
                 break;
             }
@@ -180,44 +182,44 @@ where
         }
     }
 
-    /// Waits until everything before the block has been written, or nothing is to be written any more.
-    fn turn(&self, block: u64) -> MutexGuard<'_, Back<W>> {
-        let mut back = lock(&self.back);
-        while block > back.next {
-            back.waiting += 1;
-            back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
-            back.waiting -= 1;
+    /// Waits until everything before the block has been written, or the work has ended.
+    fn turn(&self, block: u64) -> MutexGuard<'_, WriteQueue<W>> {
+        let mut write_queue = lock(&self.write_queue);
+        while block > write_queue.next {
+            write_queue.waiting += 1;
+            write_queue = self.written.wait(write_queue).unwrap_or_else(PoisonError::into_inner);
+            write_queue.waiting -= 1;
         }
-        back
+        write_queue
     }
 
-    /// Writes what there is so far of a block, when it is its turn.
+    /// Writes the part of a block that has been judged, when it is the block's turn.
     fn flush(&self, block: u64, judged: &mut Outcome) -> Result<(), Stop> {
-        let mut back = self.turn(block);
-        let write = if back.next == block { back.write.take() } else { None };
-        drop(back);
+        let mut write_queue = self.turn(block);
+        let write = if write_queue.next == block { write_queue.write.take() } else { None };
+        drop(write_queue);
         let mut write = write.ok_or(None)?;
         write(judged)?;
         judged.clear();
-        lock(&self.back).write = Some(write);
+        lock(&self.write_queue).write = Some(write);
         Ok(())
     }
 
-    /// Frames a block when it is its turn; says whether it came to that.
-    fn frame(&self, number: u64, block: &[u8], framed: &mut Framed) -> bool {
-        let mut front = lock(&self.front);
-        while front.next != number && front.ended.is_none() {
-            front.waiting += 1;
-            front = self.turned.wait(front).unwrap_or_else(PoisonError::into_inner);
-            front.waiting -= 1;
+    /// Frames a block when it is its turn. False where the work ended first.
+    fn frame(&self, number: u64, block: &[u8], framed: &mut FramedBlock) -> bool {
+        let mut frame_turn = lock(&self.frame_turn);
+        while frame_turn.next != number && frame_turn.ended.is_none() {
+            frame_turn.waiting += 1;
+            frame_turn = self.turned.wait(frame_turn).unwrap_or_else(PoisonError::into_inner);
+            frame_turn.waiting -= 1;
         }
-        if front.ended.is_some() {
+        if frame_turn.ended.is_some() {
             return false;
         }
-        let done = (front.frame)(block, framed);
-        front.next += 1;
-        let anyone = front.waiting > 0;
-        drop(front);
+        let done = (frame_turn.frame)(block, framed);
+        frame_turn.next += 1;
+        let anyone = frame_turn.waiting > 0;
+        drop(frame_turn);
         if let Err(error) = done {
             self.end(Err(error));
             return false;
@@ -228,77 +230,74 @@ where
         true
     }
 
-    /// Writes what came of a block, or leaves it to whoever writes what is next; leaves an empty outcome. Whoever
-    /// writes may have to do so for long, so that it pauses after each piece.
+    /// Writes the outcome of a block, or leaves it to the thread that writes the block before; `outcome` is empty
+    /// afterwards. A thread may have to write for long, so it pauses after each block.
     fn settle(
         &self,
         block: u64,
-        hand: usize,
+        worker: usize,
         outcome: &mut Outcome,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Stop> {
-        let mut back = lock(&self.back);
-        let ahead = self.hands as u64 * AHEAD;
-        while block > back.next && (block - back.next >= ahead || back.kept_bytes > KEPT_BYTES) {
-            back.waiting += 1;
-            back = self.written.wait(back).unwrap_or_else(PoisonError::into_inner);
-            back.waiting -= 1;
+        let mut write_queue = lock(&self.write_queue);
+        let ahead = self.workers as u64 * AHEAD;
+        while block > write_queue.next
+            && (block - write_queue.next >= ahead || write_queue.kept_bytes > KEPT_BYTES)
+        {
+            write_queue.waiting += 1;
+            write_queue = self.written.wait(write_queue).unwrap_or_else(PoisonError::into_inner);
+            write_queue.waiting -= 1;
         }
-        // Nobody waits for the disk but the one that writes.
-        let write = if block == back.next { back.write.take() } else { None };
+        // Critical section: only the thread that writes waits for the disk, and it does so without the lock.
+        let write = if block == write_queue.next { write_queue.write.take() } else { None };
         let Some(mut write) = write else {
-            let empty = back.empty_of(hand);
-            back.kept_bytes += outcome.text_bytes();
-            back.judged.insert(block, (hand, std::mem::replace(outcome, empty)));
+            let empty = write_queue.empty_of(worker);
+            write_queue.kept_bytes += outcome.text_bytes();
+            write_queue.judged.insert(block, (worker, std::mem::replace(outcome, empty)));
             return Ok(());
         };
-        drop(back);
+        drop(write_queue);
         write(outcome)?;
         outcome.clear();
         let mut emptied = None;
         loop {
             pause();
-            back = lock(&self.back);
-            if back.emptied.len() < self.hands {
-                back.emptied.extend(emptied.take());
+            write_queue = lock(&self.write_queue);
+            if write_queue.emptied.len() < self.workers {
+                write_queue.emptied.extend(emptied.take());
             }
-            back.next = back.next.saturating_add(1);
-            if back.waiting > 0 {
+            write_queue.next = write_queue.next.saturating_add(1);
+            if write_queue.waiting > 0 {
                 self.written.notify_all();
             }
-            let next = back.next;
-            let Some((of, mut judged)) = back.judged.remove(&next) else { break };
-            back.kept_bytes -= judged.text_bytes();
-            drop(back);
+            let next = write_queue.next;
+            let Some((of, mut judged)) = write_queue.judged.remove(&next) else { break };
+            write_queue.kept_bytes -= judged.text_bytes();
+            drop(write_queue);
             write(&judged)?;
             judged.clear();
             emptied = Some((of, judged));
         }
-        back.write = Some(write);
+        write_queue.write = Some(write);
         Ok(())
     }
 
     /// Ends the work before its end. What was framed is not written any more.
     fn end(&self, why: Result<(), Error>) {
-        lock(&self.back).next = u64::MAX;
+        lock(&self.write_queue).next = u64::MAX;
         self.written.notify_all();
-        let mut front = lock(&self.front);
-        if !matches!(front.ended, Some(Err(_))) {
-            front.ended = Some(why);
+        let mut frame_turn = lock(&self.frame_turn);
+        if !matches!(frame_turn.ended, Some(Err(_))) {
+            frame_turn.ended = Some(why);
         }
         self.turned.notify_all();
     }
 }
 
-/// Locks what stays as good as it was if a thread panics that held it.
-pub(crate) fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
-    it.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Ends the work if a thread panics: the others would wait for its block for ever. The panic goes on.
+struct EndOnPanic<F: Fn()>(F);
 
-/// Ends the work if a thread panics: others would wait for what it was to write. The panic goes on.
-struct Obituary<F: Fn()>(F);
-
-impl<F: Fn()> Drop for Obituary<F> {
+impl<F: Fn()> Drop for EndOnPanic<F> {
     fn drop(&mut self) {
         if thread::panicking() {
             (self.0)();
@@ -309,19 +308,19 @@ impl<F: Fn()> Drop for Obituary<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Rules;
-    use crate::output::records::{Batch, RecordWriter};
+    use crate::check::RowRules;
+    use crate::output::records::{RecordContext, RecordWriter};
     use crate::schema::{RowSchema, SchemaLimits};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    fn hand() -> Hand {
+    fn worker() -> WorkerState {
         let document = br#"{"properties": {"a": {}}}"#;
         let schema = RowSchema::compile("a", "1", document, &SchemaLimits::default()).unwrap();
         let header = ["a".to_owned()];
         let schema = schema.bind(&header, false).unwrap();
-        let batch = Batch {
+        let batch = RecordContext {
             header: &header,
             csv_type: "a",
             schema_version: "1",
@@ -329,7 +328,7 @@ mod tests {
             quarantined_at: "",
             max_errors_per_record: 1,
         };
-        Hand::new(Checker::new(Arc::new(Rules {
+        WorkerState::new(Checker::new(Arc::new(RowRules {
             writer: RecordWriter::new(&batch, &schema),
             schema,
             columns: 1,
@@ -343,17 +342,17 @@ mod tests {
         })))
     }
 
-    /// Writing is what takes the time here, so that whoever has begun to write finds more to be written every time.
+    /// Writing takes most of the time here, so that a thread that writes finds more to write every time.
     #[test]
     fn a_caller_that_has_to_write_for_all_still_pauses() {
         for threads in [2, 3, 8] {
-            let mut hands: Vec<Hand> = (0..threads).map(|_| hand()).collect();
+            let mut workers: Vec<WorkerState> = (0..threads).map(|_| worker()).collect();
             let (next, caller) = (AtomicU64::new(0), thread::current().id());
-            let take = |_: &mut Room| {
+            let take = |_: &mut BlockBuffer| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                Ok((number < 100).then_some(Taken::new(number, Some(b""))))
+                Ok((number < 100).then_some(TakenBlock::new(number, Some(b""))))
             };
-            let frame = |block: &[u8], framed: &mut Framed| framed.frame(block, |_, _| Ok(()));
+            let frame = |block: &[u8], framed: &mut FramedBlock| framed.frame(block, |_, _| Ok(()));
             let (written, since_pause) = (AtomicU64::new(0), AtomicU64::new(0));
             let write = |_: &Outcome| {
                 thread::sleep(Duration::from_micros(200));
@@ -364,7 +363,7 @@ mod tests {
                 Ok(())
             };
             let mut pause = || since_pause.store(0, Ordering::Relaxed);
-            judge(&mut hands, take, frame, write, &mut pause).unwrap();
+            judge(&mut workers, take, frame, write, &mut pause).unwrap();
             assert_eq!(written.into_inner(), 100);
         }
     }

@@ -14,8 +14,8 @@ pub struct Tally {
     pub quarantined_rows: u64,
     pub recovered_rows: u64,
     pub total_errors: u64,
-    /// By the place of the sentence in `BoundSchema::sentences`; the rest is of the others alone.
-    by_sentence: Vec<u64>,
+    /// By the index of the message in `BoundSchema::cell_messages`. The counts below are of all other violations.
+    by_cell_message: Vec<u64>,
     /// By position in the header.
     by_column: Vec<u64>,
     /// Of fields that are no column of the header.
@@ -27,8 +27,8 @@ pub struct Tally {
 impl Tally {
     pub fn count(&mut self, violation: &Violation<'_>) {
         self.total_errors += 1;
-        if let Some(sentence) = violation.sentence {
-            return count_one(&mut self.by_sentence, sentence as usize);
+        if let Some(cell_message) = violation.cell_message {
+            return count_one(&mut self.by_cell_message, cell_message as usize);
         }
         match violation.column {
             Some(column) => count_one(&mut self.by_column, column as usize),
@@ -56,7 +56,7 @@ impl Tally {
         self.quarantined_rows += other.quarantined_rows;
         self.recovered_rows += other.recovered_rows;
         self.total_errors += other.total_errors;
-        add_each(&mut self.by_sentence, &other.by_sentence);
+        add_each(&mut self.by_cell_message, &other.by_cell_message);
         add_each(&mut self.by_column, &other.by_column);
         for (field, more) in &other.by_other_field {
             *self.by_other_field.entry(field.clone()).or_default() += more;
@@ -75,8 +75,8 @@ impl Tally {
     pub fn errors_by_field(&self, schema: &BoundSchema) -> BTreeMap<String, u64> {
         let mut by_column = self.by_column.clone();
         by_column.resize(schema.names().len(), 0);
-        for (sentence, count) in schema.sentences().zip(&self.by_sentence) {
-            by_column[sentence.place] += count;
+        for (cell_message, count) in schema.cell_messages().zip(&self.by_cell_message) {
+            by_column[cell_message.place] += count;
         }
         let mut fields = self.by_other_field.clone();
         for (name, count) in schema.names().zip(by_column).filter(|(_, count)| *count > 0) {
@@ -90,9 +90,9 @@ impl Tally {
     #[must_use]
     pub fn errors_by_keyword(&self, schema: &BoundSchema) -> BTreeMap<&'static str, u64> {
         let mut keywords: BTreeMap<_, _> = self.by_keyword.iter().copied().collect();
-        for (sentence, &count) in schema.sentences().zip(&self.by_sentence) {
+        for (cell_message, &count) in schema.cell_messages().zip(&self.by_cell_message) {
             if count > 0 {
-                *keywords.entry(sentence.keyword).or_default() += count;
+                *keywords.entry(cell_message.keyword).or_default() += count;
             }
         }
         keywords
@@ -133,7 +133,7 @@ mod tests {
             field: Cow::Borrowed(ROW_FIELD),
             keyword: "cells",
             message: Cow::Borrowed("the row has 2 cells"),
-            sentence: None,
+            cell_message: None,
         });
         let (mut tally, mut all) = (Tally::default(), Tally::default());
         for violation in &violations {

@@ -3,25 +3,26 @@
 //! Bytes are fed in chunks of any size; where they are cut changes nothing. After an error nothing goes
 //! on: the validator is spent, and `abort` takes back what it wrote.
 
-mod beginning;
+mod start;
 mod writing;
 
-use self::beginning::Beginning;
-use self::writing::{OutputBound, WRITE_BYTES, Writing, write, write_if_much};
-use crate::check::{Checker, Outcome, Rules};
+use self::start::InputStart;
+use self::writing::{FrameWriter, OutputBound, WRITE_BYTES, write, write_if_much};
+use crate::check::{Checker, Outcome, RowRules};
 use crate::checksum::Received;
 use crate::error::{Error, InputError};
 use crate::frame::{Bounds, Framer};
 use crate::header::{Header, HeaderReader, HeaderRecord};
 use crate::input::{
-    BLOCK_BYTES, Compression, Decoder, Decompressor, MAGIC_BYTES, Packed, Room, Source, Taken,
-    Unpacking,
+    BLOCK_BYTES, BlockBuffer, Compression, Decoder, Decompressor, MAGIC_BYTES, Packed, Source,
+    TakenBlock, Unpacking,
 };
+use crate::locking::lock;
 use crate::options::Options;
 use crate::output::folder::Folder;
-use crate::output::records::{Batch, RecordWriter};
+use crate::output::records::{RecordContext, RecordWriter};
 use crate::output::report::Report;
-use crate::parallel::{self, Framed, Hand, lock};
+use crate::parallel::{self, FramedBlock, WorkerState};
 use crate::schema::{Difference, RowSchema, SchemaLimits};
 use crate::tally::Tally;
 use std::io::{self, ErrorKind};
@@ -29,9 +30,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What a batch is called in its records.
+/// The names that a batch's records carry.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct BatchNames {
     pub batch: String,
     pub source_file: String,
     /// RFC 3339; also when the report was made.
@@ -53,33 +54,33 @@ pub struct Progress {
 pub struct Validator {
     decompressor: Decompressor,
     decoder: Decoder,
-    text: Text,
+    text: TextValidator,
     received: Received,
-    /// What was read of a file, and room for text of it if it is compressed, where one thread judges.
+    /// What was read of a file, and buffer for text of it if it is compressed, where one thread judges.
     packed: Packed,
-    room: Room,
+    buffer: BlockBuffer,
     spent: bool,
 }
 
-/// What becomes of the text, once it is text.
-struct Text {
+/// Validates decoded text: the header first, then the rows.
+struct TextValidator {
     schemas: Vec<RowSchema>,
     options: Options,
-    names: Names,
+    names: BatchNames,
     folder: Folder,
     bound: OutputBound,
-    beginning: Beginning,
+    start: InputStart,
     header_reader: HeaderReader,
-    rows: Option<Rows>,
+    rows: Option<RowState>,
 }
 
-/// The rows, once there is a header.
-struct Rows {
+/// The state of reading rows. It exists once the header has been read.
+struct RowState {
     header: Header,
     framer: Framer,
     /// One for each thread, the caller's first.
-    hands: Vec<Hand>,
-    /// What has been judged and is not written yet.
+    workers: Vec<WorkerState>,
+    /// The outcome that is not written yet.
     outcome: Outcome,
     /// The counts of all rows judged and written so far.
     tally: Tally,
@@ -90,7 +91,7 @@ impl Validator {
     pub fn new(
         schemas: &[RowSchema],
         folder: &Path,
-        names: Names,
+        names: BatchNames,
         options: Options,
     ) -> Result<Self, Error> {
         let limits = SchemaLimits { json_depth: options.max_json_depth, ..SchemaLimits::default() };
@@ -103,11 +104,11 @@ impl Validator {
         Ok(Self {
             decompressor: Decompressor::new(options.max_decompressed_bytes, options.expansion()),
             decoder: Decoder::default(),
-            text: Text {
+            text: TextValidator {
                 schemas,
                 folder: Folder::create(folder, options.valid_out)?,
                 bound: OutputBound::new(&options, &received.shared_size),
-                beginning: Beginning::default(),
+                start: InputStart::default(),
                 header_reader: HeaderReader::new(options.max_header_bytes),
                 rows: None,
                 options,
@@ -115,7 +116,7 @@ impl Validator {
             },
             received,
             packed: Packed::default(),
-            room: Room::default(),
+            buffer: BlockBuffer::default(),
             spent: false,
         })
     }
@@ -126,7 +127,7 @@ impl Validator {
         self.text.rows.as_ref().map(|rows| rows.header.schema_index)
     }
 
-    /// What the header and its schema have not in common; `None` until the header has been read.
+    /// How the header differs from its schema; `None` until the header has been read.
     #[must_use]
     pub fn difference(&self) -> Option<&Difference> {
         self.text.rows.as_ref().map(|rows| &rows.header.difference)
@@ -149,7 +150,7 @@ impl Validator {
         self.feed_all(&[data], usize::MAX)
     }
 
-    /// Takes the next bytes of the input, which stand in several places, on so many threads of those that there are.
+    /// Takes the next bytes of the input, in several pieces, on at most `threads` threads.
     pub fn feed_all(&mut self, pieces: &[&[u8]], threads: usize) -> Result<(), Error> {
         self.catch_up()?;
         // Block by block, so that what was summed up is still in the cache when it is scanned.
@@ -160,9 +161,9 @@ impl Validator {
             let threads = threads.min(rest.len());
             if threads > 1 && left_bytes > BLOCK_BYTES && self.text.has_helpers() {
                 let next = AtomicUsize::new(0);
-                let take = |_: &mut Room| {
+                let take = |_: &mut BlockBuffer| {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let taken = |&text| Taken::new(number as u64, Some(text));
+                    let taken = |&text| TakenBlock::new(number as u64, Some(text));
                     Ok(rest.get(number).map(taken))
                 };
                 return self.feed_together(threads, take, &AtomicBool::new(false), &mut || ());
@@ -205,8 +206,8 @@ impl Validator {
         }
         let begin = source.taken();
         let (stopped, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let take = |room: &mut Room| {
-            let taken = match source.take(room) {
+        let take = |buffer: &mut BlockBuffer| {
+            let taken = match source.take(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     stopped.store(true, Ordering::Relaxed);
                     return Ok(None);
@@ -214,7 +215,7 @@ impl Validator {
                 taken => taken?,
             };
             ended.fetch_or(taken.is_none(), Ordering::Relaxed);
-            Ok(taken.map(|number| Taken::new(number - begin, None)))
+            Ok(taken.map(|number| TakenBlock::new(number - begin, None)))
         };
         self.feed_together(usize::MAX, take, &stopped, &mut || {
             stopped.fetch_or(!goes_on(), Ordering::Relaxed);
@@ -222,13 +223,14 @@ impl Validator {
         Ok(ended.into_inner())
     }
 
-    /// Goes on with what was read, by a block of text at most if it is compressed: little of that may become much.
+    /// Goes on with the block that was read: by at most one block of text if it is compressed, since a small input may
+    /// hold much text.
     fn read_on(&mut self) -> Result<(), Error> {
-        let Self { decompressor, decoder, text, packed, room, .. } = self;
+        let Self { decompressor, decoder, text, packed, buffer, .. } = self;
         let mut take = |piece: &[u8]| text.decode(decoder, piece);
         if decompressor.compression() != Compression::None {
-            packed.unpack(None, decompressor, room)?;
-            return if room.is_empty() { Ok(()) } else { take(room) };
+            packed.unpack(None, decompressor, buffer)?;
+            return if buffer.is_empty() { Ok(()) } else { take(buffer) };
         }
         let rest = &packed.block[packed.done_bytes..];
         let now = if decompressor.knows() { rest.len() } else { rest.len().min(MAGIC_BYTES) };
@@ -238,7 +240,7 @@ impl Validator {
         done
     }
 
-    /// What `feed_from` has read and not gone on with, because it was told to stop, comes before anything else.
+    /// First judges the rest of a block that `feed_from` read before it was told to stop.
     fn catch_up(&mut self) -> Result<(), Error> {
         while self.packed.goes_on {
             self.unless_spent(Self::read_on)?;
@@ -251,20 +253,21 @@ impl Validator {
     fn feed_together<'t>(
         &mut self,
         threads: usize,
-        take: impl Fn(&mut Room) -> io::Result<Option<Taken<'t>>> + Sync,
+        take: impl Fn(&mut BlockBuffer) -> io::Result<Option<TakenBlock<'t>>> + Sync,
         stopped: &AtomicBool,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         self.unless_spent(|it| {
             let Self { decompressor, decoder, text, received, packed, .. } = it;
             let goes_on = || !stopped.load(Ordering::Relaxed);
-            let take = |room: &mut Room| if goes_on() { Ok(take(room)?) } else { Ok(None) };
+            let take =
+                |buffer: &mut BlockBuffer| if goes_on() { Ok(take(buffer)?) } else { Ok(None) };
             if decompressor.compression() == Compression::None {
                 return text.judge(threads, decoder, take, |block| received.add(block), pause);
             }
             let unpacking = Mutex::new(Unpacking::new(decompressor, received, packed));
-            let take = |room: &mut Room| {
-                Ok(if goes_on() { lock(&unpacking).take(room, take) } else { None })
+            let take = |buffer: &mut BlockBuffer| {
+                Ok(if goes_on() { lock(&unpacking).take(buffer, take) } else { None })
             };
             text.judge(threads, decoder, take, |_| (), pause)
         })
@@ -276,8 +279,8 @@ impl Validator {
         let report = self.unless_spent(|it| {
             let Self { decompressor, decoder, text, .. } = it;
             decompressor.finish(&mut |bytes| text.decode(decoder, bytes))?;
-            let mut beginning = std::mem::take(&mut text.beginning);
-            beginning.finish(|| {
+            let mut start = std::mem::take(&mut text.start);
+            start.finish(|| {
                 decoder.finish(&mut |piece| text.feed(piece))?;
                 text.finish()
             })?;
@@ -310,7 +313,7 @@ impl Validator {
 
 impl Validator {
     fn report(&mut self) -> Result<Report, Error> {
-        let Text { rows: Some(rows), names, folder, .. } = &mut self.text else {
+        let TextValidator { rows: Some(rows), names, folder, .. } = &mut self.text else {
             return Err(InputError::Empty.into());
         };
         let header = &rows.header;
@@ -341,14 +344,14 @@ impl Validator {
     }
 }
 
-impl Text {
+impl TextValidator {
     fn decode(&mut self, decoder: &mut Decoder, bytes: &[u8]) -> Result<(), Error> {
         if self.rows.is_some() {
             return decoder.feed(bytes, &mut |piece| self.feed(piece));
         }
-        let mut beginning = std::mem::take(&mut self.beginning);
-        let passed = beginning.pass(bytes, || decoder.feed(bytes, &mut |piece| self.feed(piece)));
-        self.beginning = beginning;
+        let mut start = std::mem::take(&mut self.start);
+        let passed = start.pass(bytes, || decoder.feed(bytes, &mut |piece| self.feed(piece)));
+        self.start = start;
         passed
     }
 
@@ -376,7 +379,7 @@ impl Text {
     fn begin_rows(&mut self, record: &HeaderRecord) -> Result<(), Error> {
         let options = &self.options;
         let header = Header::read(record, &self.schemas, options)?;
-        let batch = Batch {
+        let batch = RecordContext {
             header: &header.names,
             csv_type: header.schema.name(),
             schema_version: header.schema.version(),
@@ -384,7 +387,7 @@ impl Text {
             quarantined_at: &self.names.quarantined_at,
             max_errors_per_record: options.max_errors_per_record,
         };
-        let rules = Rules {
+        let rules = RowRules {
             schema: header.bound.clone(),
             writer: RecordWriter::new(&batch, &header.bound),
             columns: header.names.len(),
@@ -402,17 +405,18 @@ impl Text {
         };
         let framer = Framer::new(header.delimiter, bounds, record.end_offset, record.lines + 1);
         let rules = Arc::new(rules);
-        let hands =
-            (0..options.threads).map(|_| Hand::new(Checker::new(Arc::clone(&rules)))).collect();
+        let workers = (0..options.threads)
+            .map(|_| WorkerState::new(Checker::new(Arc::clone(&rules))))
+            .collect();
         let (outcome, tally) = (Outcome::default(), Tally::default());
         self.folder.write(&[], &[], &record.bytes)?;
-        self.rows = Some(Rows { header, framer, hands, outcome, tally });
+        self.rows = Some(RowState { header, framer, workers, outcome, tally });
         Ok(())
     }
 
     /// Whether there are rows to be judged and several threads for it; the header is read by one.
     fn has_helpers(&self) -> bool {
-        self.rows.as_ref().is_some_and(|rows| rows.hands.len() > 1)
+        self.rows.as_ref().is_some_and(|rows| rows.workers.len() > 1)
     }
 
     /// Judges the blocks that `take` gets, on so many threads at most; says to `note` which it comes to, in order.
@@ -420,13 +424,13 @@ impl Text {
         &mut self,
         threads: usize,
         decoder: &mut Decoder,
-        take: impl Fn(&mut Room) -> Result<Option<Taken<'t>>, Error> + Sync,
+        take: impl Fn(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error> + Sync,
         mut note: impl FnMut(&[u8]) + Send,
         pause: &mut dyn FnMut(),
     ) -> Result<(), Error> {
         let Self { rows: Some(rows), folder, bound, .. } = self else { return Ok(()) };
-        let Rows { framer, hands, outcome, tally, .. } = rows;
-        let frame = |block: &[u8], framed: &mut Framed| {
+        let RowState { framer, workers, outcome, tally, .. } = rows;
+        let frame = |block: &[u8], framed: &mut FramedBlock| {
             framed.frame(block, |block, sink| {
                 note(block);
                 decoder.feed(block, &mut |piece| {
@@ -435,7 +439,7 @@ impl Text {
                 })
             })
         };
-        // Little pieces are put together first: each write costs a system call, and half a page.
+        // Small outcomes are joined first: each write costs a system call, and half a page.
         let settle = |judged: &Outcome| {
             tally.add(&judged.tally);
             if judged.text_bytes() < WRITE_BYTES {
@@ -446,18 +450,18 @@ impl Text {
             outcome.clear_text();
             write(folder, bound, judged)
         };
-        let threads = threads.min(hands.len());
-        parallel::judge(&mut hands[..threads], take, frame, settle, pause)
+        let threads = threads.min(workers.len());
+        parallel::judge(&mut workers[..threads], take, frame, settle, pause)
     }
 
     fn with_rows(
         &mut self,
-        work: impl FnOnce(&mut Framer, &mut Writing<'_>) -> Result<(), Error>,
+        work: impl FnOnce(&mut Framer, &mut FrameWriter<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Self { rows: Some(rows), folder, bound, .. } = self else { return Ok(()) };
-        let Rows { framer, hands, outcome, tally, .. } = rows;
-        let Some(Hand { checker, .. }) = hands.first_mut() else { return Ok(()) };
-        work(framer, &mut Writing { checker, outcome, tally, folder, bound })
+        let RowState { framer, workers, outcome, tally, .. } = rows;
+        let Some(WorkerState { checker, .. }) = workers.first_mut() else { return Ok(()) };
+        work(framer, &mut FrameWriter { checker, outcome, tally, folder, bound })
     }
 }
 

@@ -11,7 +11,7 @@ use fastcsv::error::Error;
 use fastcsv::input::Source;
 use fastcsv::options::Options;
 use fastcsv::schema::{RowSchema, SchemaLimits};
-use fastcsv::validator::{Names, Validator};
+use fastcsv::validator::{BatchNames, Validator};
 use proptest::prelude::*;
 
 const DOCUMENT: &[u8] = br#"{
@@ -41,7 +41,7 @@ fn validate_with(
     let parent = tempfile::tempdir()?;
     let folder = parent.path().join("out");
     let options = Options { valid_out: true, max_record_bytes: 200, ..options.clone() };
-    let mut validator = Validator::new(&[schema], &folder, Names::default(), options)?;
+    let mut validator = Validator::new(&[schema], &folder, BatchNames::default(), options)?;
     feed(&mut validator)?;
     validator.finish()?;
     let mut files = Files::new();

@@ -9,7 +9,10 @@ from pydantic import Field
 
 import fastcsv
 from stewardd.config.section import Section
-from stewardd.config.values import GIB, KIB, MIB, Count, Location, Seconds
+from stewardd.config.values import GIB, MIB, Count, Location, Seconds
+
+# The engine defines its bounds and their defaults; a setting has another default only for a reason of the daemon's own.
+ENGINE = fastcsv.Options()
 
 
 class ValidationSettings(Section):
@@ -28,38 +31,38 @@ class ValidationSettings(Section):
     max_waiting_bytes: Count = 8 * MIB
     """bytes of a batch that may wait to be validated; one chunk may always wait"""
 
-    max_decompressed_bytes: Count = 256 * GIB
+    max_decompressed_bytes: Count = ENGINE.max_decompressed_bytes
     """the largest file, once decompressed"""
 
-    max_output_bytes: Count = 512 * GIB
+    max_output_bytes: Count = ENGINE.max_output_bytes
     """the most that a batch writes: its quarantined rows, and its valid rows where they are kept"""
 
-    max_expansion: Count = 1000
+    max_expansion: Count = ENGINE.max_expansion
     """how many times larger than sent a file may become, decompressed or as the output of its batch; below
     `expansion_free_bytes` it does not count"""
 
-    expansion_free_bytes: Count = 64 * MIB
+    expansion_free_bytes: Count = ENGINE.expansion_free_bytes
     """bytes that any file may become, however small it is"""
 
-    max_record_bytes: Count = MIB
+    max_record_bytes: Count = ENGINE.max_record_bytes
     """of a longer record, only the beginning is kept, in quarantine"""
 
-    max_record_lines: Count = 10_000
+    max_record_lines: Count = ENGINE.max_record_lines
     """a quoted cell that spans more lines counts as never closed"""
 
-    max_fields: Count = 4096
+    max_fields: Count = ENGINE.max_fields
     """the most columns of a header, and the most cells of a record"""
 
-    max_header_bytes: Count = 64 * KIB
+    max_header_bytes: Count = ENGINE.max_header_bytes
     """the longest header"""
 
-    max_field_bytes: Count = 256 * KIB
+    max_field_bytes: Count = ENGINE.max_field_bytes
     """a row with a longer cell is quarantined"""
 
-    max_json_depth: Annotated[int, Field(ge=1, le=128)] = 128
+    max_json_depth: Annotated[int, Field(ge=1, le=128)] = ENGINE.max_json_depth
     """how deep JSON in a cell may be nested"""
 
-    max_errors_per_record: Count = 100
+    max_errors_per_record: Count = ENGINE.max_errors_per_record
     """errors that are reported of one row; further ones are only counted"""
 
     idle_timeout_s: Seconds = 120.0

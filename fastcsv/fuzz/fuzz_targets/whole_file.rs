@@ -8,7 +8,7 @@ use fastcsv::input::Source;
 use fastcsv::options::Options;
 use fastcsv::output::report::Report;
 use fastcsv::schema::{RowSchema, SchemaLimits};
-use fastcsv::validator::{Names, Validator};
+use fastcsv::validator::{BatchNames, Validator};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use libfuzzer_sys::fuzz_target;
@@ -113,7 +113,7 @@ fn validate(
     options: Options,
     feed: impl FnOnce(&mut Validator) -> Result<(), Error>,
 ) -> Result<Written, Error> {
-    let names = Names::default();
+    let names = BatchNames::default();
     let mut validator = Validator::new(&[SCHEMA.clone()], &FOLDER, names, options)?;
     let finished = feed(&mut validator).and_then(|()| validator.finish());
     if finished.is_err() {

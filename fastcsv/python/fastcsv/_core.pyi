@@ -128,13 +128,13 @@ class Options:
         threads: int = 1,
         max_record_bytes: int = 1048576,
         max_record_lines: int = 10000,
-        max_fields: int = 1024,
+        max_fields: int = 4096,
         max_field_bytes: int = 262144,
         max_header_bytes: int = 65536,
         max_json_depth: int = 128,
         max_errors_per_record: int = 100,
-        max_decompressed_bytes: int = ...,
-        max_output_bytes: int = ...,
+        max_decompressed_bytes: int = 274877906944,
+        max_output_bytes: int = 549755813888,
         max_expansion: int = 1000,
         expansion_free_bytes: int = 67108864,
     ) -> Options: ...
@@ -299,7 +299,7 @@ class Report:
 
 @final
 class HeaderDifference:
-    """What a header and a schema have not in common."""
+    """How a header and a schema differ."""
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
@@ -350,7 +350,7 @@ class Validator:
 
     @property
     def difference(self) -> HeaderDifference:
-        """What the header and the schema have not in common; nothing until the header has been read."""
+        """How the header and the schema differ; empty until the header has been read."""
 
     @property
     def progress(self) -> Progress:
@@ -366,7 +366,7 @@ def clean_name(name: str) -> str:
     """Return a header's name as it counts: without a byte-order mark and blanks around it."""
 
 def compare(schema: Schema, header: Sequence[str]) -> HeaderDifference:
-    """Return what a header and a schema that it fits have not in common."""
+    """Return how a header and a schema that it fits differ."""
 
 def detect(schemas: Sequence[Schema], header: Sequence[str]) -> Schema:
     """Return the schema that the header fits best.

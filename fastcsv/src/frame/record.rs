@@ -1,4 +1,4 @@
-//! What a framer hands on: records, the text and the marks that they stand in, and who takes them.
+//! Frames: records with the text and the marks that they stand in, and the trait of what takes them.
 
 use crate::tokenise::Positions;
 

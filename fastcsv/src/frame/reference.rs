@@ -5,7 +5,7 @@
 
 use super::{Bounds, Fault, Frame, KEPT_BYTES, Sink};
 
-type Breach = (usize, Fault);
+type ReferenceBreach = (usize, Fault);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -111,7 +111,7 @@ pub fn reference(text: &[u8], bounds: Bounds) -> Vec<Found> {
 }
 
 /// The cells and the length of the record that `text` begins with, or the first rule that it breaks.
-fn read_one(text: &[u8], bounds: Bounds) -> Result<(Vec<Vec<u8>>, usize), Breach> {
+fn read_one(text: &[u8], bounds: Bounds) -> Result<(Vec<Vec<u8>>, usize), ReferenceBreach> {
     #[derive(PartialEq, Clone, Copy)]
     enum At {
         FieldStart,

@@ -9,7 +9,7 @@ pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// What a first line that is Excel's says of the delimiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
-    Names(u8),
+    BatchNames(u8),
     /// The line came through a program that took it for a row: the delimiter of that program fills it up, and what it
     /// names is no longer true.
     Outdated,
@@ -46,7 +46,7 @@ impl Separator {
         Some(match name.map(u8::try_from) {
             Some(Ok(name)) if DELIMITERS.contains(&name) => {
                 if filling.all(|it| it == char::from(name)) {
-                    Self::Names(name)
+                    Self::BatchNames(name)
                 } else {
                     Self::Outdated
                 }
@@ -76,7 +76,7 @@ mod tests {
         ] {
             assert_eq!(
                 Separator::of_line(line.as_bytes()),
-                Some(Separator::Names(named)),
+                Some(Separator::BatchNames(named)),
                 "{line:?}"
             );
         }

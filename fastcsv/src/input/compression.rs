@@ -43,7 +43,7 @@ impl Compression {
 }
 
 /// What takes the decompressed bytes.
-type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
+type TakeBytes<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
 
 /// Decompresses one input, fed in chunks.
 pub struct Decompressor {
@@ -97,7 +97,7 @@ impl Decompressor {
         }
     }
 
-    pub fn feed(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
+    pub fn feed(&mut self, data: &[u8], take: TakeBytes<'_>) -> Result<(), Error> {
         let Method::Unknown(held) = &mut self.method else {
             return self.pass(data, take);
         };
@@ -115,7 +115,7 @@ impl Decompressor {
     }
 
     /// Ends the input; refuses one that stops in the middle.
-    pub fn finish(&mut self, take: Take<'_>) -> Result<(), Error> {
+    pub fn finish(&mut self, take: TakeBytes<'_>) -> Result<(), Error> {
         if let Method::Unknown(held) = &mut self.method {
             let held = std::mem::take(held);
             self.method = Method::of(&held)?;
@@ -138,7 +138,7 @@ impl Decompressor {
         }
     }
 
-    fn pass(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
+    fn pass(&mut self, data: &[u8], take: TakeBytes<'_>) -> Result<(), Error> {
         if self.compression() == Compression::None {
             return take(data);
         }

@@ -1,4 +1,4 @@
-//! UTF-8 and, behind a byte-order mark, UTF-16: found, and made UTF-8. (UTF-8's own mark is passed on.)
+//! Decodes UTF-8 and, behind a byte-order mark, UTF-16 to UTF-8. (The mark of UTF-8 is passed on.)
 //!
 //! Damage is passed on, not judged: a lone surrogate becomes the three bytes that UTF-8 forbids for it, and
 //! half a code unit the byte FF, so that the row in which it stands is quarantined as no UTF-8 and its
@@ -27,7 +27,7 @@ impl Encoding {
     }
 }
 
-type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
+type TakeText<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
 
 /// Decodes one input, fed in chunks.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Decoder {
         self.encoding.unwrap_or(Encoding::Utf8)
     }
 
-    pub fn feed(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
+    pub fn feed(&mut self, data: &[u8], take: TakeText<'_>) -> Result<(), Error> {
         if self.encoding.is_some() {
             return self.pass(data, take);
         }
@@ -64,7 +64,7 @@ impl Decoder {
         if self.held.len() < 4 { Ok(()) } else { self.pass_held(take) }
     }
 
-    pub fn finish(&mut self, take: Take<'_>) -> Result<(), Error> {
+    pub fn finish(&mut self, take: TakeText<'_>) -> Result<(), Error> {
         if self.encoding.is_none() {
             self.pass_held(take)?;
         }
@@ -78,7 +78,7 @@ impl Decoder {
         utf16.deliver(take)
     }
 
-    fn pass_held(&mut self, take: Take<'_>) -> Result<(), Error> {
+    fn pass_held(&mut self, take: TakeText<'_>) -> Result<(), Error> {
         let held = std::mem::take(&mut self.held);
         let mark = self.find_mark(&held)?;
         self.pass(&held[mark..], take)
@@ -98,7 +98,7 @@ impl Decoder {
         Ok(mark)
     }
 
-    fn pass(&mut self, data: &[u8], take: Take<'_>) -> Result<(), Error> {
+    fn pass(&mut self, data: &[u8], take: TakeText<'_>) -> Result<(), Error> {
         let unit: fn([u8; 2]) -> u16 = match self.encoding() {
             Encoding::Utf8 => return if data.is_empty() { Ok(()) } else { take(data) },
             Encoding::Utf16Le => u16::from_le_bytes,
@@ -143,7 +143,7 @@ impl Utf16 {
         }
     }
 
-    fn deliver(&mut self, take: Take<'_>) -> Result<(), Error> {
+    fn deliver(&mut self, take: TakeText<'_>) -> Result<(), Error> {
         if self.text.is_empty() {
             return Ok(());
         }

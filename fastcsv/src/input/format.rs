@@ -1,28 +1,28 @@
-//! What a file that is no CSV is, told by its first bytes.
+//! The kind of a file that is no CSV, found by its first bytes.
 //!
-//! Nothing is refused for its first bytes alone: they are looked at when no header can be made of an input, and then
-//! the refusal says what it is instead of what its header lacks. A new kind is a line of the table below.
+//! No input is refused for its first bytes alone. They are read when the header was refused, and then the refusal says
+//! what kind of file it is instead of what its header lacks. A new kind is a line of the table below.
 
 use std::fmt;
 
-/// So much of an input is kept to tell what it is.
+/// Bytes of an input that are kept to find its kind.
 pub const START_BYTES: usize = 4096;
 
 /// A kind of files that are no CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Format {
+pub struct FileFormat {
     name: &'static str,
     hint: &'static str,
 }
 
-impl Format {
+impl FileFormat {
     /// What to do next.
     #[must_use]
     pub fn hint(self) -> &'static str {
         self.hint
     }
 
-    /// What an input is that begins so; `None` where nothing says.
+    /// The kind of an input that begins so; `None` where it is not known.
     #[must_use]
     pub fn of(start: &[u8]) -> Option<Self> {
         let format = |(name, hint)| Self { name, hint };
@@ -44,20 +44,20 @@ impl Format {
         text_format(text).map(format)
     }
 
-    /// Whether more of an input that begins so may tell better what it is.
+    /// Whether more bytes of an input that begins so may say its kind better.
     #[must_use]
     pub fn may_change(start: &[u8]) -> bool {
         is_zip(start) && start.len() < START_BYTES
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the file is no CSV: by its first bytes it is {}", self.name)
     }
 }
 
-type Kind = (&'static str, &'static str);
+type FormatKind = (&'static str, &'static str);
 
 const SAVE: &str = "open it in a spreadsheet, and save it as CSV UTF-8";
 const UNPACK: &str =
@@ -145,7 +145,7 @@ fn is_zip(start: &[u8]) -> bool {
 }
 
 /// What a zip archive is, by the names of the files in it.
-fn zip(start: &[u8]) -> Kind {
+fn zip(start: &[u8]) -> FormatKind {
     let has = |name: &[u8]| memchr::memmem::find(start, name).is_some();
     if has(b"xl/") {
         ("a workbook of Excel (xlsx)", SAVE)
@@ -176,7 +176,7 @@ fn text_of(start: &[u8]) -> String {
 }
 
 /// By how text begins, behind blanks.
-fn text_format(text: &str) -> Option<Kind> {
+fn text_format(text: &str) -> Option<FormatKind> {
     let head: String = text.chars().take(START_BYTES).collect::<String>().to_ascii_lowercase();
     if let Some(tag) = head.strip_prefix('<') {
         let is_html = HTML.iter().any(|name| tag.starts_with(name)) || head.contains("<html");
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn told(start: &[u8]) -> Option<String> {
-        Format::of(start).map(|it| it.to_string())
+        FileFormat::of(start).map(|it| it.to_string())
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Where bytes come from, and what stands between them and CSV text in UTF-8: compression, then encoding.
+//! Reads an input: its bytes come from a source, are decompressed, and then decoded to UTF-8.
 //!
-//! The latter two are found by their first bytes, and pass plain text on without a copy.
+//! Compression and encoding are found by the first bytes. Plain text passes through both without a copy.
 
+mod block;
 mod compression;
 mod encoding;
-mod format;
-mod room;
+pub mod format;
 mod source;
 mod unpacking;
 
+pub use block::{BlockBuffer, TakenBlock};
 pub use compression::{Compression, Decompressor, MAGIC_BYTES};
 pub use encoding::{Decoder, Encoding};
-pub use format::{Format, START_BYTES};
-pub use room::{Room, Taken};
+pub use format::{FileFormat, START_BYTES};
 pub use source::{BLOCK_BYTES, Source};
 pub use unpacking::{Packed, Unpacking};

@@ -1,7 +1,7 @@
 //! A file, read block by block.
 
-use crate::input::Room;
-use crate::parallel::lock;
+use super::block::BlockBuffer;
+use crate::locking::lock;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
@@ -30,9 +30,9 @@ enum Input {
 struct Stream {
     reader: Box<dyn Read + Send>,
     next: u64,
-    /// The end was seen. A pipe or a terminal may have more to say after it, to which nobody listens any more.
+    /// The end was seen. A pipe or a terminal may send more after it, which is not read.
     ended: bool,
-    /// What there was of a block when a signal interrupted the reading.
+    /// The part of a block that had been read when a signal interrupted the reading.
     held: Vec<u8>,
 }
 
@@ -76,13 +76,13 @@ impl Source {
     /// Puts the next block in the place of the one before, and says its number, counted from 0; `None` at the
     /// end, where there is none. All blocks but the last are full. A signal makes the reading of a stream an error,
     /// `Interrupted`, after which it can be gone on with.
-    pub fn take(&self, room: &mut Room) -> io::Result<Option<u64>> {
+    pub fn take(&self, buffer: &mut BlockBuffer) -> io::Result<Option<u64>> {
         match &self.input {
             Input::File { file, size_bytes, next } => {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let begin = number.saturating_mul(self.block_bytes as u64).min(*size_bytes);
                 let left = usize::try_from(size_bytes - begin).unwrap_or(usize::MAX);
-                let block = room.of(left.min(self.block_bytes));
+                let block = buffer.of(left.min(self.block_bytes));
                 file.read_exact_at(block, begin).map_err(|error| match error.kind() {
                     ErrorKind::UnexpectedEof => io::Error::new(error.kind(), CUT_SHORT),
                     _ => error,
@@ -92,8 +92,8 @@ impl Source {
             Input::Stream(stream) => {
                 let mut stream = lock(stream);
                 let number = stream.next;
-                let size = stream.fill(room.of(self.block_bytes))?;
-                room.truncate(size);
+                let size = stream.fill(buffer.of(self.block_bytes))?;
+                buffer.truncate(size);
                 stream.next += u64::from(size > 0);
                 Ok((size > 0).then_some(number))
             }
@@ -149,7 +149,7 @@ mod tests {
     fn a_stream_goes_on_after_a_signal_with_what_it_had() {
         let text: Vec<u8> = (0..25).collect();
         let source = Source::new(Interrupted(text.clone(), false)).in_blocks(10);
-        let (mut block, mut all, mut interrupts) = (Room::default(), Vec::new(), 0);
+        let (mut block, mut all, mut interrupts) = (BlockBuffer::default(), Vec::new(), 0);
         loop {
             match source.take(&mut block) {
                 Ok(None) => break,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn read(source: &Source) -> io::Result<Vec<u8>> {
-        let (mut block, mut all) = (Room::default(), Vec::new());
+        let (mut block, mut all) = (BlockBuffer::default(), Vec::new());
         for number in 0.. {
             match source.take(&mut block)? {
                 Some(taken) => assert_eq!(taken, number),
@@ -205,7 +205,7 @@ mod tests {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&[b'x'; 40]).unwrap();
             let source = Source::of_file(file.try_clone().unwrap()).unwrap().in_blocks(10);
-            let mut block = Room::default();
+            let mut block = BlockBuffer::default();
             assert_eq!(source.take(&mut block).unwrap(), Some(0));
             file.set_len(size_then).unwrap();
             let mut size = block.len();

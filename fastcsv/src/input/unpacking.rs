@@ -1,20 +1,22 @@
-//! Compressed blocks, made blocks of text by whoever takes the next.
+//! Decompresses compressed blocks into blocks of text, one for each call.
 //!
-//! A compressed block may become any amount of text. It is handed out in blocks no longer than plain ones, so that what
-//! threads hold of it, and what they make of it, is as much as with plain text.
+//! A compressed block may hold any amount of text. The text is given out in blocks no longer than plain ones, so that
+//! threads hold no more memory than with plain text.
 
-use super::{BLOCK_BYTES, Decompressor, Room, Taken};
+use super::block::{BlockBuffer, TakenBlock};
+use super::compression::Decompressor;
+use super::source::BLOCK_BYTES;
 use crate::checksum::Received;
 use crate::error::Error;
 
 /// Bytes of a whole block of text. What a fuzzer tries is short.
 const TEXT_BYTES: usize = if cfg!(fuzzing) { 50 } else { BLOCK_BYTES };
 
-/// A compressed block, as far as it has not been decompressed.
+/// A compressed block, and how much of it has been decompressed.
 #[derive(Debug, Default)]
 pub struct Packed {
-    /// What it is read into.
-    pub block: Room,
+    /// The buffer that it is read into.
+    pub block: BlockBuffer,
     pub done_bytes: usize,
     /// Whether more may come of it.
     pub goes_on: bool,
@@ -28,18 +30,18 @@ impl Packed {
         self.goes_on = true;
     }
 
-    /// Puts the next block of text into the room: what comes of the compressed block, which may be nothing, or as
+    /// Puts the next block of text into the buffer: what comes of the compressed block, which may be nothing, or as
     /// much of that as goes into a block. An error comes where there is no text before it.
     pub fn unpack(
         &mut self,
         outside: Option<&[u8]>,
         decompressor: &mut Decompressor,
-        room: &mut Room,
+        buffer: &mut BlockBuffer,
     ) -> Result<(), Error> {
         let packed = outside.unwrap_or(&self.block);
         let mut rest = &packed[self.done_bytes..];
         let mut goes_on = true;
-        room.gather(|text| {
+        buffer.gather(|text| {
             while goes_on
                 && text.len() < TEXT_BYTES
                 && (text.is_empty() || !decompressor.has_fault())
@@ -54,7 +56,7 @@ impl Packed {
     }
 }
 
-/// The decompressor, and the block that it is at.
+/// The decompressor, and the compressed block that it reads.
 pub struct Unpacking<'a, 't> {
     decompressor: &'a mut Decompressor,
     received: &'a mut Received,
@@ -77,30 +79,30 @@ impl<'a, 't> Unpacking<'a, 't> {
         Self { decompressor, received, packed, outside: None, ended: false, next: 0 }
     }
 
-    /// Puts the next block of text into the room. `None` where `read`, which gets compressed ones, has no more. An
+    /// Puts the next block of text into the buffer. `None` where `read`, which gets compressed ones, has no more. An
     /// error comes as the block that it stands for.
     pub fn take(
         &mut self,
-        room: &mut Room,
-        read: impl FnOnce(&mut Room) -> Result<Option<Taken<'t>>, Error>,
-    ) -> Option<Taken<'t>> {
+        buffer: &mut BlockBuffer,
+        read: impl FnOnce(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error>,
+    ) -> Option<TakenBlock<'t>> {
         if self.ended {
             return None;
         }
         let taken = match self.read_on(read) {
-            Ok(true) => self.packed.unpack(self.outside, self.decompressor, room),
+            Ok(true) => self.packed.unpack(self.outside, self.decompressor, buffer),
             Ok(false) => return None,
             Err(fault) => Err(fault),
         };
         self.ended = taken.is_err();
         self.next += 1;
-        Some(Taken { number: self.next - 1, text: None, fault: taken.err() })
+        Some(TakenBlock { number: self.next - 1, text: None, fault: taken.err() })
     }
 
     /// Says whether there is a compressed block of which more may come.
     fn read_on(
         &mut self,
-        read: impl FnOnce(&mut Room) -> Result<Option<Taken<'t>>, Error>,
+        read: impl FnOnce(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error>,
     ) -> Result<bool, Error> {
         if self.packed.goes_on {
             return Ok(true);
@@ -121,7 +123,7 @@ mod tests {
 
     type Sizes = Vec<usize>;
 
-    /// Sizes of a bomb's blocks, where the compressed ones stand in a room or outside.
+    /// Sizes of a bomb's blocks, where the compressed ones stand in a buffer or outside.
     fn unpack(packed: &[u8], max_bytes: u64, outside: bool) -> Result<Sizes, Error> {
         let mut decompressor = Decompressor::new(max_bytes, Options::default().expansion());
         decompressor.feed(&packed[..4], &mut |_| Ok(()))?;
@@ -129,22 +131,22 @@ mod tests {
         let mut packed_block = Packed::default();
         let mut unpacking = Unpacking::new(&mut decompressor, &mut received, &mut packed_block);
         let mut chunks = packed[4..].chunks(5000);
-        let mut read = |room: &mut Room| {
+        let mut read = |buffer: &mut BlockBuffer| {
             let Some(chunk) = chunks.next() else { return Ok(None) };
-            room.of(chunk.len()).copy_from_slice(chunk);
-            Ok(Some(Taken::new(0, outside.then_some(chunk))))
+            buffer.of(chunk.len()).copy_from_slice(chunk);
+            Ok(Some(TakenBlock::new(0, outside.then_some(chunk))))
         };
-        let (mut room, mut sizes) = (Room::default(), Sizes::new());
-        while let Some(taken) = unpacking.take(&mut room, &mut read) {
+        let (mut buffer, mut sizes) = (BlockBuffer::default(), Sizes::new());
+        while let Some(taken) = unpacking.take(&mut buffer, &mut read) {
             assert!(taken.number == sizes.len() as u64 && taken.text.is_none());
             if let Some(fault) = taken.fault {
-                assert!(unpacking.take(&mut room, &mut read).is_none(), "the end stays the end");
+                assert!(unpacking.take(&mut buffer, &mut read).is_none(), "the end stays the end");
                 return Err(fault);
             }
-            assert!(room.iter().all(|&byte| byte == b'x'));
-            sizes.push(room.len());
+            assert!(buffer.iter().all(|&byte| byte == b'x'));
+            sizes.push(buffer.len());
         }
-        assert!(unpacking.take(&mut room, &mut read).is_none(), "the end stays the end");
+        assert!(unpacking.take(&mut buffer, &mut read).is_none(), "the end stays the end");
         assert_eq!(received.size_bytes, packed.len() as u64 - 4);
         decompressor.finish(&mut |rest| {
             sizes.push(rest.len());

@@ -4,7 +4,7 @@
 //! begins with an apostrophe already, so that taking one leading apostrophe away gives back what was
 //! there. A value over a spreadsheet's cell limit is cut; records.jsonl has it whole.
 
-use super::text::{BLOCK, Text, copy_short};
+use super::text::{BLOCK, TextBuffer, copy_short};
 
 pub const NAME: &str = "errors.csv";
 pub const HEADER: &str = "Row Number,Field,Error Message,Invalid Value,Quarantined At\r\n";
@@ -13,7 +13,7 @@ const CELL_CHARS_MAX: usize = 32_767;
 
 /// Appends `,field,message,`. The writer of records has done so for most errors when the batch began.
 #[cold]
-pub fn push_message(out: &mut Text, field: &str, message: &str) {
+pub fn push_message(out: &mut TextBuffer, field: &str, message: &str) {
     for cell in [field, message] {
         out.push(b',');
         push_cell(out, cell);
@@ -23,13 +23,13 @@ pub fn push_message(out: &mut Text, field: &str, message: &str) {
 
 /// Appends a value, or as much of it as a spreadsheet takes.
 #[inline(always)]
-pub fn push_value(out: &mut Text, value: &str) {
+pub fn push_value(out: &mut TextBuffer, value: &str) {
     push_cell(out, cut(value));
 }
 
 /// Appends a cell that is safe to open in a spreadsheet, quoted where it must be (RFC 4180).
 #[inline(always)]
-pub fn push_cell(out: &mut Text, text: &str) {
+pub fn push_cell(out: &mut TextBuffer, text: &str) {
     let bytes = text.as_bytes();
     let guarded = matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\''));
     let apostrophe: &[u8] = if guarded { b"'" } else { b"" };
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn cell(text: &str) -> String {
-        let mut out = Text::default();
+        let mut out = TextBuffer::default();
         push_cell(&mut out, text);
         String::from_utf8(out.as_bytes().to_vec()).unwrap()
     }

@@ -5,9 +5,8 @@
 #![allow(unsafe_code, reason = "intrinsics; every block below carries its argument")]
 #![allow(clippy::cast_ptr_alignment, reason = "the loads and stores are unaligned ones")]
 
-use super::json::{self, Escaper, block_of};
-use super::records::{RecordWriter, Row};
-use super::text::{BLOCK, Text};
+use super::json::{self, Escaper, EscapingWork, block_of};
+use super::text::BLOCK;
 use crate::tokenise::narrow;
 use std::arch::x86_64::{
     __m128i, __m512i, _bzhi_u32, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8,
@@ -21,17 +20,17 @@ const STEP: usize = 32;
 /// The second of every two bits.
 const BYTES: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
-/// Which instructions the processor has. Made only by what looks at it: whoever holds one may use them.
+/// Proof that the processor has the instructions: only `all` makes one, and it asks the processor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Instructions(Set);
+pub(super) struct EscapeInstructions(EscapeSet);
 
 #[derive(Clone, Copy, Debug)]
-enum Set {
+enum EscapeSet {
     Avx2,
     Avx512,
 }
 
-impl Instructions {
+impl EscapeInstructions {
     /// The fastest of those that are of use here.
     pub(super) fn detect() -> Option<Self> {
         Self::all().last().copied()
@@ -39,33 +38,28 @@ impl Instructions {
 
     /// All of them.
     pub(super) fn all() -> Vec<Self> {
-        let sets = [has_avx2().then_some(Set::Avx2), has_avx512().then_some(Set::Avx512)];
+        let sets =
+            [has_avx2().then_some(EscapeSet::Avx2), has_avx512().then_some(EscapeSet::Avx512)];
         sets.into_iter().flatten().map(Self).collect()
     }
 
-    /// `RecordWriter::push_with` with this way of escaping, all of it compiled for these instructions: a call for every
-    /// cell, and the constants that it has to load, would cost as much as the escaping.
-    pub(super) fn push_row(
-        self,
-        writer: &RecordWriter,
-        row: &Row<'_>,
-        records: &mut Text,
-        errors: &mut Text,
-    ) {
-        // SAFETY: there are `Instructions` only where the processor has them.
+    /// Runs work that escapes text, all of it compiled for these instructions: a call for every cell, and the
+    /// constants that it has to load, would cost as much as the escaping.
+    pub(super) fn run(self, work: impl EscapingWork) {
+        // SAFETY: there are `EscapeInstructions` only where the processor has them.
         match self.0 {
-            Set::Avx2 => unsafe { push_row_avx2(writer, row, records, errors) },
-            Set::Avx512 => unsafe { push_row_avx512(writer, row, records, errors) },
+            EscapeSet::Avx2 => unsafe { run_avx2(work) },
+            EscapeSet::Avx512 => unsafe { run_avx512(work) },
         }
     }
 
     /// Escaping alone, for the tests.
     #[cfg(test)]
     pub(super) fn escape(self, text: &[u8], room: &mut [u8]) -> usize {
-        // SAFETY: there are `Instructions` only where the processor has them.
+        // SAFETY: there are `EscapeInstructions` only where the processor has them.
         match self.0 {
-            Set::Avx2 => unsafe { escape_avx2(text, room) },
-            Set::Avx512 => unsafe { escape_avx512(text, room) },
+            EscapeSet::Avx2 => unsafe { escape_avx2(text, room) },
+            EscapeSet::Avx512 => unsafe { escape_avx512(text, room) },
         }
     }
 }
@@ -76,9 +70,8 @@ fn has_avx2() -> bool {
 }
 
 #[target_feature(enable = "avx2,popcnt")]
-fn push_row_avx2(writer: &RecordWriter, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
-    let escaper = Escaper(|text: &[u8], room: &mut [u8]| escape_avx2(text, room));
-    writer.push_with(&escaper, row, records, errors);
+fn run_avx2(work: impl EscapingWork) {
+    work.run(&Escaper(|text: &[u8], room: &mut [u8]| escape_avx2(text, room)));
 }
 
 /// For eight bytes, of which the bits say which need a backslash: where each byte of the output comes from. Place 8
@@ -161,9 +154,8 @@ fn has_avx512() -> bool {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi2,popcnt")]
-fn push_row_avx512(writer: &RecordWriter, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
-    let escaper = Escaper(|text: &[u8], room: &mut [u8]| escape_avx512(text, room));
-    writer.push_with(&escaper, row, records, errors);
+fn run_avx512(work: impl EscapingWork) {
+    work.run(&Escaper(|text: &[u8], room: &mut [u8]| escape_avx512(text, room)));
 }
 
 /// Writes `text` as the inside of a JSON string into `room`, and says in how many bytes. There has to be room

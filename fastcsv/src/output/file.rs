@@ -1,9 +1,9 @@
 //! One output file: created anew and private, checksummed as it is written, synced at its end.
 //!
-//! A long file is sent to the disk while it grows, and what the disk has is dropped from memory. Otherwise
-//! gigabytes of it wait for the sync at the end, which holds up whoever else writes there, and push out of the
-//! page cache what others (a database) keep in it; and memory that nobody used lately is dear: without this,
-//! ten times the file cost 13 times the kernel's time, with it 10 times.
+//! A long file is sent to the disk while it grows, and the part that the disk has is dropped from memory.
+//! Otherwise gigabytes wait for the sync at the end, which stops every other writer on the disk, and they push
+//! the pages of a database out of the page cache. Fresh pages cost the kernel time as well: without this ten
+//! times the file took 13 times the kernel's time, with it 10 times.
 
 use crate::checksum::Crc32c;
 use std::fs::{File, OpenOptions};
@@ -23,11 +23,11 @@ pub struct OutputFile {
 
 /// What is sent to the disk at once.
 const STRIDE_BYTES: u64 = 8 << 20;
-/// So many strides stay in memory, also for whoever reads the file next.
+/// So many strides stay in memory, for the next reader of the file too.
 const STRIDES_KEPT: u64 = 4;
 
 #[derive(Debug)]
-pub struct Writer {
+pub struct FileWriter {
     file: File,
     name: &'static str,
     size_bytes: u64,
@@ -36,7 +36,7 @@ pub struct Writer {
     sent_bytes: u64,
 }
 
-impl Writer {
+impl FileWriter {
     /// Creates the file, which must not exist.
     pub fn create(folder: &Path, name: &'static str) -> io::Result<Self> {
         let file =
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_file_of_many_strides_comes_back_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::create(folder.path(), "long").unwrap();
+        let mut writer = FileWriter::create(folder.path(), "long").unwrap();
         let (mut wanted, mut piece) = (Vec::new(), Vec::new());
         for number in 0_u32.. {
             piece.clear();

@@ -3,7 +3,7 @@
 //! Files are private and never overwrite one. Whatever was made here goes again if the batch is not
 //! finished, the folder too where it did not exist before.
 
-use super::file::{OutputFile, Writer};
+use super::file::{FileWriter, OutputFile};
 use super::{errors_csv, records, report};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -24,9 +24,9 @@ pub struct Folder {
 
 #[derive(Debug)]
 struct Files {
-    records: Writer,
-    errors: Writer,
-    valid: Option<Writer>,
+    records: FileWriter,
+    errors: FileWriter,
+    valid: Option<FileWriter>,
 }
 
 impl Folder {
@@ -48,8 +48,8 @@ impl Folder {
         Ok(folder)
     }
 
-    fn create_file(&mut self, name: &'static str) -> io::Result<Writer> {
-        let file = Writer::create(&self.path, name)?;
+    fn create_file(&mut self, name: &'static str) -> io::Result<FileWriter> {
+        let file = FileWriter::create(&self.path, name)?;
         self.names.push(name);
         Ok(file)
     }
@@ -96,7 +96,7 @@ impl Folder {
         Ok(finished)
     }
 
-    /// Takes back what was made. Nothing is left to do after `finish`.
+    /// Removes what was made. After `finish` it does nothing.
     pub fn remove(&mut self) -> io::Result<()> {
         self.files = None;
         for name in self.names.drain(..) {
@@ -107,7 +107,7 @@ impl Folder {
         }
         if std::mem::take(&mut self.made) {
             match fs::remove_dir(&self.path) {
-                // Somebody else put something there: it is theirs.
+                // Another program put a file there, which stays.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 other => return other,
@@ -119,7 +119,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Nobody is left to tell; the caller that cares has called `remove`.
+        // A drop cannot report an error. A caller that wants to know has called `remove`.
         let _ = self.remove();
     }
 }

@@ -1,6 +1,6 @@
 //! JSON text, appended to a buffer: strings are copied in runs, and only what must be escaped is.
 
-use super::text::{BLOCK, Text, copy_short};
+use super::text::{BLOCK, TextBuffer, copy_short};
 
 /// What a byte becomes: 0 itself, 1 `\u00XX`, else a backslash and this.
 const ESCAPES: [u8; 256] = {
@@ -24,29 +24,35 @@ const STEP: usize = 1024;
 const ESCAPE_BYTES_MAX: usize = 6;
 
 /// Appends `text` as a JSON string.
-pub fn push_string(out: &mut Text, text: &str) {
+pub fn push_string(out: &mut TextBuffer, text: &str) {
     Escaper(escape_each).push_string(out, text);
 }
 
 /// Appends `text` as the inside of a JSON string.
-pub fn push_escaped(out: &mut Text, text: &str) {
+pub fn push_escaped(out: &mut TextBuffer, text: &str) {
     Escaper(escape_each).push(out, text);
 }
 
 /// Writes at most `STEP` bytes of text as the inside of a JSON string into a room that has place for the worst case, and
 /// says in how many bytes.
-pub trait Way: Fn(&[u8], &mut [u8]) -> usize {}
+pub trait EscapeFunction: Fn(&[u8], &mut [u8]) -> usize {}
 
-impl<F: Fn(&[u8], &mut [u8]) -> usize> Way for F {}
+impl<F: Fn(&[u8], &mut [u8]) -> usize> EscapeFunction for F {}
 
-/// What escapes text, in one way or another.
+/// Work that escapes text. It is compiled anew for each set of instructions, the escaping inlined into it: `run` has
+/// to be `#[inline(always)]`.
+pub trait EscapingWork {
+    fn run(self, escaper: &Escaper<impl EscapeFunction>);
+}
+
+/// Escapes text by one of the functions that can.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaper<W>(pub W);
 
-impl<W: Way> Escaper<W> {
+impl<W: EscapeFunction> Escaper<W> {
     /// Appends `text` as the inside of a JSON string.
     #[inline(always)]
-    pub fn push(&self, out: &mut Text, text: &str) {
+    pub fn push(&self, out: &mut TextBuffer, text: &str) {
         let bytes = text.as_bytes();
         if bytes.len() <= STEP {
             self.push_step(out, bytes);
@@ -57,14 +63,14 @@ impl<W: Way> Escaper<W> {
     }
 
     #[inline(always)]
-    fn push_step(&self, out: &mut Text, step: &[u8]) {
+    fn push_step(&self, out: &mut TextBuffer, step: &[u8]) {
         let written = (self.0)(step, out.room(STEP * ESCAPE_BYTES_MAX + 4 * BLOCK));
         out.advance(written);
     }
 
     /// Appends `text` as a JSON string.
     #[inline(always)]
-    pub fn push_string(&self, out: &mut Text, text: &str) {
+    pub fn push_string(&self, out: &mut TextBuffer, text: &str) {
         out.push(b'"');
         self.push(out, text);
         out.push(b'"');
@@ -152,12 +158,12 @@ fn escape(byte: u8, out: &mut [u8]) -> usize {
 
 /// Appends a whole number.
 #[inline]
-pub fn push_number(out: &mut Text, number: u64) {
+pub fn push_number(out: &mut TextBuffer, number: u64) {
     out.extend(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends `bytes` as a JSON string of base64 (RFC 4648, 4, with padding).
-pub fn push_base64(out: &mut Text, bytes: &[u8]) {
+pub fn push_base64(out: &mut TextBuffer, bytes: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push(b'"');
     for group in bytes.chunks(3) {
@@ -182,12 +188,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_comes_back(text in "(\\PC|[\\x00-\\x1f\"\\\\]){0,200}") {
-            let mut out = Text::default();
+            let mut out = TextBuffer::default();
             push_string(&mut out, &text);
             prop_assert_eq!(serde_json::from_slice::<String>(out.as_bytes()).unwrap(), &text[..]);
             #[cfg(target_arch = "x86_64")]
-            for set in escape_simd::Instructions::all() {
-                let mut twin = Text::default();
+            for set in escape_simd::EscapeInstructions::all() {
+                let mut twin = TextBuffer::default();
                 Escaper(|text: &[u8], room: &mut [u8]| set.escape(text, room)).push_string(&mut twin, &text);
                 prop_assert_eq!(out.as_bytes(), twin.as_bytes());
             }
@@ -200,13 +206,13 @@ mod tests {
             for place in 0..length {
                 for special in ["\"", "\\", "\n", "\r", "\t", "\0", "\u{1f}", "\u{7f}", "é"] {
                     let text = format!("{}{special}{}", "a".repeat(place), "\"".repeat(length));
-                    let mut out = Text::default();
+                    let mut out = TextBuffer::default();
                     push_escaped(&mut out, &text);
                     let quoted = [b"\"", out.as_bytes(), b"\""].concat();
                     assert_eq!(serde_json::from_slice::<String>(&quoted).unwrap(), text);
                     #[cfg(target_arch = "x86_64")]
-                    for set in escape_simd::Instructions::all() {
-                        let mut twin = Text::default();
+                    for set in escape_simd::EscapeInstructions::all() {
+                        let mut twin = TextBuffer::default();
                         let escaper =
                             Escaper(|text: &[u8], room: &mut [u8]| set.escape(text, room));
                         escaper.push(&mut twin, &text);
@@ -220,7 +226,7 @@ mod tests {
     #[test]
     fn numbers_are_written_as_they_read() {
         for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
-            let mut out = Text::default();
+            let mut out = TextBuffer::default();
             push_number(&mut out, number);
             assert_eq!(out.as_bytes(), number.to_string().as_bytes());
         }
@@ -229,7 +235,7 @@ mod tests {
     #[test]
     fn base64_is_that_of_the_rfc() {
         let of = |bytes: &[u8]| {
-            let mut out = Text::default();
+            let mut out = TextBuffer::default();
             push_base64(&mut out, bytes);
             String::from_utf8(out.as_bytes().to_vec()).unwrap()
         };

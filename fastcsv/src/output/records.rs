@@ -5,15 +5,17 @@
 use super::errors_csv;
 #[cfg(target_arch = "x86_64")]
 use super::escape_simd;
-use super::json::{Escaper, Way, escape_each, push_base64, push_number, push_string};
-use super::text::{Piece, Text};
+use super::json::{
+    EscapeFunction, Escaper, EscapingWork, escape_each, push_base64, push_number, push_string,
+};
+use super::text::{PaddedText, TextBuffer};
 use crate::schema::{BoundSchema, Violation};
 
 pub const NAME: &str = "records.jsonl";
 
-/// What every record of a batch says alike.
+/// What is the same in every record of a batch.
 #[derive(Debug, Clone, Copy)]
-pub struct Batch<'a> {
+pub struct RecordContext<'a> {
     pub header: &'a [String],
     pub csv_type: &'a str,
     pub schema_version: &'a str,
@@ -25,12 +27,12 @@ pub struct Batch<'a> {
 
 /// One row that goes into quarantine.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct QuarantinedRow<'a> {
     pub number: u64,
     pub line: u64,
     pub offset: u64,
     /// The record's bytes without the line end, or the first of them.
-    pub raw: Raw<'a>,
+    pub raw: RawRecord<'a>,
     /// All its bytes.
     pub length: u64,
     pub cells: &'a [&'a str],
@@ -40,12 +42,12 @@ pub struct Row<'a> {
 
 /// A record's bytes, as text where they are.
 #[derive(Debug, Clone, Copy)]
-pub enum Raw<'a> {
+pub enum RawRecord<'a> {
     Text(&'a str),
     Bytes(&'a [u8]),
 }
 
-impl<'a> From<&'a [u8]> for Raw<'a> {
+impl<'a> From<&'a [u8]> for RawRecord<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         std::str::from_utf8(bytes).map_or(Self::Bytes(bytes), Self::Text)
     }
@@ -54,37 +56,37 @@ impl<'a> From<&'a [u8]> for Raw<'a> {
 /// Writes the rows of one batch.
 #[derive(Debug, Clone)]
 pub struct RecordWriter {
-    /// What the processor has of what `escape_simd` needs.
+    /// The instructions for `escape_simd`, where the processor has them.
     #[cfg(target_arch = "x86_64")]
-    quick: Option<escape_simd::Instructions>,
+    quick: Option<escape_simd::EscapeInstructions>,
     /// By position, what stands between the text before and the cell's: `","name":"`.
-    keys: Vec<Piece>,
-    /// By their place in `BoundSchema::sentences`.
-    sentences: Vec<Prepared>,
+    keys: Vec<PaddedText>,
+    /// By their place in `BoundSchema::cell_messages`.
+    cell_messages: Vec<PreparedMessage>,
     /// From `quarantinedAt` to `lineNumber`.
-    middle: Piece,
+    middle: PaddedText,
     /// The last cell of a line of errors.csv, and the line's end.
-    csv_end: Piece,
+    csv_end: PaddedText,
     extra_key: Vec<u8>,
     max_errors: usize,
 }
 
-/// One thing that the schema may say of a cell, ready to be copied.
+/// One of the schema's messages for a cell, with the text around it, ready to be copied.
 #[derive(Debug, Clone)]
-struct Prepared {
+struct PreparedMessage {
     /// `{"field":"name","message":"…","value":"`
-    json: Piece,
+    json: PaddedText,
     /// `","keyword":"…"}`
-    json_end: Piece,
+    json_end: PaddedText,
     /// `,name,…,`
-    csv: Piece,
+    csv: PaddedText,
 }
 
 impl RecordWriter {
     /// A writer for rows that `schema`, laid over the batch's header, has judged.
     #[must_use]
-    pub fn new(batch: &Batch<'_>, schema: &BoundSchema) -> Self {
-        let mut middle = Text::default();
+    pub fn new(batch: &RecordContext<'_>, schema: &BoundSchema) -> Self {
+        let mut middle = TextBuffer::default();
         middle.extend(b"],\"quarantinedAt\":");
         push_string(&mut middle, batch.quarantined_at);
         for (key, value) in [
@@ -98,17 +100,17 @@ impl RecordWriter {
             push_string(&mut middle, value);
         }
         middle.extend(b",\"lineNumber\":");
-        let mut csv_end = Text::default();
+        let mut csv_end = TextBuffer::default();
         csv_end.push(b',');
         errors_csv::push_cell(&mut csv_end, batch.quarantined_at);
         csv_end.extend(b"\r\n");
         Self {
             #[cfg(target_arch = "x86_64")]
-            quick: escape_simd::Instructions::detect(),
+            quick: escape_simd::EscapeInstructions::detect(),
             keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
-            sentences: schema
-                .sentences()
-                .map(|it| Prepared::new(&batch.header[it.place], it.keyword, it.message))
+            cell_messages: schema
+                .cell_messages()
+                .map(|it| PreparedMessage::new(&batch.header[it.place], it.keyword, it.message))
                 .collect(),
             middle: middle.into(),
             csv_end: csv_end.into(),
@@ -118,21 +120,26 @@ impl RecordWriter {
     }
 
     /// Appends the row to `records` and its errors to `errors`.
-    pub fn push(&self, row: &Row<'_>, records: &mut Text, errors: &mut Text) {
+    pub fn push(
+        &self,
+        row: &QuarantinedRow<'_>,
+        records: &mut TextBuffer,
+        errors: &mut TextBuffer,
+    ) {
         #[cfg(target_arch = "x86_64")]
         if let Some(quick) = self.quick {
-            return quick.push_row(self, row, records, errors);
+            return quick.run(RowWriting { writer: self, row, records, errors });
         }
         self.push_with(&Escaper(escape_each), row, records, errors);
     }
 
     #[inline(always)]
-    pub(super) fn push_with(
+    fn push_with(
         &self,
-        escaper: &Escaper<impl Way>,
-        row: &Row<'_>,
-        records: &mut Text,
-        errors: &mut Text,
+        escaper: &Escaper<impl EscapeFunction>,
+        row: &QuarantinedRow<'_>,
+        records: &mut TextBuffer,
+        errors: &mut TextBuffer,
     ) {
         let mut digits = itoa::Buffer::new();
         let number = digits.format(row.number).as_bytes();
@@ -146,13 +153,14 @@ impl RecordWriter {
                 records.push(b',');
             }
             let value = violation.column.and_then(|column| row.cells.get(column as usize).copied());
-            let sentence = violation.sentence.and_then(|it| self.sentences.get(it as usize));
+            let cell_message =
+                violation.cell_message.and_then(|it| self.cell_messages.get(it as usize));
             errors.extend(number);
-            if let (Some(sentence), Some(value)) = (sentence, value) {
-                records.extend_piece(&sentence.json);
+            if let (Some(cell_message), Some(value)) = (cell_message, value) {
+                records.extend_piece(&cell_message.json);
                 escaper.push(records, value);
-                records.extend_piece(&sentence.json_end);
-                errors.extend_piece(&sentence.csv);
+                records.extend_piece(&cell_message.json_end);
+                errors.extend_piece(&cell_message.csv);
             } else {
                 push_error(violation, value, records);
                 errors_csv::push_message(errors, &violation.field, &violation.message);
@@ -176,7 +184,12 @@ impl RecordWriter {
     }
 
     #[inline(always)]
-    fn push_cells(&self, escaper: &Escaper<impl Way>, cells: &[&str], out: &mut Text) {
+    fn push_cells(
+        &self,
+        escaper: &Escaper<impl EscapeFunction>,
+        cells: &[&str],
+        out: &mut TextBuffer,
+    ) {
         for (key, cell) in self.keys.iter().zip(cells) {
             out.extend_piece(key);
             escaper.push(out, cell);
@@ -195,9 +208,26 @@ impl RecordWriter {
     }
 }
 
-impl Prepared {
+/// The writing of one row.
+#[cfg(target_arch = "x86_64")]
+struct RowWriting<'a> {
+    writer: &'a RecordWriter,
+    row: &'a QuarantinedRow<'a>,
+    records: &'a mut TextBuffer,
+    errors: &'a mut TextBuffer,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl EscapingWork for RowWriting<'_> {
+    #[inline(always)]
+    fn run(self, escaper: &Escaper<impl EscapeFunction>) {
+        self.writer.push_with(escaper, self.row, self.records, self.errors);
+    }
+}
+
+impl PreparedMessage {
     fn new(field: &str, keyword: &str, message: &str) -> Self {
-        let [mut json, mut json_end, mut csv] = std::array::from_fn(|_| Text::default());
+        let [mut json, mut json_end, mut csv] = std::array::from_fn(|_| TextBuffer::default());
         push_error_start(field, message, &mut json);
         json.extend(b"\"value\":\"");
         json_end.extend(b"\",");
@@ -207,9 +237,9 @@ impl Prepared {
     }
 }
 
-/// An error that is no sentence of the schema.
+/// An error whose message is none of `BoundSchema::cell_messages`.
 #[cold]
-fn push_error(violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
+fn push_error(violation: &Violation<'_>, value: Option<&str>, out: &mut TextBuffer) {
     push_error_start(&violation.field, &violation.message, out);
     out.extend(b"\"value\":");
     match value {
@@ -221,7 +251,7 @@ fn push_error(violation: &Violation<'_>, value: Option<&str>, out: &mut Text) {
 }
 
 /// `{"field":"name","message":"…",`
-fn push_error_start(field: &str, message: &str, out: &mut Text) {
+fn push_error_start(field: &str, message: &str, out: &mut TextBuffer) {
     out.extend(b"{\"field\":");
     push_string(out, field);
     out.extend(b",\"message\":");
@@ -230,7 +260,7 @@ fn push_error_start(field: &str, message: &str, out: &mut Text) {
 }
 
 /// `"keyword":"…"}`, with a word of ours: nothing in it has to be escaped.
-fn push_error_end(keyword: &str, out: &mut Text) {
+fn push_error_end(keyword: &str, out: &mut TextBuffer) {
     out.extend(b"\"keyword\":\"");
     out.extend(keyword.as_bytes());
     out.extend(b"\"}");
@@ -239,14 +269,18 @@ fn push_error_end(keyword: &str, out: &mut Text) {
 /// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
 /// of them are kept.
 #[inline(always)]
-fn push_raw(escaper: &Escaper<impl Way>, row: &Row<'_>, out: &mut Text) {
+fn push_raw(
+    escaper: &Escaper<impl EscapeFunction>,
+    row: &QuarantinedRow<'_>,
+    out: &mut TextBuffer,
+) {
     let kept = match row.raw {
-        Raw::Text(text) => {
+        RawRecord::Text(text) => {
             out.extend(b",\"rawRow\":");
             escaper.push_string(out, text);
             text.len()
         }
-        Raw::Bytes(bytes) => {
+        RawRecord::Bytes(bytes) => {
             out.extend(b",\"rawRowBase64\":");
             push_base64(out, bytes);
             bytes.len()
@@ -258,8 +292,8 @@ fn push_raw(escaper: &Escaper<impl Way>, row: &Row<'_>, out: &mut Text) {
     }
 }
 
-fn key(name: &str, after_text: bool) -> Piece {
-    let mut key = Text::default();
+fn key(name: &str, after_text: bool) -> PaddedText {
+    let mut key = TextBuffer::default();
     key.extend(if after_text { b"\"," } else { b"" });
     push_string(&mut key, name);
     key.extend(b":\"");
@@ -267,7 +301,7 @@ fn key(name: &str, after_text: bool) -> Piece {
 }
 
 fn extra_key(name: &str) -> Vec<u8> {
-    let mut key = Text::default();
+    let mut key = TextBuffer::default();
     key.push(b',');
     push_string(&mut key, name);
     key.push(b':');
@@ -289,7 +323,7 @@ mod tests {
     use crate::schema::{RowSchema, SchemaLimits};
     use std::borrow::Cow;
 
-    /// The sentence on the length of the second column: each column has one on being empty first.
+    /// The message for the length of the second column: each column has one for an empty cell first.
     const LENGTH: u32 = 2;
 
     /// A writer for two columns, the second of which may fail `maxLength`.
@@ -298,7 +332,7 @@ mod tests {
         let schema =
             RowSchema::compile("type", "1.0", document.as_bytes(), &SchemaLimits::default());
         let header = ["a".to_owned(), "b \"c\"".to_owned()];
-        let batch = Batch {
+        let batch = RecordContext {
             header: &header,
             csv_type: "type",
             schema_version: "1.0",
@@ -316,7 +350,7 @@ mod tests {
         message: &'static str,
     ) -> Violation<'static> {
         let (field, message) = (Cow::Borrowed(field), Cow::Borrowed(message));
-        Violation { column, field, keyword, message, sentence: None }
+        Violation { column, field, keyword, message, cell_message: None }
     }
 
     #[test]
@@ -324,7 +358,7 @@ mod tests {
         #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "there are no others"))]
         let mut writers = vec![writer(3)];
         #[cfg(target_arch = "x86_64")]
-        for set in escape_simd::Instructions::all() {
+        for set in escape_simd::EscapeInstructions::all() {
             writers.push(RecordWriter { quick: Some(set), ..writer(3) });
         }
         let long = "0123456789\"\n\\\u{1}\u{e9}".repeat(200);
@@ -335,22 +369,27 @@ mod tests {
             violation(None, "_row", "cells", "the row has 3 cells"),
             violation(Some(5), "f", "pattern", "does not"),
         ];
-        violations[1].sentence = Some(LENGTH);
+        violations[1].cell_message = Some(LENGTH);
         for count in 0..=cells.len() {
-            let row = Row {
+            let row = QuarantinedRow {
                 number: 7,
                 line: u64::MAX,
                 offset: 12,
-                raw: if count % 2 == 0 { Raw::Text(&long) } else { Raw::Bytes(b"\xff\x00\"") },
+                raw: if count % 2 == 0 {
+                    RawRecord::Text(&long)
+                } else {
+                    RawRecord::Bytes(b"\xff\x00\"")
+                },
                 length: 4000,
                 cells: &cells[..count],
                 violations: &violations[..count.min(4)],
                 recovered: count == 3,
             };
-            let [mut records, mut errors] = [Text::default(), Text::default()];
+            let [mut records, mut errors] = [TextBuffer::default(), TextBuffer::default()];
             writers[0].push_with(&Escaper(escape_each), &row, &mut records, &mut errors);
             for writer in &writers {
-                let [mut quick_records, mut quick_errors] = [Text::default(), Text::default()];
+                let [mut quick_records, mut quick_errors] =
+                    [TextBuffer::default(), TextBuffer::default()];
                 writer.push(&row, &mut quick_records, &mut quick_errors);
                 assert_eq!(quick_records.as_bytes(), records.as_bytes());
                 assert_eq!(quick_errors.as_bytes(), errors.as_bytes());
@@ -362,24 +401,24 @@ mod tests {
         }
     }
 
-    /// What was prepared, and what is put together for the one row.
+    /// A message that was prepared, and one that is put together for the row.
     #[test]
-    fn an_error_reads_the_same_whether_or_not_it_is_one_of_the_schema_s_sentences() {
+    fn an_error_reads_the_same_whether_or_not_its_message_is_prepared() {
         let writer = writer(9);
-        let said = [None, Some(LENGTH)].map(|sentence| {
+        let said = [None, Some(LENGTH)].map(|cell_message| {
             let unprepared =
                 violation(Some(1), "b \"c\"", "maxLength", "must have at most 2 characters");
-            let row = Row {
+            let row = QuarantinedRow {
                 number: 1,
                 line: 2,
                 offset: 3,
-                raw: Raw::Text(""),
+                raw: RawRecord::Text(""),
                 length: 0,
                 cells: &["", "\"x\",y"],
-                violations: &[Violation { sentence, ..unprepared }],
+                violations: &[Violation { cell_message, ..unprepared }],
                 recovered: false,
             };
-            let (mut records, mut errors) = (Text::default(), Text::default());
+            let (mut records, mut errors) = (TextBuffer::default(), TextBuffer::default());
             writer.push(&row, &mut records, &mut errors);
             [records, errors].map(|it| String::from_utf8(it.as_bytes().to_vec()).unwrap())
         });

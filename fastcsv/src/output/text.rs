@@ -1,4 +1,4 @@
-//! A growing buffer of text that keeps room ahead of what is written.
+//! A growing buffer of text that keeps free memory behind its end.
 //!
 //! A vector checks and copies by the exact length; short pieces, of which rows are made, cost a call
 //! each. Here there is always room, so that 16 bytes can be copied where fewer are wanted, and what
@@ -7,9 +7,9 @@
 /// Bytes copied together.
 pub const BLOCK: usize = 16;
 
-/// Text that is appended again and again, filled up so that it can be copied by whole strides.
+/// Text that is appended again and again. It is padded, so that it can be copied by whole strides.
 #[derive(Debug, Clone)]
-pub struct Piece {
+pub struct PaddedText {
     strides: Box<[[u8; STRIDE]]>,
     len: usize,
 }
@@ -17,7 +17,7 @@ pub struct Piece {
 /// Bytes of a piece that are copied together.
 const STRIDE: usize = 64;
 
-impl Piece {
+impl PaddedText {
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         let stride = |part: &[u8]| {
@@ -29,20 +29,20 @@ impl Piece {
     }
 }
 
-impl From<Text> for Piece {
-    fn from(text: Text) -> Self {
+impl From<TextBuffer> for PaddedText {
+    fn from(text: TextBuffer) -> Self {
         Self::new(text.as_bytes())
     }
 }
 
 /// Text to be written to a file. What follows `len` in `bytes` is room.
 #[derive(Debug, Default)]
-pub struct Text {
+pub struct TextBuffer {
     bytes: Vec<u8>,
     len: usize,
 }
 
-impl Text {
+impl TextBuffer {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -88,7 +88,7 @@ impl Text {
 
     /// Appends a piece: a few strides, where other text of its length would cost a call.
     #[inline(always)]
-    pub fn extend_piece(&mut self, piece: &Piece) {
+    pub fn extend_piece(&mut self, piece: &PaddedText) {
         let room = self.room(piece.strides.len() * STRIDE).as_chunks_mut::<STRIDE>().0;
         for (from, to) in piece.strides.iter().zip(room) {
             *to = *from;
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn pieces_of_every_length_come_out_in_order() {
         let source: Vec<u8> = (0..=255).cycle().take(1000).collect();
-        let (mut text, mut wanted) = (Text::default(), Vec::new());
+        let (mut text, mut wanted) = (TextBuffer::default(), Vec::new());
         for size in (0..200).chain([999, 0, 1]) {
             text.extend(&source[..size]);
             text.push(b'!');
@@ -150,7 +150,7 @@ mod tests {
             wanted.push(b'!');
         }
         for size in [0, 1, 63, 64, 65, 200] {
-            text.extend_piece(&Piece::new(&source[..size]));
+            text.extend_piece(&PaddedText::new(&source[..size]));
             wanted.extend_from_slice(&source[..size]);
         }
         assert_eq!(text.as_bytes(), wanted);

@@ -15,12 +15,12 @@ const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 1 << 20 };
 /// copied, and nothing has to come from another core's cache. What a short one borrows is copied: there may be
 /// thousands of them in a block of broken records, and memory for a long one is large.
 #[derive(Debug, Default)]
-pub struct Framed {
+pub struct FramedBlock {
     /// The addresses of the block.
     block: Range<usize>,
     /// Text that does not stand in the block: records that began before it, or that were decoded.
     text: Vec<u8>,
-    pieces: Vec<Piece>,
+    pieces: Vec<FramePiece>,
     /// Memory for what long frames borrow.
     spare: Vec<Borrowed>,
 }
@@ -30,7 +30,7 @@ const LONG_BYTES: usize = if cfg!(fuzzing) { 50 } else { 64 << 10 };
 
 /// One frame.
 #[derive(Debug)]
-struct Piece {
+struct FramePiece {
     in_block: bool,
     text: Range<usize>,
     is_long: bool,
@@ -40,7 +40,7 @@ struct Piece {
     first_row: u64,
 }
 
-impl Framed {
+impl FramedBlock {
     /// Has `feed` frame the block.
     pub fn frame<E>(
         &mut self,
@@ -74,7 +74,7 @@ impl Framed {
     }
 
     /// Notes a frame, and says where; what it borrows is `borrowed`, now or soon.
-    fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut Piece {
+    fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut FramePiece {
         let &Frame { text, seen_nul, offset, first_row, .. } = frame;
         let start = text.as_ptr().addr();
         let in_block = self.block.start <= start && start + text.len() <= self.block.end;
@@ -86,7 +86,7 @@ impl Framed {
             self.text.extend_from_slice(&text[span_of(frame)]);
             start..self.text.len()
         };
-        let piece = Piece { in_block, text, is_long, borrowed, seen_nul, offset, first_row };
+        let piece = FramePiece { in_block, text, is_long, borrowed, seen_nul, offset, first_row };
         let place = self.pieces.len();
         self.pieces.push(piece);
         &mut self.pieces[place]
@@ -99,7 +99,7 @@ fn span_of(frame: &Frame<'_>) -> Range<usize> {
     start..frame.records.last().map_or(start, |last| last.next as usize)
 }
 
-impl Sink for Framed {
+impl Sink for FramedBlock {
     type Error = Infallible;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Infallible> {
@@ -116,7 +116,7 @@ impl Sink for Framed {
     }
 }
 
-impl Piece {
+impl FramePiece {
     /// Makes all positions count from the first record, where the text begins that was copied.
     fn rebase(&mut self) {
         let Borrowed { marks, escapes, records } = &mut self.borrowed;

@@ -1,4 +1,4 @@
-//! The bytes of a Python object: where they stand, if nobody can change them meanwhile, else a copy.
+//! The bytes of a Python object: in place where no Python code can change them meanwhile, else a copy.
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;

@@ -1,9 +1,9 @@
 //! `validate_file`: a whole file at once, which Ctrl-C can stop.
 
-use super::options::Options;
-use super::report::Report;
+use super::options::PyOptions;
+use super::report::PyReport;
 use super::schema::Candidates;
-use super::validator::Validator;
+use super::validator::PyValidator;
 use crate::error::Error;
 use crate::input::Source;
 use pyo3::prelude::*;
@@ -31,8 +31,8 @@ pub fn validate_file(
     batch: &str,
     source_file: Option<&str>,
     quarantined_at: Option<&str>,
-    options: Option<&Options>,
-) -> PyResult<Report> {
+    options: Option<&PyOptions>,
+) -> PyResult<PyReport> {
     let schemas = match schema {
         Candidates::One(schema) => vec![schema],
         Candidates::Many(schemas) => schemas,
@@ -41,7 +41,7 @@ pub fn validate_file(
     let now = crate::clock::rfc3339(SystemTime::now());
     let file = open(py, &path)?;
     let mut file = Source::of_file(file).map_err(Error::from)?;
-    let validator = Validator::new(
+    let validator = PyValidator::new(
         py,
         schemas,
         out_dir,
@@ -58,7 +58,7 @@ pub fn validate_file(
     read
 }
 
-fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResult<()> {
+fn read_file(py: Python<'_>, validator: &PyValidator, file: &mut Source) -> PyResult<()> {
     let mut looked = Instant::now();
     loop {
         let mut interrupt = None;
@@ -80,7 +80,7 @@ fn read_file(py: Python<'_>, validator: &Validator, file: &mut Source) -> PyResu
     }
 }
 
-/// Opens for reading. Whoever waits for somebody to write into a pipe can stop it.
+/// Opens for reading. Ctrl-C stops the wait for a writer of a pipe.
 fn open(py: Python<'_>, path: &Path) -> PyResult<File> {
     loop {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;

@@ -1,6 +1,6 @@
-//! Headers: which schema fits one, and what the two have not in common.
+//! Headers: which schema fits one, and how the two differ.
 
-use super::schema::Schema;
+use super::schema::PySchema;
 use crate::header::find_schema;
 use crate::schema::{Difference, RowSchema, Similar, clean};
 use pyo3::prelude::*;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 #[pyo3(signature = (schemas, header))]
 pub(super) fn detect(
     py: Python<'_>,
-    schemas: Vec<Py<Schema>>,
+    schemas: Vec<Py<PySchema>>,
     header: Vec<String>,
-) -> PyResult<Py<Schema>> {
+) -> PyResult<Py<PySchema>> {
     let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
     let names: Vec<String> = header.iter().map(|name| clean(name).to_owned()).collect();
     Ok(schemas[find_schema(&compiled, &names)?].clone_ref(py))
@@ -25,7 +25,7 @@ pub(super) fn pairs(similar: &[Similar]) -> BTreeMap<String, String> {
     similar.iter().map(|it| (it.found.clone(), it.meant.clone())).collect()
 }
 
-/// What a header and a schema have not in common.
+/// How a header and a schema differ.
 #[pyclass(module = "fastcsv", frozen, get_all)]
 #[allow(clippy::struct_field_names, reason = "they are named as in the report")]
 pub(super) struct HeaderDifference {
@@ -44,12 +44,12 @@ impl HeaderDifference {
     }
 }
 
-/// What a header and a schema that it fits have not in common.
+/// How a header and a schema that it fits differ.
 #[pyfunction]
 #[pyo3(signature = (schema, header))]
 pub(super) fn compare(
     py: Python<'_>,
-    schema: Py<Schema>,
+    schema: Py<PySchema>,
     header: Vec<String>,
 ) -> PyResult<HeaderDifference> {
     HeaderDifference::new(py, &Difference::between(&schema.get().compiled, &header))

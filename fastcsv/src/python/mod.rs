@@ -26,11 +26,11 @@ mod _core {
     #[pymodule_export]
     use super::header::{HeaderDifference, clean_name, compare, detect};
     #[pymodule_export]
-    use super::options::Options;
+    use super::options::PyOptions;
     #[pymodule_export]
-    use super::report::{OutputFile, Progress, Report};
+    use super::report::{PyOutputFile, PyProgress, PyReport};
     #[pymodule_export]
-    use super::schema::{Column, Schema};
+    use super::schema::{PyColumn, PySchema};
     #[pymodule_export]
-    use super::validator::Validator;
+    use super::validator::PyValidator;
 }

@@ -1,23 +1,22 @@
 //! `Options`: how an input is validated, and every bound on it.
 
-use crate::options;
+use crate::options::{Options, with_options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Defines `Options` from one list of its fields and their defaults.
-macro_rules! options {
-    ($($field:ident: $type:ty = $default:tt,)*) => {
+macro_rules! python_options {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:tt,)*) => {
         /// How an input is validated, and every bound on it.
-        #[pyclass(module = "fastcsv", frozen, get_all, eq)]
+        #[pyclass(name = "Options", module = "fastcsv", frozen, get_all, eq)]
         #[derive(Clone, PartialEq, Eq)]
         #[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
-        pub(super) struct Options {
+        pub(super) struct PyOptions {
             delimiter: Option<char>,
-            $($field: $type,)*
+            $($(#[$doc])* $field: $type,)*
         }
 
         #[pymethods]
-        impl Options {
+        impl PyOptions {
             #[new]
             #[pyo3(signature = (*, delimiter = None, $($field = $default,)*))]
             #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
@@ -28,11 +27,11 @@ macro_rules! options {
             }
         }
 
-        impl Options {
+        impl PyOptions {
             /// The same for the core; refuses what no input could be read with.
-            pub(super) fn chosen(&self) -> PyResult<options::Options> {
+            pub(super) fn chosen(&self) -> PyResult<Options> {
                 let delimiter = self.delimiter.map(delimiter_byte).transpose()?;
-                let chosen = options::Options { delimiter, $($field: self.$field,)* };
+                let chosen = Options { delimiter, $($field: self.$field,)* };
                 chosen.check().map_err(PyValueError::new_err)?;
                 Ok(chosen)
             }
@@ -40,23 +39,7 @@ macro_rules! options {
     };
 }
 
-options! {
-    strict: bool = false,
-    accept_recovered: bool = false,
-    valid_out: bool = false,
-    threads: usize = 1,
-    max_record_bytes: usize = 1_048_576,
-    max_record_lines: usize = 10_000,
-    max_fields: usize = 1_024,
-    max_field_bytes: usize = 262_144,
-    max_header_bytes: usize = 65_536,
-    max_json_depth: u32 = 128,
-    max_errors_per_record: usize = 100,
-    max_decompressed_bytes: u64 = 17_179_869_184,
-    max_output_bytes: u64 = 68_719_476_736,
-    max_expansion: u64 = 1_000,
-    expansion_free_bytes: u64 = 67_108_864,
-}
+with_options!(python_options);
 
 fn delimiter_byte(delimiter: char) -> PyResult<u8> {
     u8::try_from(delimiter).map_err(|_| PyValueError::new_err("delimiter must be ASCII"))

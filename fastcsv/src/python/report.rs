@@ -1,17 +1,17 @@
 //! `Progress`, `Report` and `OutputFile`: how far a batch has come, and what it came to.
 
 use super::header::pairs;
-use crate::output::file::OutputFile as Written;
-use crate::output::report;
-use crate::validator;
+use crate::output::file::OutputFile;
+use crate::output::report::Report;
+use crate::validator::Progress;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::collections::BTreeMap;
 
 /// How far a batch has come. Sizes and checksum are of the input as it came.
-#[pyclass(module = "fastcsv", frozen, get_all, eq)]
+#[pyclass(name = "Progress", module = "fastcsv", frozen, get_all, eq)]
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct PyProgress {
     size_bytes: u64,
     crc32c: u32,
     total_rows: u64,
@@ -20,7 +20,7 @@ pub(super) struct Progress {
 }
 
 #[pymethods]
-impl Progress {
+impl PyProgress {
     fn __repr__(&self) -> String {
         let Self { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows } = self;
         format!(
@@ -30,26 +30,25 @@ impl Progress {
     }
 }
 
-impl From<validator::Progress> for Progress {
-    fn from(progress: validator::Progress) -> Self {
-        let validator::Progress { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows } =
-            progress;
+impl From<Progress> for PyProgress {
+    fn from(progress: Progress) -> Self {
+        let Progress { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows } = progress;
         Self { size_bytes, crc32c, total_rows, valid_rows, quarantined_rows }
     }
 }
 
 /// A file of a finished batch.
-#[pyclass(module = "fastcsv", frozen, get_all, eq)]
+#[pyclass(name = "OutputFile", module = "fastcsv", frozen, get_all, eq)]
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct OutputFile {
+pub(super) struct PyOutputFile {
     name: &'static str,
     size_bytes: u64,
     crc32c: u32,
 }
 
 /// What a batch came to.
-#[pyclass(module = "fastcsv", frozen, get_all)]
-pub(super) struct Report {
+#[pyclass(name = "Report", module = "fastcsv", frozen, get_all)]
+pub(super) struct PyReport {
     batch: String,
     source_file: String,
     schema: String,
@@ -73,12 +72,10 @@ pub(super) struct Report {
     made_at: String,
 }
 
-impl Report {
-    pub(super) fn new(py: Python<'_>, made: report::Report) -> PyResult<Self> {
-        let files = made.files.iter().map(|&Written { name, size_bytes, crc32c }| OutputFile {
-            name,
-            size_bytes,
-            crc32c,
+impl PyReport {
+    pub(super) fn new(py: Python<'_>, made: Report) -> PyResult<Self> {
+        let files = made.files.iter().map(|&OutputFile { name, size_bytes, crc32c }| {
+            PyOutputFile { name, size_bytes, crc32c }
         });
         Ok(Self {
             batch: made.batch,
@@ -107,7 +104,7 @@ impl Report {
 }
 
 #[pymethods]
-impl Report {
+impl PyReport {
     fn __repr__(&self) -> String {
         let Self { batch, schema, version, total_rows, quarantined_rows, .. } = self;
         format!(

@@ -1,27 +1,27 @@
 //! `Schema` and `Column`: a compiled schema document, and which of several fits a header.
 
 use crate::error::Error;
-use crate::schema::{self, RowSchema, SchemaLimits};
+use crate::schema::{Column, RowSchema, SchemaLimits};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 /// A column that a schema knows.
-#[pyclass(module = "fastcsv", frozen, get_all, eq, hash)]
+#[pyclass(name = "Column", module = "fastcsv", frozen, get_all, eq, hash)]
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Column {
+pub(super) struct PyColumn {
     name: String,
     required: bool,
     pii: bool,
 }
 
 /// A compiled row schema: a JSON Schema 2020-12 document whose properties are the columns.
-#[pyclass(module = "fastcsv", frozen)]
-pub(super) struct Schema {
+#[pyclass(name = "Schema", module = "fastcsv", frozen)]
+pub(super) struct PySchema {
     pub(super) compiled: RowSchema,
 }
 
 #[pymethods]
-impl Schema {
+impl PySchema {
     #[new]
     #[pyo3(signature = (document, *, name, version))]
     fn new(
@@ -55,12 +55,9 @@ impl Schema {
 
     #[getter]
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let columns =
-            self.compiled.columns().iter().map(|schema::Column { name, required, pii }| Column {
-                name: name.clone(),
-                required: *required,
-                pii: *pii,
-            });
+        let columns = self.compiled.columns().iter().map(|Column { name, required, pii }| {
+            PyColumn { name: name.clone(), required: *required, pii: *pii }
+        });
         PyTuple::new(py, columns.collect::<Vec<_>>())
     }
 
@@ -87,6 +84,6 @@ impl Schema {
 /// One schema, or several to choose from.
 #[derive(FromPyObject)]
 pub(super) enum Candidates {
-    One(Py<Schema>),
-    Many(Vec<Py<Schema>>),
+    One(Py<PySchema>),
+    Many(Vec<Py<PySchema>>),
 }

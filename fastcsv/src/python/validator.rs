@@ -1,17 +1,17 @@
 //! `Validator`: one batch, fed in chunks.
 //!
-//! What may be asked while work goes on (`progress`, `schema`) is a snapshot, so asking never waits for work.
+//! `progress` and `schema` are read from a snapshot, so that they never wait for a running `feed`.
 
 use super::bytes::Bytes;
 use super::header::HeaderDifference;
-use super::options::Options;
-use super::report::{Progress, Report};
-use super::schema::Schema;
+use super::options::PyOptions;
+use super::report::{PyProgress, PyReport};
+use super::schema::PySchema;
 use crate::error::Error;
-use crate::options;
-use crate::parallel::lock;
+use crate::locking::lock;
+use crate::options::Options;
 use crate::schema::{Difference, RowSchema};
-use crate::validator::{self, Names};
+use crate::validator::{BatchNames, Validator};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -19,47 +19,47 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// Validates one batch, fed in chunks.
-#[pyclass(module = "fastcsv", frozen)]
-pub(super) struct Validator {
-    schemas: Vec<Py<Schema>>,
-    core: Mutex<validator::Validator>,
+#[pyclass(name = "Validator", module = "fastcsv", frozen)]
+pub(super) struct PyValidator {
+    schemas: Vec<Py<PySchema>>,
+    core: Mutex<Validator>,
     snapshot: Mutex<Snapshot>,
 }
 
-/// What may be asked while work goes on, as of the last completed piece of it.
+/// The state after the last completed `feed`.
 #[derive(Default)]
 struct Snapshot {
-    progress: Progress,
+    progress: PyProgress,
     schema: Option<usize>,
     difference: Difference,
 }
 
 #[pymethods]
-impl Validator {
+impl PyValidator {
     #[new]
     #[pyo3(signature = (
         schemas, out_dir, *, batch = "", source_file = "", quarantined_at, options = None
     ))]
     pub(super) fn new(
         py: Python<'_>,
-        schemas: Vec<Py<Schema>>,
+        schemas: Vec<Py<PySchema>>,
         out_dir: PathBuf,
         batch: &str,
         source_file: &str,
         quarantined_at: &str,
-        options: Option<&Options>,
+        options: Option<&PyOptions>,
     ) -> PyResult<Self> {
         let compiled: Vec<RowSchema> = schemas.iter().map(|it| it.get().compiled.clone()).collect();
         if compiled.is_empty() {
             return Err(PyValueError::new_err("schemas must not be empty"));
         }
-        let names = Names {
+        let names = BatchNames {
             batch: batch.to_owned(),
             source_file: source_file.to_owned(),
             quarantined_at: quarantined_at.to_owned(),
         };
-        let options = options.map_or_else(|| Ok(options::Options::default()), Options::chosen)?;
-        let core = py.detach(|| validator::Validator::new(&compiled, &out_dir, names, options))?;
+        let options = options.map_or_else(|| Ok(Options::default()), PyOptions::chosen)?;
+        let core = py.detach(|| Validator::new(&compiled, &out_dir, names, options))?;
         Ok(Self { schemas, core: Mutex::new(core), snapshot: Mutex::default() })
     }
 
@@ -70,7 +70,7 @@ impl Validator {
         py: Python<'_>,
         pieces: &Bound<'_, PyTuple>,
         threads: Option<usize>,
-    ) -> PyResult<Progress> {
+    ) -> PyResult<PyProgress> {
         let pieces = Bytes::of_all(pieces)?;
         let pieces: Vec<&[u8]> = pieces.iter().map(|it| &**it).collect();
         let threads = threads.unwrap_or(usize::MAX);
@@ -80,37 +80,37 @@ impl Validator {
 
     /// The schema that the header fits; None until the header has been read.
     #[getter]
-    fn schema(&self, py: Python<'_>) -> Option<Py<Schema>> {
+    fn schema(&self, py: Python<'_>) -> Option<Py<PySchema>> {
         let index = lock(&self.snapshot).schema;
         Some(self.schemas[index?].clone_ref(py))
     }
 
-    /// What the header and the schema have not in common; nothing until the header has been read.
+    /// How the header and the schema differ; empty until the header has been read.
     #[getter]
     fn difference(&self, py: Python<'_>) -> PyResult<HeaderDifference> {
         HeaderDifference::new(py, &lock(&self.snapshot).difference)
     }
 
     #[getter]
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> PyProgress {
         lock(&self.snapshot).progress
     }
 
     /// Writes what is left and the report, and waits until the disk has all of it.
-    pub(super) fn finish(&self, py: Python<'_>) -> PyResult<Report> {
-        Report::new(py, py.detach(|| self.work(validator::Validator::finish))?)
+    pub(super) fn finish(&self, py: Python<'_>) -> PyResult<PyReport> {
+        PyReport::new(py, py.detach(|| self.work(Validator::finish))?)
     }
 
     /// Removes what was written; does nothing after finish, or a second time.
     pub(super) fn abort(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.work(validator::Validator::abort))?)
+        Ok(py.detach(|| self.work(Validator::abort))?)
     }
 }
 
-impl Validator {
+impl PyValidator {
     pub(super) fn work<T>(
         &self,
-        work: impl FnOnce(&mut validator::Validator) -> Result<T, Error>,
+        work: impl FnOnce(&mut Validator) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut core = lock(&self.core);
         let done = work(&mut core);

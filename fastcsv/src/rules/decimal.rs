@@ -26,12 +26,12 @@ const POWERS: [i64; SMALL_DIGITS + 1] = {
 #[derive(Clone, Copy, Debug)]
 pub struct Decimal<'a> {
     text: &'a str,
-    small: Option<Small>,
+    small: Option<SmallDecimal>,
 }
 
 /// `mantissa / 10^scale`, of at most 18 digits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Small {
+pub(crate) struct SmallDecimal {
     mantissa: i64,
     scale: u8,
 }
@@ -65,7 +65,7 @@ impl<'a> Decimal<'a> {
             // `scale` is at most 18 here.
             #[allow(clippy::cast_possible_truncation)]
             let scale = scale as u8;
-            Small { mantissa: if bytes[0] == b'-' { -mantissa } else { mantissa }, scale }
+            SmallDecimal { mantissa: if bytes[0] == b'-' { -mantissa } else { mantissa }, scale }
         });
         Some(Self { text, small })
     }
@@ -92,7 +92,7 @@ impl<'a> Decimal<'a> {
     pub fn compare(&self, other: &Decimal<'_>) -> Ordering {
         match (self.small, other.small) {
             (Some(a), Some(b)) => a.compare(b),
-            _ => Digits::of(self.text).compare(&Digits::of(other.text)),
+            _ => SignificantDigits::of(self.text).compare(&SignificantDigits::of(other.text)),
         }
     }
 
@@ -103,14 +103,14 @@ impl<'a> Decimal<'a> {
             Some(small) => {
                 small.scale == 0 || small.mantissa % POWERS[usize::from(small.scale)] == 0
             }
-            None => Digits::of(self.text).lowest_power() >= 0,
+            None => SignificantDigits::of(self.text).lowest_power() >= 0,
         }
     }
 
     /// Whether the value is a whole multiple of the divisor. Zero is one of any.
     #[must_use]
     pub fn is_multiple_of(&self, divisor: &Divisor) -> bool {
-        let digits = Digits::of(self.text);
+        let digits = SignificantDigits::of(self.text);
         // The digits end in no zero, so they have no factor ten to give to a finer power.
         let Ok(power) = u32::try_from(digits.lowest_power().saturating_sub(divisor.power).min(64))
         else {
@@ -124,7 +124,7 @@ impl<'a> Decimal<'a> {
     }
 }
 
-impl Small {
+impl SmallDecimal {
     /// The number that plain text spells: digits and, it may be, a fraction, 18 digits in all and no sign.
     #[inline]
     pub(crate) fn plain(text: &[u8]) -> Option<Self> {
@@ -165,7 +165,7 @@ impl Small {
 #[derive(Clone, Debug)]
 pub struct Limit {
     text: Box<str>,
-    small: Option<Small>,
+    small: Option<SmallDecimal>,
 }
 
 impl Limit {
@@ -177,7 +177,7 @@ impl Limit {
     }
 
     /// The number, where it is a short one.
-    pub(crate) fn small(&self) -> Option<Small> {
+    pub(crate) fn small(&self) -> Option<SmallDecimal> {
         self.small
     }
 
@@ -199,7 +199,7 @@ impl Divisor {
     /// The divisor that a number spells, if it is positive and short enough.
     #[must_use]
     pub fn of(number: &Decimal<'_>) -> Option<Self> {
-        let digits = Digits::of(number.text);
+        let digits = SignificantDigits::of(number.text);
         if digits.negative || digits.is_zero() || digits.len() > SMALL_DIGITS {
             return None;
         }
@@ -210,14 +210,14 @@ impl Divisor {
 
 /// A number as its significant digits, `0.d₁d₂…dₙ × 10^point`, with no zero at either end.
 #[derive(Clone, Copy)]
-struct Digits<'a> {
+struct SignificantDigits<'a> {
     negative: bool,
     whole: &'a [u8],
     fraction: &'a [u8],
     point: i64,
 }
 
-impl<'a> Digits<'a> {
+impl<'a> SignificantDigits<'a> {
     /// The digits of text that is a number.
     fn of(text: &'a str) -> Self {
         let bytes = text.as_bytes();
@@ -263,7 +263,7 @@ impl<'a> Digits<'a> {
         self.whole.iter().chain(self.fraction).copied()
     }
 
-    fn compare(&self, other: &Digits<'_>) -> Ordering {
+    fn compare(&self, other: &SignificantDigits<'_>) -> Ordering {
         match (self.sign(), other.sign()) {
             (1, 1) => self.compare_size(other),
             (-1, -1) => other.compare_size(self),
@@ -279,7 +279,7 @@ impl<'a> Digits<'a> {
         }
     }
 
-    fn compare_size(&self, other: &Digits<'_>) -> Ordering {
+    fn compare_size(&self, other: &SignificantDigits<'_>) -> Ordering {
         self.point.cmp(&other.point).then_with(|| self.iter().cmp(other.iter()))
     }
 }
@@ -298,7 +298,7 @@ fn saturated(exponent: &str) -> i64 {
     if negative { -value } else { value }
 }
 
-/// Adds leading digits to `value` (wrapping: past 18 digits nobody reads it) and returns the rest.
+/// Adds leading digits to `value` (wrapping: past 18 digits the value is not used) and returns the rest.
 #[inline]
 fn take_digits(bytes: &[u8], mut value: u64) -> (u64, &[u8]) {
     let mut rest = bytes;

@@ -25,18 +25,18 @@ impl Template {
 
     /// The text read by the template, if every byte is one that its place takes.
     #[inline]
-    pub fn read(&self, text: [u8; 8]) -> Option<Digits> {
+    pub fn read(&self, text: [u8; 8]) -> Option<DigitPlaces> {
         let values = u64::from_le_bytes(text) ^ self.mask;
         let lifted = values.wrapping_add(self.lift) | values;
-        (lifted & 0x8080_8080_8080_8080 == 0).then_some(Digits(values))
+        (lifted & 0x8080_8080_8080_8080 == 0).then_some(DigitPlaces(values))
     }
 }
 
 /// The values of eight places, punctuation as zero.
 #[derive(Clone, Copy)]
-pub(super) struct Digits(u64);
+pub(super) struct DigitPlaces(u64);
 
-impl Digits {
+impl DigitPlaces {
     /// The number that the digits at a place and the next spell.
     #[inline]
     pub fn pair(self, place: usize) -> u32 {

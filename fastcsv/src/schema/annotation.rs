@@ -18,7 +18,7 @@ const PREFIX: &str = "x-steward-";
 
 /// Where an annotation may stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum AnnotationPlace {
     Document,
     Column,
     Both,
@@ -26,7 +26,7 @@ enum Place {
 
 struct Annotation {
     name: &'static str,
-    place: Place,
+    place: AnnotationPlace,
     takes: fn(&Value) -> bool,
     /// Completes "must be …".
     form: &'static str,
@@ -35,26 +35,31 @@ struct Annotation {
 const KNOWN: [Annotation; 5] = [
     Annotation {
         name: EFFECTIVE_DATE,
-        place: Place::Document,
+        place: AnnotationPlace::Document,
         takes: |value| value.as_str().is_some_and(date::is_date),
         form: "a date, YYYY-MM-DD",
     },
     Annotation {
         name: DEPRECATED,
-        place: Place::Document,
+        place: AnnotationPlace::Document,
         takes: Value::is_boolean,
         form: "a boolean",
     },
-    Annotation { name: PII, place: Place::Column, takes: Value::is_boolean, form: "a boolean" },
+    Annotation {
+        name: PII,
+        place: AnnotationPlace::Column,
+        takes: Value::is_boolean,
+        form: "a boolean",
+    },
     Annotation {
         name: author::MESSAGE,
-        place: Place::Both,
+        place: AnnotationPlace::Both,
         takes: author::is_form,
         form: "a text of 1 to 500 characters without control characters, or an object of such texts by keyword",
     },
     Annotation {
         name: "x-steward-list",
-        place: Place::Column,
+        place: AnnotationPlace::Column,
         takes: |value| value.as_str() == Some("comma"),
         form: "\"comma\"",
     },
@@ -62,20 +67,26 @@ const KNOWN: [Annotation; 5] = [
 
 /// Refuses annotations that are unknown, misplaced or of the wrong type.
 pub(super) fn check(keywords: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
-    let place = if pointer.is_empty() { Place::Document } else { Place::Column };
+    let place =
+        if pointer.is_empty() { AnnotationPlace::Document } else { AnnotationPlace::Column };
     let ours = keywords
         .iter()
         .filter(|(name, _)| name.to_lowercase().replace('_', "-").starts_with(PREFIX));
     ours.clone().try_for_each(|(name, value)| check_one(name, value, place, pointer))
 }
 
-fn check_one(name: &str, value: &Value, place: Place, pointer: &str) -> Result<(), SchemaError> {
+fn check_one(
+    name: &str,
+    value: &Value,
+    place: AnnotationPlace,
+    pointer: &str,
+) -> Result<(), SchemaError> {
     let fault = match KNOWN.iter().find(|known| known.name == name) {
         None => match keyword::nearest(name, KNOWN.iter().map(|known| known.name)) {
             Some(near) => format!("is unknown; did you mean {near}?"),
             None => "is unknown".into(),
         },
-        Some(known) if known.place != place && known.place != Place::Both => {
+        Some(known) if known.place != place && known.place != AnnotationPlace::Both => {
             "stands in the wrong place".into()
         }
         Some(known) if !(known.takes)(value) => format!("must be {}", known.form),
@@ -93,11 +104,11 @@ pub(super) fn is_set(schema: &Map<String, Value>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::document;
+    use crate::schema::subschema;
     use serde_json::json;
 
     fn checked(schema: &Value) -> Result<(), SchemaError> {
-        document::walk(schema, &mut |keywords, pointer| check(keywords, pointer))
+        subschema::walk(schema, &mut |keywords, pointer| check(keywords, pointer))
     }
 
     #[test]

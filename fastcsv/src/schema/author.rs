@@ -1,13 +1,14 @@
-//! `x-steward-message`: what the author of a schema says of a violation, in the place of our words.
+//! `x-steward-message`: the schema author's message for a violation, which replaces ours.
 //!
-//! A text speaks for every keyword of a column, or of the row where it stands at the root; an object gives a
-//! text by keyword. What stands nearest to the column counts, then what its `$ref` and `allOf` lead to.
+//! A text is the message for every keyword of a column, or of the row where it stands at the root. An object
+//! has a text for each keyword. The annotation in the column's own schema comes first, then those that its
+//! `$ref` and `allOf` lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::residue::KEYWORDS;
+use super::keyword;
 
 pub(super) const MESSAGE: &str = "x-steward-message";
 
@@ -49,14 +50,36 @@ impl Messages {
     }
 }
 
+/// The author's messages of a whole schema, by column and for the row.
+#[derive(Debug, Default)]
+pub(super) struct AuthorMessages {
+    pub columns: HashMap<String, Messages>,
+    pub row: Messages,
+}
+
+impl AuthorMessages {
+    /// The author's message for a violation: what names the keyword before what speaks for any.
+    pub fn of(&self, column: &str, keyword: &str) -> Option<&str> {
+        let own = self.columns.get(column);
+        let of_row = own.is_none() || ROW_KEYWORDS.contains(&keyword);
+        let row_any = self.row.any().filter(|_| of_row);
+        let row = self.row.named(keyword);
+        own.and_then(|it| it.named(keyword)).or(row).or_else(|| own?.any()).or(row_any)
+    }
+}
+
+/// Keywords of the row whose violations stand in a column.
+const ROW_KEYWORDS: [&str; 3] =
+    ["additionalProperties", "dependentRequired", "unevaluatedProperties"];
+
 /// Whether a value has the form of the annotation.
 pub(super) fn is_form(value: &Value) -> bool {
     match value {
         Value::Object(texts) => {
             !texts.is_empty()
-                && texts
-                    .iter()
-                    .all(|(keyword, text)| KEYWORDS.contains(&keyword.as_str()) && is_text(text))
+                && texts.iter().all(|(keyword, text)| {
+                    keyword::FAILING.contains(&keyword.as_str()) && is_text(text)
+                })
         }
         text => is_text(text),
     }

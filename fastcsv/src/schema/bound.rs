@@ -8,39 +8,20 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::check::{Checks, Rule};
-use super::exact::Row;
+use super::exact::CellRow;
+use super::mismatch::HeaderMismatch;
+use super::name::clean;
+use super::prefilter::{ColumnBits, Prefilter, column_bit};
 use super::row::{Column, RowSchema};
 use super::scalar::TypeSet;
-use super::sieve::{Doubts, Sieve, doubt};
+use super::violation::Violation;
 use super::{header, message};
 
 const REQUIRED: &str = "required";
 
-/// One thing that is wrong with a row. The value is the cell's, and is not repeated here.
-#[derive(Clone, Debug)]
-pub struct Violation<'s> {
-    /// The place in the header; nothing where the violation belongs to no column of it.
-    pub column: Option<u32>,
-    /// The column's name, or `_row`.
-    pub field: Cow<'s, str>,
-    /// The keyword of JSON Schema that failed.
-    pub keyword: &'static str,
-    pub message: Cow<'s, str>,
-    /// Which of the schema's sentences it is, by its place in `BoundSchema::sentences`; nothing where it is none of them.
-    pub sentence: Option<u32>,
-}
-
-/// Alike is what says the same, whoever found it.
-impl PartialEq for Violation<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.column, &self.field, self.keyword, &self.message)
-            == (other.column, &other.field, other.keyword, &other.message)
-    }
-}
-
-/// What can be said of any cell of a column. There is one for each rule, and one for being empty.
+/// A message that any cell of a column may get: one for each rule of the column, and one for an empty cell.
 #[derive(Clone, Copy, Debug)]
-pub struct Sentence<'s> {
+pub struct CellMessage<'s> {
     /// The column's place in the header.
     pub place: usize,
     pub keyword: &'static str,
@@ -54,22 +35,22 @@ pub struct BoundSchema {
     schema: RowSchema,
     names: Box<[Box<str>]>,
     places: HashMap<Box<str>, u32>,
-    plans: Box<[Plan]>,
+    plans: Box<[CellPlan]>,
     /// Per cell of a row, what it is read as; for the residue.
     types: Box<[TypeSet]>,
     unknown: Box<[u32]>,
-    /// Passes most valid rows, where nothing but single columns is to be judged.
-    sieve: Option<Sieve>,
+    /// Proves most valid rows valid, where only single columns are judged.
+    prefilter: Option<Prefilter>,
 }
 
 /// What happens to one cell of a row.
 #[derive(Clone, Debug)]
-struct Plan {
+struct CellPlan {
     /// Whether an empty cell is a violation here; the residue may say so too.
     required: bool,
     required_message: Box<str>,
-    /// The sentence for that; those of the rules follow.
-    required_sentence: u32,
+    /// The index of the message for an empty cell. Those of the rules follow it.
+    required_message_index: u32,
     types: TypeSet,
     checks: Checks,
     /// The checks of a cell of at most `short_bytes`, which is too short to be too long.
@@ -78,23 +59,36 @@ struct Plan {
     column: Option<u32>,
 }
 
+impl RowSchema {
+    /// Lays the schema over a header. Refuses names that are empty or doubled, a header without a
+    /// required column or with none that the schema knows and, if `strict`, one with a column that it does not know.
+    pub fn bind(&self, header: &[String], strict: bool) -> Result<BoundSchema, HeaderMismatch> {
+        header::check_names(header)?;
+        let places = header::places(header);
+        header::check_columns(self, header)?;
+        let bound = BoundSchema::new(self, header, places);
+        if strict && !bound.unknown().is_empty() {
+            return Err(header::unknown_columns(self, header));
+        }
+        Ok(bound)
+    }
+}
+
 impl BoundSchema {
-    pub(super) fn new(
-        schema: &RowSchema,
-        header: &[String],
-        places: HashMap<Box<str>, u32>,
-    ) -> Self {
-        let names: Box<[Box<str>]> = header.iter().map(|name| header::clean(name).into()).collect();
+    fn new(schema: &RowSchema, header: &[String], places: HashMap<Box<str>, u32>) -> Self {
+        let names: Box<[Box<str>]> = header.iter().map(|name| clean(name).into()).collect();
         let known: HashMap<&str, u32> =
             schema.columns().iter().map(|column| column.name.as_str()).zip(0..).collect();
         let plan = |name: &str| {
-            known.get(name).map_or_else(|| Plan::unnamed(schema, name), |&at| Plan::of(schema, at))
+            known
+                .get(name)
+                .map_or_else(|| CellPlan::unnamed(schema, name), |&at| CellPlan::of(schema, at))
         };
-        let mut plans: Box<[Plan]> = names.iter().map(|name| plan(name)).collect();
-        let mut sentence = 0;
+        let mut plans: Box<[CellPlan]> = names.iter().map(|name| plan(name)).collect();
+        let mut cell_message = 0;
         for plan in &mut plans {
-            plan.required_sentence = sentence;
-            sentence += 1 + plan.checks.len();
+            plan.required_message_index = cell_message;
+            cell_message += 1 + plan.checks.len();
         }
         let unknown = (0..).zip(&plans).filter(|(place, plan): &(u32, _)| {
             plan.column.is_none() && !schema.knows_unnamed(&names[*place as usize])
@@ -102,7 +96,7 @@ impl BoundSchema {
         let columns =
             plans.iter().map(|it| (it.required, it.types, &it.short_checks, it.short_bytes));
         Self {
-            sieve: schema.residue().is_none().then(|| Sieve::new(columns)),
+            prefilter: schema.residue().is_none().then(|| Prefilter::new(columns)),
             types: plans.iter().map(|plan| plan.types).collect(),
             unknown: unknown.map(|(place, _)| place).collect(),
             schema: schema.clone(),
@@ -135,19 +129,20 @@ impl BoundSchema {
         self.schema.columns().get(column as usize)
     }
 
-    /// What passes most valid rows without a look at each; nothing where the residue judges too.
+    /// The prefilter; nothing where the residue judges too.
     #[must_use]
-    pub fn sieve(&self) -> Option<&Sieve> {
-        self.sieve.as_ref()
+    pub fn prefilter(&self) -> Option<&Prefilter> {
+        self.prefilter.as_ref()
     }
 
-    /// Everything that can be wrong with a single cell, but for what the residue finds.
-    pub fn sentences(&self) -> impl Iterator<Item = Sentence<'_>> {
+    /// Every message that a single cell may get, less those of the residue.
+    pub fn cell_messages(&self) -> impl Iterator<Item = CellMessage<'_>> {
         self.plans.iter().enumerate().flat_map(|(place, plan)| {
-            let required = Sentence { place, keyword: REQUIRED, message: &plan.required_message };
+            let required =
+                CellMessage { place, keyword: REQUIRED, message: &plan.required_message };
             let rules = plan.checks.rules.iter().map(move |rule| {
                 let Rule { keyword, message, .. } = rule;
-                Sentence { place, keyword, message }
+                CellMessage { place, keyword, message }
             });
             std::iter::once(required).chain(rules)
         })
@@ -157,28 +152,29 @@ impl BoundSchema {
     /// per failing keyword of a column; true where there is none. Allocates nothing for a valid row.
     #[must_use]
     pub fn check_row<'s>(&'s self, cells: &[&str], out: &mut Vec<Violation<'s>>) -> bool {
-        self.check_doubts(cells, Doubts::MAX, out)
+        self.check_columns(cells, ColumnBits::MAX, out)
     }
 
-    /// `check_row` for a row of which the sieve has passed all columns but those in doubt.
+    /// `check_row` for a row of which the prefilter has proven all other columns valid.
     #[must_use]
-    pub fn check_doubts<'s>(
+    pub fn check_columns<'s>(
         &'s self,
         cells: &[&str],
-        doubts: Doubts,
+        unproven: ColumnBits,
         out: &mut Vec<Violation<'s>>,
     ) -> bool {
         debug_assert_eq!(cells.len(), self.plans.len(), "ragged rows never come here");
         let first = out.len();
         let mut valid = true;
         for (place, (cell, plan)) in cells.iter().zip(&self.plans).enumerate() {
-            if doubts & doubt(place) == 0 {
+            if unproven & column_bit(place) == 0 {
                 continue;
             }
             if cell.is_empty() {
                 if plan.required {
-                    let (sentence, message) = (plan.required_sentence, &plan.required_message);
-                    out.push(self.violation(place, sentence, REQUIRED, message));
+                    let (cell_message, message) =
+                        (plan.required_message_index, &plan.required_message);
+                    out.push(self.violation(place, cell_message, REQUIRED, message));
                     valid = false;
                 }
                 continue;
@@ -186,13 +182,14 @@ impl BoundSchema {
             let is_short = cell.len() <= plan.short_bytes;
             let checks = if is_short { &plan.short_checks } else { &plan.checks };
             checks.failures(&plan.types.read(cell), |rule: &Rule| {
-                let sentence = plan.required_sentence + 1 + rule.place;
-                out.push(self.violation(place, sentence, rule.keyword, &rule.message));
+                let cell_message = plan.required_message_index + 1 + rule.place;
+                out.push(self.violation(place, cell_message, rule.keyword, &rule.message));
                 valid = false;
             });
         }
         if let Some(residue) = self.schema.residue() {
-            let row = Row { names: &self.names, places: &self.places, types: &self.types, cells };
+            let row =
+                CellRow { names: &self.names, places: &self.places, types: &self.types, cells };
             valid &= residue.check(&row, out, first);
         }
         valid
@@ -201,25 +198,25 @@ impl BoundSchema {
     fn violation<'s>(
         &'s self,
         place: usize,
-        sentence: u32,
+        cell_message: u32,
         keyword: &'static str,
         message: &'s str,
     ) -> Violation<'s> {
         let field = Cow::Borrowed(self.names[place].as_ref());
         // A header has fewer columns than a record may have fields, which is a bound far below this.
         let column = u32::try_from(place).ok();
-        let (message, sentence) = (Cow::Borrowed(message), Some(sentence));
-        Violation { column, field, keyword, message, sentence }
+        let (message, cell_message) = (Cow::Borrowed(message), Some(cell_message));
+        Violation { column, field, keyword, message, cell_message }
     }
 }
 
-impl Plan {
+impl CellPlan {
     /// The plan of a column that the schema does not name; the residue may speak of it.
     fn unnamed(schema: &RowSchema, name: &str) -> Self {
         Self {
             required: false,
             required_message: message::REQUIRED.into(),
-            required_sentence: 0,
+            required_message_index: 0,
             types: schema.unnamed_types(name),
             checks: Checks::default(),
             short_checks: Checks::default(),
@@ -236,7 +233,7 @@ impl Plan {
         Self {
             required: judged_here && schema.required_message(at).is_some(),
             required_message: schema.required_message(at).unwrap_or(message::REQUIRED).into(),
-            required_sentence: 0,
+            required_message_index: 0,
             types,
             short_checks: checks.without_max_length(),
             short_bytes: checks.max_length(),

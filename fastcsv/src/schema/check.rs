@@ -25,7 +25,7 @@ pub struct Rule {
     pub check: Check,
     pub keyword: &'static str,
     pub message: Box<str>,
-    /// Its place among the checks of the column's cells, once they are known.
+    /// Its index among the checks of the column's cells, once they are known.
     pub place: u32,
 }
 
@@ -164,7 +164,7 @@ impl Check {
         }
     }
 
-    /// `takes_text` again, from inside itself: out of line, so that the other stays in line.
+    /// `takes_text` for its own recursion. It is out of line, so that `takes_text` can be inlined.
     #[inline(never)]
     fn takes_text_deep(&self, text: &str) -> bool {
         self.takes_text(text)

@@ -1,7 +1,7 @@
-//! One schema of a value to a list of checks, or the answer that it needs the general validator.
+//! Compiles the schema of one value to a list of checks, or declines it for the general validator.
 //!
-//! All or nothing: a schema with one keyword that is not in `add_keyword` is declined whole, so that
-//! a value is never judged twice. Knows no CSV; the cells come in with `TypeSet::read`.
+//! All or nothing: a schema with one keyword that `add_keyword` does not have is declined as a whole, so that
+//! a value is never judged twice. Knows no CSV; `TypeSet::read` reads the cells.
 
 use serde_json::{Map, Number, Value};
 
@@ -49,7 +49,7 @@ pub(super) fn is_annotation(keyword: &str) -> bool {
     ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// Whether a format is checked by anybody.
+/// Whether a format is checked, here or by the general validator.
 pub(super) fn is_known_format(name: &str) -> bool {
     rules::format(name).is_some() || GENERAL_FORMATS.contains(&name)
 }

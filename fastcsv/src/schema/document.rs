@@ -1,7 +1,6 @@
-//! A schema document before it is compiled: parsed, held to the dialect and the limits, and walked.
+//! A schema document before it is compiled: parsed, and held to the dialect and the limits.
 //!
-//! `walk` visits every subschema with its JSON pointer; what only looks like one (inside `enum`,
-//! `const`, `default`, `examples`) is data and is left alone. Nothing here knows of CSV.
+//! Nothing here knows of CSV.
 
 use std::fmt::Write;
 
@@ -9,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
+use super::subschema::{escaped, walk};
 use super::{doubled, pattern, reference};
 use crate::rules::decimal::{Decimal, Divisor};
 
@@ -18,25 +18,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const NUMBER_BYTES: usize = 1000;
 const EXPONENT_DIGITS: usize = 6;
 
-/// Keywords whose value is a schema, a list of schemas, or a table of schemas by name.
-const HOLDS_SCHEMA: [&str; 11] = [
-    "additionalProperties",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-const HOLDS_LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-const HOLDS_TABLE: [&str; 5] =
-    ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
-
-/// Parses a document and refuses what no part of it may hold.
+/// Parses a document, and refuses what is no JSON Schema 2020-12 within the limits.
 pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, SchemaError> {
     if bytes.len() > limits.document_bytes {
         let detail = format!("the schema is over {} bytes (document_bytes)", limits.document_bytes);
@@ -131,48 +113,6 @@ fn check_patterns(
     Ok(())
 }
 
-/// Visits every subschema that is an object, the document first, with its JSON pointer.
-pub(super) fn walk<'d>(
-    document: &'d Value,
-    visit: &mut impl FnMut(&'d Map<String, Value>, &str) -> Result<(), SchemaError>,
-) -> Result<(), SchemaError> {
-    walk_below(document, &mut String::new(), visit)
-}
-
-fn walk_below<'d>(
-    schema: &'d Value,
-    pointer: &mut String,
-    visit: &mut impl FnMut(&'d Map<String, Value>, &str) -> Result<(), SchemaError>,
-) -> Result<(), SchemaError> {
-    let Value::Object(keywords) = schema else {
-        return Ok(());
-    };
-    visit(keywords, pointer)?;
-    for (keyword, value) in keywords {
-        for (suffix, child) in schemas_in(keyword, value) {
-            let length = pointer.len();
-            let _ = write!(pointer, "/{}{suffix}", escaped(keyword));
-            walk_below(child, pointer, visit)?;
-            pointer.truncate(length);
-        }
-    }
-    Ok(())
-}
-
-/// The schemas that a keyword's value holds, each with what it adds to the keyword's pointer.
-pub(super) fn schemas_in<'d>(keyword: &str, value: &'d Value) -> Vec<(String, &'d Value)> {
-    match value {
-        Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
-            items.iter().enumerate().map(|(index, item)| (format!("/{index}"), item)).collect()
-        }
-        Value::Object(table) if HOLDS_TABLE.contains(&keyword) => {
-            table.iter().map(|(name, item)| (format!("/{}", escaped(name)), item)).collect()
-        }
-        _ if HOLDS_SCHEMA.contains(&keyword) => vec![(String::new(), value)],
-        _ => Vec::new(),
-    }
-}
-
 /// Runs `body` with one more reference token on the pointer (RFC 6901).
 fn below<T>(pointer: &mut String, token: &str, body: impl FnOnce(&mut String) -> T) -> T {
     let length = pointer.len();
@@ -180,11 +120,6 @@ fn below<T>(pointer: &mut String, token: &str, body: impl FnOnce(&mut String) ->
     let result = body(pointer);
     pointer.truncate(length);
     result
-}
-
-/// A reference token of a JSON pointer.
-pub(super) fn escaped(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

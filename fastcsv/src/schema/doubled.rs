@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::document::escaped;
 use super::error::{SchemaError, SchemaReason};
+use super::subschema::escaped;
 
 /// Refuses a document in which a member stands twice. What is no JSON is left to the parser.
 pub(super) fn check(bytes: &[u8]) -> Result<(), SchemaError> {

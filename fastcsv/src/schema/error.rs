@@ -1,6 +1,5 @@
-//! What is wrong with a schema, or with a header under it. A bad row is data, never one of these.
+//! What is wrong with a schema document. A bad row is data, and never an error.
 
-use super::similar::Similar;
 use std::error::Error;
 use std::fmt;
 
@@ -108,61 +107,3 @@ impl fmt::Display for SchemaError {
 }
 
 impl Error for SchemaError {}
-
-/// Why a header is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HeaderReason {
-    /// A column has no name.
-    EmptyName,
-    /// Two columns have the same name.
-    DoubledName,
-    /// Required columns are missing, under the schema given or under every schema known, or no column is known.
-    MissingColumns,
-    /// Under `strict`: columns that the schema does not know.
-    UnknownColumns,
-}
-
-impl HeaderReason {
-    /// The stable name of the reason.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmptyName => "HEADER_NAME_EMPTY",
-            Self::DoubledName => "HEADER_NAME_DOUBLED",
-            Self::MissingColumns => "HEADER_MISMATCH",
-            Self::UnknownColumns => "HEADER_COLUMNS_UNKNOWN",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub const fn hint(self) -> &'static str {
-        match self {
-            Self::EmptyName => "give every column a name in the first row",
-            Self::DoubledName => "rename or remove one of the columns",
-            Self::MissingColumns => "add the missing columns to the first row, spelled exactly so",
-            Self::UnknownColumns => "remove the columns, or validate without strict",
-        }
-    }
-}
-
-/// A header that fits no schema, or not the one asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderMismatch {
-    pub reason: HeaderReason,
-    pub detail: String,
-    /// The columns that are missing, doubled or unknown.
-    pub columns: Vec<String>,
-    /// Where schemas were searched: the index of the one that comes nearest.
-    pub nearest: Option<usize>,
-    /// Columns of the header that may be meant for missing ones.
-    pub similar: Vec<Similar>,
-}
-
-impl fmt::Display for HeaderMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
-    }
-}
-
-impl Error for HeaderMismatch {}

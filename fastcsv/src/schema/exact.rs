@@ -1,4 +1,4 @@
-//! Values as the `jsonschema` crate walks them: a row of cells, or any JSON value, numbers exact.
+//! Values for the `jsonschema` crate to walk: a row of cells or any JSON value, with exact numbers.
 //!
 //! The crate validates whatever implements its `Json` trait, so a row needs no `serde_json::Value`: its
 //! node is the cells, the header and the types of the columns. Numbers keep the text that spells them
@@ -23,7 +23,7 @@ pub struct Exact;
 
 /// A row under its header. A cell that is empty is no member.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct CellRow<'a> {
     pub names: &'a [Box<str>],
     pub places: &'a HashMap<Box<str>, u32>,
     /// What each cell is read as.
@@ -37,7 +37,7 @@ const TEXT: u32 = 1;
 /// A value that is being validated.
 #[derive(Clone, Copy, Debug)]
 pub enum ExactNode<'a> {
-    Row(&'a Row<'a>),
+    Row(&'a CellRow<'a>),
     /// With the address of its text, by which the crate tells that a reference leads in a circle.
     Scalar(Scalar<'a>, usize),
     Value(&'a Value),
@@ -65,7 +65,7 @@ impl<'a> ExactNode<'a> {
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> CellRow<'a> {
     fn cell(&self, place: usize) -> Option<ExactNode<'a>> {
         let cell = *self.cells.get(place)?;
         (!cell.is_empty()).then(|| ExactNode::of_text(self.types[place].read(cell), cell))
@@ -217,7 +217,7 @@ fn scalars_equal(a: &Scalar<'_>, b: &Scalar<'_>) -> bool {
 /// The members of an object.
 #[derive(Clone, Copy, Debug)]
 pub enum ExactObject<'a> {
-    Row(&'a Row<'a>),
+    Row(&'a CellRow<'a>),
     Members(&'a Map<String, Value>),
 }
 
@@ -364,7 +364,8 @@ mod tests {
         let names: Vec<Box<str>> = vec!["a".into(), "b".into(), "c".into()];
         let places = names.iter().cloned().zip(0..).collect();
         let types = [TypeSet::INTEGER, TypeSet::default(), TypeSet::default()];
-        let row = Row { names: &names, places: &places, types: &types, cells: &["07", "", "x"] };
+        let row =
+            CellRow { names: &names, places: &places, types: &types, cells: &["07", "", "x"] };
         let node = ExactNode::Row(&row);
         assert_eq!(node.to_value().into_owned(), json!({"a": 7, "c": "x"}));
         assert_eq!(node.as_object().unwrap().len(), 2);

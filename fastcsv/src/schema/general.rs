@@ -14,7 +14,7 @@ use super::compile::asks_for_json;
 use super::error::{SchemaError, SchemaReason};
 use super::exact::{Exact, ExactNode};
 use super::limits::SchemaLimits;
-use super::{document, message};
+use super::{message, subschema};
 use crate::rules::decimal::{Decimal, Divisor, Limit};
 use crate::rules::{FORMATS, json};
 
@@ -27,7 +27,7 @@ pub(super) fn build(
     let json_depth = limits.json_depth.min(json::DEPTH_MAX);
     let mut options = jsonschema::options_for::<Exact>()
         .with_draft(Draft::Draft202012)
-        .with_retriever(Refusing)
+        .with_retriever(NoRetrieval)
         .with_pattern_options(patterns)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(true)
@@ -48,9 +48,9 @@ pub(super) fn build(
 }
 
 /// The retriever that retrieves nothing.
-struct Refusing;
+struct NoRetrieval;
 
-impl Retrieve for Refusing {
+impl Retrieve for NoRetrieval {
     fn retrieve(
         &self,
         _uri: &Uri<String>,
@@ -76,7 +76,7 @@ fn refusal(schema: &Value, error: &ValidationError<'_>) -> SchemaError {
 /// The pointer of the first reference that is no pointer into the document.
 fn outward_reference(schema: &Value) -> String {
     let mut found = String::new();
-    let _ = document::walk(schema, &mut |keywords, pointer| {
+    let _ = subschema::walk(schema, &mut |keywords, pointer| {
         for keyword in ["$ref", "$dynamicRef"] {
             let target = keywords.get(keyword).and_then(Value::as_str).unwrap_or("#");
             let inside = target.strip_prefix('#').is_some_and(|at| schema.pointer(at).is_some());
@@ -90,12 +90,12 @@ fn outward_reference(schema: &Value) -> String {
 }
 
 /// One of our checks in the place of a keyword of the crate.
-struct Ours {
+struct CheckKeyword {
     check: Check,
     message: String,
 }
 
-impl<'i> Keyword<'i, Exact> for Ours {
+impl<'i> Keyword<'i, Exact> for CheckKeyword {
     fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
         if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom(&self.message)) }
     }
@@ -105,19 +105,19 @@ impl<'i> Keyword<'i, Exact> for Ours {
     }
 }
 
-type Built<'a> = Result<Box<dyn for<'i> Keyword<'i, Exact>>, ValidationError<'a>>;
+type KeywordResult<'a> = Result<Box<dyn for<'i> Keyword<'i, Exact>>, ValidationError<'a>>;
 
-fn ours(check: Check, message: String) -> Box<dyn for<'i> Keyword<'i, Exact>> {
-    Box::new(Ours { check, message })
+fn check_keyword(check: Check, message: String) -> Box<dyn for<'i> Keyword<'i, Exact>> {
+    Box::new(CheckKeyword { check, message })
 }
 
 /// `enum` and `const`, with numbers compared exactly at every depth.
-struct Literals {
+struct LiteralsKeyword {
     values: Vec<Value>,
     message: String,
 }
 
-impl<'i> Keyword<'i, Exact> for Literals {
+impl<'i> Keyword<'i, Exact> for LiteralsKeyword {
     fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
         if self.is_valid(instance) { Ok(()) } else { Err(ValidationError::custom(&self.message)) }
     }
@@ -128,7 +128,7 @@ impl<'i> Keyword<'i, Exact> for Literals {
 }
 
 fn literals(values: &[Value]) -> Box<dyn for<'i> Keyword<'i, Exact>> {
-    Box::new(Literals { values: values.to_vec(), message: message::of_values(values) })
+    Box::new(LiteralsKeyword { values: values.to_vec(), message: message::of_values(values) })
 }
 
 fn number_text(value: &Value) -> &str {
@@ -138,32 +138,32 @@ fn number_text(value: &Value) -> &str {
     }
 }
 
-fn bound(side: Side, value: &Value) -> Built<'_> {
+fn bound(side: Side, value: &Value) -> KeywordResult<'_> {
     let text = number_text(value);
     let limit = Limit::of(text).ok_or_else(|| ValidationError::schema("must be a number"))?;
-    Ok(ours(Check::Bound(side, limit), message::of_bound(side, text)))
+    Ok(check_keyword(Check::Bound(side, limit), message::of_bound(side, text)))
 }
 
-fn multiple(value: &Value) -> Built<'_> {
+fn multiple(value: &Value) -> KeywordResult<'_> {
     let text = number_text(value);
     let divisor = Decimal::parse(text).and_then(|number| Divisor::of(&number));
     let divisor =
         divisor.ok_or_else(|| ValidationError::schema("must be positive, of at most 18 digits"))?;
-    Ok(ours(Check::MultipleOf(divisor), message::of_multiple(text)))
+    Ok(check_keyword(Check::MultipleOf(divisor), message::of_multiple(text)))
 }
 
 /// Text that is declared to be JSON is checked; any other media type is an annotation.
 fn content(parent: &Map<String, Value>, json_depth: u32) -> Box<dyn for<'i> Keyword<'i, Exact>> {
     if asks_for_json(parent) {
-        ours(Check::Json(json_depth), message::JSON.into())
+        check_keyword(Check::Json(json_depth), message::JSON.into())
     } else {
-        Box::new(Anything)
+        Box::new(AcceptAll)
     }
 }
 
-struct Anything;
+struct AcceptAll;
 
-impl<'i> Keyword<'i, Exact> for Anything {
+impl<'i> Keyword<'i, Exact> for AcceptAll {
     fn validate(&self, _instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
         Ok(())
     }

@@ -1,25 +1,20 @@
-//! Headers: names made comparable, columns bound to a schema, and the schema found by its columns.
+//! Headers: whether a header fits a schema, and which of several schemas fits it best.
 //!
-//! A header of which a schema knows no column never fits it, whatever the schema requires. A refusal lists the names
-//! that the header has, unless they look like the cells of a row: those are not to be told.
+//! A header never fits a schema that knows none of its columns, whatever the schema requires. A refusal lists the names
+//! of the header, unless they look like the cells of a row: a message holds no cell.
 
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{HashMap, HashSet};
 
-use super::error::{HeaderMismatch, HeaderReason};
+use super::mismatch::{HeaderMismatch, MismatchReason};
+use super::name::clean;
 use super::row::{Column, RowSchema};
 use super::similar::{Difference, Similar};
 
-/// Of the names in a message, so many are listed, and so many characters of each.
+/// A message lists so many names, and so many characters of each.
 const LISTED: usize = 20;
 const LISTED_CHARS: usize = 80;
-
-/// A header name without a byte-order mark and blanks around it: what is compared.
-#[must_use]
-pub fn clean(name: &str) -> &str {
-    name.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
-}
 
 /// Refuses a header with a column that has no name, or a name that has two columns.
 pub(super) fn check_names(header: &[String]) -> Result<(), HeaderMismatch> {
@@ -27,11 +22,11 @@ pub(super) fn check_names(header: &[String]) -> Result<(), HeaderMismatch> {
     for (index, name) in header.iter().map(|name| clean(name)).enumerate() {
         if name.is_empty() {
             let detail = format!("column {} of the header has no name", index + 1);
-            return Err(refusal(HeaderReason::EmptyName, detail, Vec::new()));
+            return Err(refusal(MismatchReason::EmptyName, detail, Vec::new()));
         }
         if !seen.insert(name) {
             let detail = format!("the header names the column {name} twice");
-            return Err(refusal(HeaderReason::DoubledName, detail, vec![name.into()]));
+            return Err(refusal(MismatchReason::DoubledName, detail, vec![name.into()]));
         }
     }
     Ok(())
@@ -49,12 +44,12 @@ pub(super) fn check_columns(schema: &RowSchema, header: &[String]) -> Result<(),
     if fit.fits() { Ok(()) } else { Err(unfit(schema, header, &names, &fit, "")) }
 }
 
-/// What a header lacks that does not fit a schema, what it has, and what may be meant by it.
+/// The refusal of a header that does not fit a schema: what it lacks, what it has, and which names may be meant.
 fn unfit(
     schema: &RowSchema,
     header: &[String],
     names: &HashSet<&str>,
-    fit: &Fit<'_>,
+    fit: &HeaderFit<'_>,
     before: &str,
 ) -> HeaderMismatch {
     let missing: Vec<String> = absent(schema, names)
@@ -70,7 +65,7 @@ fn unfit(
     };
     let similar = Difference::between(schema, header).similar;
     detail.push_str(&what_it_has(header, &similar));
-    HeaderMismatch { similar, ..refusal(HeaderReason::MissingColumns, detail, missing) }
+    HeaderMismatch { similar, ..refusal(MismatchReason::MissingColumns, detail, missing) }
 }
 
 /// The names of a header, and which of them may be meant for others.
@@ -110,10 +105,10 @@ pub(super) fn unknown_columns(schema: &RowSchema, header: &[String]) -> HeaderMi
         schema.version()
     );
     tell_similar(&mut detail, &similar);
-    HeaderMismatch { similar, ..refusal(HeaderReason::UnknownColumns, detail, unknown) }
+    HeaderMismatch { similar, ..refusal(MismatchReason::UnknownColumns, detail, unknown) }
 }
 
-fn refusal(reason: HeaderReason, detail: String, columns: Vec<String>) -> HeaderMismatch {
+fn refusal(reason: MismatchReason, detail: String, columns: Vec<String>) -> HeaderMismatch {
     HeaderMismatch { reason, detail, columns, nearest: None, similar: Vec::new() }
 }
 
@@ -136,15 +131,15 @@ fn shortened(name: &str) -> Cow<'_, str> {
 
 /// How well a schema fits a header. The better fit is the lesser.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Fit<'s> {
+struct HeaderFit<'s> {
     knows_none: bool,
     required_missing: usize,
     unknown: usize,
     missing: usize,
-    newest: Reverse<Age<'s>>,
+    newest: Reverse<SchemaAge<'s>>,
 }
 
-impl Fit<'_> {
+impl HeaderFit<'_> {
     fn fits(&self) -> bool {
         !self.knows_none && self.required_missing == 0
     }
@@ -152,12 +147,12 @@ impl Fit<'_> {
 
 /// The effective date, then the version, by number where it has numbers.
 #[derive(PartialEq, Eq)]
-struct Age<'s> {
+struct SchemaAge<'s> {
     effective_date: Option<&'s str>,
     version: &'s str,
 }
 
-impl Ord for Age<'_> {
+impl Ord for SchemaAge<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let numbers = |version: &str| -> Vec<Option<u64>> {
             version.split('.').map(|part| part.parse().ok()).collect()
@@ -169,7 +164,7 @@ impl Ord for Age<'_> {
     }
 }
 
-impl PartialOrd for Age<'_> {
+impl PartialOrd for SchemaAge<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -183,7 +178,11 @@ pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, Header
     let names: HashSet<&str> = header.iter().map(|name| clean(name)).collect();
     let fits = schemas.iter().map(|schema| fit(schema, &names));
     let Some((nearest, best)) = fits.enumerate().min_by(|(_, a), (_, b)| a.cmp(b)) else {
-        return Err(refusal(HeaderReason::MissingColumns, "no schema is known".into(), Vec::new()));
+        return Err(refusal(
+            MismatchReason::MissingColumns,
+            "no schema is known".into(),
+            Vec::new(),
+        ));
     };
     if best.fits() {
         return Ok(nearest);
@@ -200,17 +199,20 @@ pub fn detect(schemas: &[&RowSchema], header: &[String]) -> Result<usize, Header
     Err(HeaderMismatch { nearest: (!best.knows_none).then_some(nearest), ..mismatch })
 }
 
-fn fit<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> Fit<'s> {
+fn fit<'s>(schema: &'s RowSchema, names: &HashSet<&str>) -> HeaderFit<'s> {
     let missing = absent(schema, names).count();
     let own: HashSet<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
     let unnamed = names.difference(&own).filter(|name| schema.knows_unnamed(name)).count();
     let known = schema.columns().len() - missing + unnamed;
-    Fit {
+    HeaderFit {
         knows_none: known == 0,
         required_missing: absent(schema, names).filter(|column| column.required).count(),
         unknown: names.len() - known,
         missing,
-        newest: Reverse(Age { effective_date: schema.effective_date(), version: schema.version() }),
+        newest: Reverse(SchemaAge {
+            effective_date: schema.effective_date(),
+            version: schema.version(),
+        }),
     }
 }
 

@@ -1,11 +1,11 @@
-//! The keywords of JSON Schema 2020-12, and what is said of a name that is none of them.
+//! The keywords of JSON Schema 2020-12, and the judgement of a name that is none of them.
 //!
-//! A name close to a keyword is a keyword misspelt: the rule that was meant would be lost, so the schema is
-//! refused. So is a keyword of an older draft that used to assert something. Any other name is somebody's
-//! own and is warned of; names that begin with `x-` are own by custom.
+//! A name close to a keyword is a misspelt keyword. Its rule would be lost, so the schema is refused. A keyword
+//! of an older draft that used to assert something is refused too. Any other name is the author's own, and gets a
+//! warning; a name that begins with `x-` gets none.
 
-use super::document::escaped;
 use super::error::{SchemaError, SchemaReason};
+use super::subschema::escaped;
 
 const KNOWN: [&str; 61] = [
     "$anchor",
@@ -69,6 +69,46 @@ const KNOWN: [&str; 61] = [
     "example",
     "externalDocs",
     "discriminator",
+];
+
+/// Every keyword of JSON Schema 2020-12 that can fail, so that a violation names one without a copy.
+pub(super) const FAILING: [&str; 36] = [
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "contains",
+    "contentMediaType",
+    "dependentRequired",
+    "dependentSchemas",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "falseSchema",
+    "format",
+    "if",
+    "items",
+    "maxContains",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minContains",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "propertyNames",
+    "required",
+    "type",
+    "unevaluatedItems",
+    "unevaluatedProperties",
 ];
 
 /// Keywords of older drafts, and what says the same today.

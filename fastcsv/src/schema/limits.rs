@@ -1,4 +1,4 @@
-//! What a schema document may cost, each with its default.
+//! The bounds on a schema document, each with its default.
 
 use crate::rules::json;
 

@@ -1,4 +1,4 @@
-//! Where the references of a document lead: by JSON pointer, `$anchor`, `$dynamicAnchor` or embedded `$id`.
+//! The targets of a document's references: by JSON pointer, `$anchor`, `$dynamicAnchor` or embedded `$id`.
 //!
 //! Resolves as the general validator does (JSON Schema 2020-12 core, section 8.2): against the base URI of
 //! the schema that the reference stands in, percent-encoding undone. Knows this one document alone.
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use referencing::uri;
 use serde_json::{Map, Value};
 
-use super::document::{self, escaped};
+use super::subschema::{self, escaped};
 
 /// The schemas of a document by the names that references use.
 pub(super) struct Links<'d> {
@@ -61,7 +61,7 @@ impl<'d> Links<'d> {
             }
         }
         for (keyword, value) in keywords {
-            for (_, child) in document::schemas_in(keyword, value) {
+            for (_, child) in subschema::schemas_in(keyword, value) {
                 self.index(child, base);
             }
         }

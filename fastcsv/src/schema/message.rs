@@ -1,6 +1,7 @@
-//! What a spreadsheet user is told, one sentence a keyword, written when the schema is compiled.
+//! The messages of violations, one for each keyword, for the users of spreadsheets.
 //!
-//! Messages complete "this cell …" in lower case. They quote the schema, never the cell.
+//! They are written when the schema is compiled. A message completes "this cell …" in lower case. It quotes
+//! the schema, never the cell.
 
 use serde_json::Value;
 

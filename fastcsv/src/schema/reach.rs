@@ -1,8 +1,8 @@
-//! What of a document reaches the row, and what reaches each of its columns.
+//! Which subschemas of a document apply to the row, and which to each of its columns.
 //!
-//! The general validator follows references, `allOf`, conditions and patterns of names; so the columns, their
-//! types, marks and messages are looked for along the same ways. A mark that the validator would pass and that
-//! no named column gets is refused where it stands.
+//! The general validator follows references, `allOf`, conditions and patterns of names. Columns, their types,
+//! their annotations and messages are collected along the same paths. An annotation that the validator would
+//! pass, but that applies to no named column, is refused where it stands.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -12,13 +12,13 @@ use serde_json::{Map, Value};
 
 use super::annotation::{self, PII};
 use super::author::{MESSAGE, Messages};
-use super::document;
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
 use super::links::Links;
 use super::pattern;
 use super::reading::types_of;
 use super::scalar::TypeSet;
+use super::subschema;
 
 /// Keywords that apply their schemas to the same value whatever the value is.
 const ALWAYS: [&str; 1] = ["allOf"];
@@ -27,7 +27,7 @@ const PERHAPS: [&str; 7] = ["anyOf", "oneOf", "if", "then", "else", "not", "depe
 
 /// What a schema is applied to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Role {
+enum SchemaRole {
     /// The row. Whether it always has to hold.
     Row(bool),
     /// The cells of a named column.
@@ -40,7 +40,7 @@ enum Role {
 pub(super) struct Reach<'d> {
     links: Links<'d>,
     pointers: HashMap<usize, String>,
-    seen: HashSet<(usize, Role)>,
+    seen: HashSet<(usize, SchemaRole)>,
     rows: Vec<RowPart<'d>>,
     /// Every schema that is reached or stands in a place for schemas, with its pointer.
     pub schemas: Vec<(&'d Map<String, Value>, String)>,
@@ -67,7 +67,7 @@ impl<'d> Reach<'d> {
             columns: Vec::new(),
         };
         // On a stack of its own: a chain of references is bounded in length, not in branches.
-        let mut waiting = vec![(document, Role::Row(true))];
+        let mut waiting = vec![(document, SchemaRole::Row(true))];
         while let Some((schema, role)) = waiting.pop() {
             let mut next = reach.visit(schema, role, limits)?;
             next.reverse();
@@ -86,9 +86,9 @@ impl<'d> Reach<'d> {
     fn visit(
         &mut self,
         schema: &'d Value,
-        role: Role,
+        role: SchemaRole,
         limits: &SchemaLimits,
-    ) -> Result<Vec<(&'d Value, Role)>, SchemaError> {
+    ) -> Result<Vec<(&'d Value, SchemaRole)>, SchemaError> {
         let Value::Object(keywords) = schema else {
             return Ok(Vec::new());
         };
@@ -96,7 +96,7 @@ impl<'d> Reach<'d> {
             return Ok(Vec::new());
         }
         self.refuse_lost(keywords, role)?;
-        if let Role::Row(is_certain) = role {
+        if let SchemaRole::Row(is_certain) = role {
             let mut patterns = Vec::new();
             for (text, schema) in table(keywords, "patternProperties") {
                 patterns.push((pattern::compile(text, "/patternProperties", limits)?, schema));
@@ -106,7 +106,7 @@ impl<'d> Reach<'d> {
         let mut next = Vec::new();
         for (keyword, value) in keywords {
             let role = below(role, keyword);
-            let children = document::schemas_in(keyword, value).into_iter();
+            let children = subschema::schemas_in(keyword, value).into_iter();
             if !matches!(keyword.as_str(), "$defs" | "definitions") {
                 next.extend(children.map(|(_, child)| (child, role)));
             }
@@ -126,17 +126,21 @@ impl<'d> Reach<'d> {
         Ok(next)
     }
 
-    /// Refuses a mark or a message that the validator passes and that nobody gets.
-    fn refuse_lost(&self, keywords: &Map<String, Value>, role: Role) -> Result<(), SchemaError> {
+    /// Refuses an annotation that the validator passes and that applies to no named column.
+    fn refuse_lost(
+        &self,
+        keywords: &Map<String, Value>,
+        role: SchemaRole,
+    ) -> Result<(), SchemaError> {
         let lost = |name: &str, place: &str| {
             let pointer = format!("{}/{name}", self.pointer(keywords));
             let detail = format!("the annotation {name} has no effect here; it belongs {place}");
             Err(SchemaError::new(SchemaReason::AnnotationInvalid, &pointer, detail))
         };
-        if annotation::is_set(keywords, PII) && !matches!(role, Role::Column(_)) {
+        if annotation::is_set(keywords, PII) && !matches!(role, SchemaRole::Column(_)) {
             return lost(PII, "in the schema of a column that properties names");
         }
-        let is_heard = matches!(role, Role::Column(true) | Role::Row(true));
+        let is_heard = matches!(role, SchemaRole::Column(true) | SchemaRole::Row(true));
         if keywords.contains_key(MESSAGE) && !is_heard {
             return lost(
                 MESSAGE,
@@ -151,7 +155,7 @@ impl<'d> Reach<'d> {
         let mut noted = HashSet::new();
         let mut waiting = vec![document];
         while let Some(start) = waiting.pop() {
-            document::walk(start, &mut |keywords, _| {
+            subschema::walk(start, &mut |keywords, _| {
                 if noted.insert(ptr::from_ref(keywords).addr()) {
                     self.schemas.push((keywords, self.pointer(keywords)));
                     for keyword in ["$ref", "$dynamicRef"] {
@@ -260,13 +264,13 @@ impl<'d> Reach<'d> {
             }
             let followed = ALWAYS.iter().chain(PERHAPS.iter().filter(|_| perhaps));
             for (keyword, value) in followed.filter_map(|name| Some((name, keywords.get(*name)?))) {
-                waiting.extend(document::schemas_in(keyword, value).into_iter().map(|it| it.1));
+                waiting.extend(subschema::schemas_in(keyword, value).into_iter().map(|it| it.1));
             }
         }
     }
 
     /// What the document says of columns that it does not name.
-    pub fn unnamed(&self) -> Unnamed {
+    pub fn unnamed(&self) -> UnnamedColumns {
         let types = |schema: &Value| types_of(schema, &self.links);
         let parts = self.rows.iter().map(|part| UnnamedPart {
             patterns: part
@@ -277,7 +281,7 @@ impl<'d> Reach<'d> {
             others: part.keywords.get("additionalProperties").map(types).unwrap_or_default(),
         });
         let rest = self.rows.iter().filter_map(|part| part.keywords.get("unevaluatedProperties"));
-        Unnamed {
+        UnnamedColumns {
             parts: parts.collect(),
             rest: rest.map(types).fold(TypeSet::default(), TypeSet::with),
         }
@@ -298,13 +302,13 @@ impl<'d> Reach<'d> {
 }
 
 /// The role of a keyword's schemas in a schema of some role.
-fn below(role: Role, keyword: &str) -> Role {
+fn below(role: SchemaRole, keyword: &str) -> SchemaRole {
     match role {
-        _ if role != Role::Elsewhere && ALWAYS.contains(&keyword) => role,
-        Role::Row(_) if PERHAPS.contains(&keyword) => Role::Row(false),
-        Role::Row(is_certain) if keyword == "properties" => Role::Column(is_certain),
-        Role::Column(_) if PERHAPS.contains(&keyword) => Role::Column(false),
-        _ => Role::Elsewhere,
+        _ if role != SchemaRole::Elsewhere && ALWAYS.contains(&keyword) => role,
+        SchemaRole::Row(_) if PERHAPS.contains(&keyword) => SchemaRole::Row(false),
+        SchemaRole::Row(is_certain) if keyword == "properties" => SchemaRole::Column(is_certain),
+        SchemaRole::Column(_) if PERHAPS.contains(&keyword) => SchemaRole::Column(false),
+        _ => SchemaRole::Elsewhere,
     }
 }
 
@@ -322,7 +326,7 @@ fn names(list: Option<&Value>) -> impl Iterator<Item = &str> {
 
 /// What is known of columns that a document does not name.
 #[derive(Debug)]
-pub(super) struct Unnamed {
+pub(super) struct UnnamedColumns {
     parts: Vec<UnnamedPart>,
     /// By `unevaluatedProperties`, where nothing else speaks.
     rest: TypeSet,
@@ -335,7 +339,7 @@ struct UnnamedPart {
     others: TypeSet,
 }
 
-impl Unnamed {
+impl UnnamedColumns {
     /// Whether a pattern of names speaks of the column.
     pub fn knows(&self, name: &str) -> bool {
         self.parts.iter().flat_map(|part| &part.patterns).any(|(it, _)| it.is_match(name))

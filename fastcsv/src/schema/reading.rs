@@ -1,14 +1,14 @@
-//! What a column's cells are read as: the types that its schema names, itself or through what it is
-//! made of. One answer for the compiled checks and for the general validator.
+//! The types that a column's cells are read as: those that its schema names, itself or in the subschemas
+//! that apply to the same value. The compiled checks and the general validator use the same answer.
 
 use std::collections::HashSet;
 use std::ptr;
 
 use serde_json::Value;
 
-use super::document;
 use super::links::Links;
 use super::scalar::TypeSet;
+use super::subschema;
 
 /// Keywords beside a `type`-less schema whose schemas are applied to the same value.
 const PARTS: [&str; 7] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not"];
@@ -39,7 +39,7 @@ fn collect_types(schema: &Value, links: &Links<'_>, seen: &mut HashSet<usize>) -
         return TypeSet::default();
     }
     let parts = PARTS.iter().filter_map(|name| Some((*name, keywords.get(*name)?)));
-    let parts = parts.flat_map(|(name, value)| document::schemas_in(name, value));
+    let parts = parts.flat_map(|(name, value)| subschema::schemas_in(name, value));
     let mut types = TypeSet::default();
     for (_, part) in parts {
         types = types.with(collect_types(part, links, seen));

@@ -10,9 +10,9 @@ use std::ptr;
 
 use serde_json::{Map, Value};
 
-use super::document::{self, escaped};
 use super::error::{SchemaError, SchemaReason};
 use super::links::Links;
+use super::subschema::{self, escaped};
 
 /// Schemas inside schemas, references followed. The general validator overflows two megabytes of stack
 /// between three and ten thousand.
@@ -27,7 +27,7 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     let links = Links::of(document);
     for in_place in [true, false] {
         let mut explorer = Explorer { links: &links, in_place, depth: 0, heights: HashMap::new() };
-        document::walk(document, &mut |keywords, pointer| {
+        subschema::walk(document, &mut |keywords, pointer| {
             explorer.height(keywords, pointer).map(|_| ())
         })?;
     }
@@ -85,7 +85,7 @@ impl<'d> Explorer<'d, '_> {
         let applies = |keyword: &str| !self.in_place || IN_PLACE.contains(&keyword);
         let mut children = Vec::new();
         for (keyword, value) in keywords.iter().filter(|(keyword, _)| applies(keyword)) {
-            for (suffix, child) in document::schemas_in(keyword, value) {
+            for (suffix, child) in subschema::schemas_in(keyword, value) {
                 children.push((format!("{pointer}/{}{suffix}", escaped(keyword)), child));
             }
         }

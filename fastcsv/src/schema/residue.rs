@@ -1,8 +1,8 @@
-//! What of a row schema the compiled checks leave to the general validator, and what that reports.
+//! The rest of a row schema that the compiled checks do not cover. The general validator judges it.
 //!
-//! Each compiled column is replaced by `true` in a copy of the document, and `required` goes too: what
-//! is left asserts the rest and nothing twice. Where a reference may lead into a compiled column the
-//! document is left whole, and the general validator judges all of it.
+//! In a copy of the document each compiled column becomes `true`, and `required` is removed: the copy
+//! asserts the rest, and nothing twice. Where a reference may lead into a compiled column, nothing is
+//! removed, and the general validator judges every column.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,59 +12,20 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use super::bound::Violation;
+use super::author::AuthorMessages;
 use super::check::Side;
 use super::compile::is_annotation;
 use super::error::SchemaError;
-use super::exact::{Exact, ExactNode, Row};
+use super::exact::{CellRow, Exact, ExactNode};
 use super::limits::SchemaLimits;
-use super::row::Said;
 use super::scalar::TypeSet;
-use super::{document, general, message};
+use super::subschema::walk;
+use super::violation::Violation;
+use super::{general, keyword, message};
 use crate::rules;
 
 /// The field of a violation that belongs to no column.
 const ROW_FIELD: &str = "_row";
-
-/// Every keyword of JSON Schema 2020-12 that can fail, so that a violation names one without a copy.
-pub(super) const KEYWORDS: [&str; 36] = [
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "const",
-    "contains",
-    "contentMediaType",
-    "dependentRequired",
-    "dependentSchemas",
-    "enum",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "falseSchema",
-    "format",
-    "if",
-    "items",
-    "maxContains",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minContains",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "not",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-    "prefixItems",
-    "propertyNames",
-    "required",
-    "type",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
 
 const DEPENDENT_REQUIRED: &str = "dependentRequired";
 const UNEVALUATED: &str = "unevaluatedProperties";
@@ -73,7 +34,7 @@ const UNEVALUATED: &str = "unevaluatedProperties";
 #[derive(Debug)]
 pub(super) struct Residue {
     validator: Validator<Exact>,
-    said: Said,
+    said: AuthorMessages,
     /// Which column, when it is filled, asks for which other (`dependentRequired`), in the document's order.
     dependents: Vec<(String, String)>,
     /// The names of the schema's columns.
@@ -89,7 +50,7 @@ impl Residue {
         document: &Value,
         columns: HashSet<String>,
         compiled: &[&str],
-        said: Said,
+        said: AuthorMessages,
         limits: &SchemaLimits,
     ) -> Result<Option<Self>, SchemaError> {
         // Built always: a document is taken or refused by one measure, whatever judges its rows.
@@ -113,7 +74,7 @@ impl Residue {
 
     /// Pushes what the row fails; true where it fails nothing. What `out` holds from `first` on was said
     /// of the same row, and is not said again.
-    pub fn check(&self, row: &Row<'_>, out: &mut Vec<Violation<'_>>, first: usize) -> bool {
+    pub fn check(&self, row: &CellRow<'_>, out: &mut Vec<Violation<'_>>, first: usize) -> bool {
         let node = ExactNode::Row(row);
         if self.validator.is_valid(node) {
             return true;
@@ -160,7 +121,7 @@ fn is_covered((keyword, value): (&String, &Value)) -> bool {
 /// Whether some reference may lead elsewhere than into `$defs` of the document.
 fn refers_freely(document: &Value) -> Result<bool, SchemaError> {
     let mut freely = false;
-    document::walk(document, &mut |keywords, pointer| {
+    walk(document, &mut |keywords, pointer| {
         let target = keywords.get("$ref").and_then(Value::as_str).unwrap_or("#/$defs/");
         let named = ["$dynamicRef", "$anchor", "$dynamicAnchor"];
         freely |= !target.starts_with("#/$defs/")
@@ -188,7 +149,7 @@ fn without(document: &Value, compiled: &[&str]) -> Value {
 /// Translates an error of the crate: to the column that it stands in, or to the row.
 fn push(
     error: &ValidationError<'_>,
-    row: &Row<'_>,
+    row: &CellRow<'_>,
     residue: &Residue,
     out: &mut Vec<Violation<'_>>,
 ) {
@@ -198,7 +159,7 @@ fn push(
     let mut push = |field: &str, message: Cow<'static, str>| {
         let message = said.of(field, keyword).map_or(message, |text| text.to_owned().into());
         let (column, field) = (row.places.get(field).copied(), Cow::Owned(field.to_owned()));
-        out.push(Violation { column, field, keyword, message, sentence: None });
+        out.push(Violation { column, field, keyword, message, cell_message: None });
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -226,7 +187,7 @@ fn field_of(path: &Location) -> Cow<'_, str> {
 /// Every pair of columns of which the filled one asks for the other.
 fn dependents_of(document: &Value) -> Result<Vec<(String, String)>, SchemaError> {
     let mut found = Vec::new();
-    document::walk(document, &mut |keywords, _| {
+    walk(document, &mut |keywords, _| {
         let Some(Value::Object(asked)) = keywords.get(DEPENDENT_REQUIRED) else { return Ok(()) };
         for (asker, asked) in asked {
             let names = asked.as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -241,7 +202,7 @@ fn dependents_of(document: &Value) -> Result<Vec<(String, String)>, SchemaError>
 /// the keyword and does not say which member of it.
 fn asker_of<'d>(
     error: &ValidationError<'_>,
-    row: &Row<'_>,
+    row: &CellRow<'_>,
     dependents: &'d [(String, String)],
 ) -> Option<&'d str> {
     let ValidationErrorKind::Required { property } = error.kind() else { return None };
@@ -260,10 +221,10 @@ fn asker_of<'d>(
 
 fn keyword_of(error: &ValidationError<'_>) -> &'static str {
     let name = error.kind().keyword();
-    KEYWORDS.iter().find(|known| **known == name).copied().unwrap_or("schema")
+    keyword::FAILING.iter().find(|known| **known == name).copied().unwrap_or("schema")
 }
 
-/// The sentence for an error: the same as a compiled check's where there is one.
+/// The message for an error: the same as the compiled check's where there is one.
 fn message_of(kind: &ValidationErrorKind) -> String {
     use ValidationErrorKind as Kind;
     match kind {

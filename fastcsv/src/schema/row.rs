@@ -1,23 +1,23 @@
-//! A row schema: its columns, what judges each, and what is known of the document.
+//! A row schema: its columns, the checks of each, and the facts of the document.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::annotation;
-use super::author::Messages;
-use super::bound::BoundSchema;
+use super::author::{AuthorMessages, Messages};
 use super::check::Checks;
 use super::compile::{self, is_known_format};
-use super::document::{self, escaped};
-use super::error::{HeaderMismatch, SchemaError, SchemaReason};
+use super::document;
+use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
-use super::reach::{Reach, Unnamed};
+use super::name::clean;
+use super::reach::{Reach, UnnamedColumns};
 use super::reading::types_named;
 use super::residue::Residue;
 use super::scalar::TypeSet;
-use super::{header, keyword, message};
+use super::subschema::escaped;
+use super::{keyword, message};
 
 /// A column that a schema knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +41,14 @@ struct Compiled {
     deprecated: bool,
     warnings: Vec<String>,
     columns: Vec<Column>,
-    /// Per column, what judges it; nothing where the residue does.
+    /// The checks of each column; nothing where the residue judges it.
     checks: Vec<Option<Checks>>,
-    /// Per column, what its cells are read as.
+    /// For each column, the types that its cells are read as.
     types: Vec<TypeSet>,
-    unnamed: Unnamed,
-    /// Per column, what is said of an empty cell where one is required.
+    unnamed: UnnamedColumns,
+    /// For each column, the message for an empty cell where a value is required.
     required_messages: Vec<Box<str>>,
-    /// Per column, whether the checks refuse an empty cell; the residue says so of the others.
+    /// For each column, whether the checks refuse an empty cell; the residue refuses it in the others.
     required_here: Vec<bool>,
     residue: Option<Residue>,
 }
@@ -100,7 +100,7 @@ impl RowSchema {
         let compiled = columns.iter().zip(&checks).filter(|(_, checks)| checks.is_some());
         let compiled: Vec<&str> = compiled.map(|(column, _)| column.name.as_str()).collect();
         let by_name = columns.iter().map(|column| column.name.clone()).zip(messages.clone());
-        let said = Said { columns: by_name.collect(), row: row_messages };
+        let said = AuthorMessages { columns: by_name.collect(), row: row_messages };
         let say = |column: &str, keyword: &str, ours: &str| -> Box<str> {
             said.of(column, keyword).unwrap_or(ours).into()
         };
@@ -174,26 +174,13 @@ impl RowSchema {
         self.0.deprecated
     }
 
-    /// What the document says to no effect, a sentence each.
+    /// The parts of the document that have no effect, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.0.warnings
     }
 
-    /// Lays the schema over a header. Refuses names that are empty or doubled, a header without a
-    /// required column or with none that the schema knows and, if `strict`, one with a column that it does not know.
-    pub fn bind(&self, header: &[String], strict: bool) -> Result<BoundSchema, HeaderMismatch> {
-        header::check_names(header)?;
-        let places = header::places(header);
-        header::check_columns(self, header)?;
-        let bound = BoundSchema::new(self, header, places);
-        if strict && !bound.unknown().is_empty() {
-            return Err(header::unknown_columns(self, header));
-        }
-        Ok(bound)
-    }
-
-    /// What judges a column; nothing where the residue does.
+    /// The checks of a column; nothing where the residue judges it.
     pub(super) fn checks(&self, column: usize) -> Option<&Checks> {
         self.0.checks[column].as_ref()
     }
@@ -222,28 +209,6 @@ impl RowSchema {
         self.0.residue.as_ref()
     }
 }
-
-/// What the author of a schema says, by column and of the row.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    columns: HashMap<String, Messages>,
-    row: Messages,
-}
-
-impl Said {
-    /// The author's message for a violation: what names the keyword before what speaks for any.
-    pub fn of(&self, column: &str, keyword: &str) -> Option<&str> {
-        let own = self.columns.get(column);
-        let of_row = own.is_none() || ROW_KEYWORDS.contains(&keyword);
-        let row_any = self.row.any().filter(|_| of_row);
-        let row = self.row.named(keyword);
-        own.and_then(|it| it.named(keyword)).or(row).or_else(|| own?.any()).or(row_any)
-    }
-}
-
-/// Keywords of the row whose violations stand in a column.
-const ROW_KEYWORDS: [&str; 3] =
-    ["additionalProperties", "dependentRequired", "unevaluatedProperties"];
 
 /// The root of a row schema.
 fn row_root(document: &Value) -> Result<&Map<String, Value>, SchemaError> {
@@ -279,9 +244,7 @@ fn columns_of(reach: &Reach<'_>, limits: &SchemaLimits) -> Result<Vec<Column>, S
         let detail = format!("the schema names over {} columns (columns)", limits.columns);
         return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "/properties", detail));
     }
-    match columns
-        .iter()
-        .find(|column| header::clean(&column.name) != column.name || column.name.is_empty())
+    match columns.iter().find(|column| clean(&column.name) != column.name || column.name.is_empty())
     {
         Some(column) => {
             let pointer = format!("/properties/{}", escaped(&column.name));

@@ -1,7 +1,8 @@
-//! How a cell becomes a JSON value: the one table, stated in docs/schemas.md.
+//! How a cell becomes a JSON value: the table of docs/schemas.md.
 //!
-//! An empty cell never comes here: it is absent. The types that a column's schema names decide what
-//! the text may become, tried in the order integer, number, boolean, null; what fits none is a string.
+//! An empty cell is absent, and is not read here. The types that a column's schema names decide what the
+//! text may become. They are tried in the order integer, number, boolean, null; text that fits none is a
+//! string.
 
 use crate::rules::decimal::Decimal;
 use crate::rules::integer;

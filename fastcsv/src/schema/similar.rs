@@ -1,9 +1,9 @@
 //! Names of columns that are nearly right: which column a name may be meant for, and in what it differs.
 //!
-//! Names count exactly; this is only for telling. A letter more, less, another one, or two in the wrong order is near in
-//! names of four letters or more.
+//! Names count exactly; this is only for messages. A name of four letters or more is near another that has one letter
+//! more, one less or another one, or two letters in the other order.
 
-use super::header::clean;
+use super::name::clean;
 use super::row::RowSchema;
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ const COMPARED: usize = 256;
 const LETTERS_MIN: usize = 4;
 const LETTERS_MAX: usize = 100;
 
-/// What a header has that its schema does not know, and the other way round.
+/// How a header differs from its schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
     pub unknown: Vec<String>,

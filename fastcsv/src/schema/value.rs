@@ -1,4 +1,4 @@
-//! A schema of any JSON value: what payloads are judged by, and what the official test suite runs through.
+//! A schema of any JSON value, for the official test suite of JSON Schema.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::check::Checks;
 use super::error::SchemaError;
 use super::exact::{Exact, ExactNode};
 use super::limits::SchemaLimits;
-use super::{annotation, compile, document, general};
+use super::{annotation, compile, document, general, subschema};
 
 /// A compiled schema of a JSON value.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl ValueSchema {
     /// Compiles a JSON Schema 2020-12 document.
     pub fn compile(document: &[u8], limits: &SchemaLimits) -> Result<Self, SchemaError> {
         let parsed = document::parse(document, limits)?;
-        document::walk(&parsed, &mut |keywords, pointer| annotation::check(keywords, pointer))?;
+        subschema::walk(&parsed, &mut |keywords, pointer| annotation::check(keywords, pointer))?;
         Ok(Self {
             validator: general::build(&parsed, limits)?,
             checks: compile::compile(&parsed, "", limits)?,

@@ -1,8 +1,11 @@
 //! One block of 64 bytes as bit masks, and the scalar kernel that every machine has.
 
+/// Bytes that a kernel looks at in one step.
+pub(super) const BLOCK: usize = 64;
+
 /// Where the special bytes of a block stand: bit n is byte n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Masks {
+pub(super) struct BlockMasks {
     pub quote: u64,
     pub delimiter: u64,
     pub lf: u64,
@@ -10,7 +13,7 @@ pub(super) struct Masks {
     pub nul: u64,
 }
 
-impl Masks {
+impl BlockMasks {
     /// All of them, by what gives the mask of one byte.
     #[inline(always)]
     pub(super) fn of(delimiter: u8, mask: impl Fn(u8) -> u64) -> Self {
@@ -30,13 +33,28 @@ pub(super) trait Kernel {
     /// for a branch.
     const SPREADS_AT_ONCE: bool;
 
-    fn masks(block: &[u8; 64], delimiter: u8) -> Masks;
+    fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks;
 
     /// Bit n of the result is the parity of bits 0 to n.
     fn prefix_xor(bits: u64) -> u64;
 
     /// Writes `base` and the place of each set bit, in order, and then anything.
     fn spread(bits: u64, base: u32, room: &mut [u32; 64]);
+}
+
+/// A scan of one piece of text. It is compiled anew for each kernel, whose steps are inlined into it: `run` has to be
+/// `#[inline(always)]`.
+pub(super) trait Scan {
+    fn run<K: Kernel>(self) -> Option<u32>;
+}
+
+/// Positions count within one buffer, and the framer keeps buffers far below 4 GiB.
+#[inline(always)]
+pub(crate) fn narrow(index: usize) -> u32 {
+    debug_assert!(u32::try_from(index).is_ok());
+    #[allow(clippy::cast_possible_truncation, reason = "buffers are bounded below 4 GiB")]
+    let index = index as u32;
+    index
 }
 
 /// Positions written at once. Most blocks have fewer, and a loop over a count that cannot be foretold costs
@@ -56,20 +74,20 @@ pub(super) fn spread_by_bits(mut bits: u64, base: u32, room: &mut [u32; 64]) {
 }
 
 /// Plain Rust: the twin that the SIMD kernels are held equal to, and the fallback.
-pub(super) struct Scalar;
+pub(super) struct ScalarKernel;
 
-impl Kernel for Scalar {
+impl Kernel for ScalarKernel {
     const SPREADS_AT_ONCE: bool = false;
 
     #[inline(always)]
-    fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
+    fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks {
         let mask = |wanted: u8| {
             block
                 .iter()
                 .enumerate()
                 .fold(0, |bits, (index, &byte)| bits | u64::from(byte == wanted) << index)
         };
-        Masks::of(delimiter, mask)
+        BlockMasks::of(delimiter, mask)
     }
 
     #[inline(always)]

@@ -14,11 +14,9 @@ mod positions;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 
-use block::{Kernel, Masks, Scalar};
+pub(crate) use block::narrow;
+use block::{BLOCK, BlockMasks, Kernel, ScalarKernel, Scan};
 pub use positions::Positions;
-
-/// Bytes that a kernel looks at in one step.
-const BLOCK: usize = 64;
 
 /// What was found since the last `reset`, less what was given to `forget` or `exchange`, in order.
 #[derive(Debug, Default)]
@@ -48,7 +46,7 @@ impl Marks {
     }
 
     /// Drops what belongs to the records already framed, so that the marks of the open one stand first.
-    pub fn forget(&mut self, framed: Framed) {
+    pub fn forget(&mut self, framed: FramedMarks) {
         self.separators.drop_first(framed.marks);
         self.escapes.drop_first(framed.escapes);
         self.forget_lines(framed);
@@ -57,7 +55,7 @@ impl Marks {
     /// `forget` that gives away all separators and escapes that there were, in exchange for memory.
     pub fn exchange(
         &mut self,
-        framed: Framed,
+        framed: FramedMarks,
         separators: &mut Positions,
         escapes: &mut Positions,
     ) {
@@ -66,7 +64,7 @@ impl Marks {
         self.forget_lines(framed);
     }
 
-    fn forget_lines(&mut self, framed: Framed) {
+    fn forget_lines(&mut self, framed: FramedMarks) {
         self.ends.drop_first(framed.ends);
         self.ends.rebase(0, narrow(framed.marks));
         self.inner_lines.drop_first(framed.inner_lines);
@@ -97,7 +95,7 @@ const FRESH: Carry = Carry { quoted: 0, separator: 1, closing: 0, cr: 0 };
 
 /// How many marks of each kind complete records took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Framed {
+pub struct FramedMarks {
     pub marks: usize,
     pub ends: usize,
     pub inner_lines: usize,
@@ -115,12 +113,12 @@ pub struct Tokeniser {
     pub seen_nul: bool,
 }
 
-/// Which instructions to use. Made only by what looks at the machine: whoever holds one may use them.
+/// The instructions to use, and proof that the processor has them: only `detect` and `all` make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instructions(Set);
+pub struct Instructions(ScanSet);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
+enum ScanSet {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -136,12 +134,12 @@ impl Instructions {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if simd::has_avx512() {
-            return Self(Set::Avx512);
+            return Self(ScanSet::Avx512);
         } else if simd::has_avx2() {
-            return Self(Set::Avx2);
+            return Self(ScanSet::Avx2);
         }
         #[cfg(target_arch = "aarch64")]
-        return Self(Set::Neon);
+        return Self(ScanSet::Neon);
         #[cfg(not(target_arch = "aarch64"))]
         Self::scalar()
     }
@@ -152,17 +150,17 @@ impl Instructions {
         let mut all = vec![("scalar", Self::scalar())];
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(simd::has_avx2().then_some(("AVX2", Self(Set::Avx2))));
-            all.extend(simd::has_avx512().then_some(("AVX-512", Self(Set::Avx512))));
+            all.extend(simd::has_avx2().then_some(("AVX2", Self(ScanSet::Avx2))));
+            all.extend(simd::has_avx512().then_some(("AVX-512", Self(ScanSet::Avx512))));
         }
         #[cfg(target_arch = "aarch64")]
-        all.push(("NEON", Self(Set::Neon)));
+        all.push(("NEON", Self(ScanSet::Neon)));
         all
     }
 
     #[must_use]
     pub fn scalar() -> Self {
-        Self(Set::Scalar)
+        Self(ScanSet::Scalar)
     }
 }
 
@@ -191,13 +189,13 @@ impl Tokeniser {
     /// and the next call must come after a `reset`.
     pub fn scan(&mut self, bytes: &[u8], base: u32) -> Option<u32> {
         match self.kernel.0 {
-            Set::Scalar => self.scan_with::<Scalar>(bytes, base),
+            ScanSet::Scalar => self.scan_with::<ScalarKernel>(bytes, base),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => simd::scan_with_avx2(self, bytes, base),
+            ScanSet::Avx2 => simd::run_avx2(PieceScan { tokeniser: self, bytes, base }),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => simd::scan_with_avx512(self, bytes, base),
+            ScanSet::Avx512 => simd::run_avx512(PieceScan { tokeniser: self, bytes, base }),
             #[cfg(target_arch = "aarch64")]
-            Set::Neon => self.scan_with::<neon::Neon>(bytes, base),
+            ScanSet::Neon => self.scan_with::<neon::Neon>(bytes, base),
         }
     }
 
@@ -226,7 +224,7 @@ impl Tokeniser {
     #[inline(always)]
     fn step<K: Kernel>(
         &mut self,
-        masks: Masks,
+        masks: BlockMasks,
         inside: u64,
         last: usize,
         position: u32,
@@ -276,13 +274,20 @@ impl Tokeniser {
     }
 }
 
-/// Positions count within one buffer, and the framer keeps buffers far below 4 GiB.
-#[inline(always)]
-pub(crate) fn narrow(index: usize) -> u32 {
-    debug_assert!(u32::try_from(index).is_ok());
-    #[allow(clippy::cast_possible_truncation, reason = "buffers are bounded below 4 GiB")]
-    let index = index as u32;
-    index
+/// The scan of one piece by a tokeniser.
+#[cfg(target_arch = "x86_64")]
+struct PieceScan<'a> {
+    tokeniser: &'a mut Tokeniser,
+    bytes: &'a [u8],
+    base: u32,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Scan for PieceScan<'_> {
+    #[inline(always)]
+    fn run<K: Kernel>(self) -> Option<u32> {
+        self.tokeniser.scan_with::<K>(self.bytes, self.base)
+    }
 }
 
 #[cfg(test)]

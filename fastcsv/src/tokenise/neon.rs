@@ -1,11 +1,11 @@
 //! The kernel with NEON, which every 64-bit ARM has. One of the files with `unsafe`.
 //!
-//! Each block argues its safety; `Scalar` is the twin, and a test holds both equal. Parity is by shifts: a carry-less
+//! Each block argues its safety; `ScalarKernel` is the twin, and a test holds both equal. Parity is by shifts: a carry-less
 //! multiplication is of the cryptographic extension, which not every processor has, and no block waits for the parity
 //! of the one before, only for its last bit.
 #![allow(unsafe_code, reason = "intrinsics; every block below carries its argument")]
 
-use super::block::{Kernel, Masks, Scalar, spread_by_bits};
+use super::block::{BlockMasks, Kernel, ScalarKernel, spread_by_bits};
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vceqq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8,
     vreinterpretq_u64_u8,
@@ -23,14 +23,14 @@ impl Kernel for Neon {
     const SPREADS_AT_ONCE: bool = false;
 
     #[inline(always)]
-    fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
+    fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks {
         // SAFETY: the whole program is compiled for NEON, as is said above.
         unsafe { masks(block, delimiter) }
     }
 
     #[inline(always)]
     fn prefix_xor(bits: u64) -> u64 {
-        Scalar::prefix_xor(bits)
+        ScalarKernel::prefix_xor(bits)
     }
 
     #[inline(always)]
@@ -41,14 +41,14 @@ impl Kernel for Neon {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
+fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks {
     let (quarters, _) = block.as_chunks::<16>();
     let bytes = [load(&quarters[0]), load(&quarters[1]), load(&quarters[2]), load(&quarters[3])];
     let mask = |wanted: u8| {
         let wanted = vdupq_n_u8(wanted);
         one_bit_each(bytes.map(|bytes| vceqq_u8(bytes, wanted)))
     };
-    Masks::of(delimiter, mask)
+    BlockMasks::of(delimiter, mask)
 }
 
 /// Bytes of all ones or all zeros as bits: each keeps its own bit, and neighbours are added until eight are one byte.

@@ -1,7 +1,6 @@
 //! A list of positions that bit masks are turned into, without a branch for each bit.
 
-use super::block::Kernel;
-use super::{BLOCK, narrow};
+use super::block::{BLOCK, Kernel, narrow};
 
 /// Ascending positions. Only the first `len` slots count: the rest is room to write.
 #[derive(Debug, Default)]

@@ -4,8 +4,7 @@
 #![allow(unsafe_code, reason = "intrinsics; every block below carries its argument")]
 #![allow(clippy::cast_ptr_alignment, reason = "the loads are unaligned ones")]
 
-use super::Tokeniser;
-use super::block::{Kernel, Masks, spread_by_bits};
+use super::block::{BlockMasks, Kernel, Scan, spread_by_bits};
 use std::arch::x86_64::{
     __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_set_epi64x,
     _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
@@ -31,28 +30,28 @@ pub(super) fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512vbmi2")
 }
 
-/// `Tokeniser::scan` with AVX2.
-pub(super) fn scan_with_avx2(it: &mut Tokeniser, bytes: &[u8], base: u32) -> Option<u32> {
+/// Runs a scan with AVX2.
+pub(super) fn run_avx2(scan: impl Scan) -> Option<u32> {
     debug_assert!(has_avx2());
-    // SAFETY: `Instructions` holds `Set::Avx2` only where `has_avx2` was true.
-    unsafe { scan_avx2(it, bytes, base) }
+    // SAFETY: `Instructions` holds `ScanSet::Avx2` only where `has_avx2` was true.
+    unsafe { scan_avx2(scan) }
 }
 
-/// `Tokeniser::scan` with AVX-512.
-pub(super) fn scan_with_avx512(it: &mut Tokeniser, bytes: &[u8], base: u32) -> Option<u32> {
+/// Runs a scan with AVX-512.
+pub(super) fn run_avx512(scan: impl Scan) -> Option<u32> {
     debug_assert!(has_avx512());
-    // SAFETY: `Instructions` holds `Set::Avx512` only where `has_avx512` was true.
-    unsafe { scan_avx512(it, bytes, base) }
+    // SAFETY: `Instructions` holds `ScanSet::Avx512` only where `has_avx512` was true.
+    unsafe { scan_avx512(scan) }
 }
 
 #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,popcnt")]
-fn scan_avx2(it: &mut Tokeniser, bytes: &[u8], base: u32) -> Option<u32> {
-    it.scan_with::<Avx2>(bytes, base)
+fn scan_avx2(scan: impl Scan) -> Option<u32> {
+    scan.run::<Avx2>()
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,pclmulqdq,bmi1,bmi2,popcnt")]
-fn scan_avx512(it: &mut Tokeniser, bytes: &[u8], base: u32) -> Option<u32> {
-    it.scan_with::<Avx512>(bytes, base)
+fn scan_avx512(scan: impl Scan) -> Option<u32> {
+    scan.run::<Avx512>()
 }
 
 struct Avx2;
@@ -61,7 +60,7 @@ impl Kernel for Avx2 {
     const SPREADS_AT_ONCE: bool = false;
 
     #[inline(always)]
-    fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
+    fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks {
         // SAFETY: called from `scan_avx2` alone, so the instructions exist; both loads are unaligned
         // ones, and read bytes 0..32 and 32..64 of an array of 64.
         unsafe {
@@ -73,7 +72,7 @@ impl Kernel for Avx2 {
                 let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)).cast_unsigned();
                 u64::from(low) | u64::from(high) << 32
             };
-            Masks::of(delimiter, mask)
+            BlockMasks::of(delimiter, mask)
         }
     }
 
@@ -106,14 +105,14 @@ impl Kernel for Avx512 {
     const SPREADS_AT_ONCE: bool = true;
 
     #[inline(always)]
-    fn masks(block: &[u8; 64], delimiter: u8) -> Masks {
+    fn masks(block: &[u8; 64], delimiter: u8) -> BlockMasks {
         // SAFETY: called from `scan_avx512` alone, so the instructions exist; the load is an unaligned
         // one, and reads an array of 64 bytes.
         unsafe {
             let bytes = _mm512_loadu_si512(block.as_ptr().cast::<__m512i>());
             let mask =
                 |wanted: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(wanted.cast_signed()));
-            Masks::of(delimiter, mask)
+            BlockMasks::of(delimiter, mask)
         }
     }
 

@@ -141,7 +141,7 @@ proptest! {
 fn forgetting_keeps_the_marks_of_the_open_record() {
     let mut tokeniser = Tokeniser::new(b',', Instructions::detect());
     assert_eq!(tokeniser.scan(b"a,b\nc,d", 0), None);
-    tokeniser.marks.forget(Framed { marks: 2, ends: 1, ..Framed::default() });
+    tokeniser.marks.forget(FramedMarks { marks: 2, ends: 1, ..FramedMarks::default() });
     tokeniser.marks.rebase(4);
     assert_eq!(tokeniser.marks.separators.as_slice(), &[1]);
     assert!(tokeniser.marks.ends.is_empty());

@@ -1,4 +1,4 @@
-//! What came of rows, written a piece at a time and never to more than a bound.
+//! Writes the outcomes of rows, piece by piece, and never more than a bound.
 
 use crate::check::{Checker, Outcome};
 use crate::error::{Error, InputError, LimitFault};
@@ -9,12 +9,12 @@ use crate::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Text for a file is written once there is this much of it.
+/// Text is written to a file once there is this much of it.
 pub(super) const WRITE_BYTES: usize = 64 << 10;
-/// Or, in the middle of a frame, of which the rest would come to little, this much.
+/// In the middle of a frame this much, so that no small rest is left.
 const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
 
-/// How much a batch may write: so many bytes, and so many times what has come in by now.
+/// How much a batch may write: a number of bytes, and a multiple of the input so far.
 #[derive(Clone)]
 pub(super) struct OutputBound {
     bytes_max: u64,
@@ -43,8 +43,8 @@ impl OutputBound {
     }
 }
 
-/// Judges frames as they come, and writes what comes of them.
-pub(super) struct Writing<'a> {
+/// Judges frames as they come, and writes the outcomes.
+pub(super) struct FrameWriter<'a> {
     pub checker: &'a mut Checker,
     pub outcome: &'a mut Outcome,
     pub tally: &'a mut Tally,
@@ -52,7 +52,7 @@ pub(super) struct Writing<'a> {
     pub bound: &'a OutputBound,
 }
 
-impl Sink for Writing<'_> {
+impl Sink for FrameWriter<'_> {
     type Error = Error;
 
     fn take(&mut self, frame: Frame<'_>) -> Result<(), Error> {
@@ -82,8 +82,8 @@ pub(super) fn write_if_much(
 
 /// Writes what came of some rows, unless the batch has written enough.
 ///
-/// What is not written yet counts, too: what is told of an input that is wrong in several ways is not to depend on how
-/// much that is.
+/// Text that is not written yet counts too, so that the error for an input with several faults does not depend on how
+/// much waits.
 pub(super) fn write(
     folder: &mut Folder,
     bound: &OutputBound,

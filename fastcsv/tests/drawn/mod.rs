@@ -5,9 +5,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use fastcsv::check::{Checker, Outcome, Rules};
+use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::records::{Batch, RecordWriter};
+use fastcsv::output::records::{RecordContext, RecordWriter};
 use fastcsv::schema::{BoundSchema, RowSchema, SchemaLimits};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -227,7 +227,7 @@ pub fn verdict<'s>(bound: &'s BoundSchema, cells: &[&str]) -> Vec<(String, &'s s
     assert_eq!(valid, violations.is_empty());
     let mut verdict: Vec<_> = violations
         .into_iter()
-        // A bound's sentence is the schema's own on both paths; alternatives are named on one only.
+        // A bound's message is the schema's own on both paths; alternatives are named on one only.
         .map(|it| {
             (
                 it.field.into_owned(),
@@ -247,7 +247,7 @@ pub fn verdicts_in_a_file(
     header: &[String],
     rows: &[Vec<&str>],
 ) -> Vec<(u64, String, String)> {
-    let batch = Batch {
+    let batch = RecordContext {
         header,
         csv_type: "t",
         schema_version: "1",
@@ -255,7 +255,7 @@ pub fn verdicts_in_a_file(
         quarantined_at: "",
         max_errors_per_record: usize::MAX,
     };
-    let rules = Rules {
+    let rules = RowRules {
         schema: bound.clone(),
         writer: RecordWriter::new(&batch, bound),
         columns: header.len(),

@@ -1,7 +1,7 @@
 //! What a row schema says of headers and rows, the domain's schemas first.
 
 use super::*;
-use crate::schema::{HeaderReason, detect};
+use crate::schema::{MismatchReason, detect};
 use serde_json::json;
 
 const LANGUAGE_1_0: &str = include_str!("../../../../schemas/csv/language_session/1.0.json");
@@ -89,7 +89,7 @@ fn a_header_that_fits_nothing_names_the_nearest_schema() {
     let schemas = domain();
     let all: Vec<&RowSchema> = schemas.iter().collect();
     let error = detect(&all, &header(&["session_id", "mentor_email", "focus_area"])).unwrap_err();
-    assert_eq!(error.reason, HeaderReason::MissingColumns);
+    assert_eq!(error.reason, MismatchReason::MissingColumns);
     assert_eq!(error.nearest, Some(2));
     assert_eq!(error.columns, ["participant_email", "scheduled_at"]);
     assert!(error.detail.contains("mentorship_session 1.0"), "{error}");
@@ -103,9 +103,9 @@ fn names_count_exactly_once_cleaned() {
     names[0] = "\u{feff} session_id\t".into();
     assert!(schema.bind(&names, true).is_ok());
     let refused = |names: &[&str]| schema.bind(&header(names), false).unwrap_err().reason;
-    assert_eq!(refused(&["a", " "]), HeaderReason::EmptyName);
-    assert_eq!(refused(&["a", "b", " a"]), HeaderReason::DoubledName);
-    assert_eq!(refused(&["Session_id"]), HeaderReason::MissingColumns);
+    assert_eq!(refused(&["a", " "]), MismatchReason::EmptyName);
+    assert_eq!(refused(&["a", "b", " a"]), MismatchReason::DoubledName);
+    assert_eq!(refused(&["Session_id"]), MismatchReason::MissingColumns);
     names.push("extra".into());
     assert_eq!(schema.bind(&names, false).unwrap().unknown(), [10]);
     assert_eq!(schema.bind(&names, true).unwrap_err().columns, ["extra"]);
@@ -118,7 +118,7 @@ fn a_header_of_which_nothing_is_known_never_fits() {
     let [one, _, mentorship] = domain();
     let other = header(&["id", "name"]);
     for refused in [free.bind(&other, false).unwrap_err(), detect(&[&free], &other).unwrap_err()] {
-        assert_eq!(refused.reason, HeaderReason::MissingColumns);
+        assert_eq!(refused.reason, MismatchReason::MissingColumns);
         assert!(
             refused.detail.contains("no column that free 1 knows; it has the columns id, name")
         );

@@ -1,73 +1,73 @@
-//! Judges some records column by column and says which cells it could not vouch for.
+//! Judges some records column by column, and marks the cells that it cannot prove valid.
 //!
-//! A row has a handful of kinds of cells in turn, and judging it cell after cell asks at each of them
-//! what kind comes next and whether it is filled: branches that the processor guesses wrong. Down a column
-//! the kind is asked once, and the checks of neighbouring rows, which have nothing to do with each
-//! other, run into one another.
+//! Neighbouring cells of a row are of different kinds, and judging it cell by cell asks at each of them
+//! which kind it is and whether it is filled: branches that the processor predicts wrong. Down a column
+//! the kind is asked once, and the checks of neighbouring rows, which do not depend on each other, overlap
+//! in the processor.
 //!
-//! The one hard idea: a sieve may only ever pass what is valid. It looks at cells as they stand, quotes
-//! doubled and all, and leaves every case that would take thought (a sign, an exponent, a long text, a
-//! doubled quote) in doubt. Rows in doubt go through `BoundSchema::check_row`, which knows every rule and
-//! says what is wrong; so no rule is written twice, and a sieve that doubts too much is slow, not wrong.
+//! The one hard idea: a prefilter passes nothing but what is valid. It looks at cells as they stand, quotes
+//! doubled and all, and leaves every difficult case (a sign, an exponent, a long text, a doubled quote)
+//! unproven. Unproven rows go through `BoundSchema::check_columns`, which knows every rule and says what is
+//! wrong. So no rule is written twice, and a prefilter that proves too little is slow, not wrong.
 
 use memchr::memchr;
 
 use super::check::{Check, Checks, Rule, Side};
 use super::literal::{self, Literals};
 use super::scalar::TypeSet;
-use crate::rules::decimal::{Limit, Small};
+use crate::rules::decimal::{Limit, SmallDecimal};
 use crate::rules::{Format, date, date_time, email, json};
 
 /// Records judged together: their text (20 KiB in rows of 310 bytes) stays in the L1 cache from column
 /// to column.
-pub const BATCH: usize = 64;
+pub const BATCH_RECORDS: usize = 64;
 
 /// A record whose cells are as many as the columns.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct RecordPlace {
     pub start: u32,
-    /// Its first separator in `Batch::marks`.
+    /// Its first separator in `RecordBatch::marks`.
     pub first_mark: u32,
-    /// Its own place among the doubts.
+    /// The index of its columns in the list of unproven ones.
     pub index: u32,
 }
 
 /// Records of one text, which begins at the position `base`.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
+pub struct RecordBatch<'a> {
     pub text: &'a str,
     pub base: usize,
     pub marks: &'a [u32],
-    pub places: &'a [Place],
+    pub places: &'a [RecordPlace],
 }
 
-/// Which columns of a row are in doubt: a bit each, the columns from the 64th on sharing one.
-pub type Doubts = u64;
+/// A set of the columns of a row, one bit each. The columns from the 64th on share one bit.
+pub type ColumnBits = u64;
 
 /// The bit of a column.
 #[inline]
 #[must_use]
-pub fn doubt(column: usize) -> Doubts {
+pub fn column_bit(column: usize) -> ColumnBits {
     1 << column.min(63)
 }
 
 /// The columns of a schema that was laid over a header.
 #[derive(Clone, Debug)]
-pub struct Sieve {
-    columns: Box<[Column]>,
+pub struct Prefilter {
+    columns: Box<[PrefilterColumn]>,
 }
 
 #[derive(Clone, Debug)]
-struct Column {
+struct PrefilterColumn {
     required: bool,
-    /// The bytes that no text too long has; a longer one may be, or may not.
+    /// No text of so many bytes is too long. A longer one may be valid or not.
     bytes_max: usize,
-    kind: Kind,
+    kind: ColumnKind,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
-    /// Whatever stands there is valid.
+enum ColumnKind {
+    /// Any text is valid.
     Any,
     Email(email::Addresses),
     /// A date and time, or a date.
@@ -78,54 +78,60 @@ enum Kind {
         least: i64,
         most: i64,
     },
-    Number(Box<[(Side, Small)]>),
+    Number(Box<[(Side, SmallDecimal)]>),
     Json(u32),
-    /// What is not known here: the column's own checks decide.
+    /// Another combination of rules: the column's own checks decide.
     Other(TypeSet, Checks),
 }
 
-impl Sieve {
+impl Prefilter {
     pub(super) fn new<'p>(
         columns: impl Iterator<Item = (bool, TypeSet, &'p Checks, usize)>,
     ) -> Self {
-        let column = |(required, types, checks, bytes_max)| Column {
+        let column = |(required, types, checks, bytes_max)| PrefilterColumn {
             required,
             bytes_max,
-            kind: Kind::of(types, checks),
+            kind: ColumnKind::of(types, checks),
         };
         Self { columns: columns.map(column).collect() }
     }
 
-    /// Adds to `doubts`, by the index of each record, the columns that it cannot vouch for.
-    pub fn doubt(&self, batch: Batch<'_>, doubts: &mut [Doubts; BATCH]) {
+    /// Adds to `unproven`, at the index of each record, the columns that it cannot prove valid.
+    pub fn mark_unproven(
+        &self,
+        batch: RecordBatch<'_>,
+        unproven: &mut [ColumnBits; BATCH_RECORDS],
+    ) {
         for (at, column) in self.columns.iter().enumerate() {
-            let judge = Judge { column, at, batch };
+            let column_check = ColumnCheck { column, at, batch };
             match &column.kind {
-                Kind::Any if !column.required && column.bytes_max == usize::MAX => {}
-                Kind::Any => judge.down(doubts, |_| true),
-                Kind::Email(addresses) => judge.down(doubts, |cell| addresses.take(cell)),
-                Kind::Moment => {
-                    judge.down(doubts, |cell| date_time::takes(cell) || date::takes(cell));
+                ColumnKind::Any if !column.required && column.bytes_max == usize::MAX => {}
+                ColumnKind::Any => column_check.down(unproven, |_| true),
+                ColumnKind::Email(addresses) => {
+                    column_check.down(unproven, |cell| addresses.take(cell))
                 }
-                Kind::Formats(formats) => judge.down_text(doubts, |cell| {
+                ColumnKind::Moment => {
+                    column_check.down(unproven, |cell| date_time::takes(cell) || date::takes(cell));
+                }
+                ColumnKind::Formats(formats) => column_check.down_text(unproven, |cell| {
                     memchr(b'"', cell.as_bytes()).is_none()
                         && formats.iter().any(|format| (format.check)(cell))
                 }),
-                Kind::Words(words) => judge.down(doubts, |cell| {
+                ColumnKind::Words(words) => column_check.down(unproven, |cell| {
                     literal::pack(cell).is_some_and(|word| words.contains(&word))
                 }),
-                Kind::Whole { least, most } => judge.down(doubts, |cell| {
+                ColumnKind::Whole { least, most } => column_check.down(unproven, |cell| {
                     whole(cell).is_some_and(|value| *least <= value && value <= *most)
                 }),
-                Kind::Number(bounds) => judge.down(doubts, |cell| {
-                    Small::plain(cell).is_some_and(|number| {
+                ColumnKind::Number(bounds) => column_check.down(unproven, |cell| {
+                    SmallDecimal::plain(cell).is_some_and(|number| {
                         bounds.iter().all(|(side, limit)| side.allows(number.compare(*limit)))
                     })
                 }),
-                Kind::Json(depth_max) => {
-                    judge.down(doubts, |cell| json::is_json_in_csv(cell, *depth_max));
+                ColumnKind::Json(depth_max) => {
+                    column_check.down(unproven, |cell| json::is_json_in_csv(cell, *depth_max));
                 }
-                Kind::Other(types, checks) => judge.down_text(doubts, |cell| {
+                ColumnKind::Other(types, checks) => column_check.down_text(unproven, |cell| {
                     if memchr(b'"', cell.as_bytes()).is_some() {
                         checks.hold(&types.read(&cell.replace("\"\"", "\"")))
                     } else {
@@ -138,30 +144,34 @@ impl Sieve {
 }
 
 /// One column of a batch.
-struct Judge<'a> {
-    column: &'a Column,
+struct ColumnCheck<'a> {
+    column: &'a PrefilterColumn,
     at: usize,
-    batch: Batch<'a>,
+    batch: RecordBatch<'a>,
 }
 
-impl Judge<'_> {
+impl ColumnCheck<'_> {
     #[inline(never)]
-    fn down(&self, doubts: &mut [Doubts; BATCH], holds: impl Fn(&[u8]) -> bool) {
+    fn down(&self, unproven: &mut [ColumnBits; BATCH_RECORDS], holds: impl Fn(&[u8]) -> bool) {
         let text = self.batch.text.as_bytes();
-        self.each(doubts, |start, end| holds(&text[start..end]));
+        self.each(unproven, |start, end| holds(&text[start..end]));
     }
 
     #[inline(never)]
-    fn down_text(&self, doubts: &mut [Doubts; BATCH], holds: impl Fn(&str) -> bool) {
-        self.each(doubts, |start, end| holds(&self.batch.text[start..end]));
+    fn down_text(&self, unproven: &mut [ColumnBits; BATCH_RECORDS], holds: impl Fn(&str) -> bool) {
+        self.each(unproven, |start, end| holds(&self.batch.text[start..end]));
     }
 
     /// Asks `holds` of the inside of every filled cell that is not too long.
     #[inline]
-    fn each(&self, doubts: &mut [Doubts; BATCH], holds: impl Fn(usize, usize) -> bool) {
-        let Batch { text, base, marks, places } = self.batch;
+    fn each(
+        &self,
+        unproven: &mut [ColumnBits; BATCH_RECORDS],
+        holds: impl Fn(usize, usize) -> bool,
+    ) {
+        let RecordBatch { text, base, marks, places } = self.batch;
         let (required, bytes_max) = (self.column.required, self.column.bytes_max);
-        let bit = doubt(self.at);
+        let bit = column_bit(self.at);
         for place in places {
             let first = place.first_mark as usize + self.at;
             let end = marks[first] as usize - base;
@@ -175,12 +185,12 @@ impl Judge<'_> {
             } else {
                 end - start <= bytes_max && holds(start, end)
             };
-            doubts[place.index as usize % BATCH] |= if good { 0 } else { bit };
+            unproven[place.index as usize % BATCH_RECORDS] |= if good { 0 } else { bit };
         }
     }
 }
 
-impl Kind {
+impl ColumnKind {
     fn of(types: TypeSet, checks: &Checks) -> Self {
         Self::known(types, &checks.rules).unwrap_or_else(|| Self::Other(types, checks.clone()))
     }

@@ -1,19 +1,19 @@
-//! The begin of an input, until its header is read: what it is where it is no CSV.
+//! The first bytes of an input, kept until its header is read: they say what a file is that is no CSV.
 
 use crate::error::{Error, InputError, LimitFault};
-use crate::input::{Format, START_BYTES};
+use crate::input::{FileFormat, START_BYTES};
 
 /// The first bytes of an input, decompressed and not decoded.
 #[derive(Debug, Default)]
-pub(super) struct Beginning {
+pub(super) struct InputStart {
     start: Vec<u8>,
-    /// Why there is no header, while more bytes may tell better what the input is.
+    /// The refusal of the header, held back while more bytes may say better what the input is.
     refusal: Option<Error>,
 }
 
-impl Beginning {
-    /// Keeps bytes in which the header may end and passes them on. A refusal waits while more bytes may tell better what
-    /// the input is, so that it does not matter where that is cut.
+impl InputStart {
+    /// Keeps bytes in which the header may end and passes them on. A refusal is held back while more bytes may say better
+    /// what the input is, so that it does not matter where the input is cut.
     pub fn pass(
         &mut self,
         bytes: &[u8],
@@ -28,14 +28,14 @@ impl Beginning {
                 Ok(()) => return Ok(()),
             },
         };
-        if is_of_the_header(&refused) && Format::may_change(&self.start) {
+        if is_of_the_header(&refused) && FileFormat::may_change(&self.start) {
             self.refusal = Some(refused);
             return Ok(());
         }
         Err(self.explain(refused))
     }
 
-    /// Ends the input; what waited is told.
+    /// Ends the input; a refusal that was held back is returned.
     pub fn finish(&mut self, finish: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         let finished = self.refusal.take().map_or_else(finish, Err);
         finished.map_err(|refusal| self.explain(refusal))
@@ -43,7 +43,7 @@ impl Beginning {
 
     /// Says what the input is, where its header was refused and that is known.
     fn explain(&self, refusal: Error) -> Error {
-        match Format::of(&self.start) {
+        match FileFormat::of(&self.start) {
             Some(format) if is_of_the_header(&refusal) => InputError::Format(format).into(),
             _ => refusal,
         }
