@@ -15,6 +15,7 @@ mod locking;
 pub mod options;
 pub mod output;
 pub mod parallel;
+pub mod payload;
 pub mod rules;
 pub mod schema;
 pub mod tally;

@@ -17,6 +17,9 @@ from fastcsv._core import (
     LimitError,
     Options,
     OutputFile,
+    PayloadReport,
+    PayloadSchema,
+    PayloadViolation,
     Progress,
     Report,
     Schema,
@@ -26,6 +29,7 @@ from fastcsv._core import (
     compare,
     detect,
     validate_file,
+    validate_payload,
 )
 
 __all__ = [
@@ -41,6 +45,9 @@ __all__ = [
     "LimitError",
     "Options",
     "OutputFile",
+    "PayloadReport",
+    "PayloadSchema",
+    "PayloadViolation",
     "Progress",
     "Report",
     "Schema",
@@ -50,4 +57,5 @@ __all__ = [
     "compare",
     "detect",
     "validate_file",
+    "validate_payload",
 ]

@@ -17,6 +17,9 @@ __all__ = [
     "LimitError",
     "Options",
     "OutputFile",
+    "PayloadReport",
+    "PayloadSchema",
+    "PayloadViolation",
     "Progress",
     "Report",
     "Schema",
@@ -26,6 +29,7 @@ __all__ = [
     "compare",
     "detect",
     "validate_file",
+    "validate_payload",
 ]
 
 class FastcsvError(Exception):
@@ -362,6 +366,75 @@ class Validator:
     def abort(self) -> None:
         """Remove what was written; nothing happens after finish, or a second time."""
 
+@final
+class PayloadSchema:
+    """A compiled schema of JSON payloads: a JSON Schema 2020-12 document.
+
+    Raises: SchemaError, with the reason why the document is refused.
+    """
+
+    def __new__(cls, document: bytes | str, *, name: str, version: str) -> PayloadSchema: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def effective_date(self) -> str | None:
+        """The day from which the schema is in force, YYYY-MM-DD."""
+
+    @property
+    def deprecated(self) -> bool: ...
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The parts of the document that have no effect, such as unknown keywords and formats."""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether payloads are judged by tables; else the general validator judges them, which takes longer."""
+
+@final
+class PayloadViolation:
+    """One thing that is wrong with a payload."""
+
+    @property
+    def pointer(self) -> str:
+        """The JSON Pointer (RFC 6901) of the value; of a missing member the pointer that it would have."""
+
+    @property
+    def keyword(self) -> str:
+        """The keyword of JSON Schema that failed, or one of json, depth, encoding, payloadBytes, duplicateMember, nul,
+        surrogate, number."""
+
+    @property
+    def message(self) -> str:
+        """Completes "this value …"; it never holds the value."""
+
+    @property
+    def value(self) -> str | None:
+        """The value's JSON text, cut after 4,096 bytes; None where there is no value."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class PayloadReport:
+    """The verdict on one payload."""
+
+    @property
+    def valid(self) -> bool: ...
+    @property
+    def violations(self) -> tuple[PayloadViolation, ...]:
+        """At most max_violations of them."""
+
+    @property
+    def total_violations(self) -> int: ...
+    @property
+    def unknown_members(self) -> tuple[str, ...]:
+        """JSON Pointers of members that the schema does not name, at most max_violations of them.
+
+        Empty where the schema is not compiled to tables.
+        """
+
 def clean_name(name: str) -> str:
     """Return a header's name as it counts: without a byte-order mark and blanks around it."""
 
@@ -389,4 +462,21 @@ def validate_file(
 
     source_file is the file's name and quarantined_at the time, where they are not given. Raises as
     Validator.feed does. Ctrl-C ends it; where a pipe is silent, only with one thread, or at the next byte.
+    """
+
+def validate_payload(
+    schema: PayloadSchema,
+    payload: bytes | bytearray | memoryview,
+    *,
+    strict: bool = False,
+    max_payload_bytes: int = 16777216,
+    max_depth: int = 64,
+    max_violations: int = 100,
+) -> PayloadReport:
+    """Judge one JSON payload by a schema.
+
+    A payload that is no JSON, or that PostgreSQL could not store, is a report with violations and never an exception.
+    Under strict a member that the schema does not name is a violation, where the schema is compiled to tables.
+
+    Raises: ValueError for a max_depth over 120 or a max_violations of 0, OverflowError for a bound out of range.
     """

@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod header;
 mod options;
+mod payload;
 mod report;
 mod schema;
 mod validator;
@@ -27,6 +28,8 @@ mod _core {
     use super::header::{HeaderDifference, clean_name, compare, detect};
     #[pymodule_export]
     use super::options::PyOptions;
+    #[pymodule_export]
+    use super::payload::{PyPayloadReport, PyPayloadSchema, PyPayloadViolation, validate_payload};
     #[pymodule_export]
     use super::report::{PyOutputFile, PyProgress, PyReport};
     #[pymodule_export]

@@ -30,17 +30,10 @@ impl PySchema {
         name: &str,
         version: &str,
     ) -> PyResult<Self> {
-        let text;
-        let document: &[u8] = if let Ok(document) = document.cast::<PyString>() {
-            text = document.to_str()?.to_owned();
-            text.as_bytes()
-        } else {
-            document.cast::<PyBytes>()?.as_bytes()
-        };
-        let compiled = py
-            .detach(|| RowSchema::compile(name, version, document, &SchemaLimits::default()))
-            .map_err(Error::from)?;
-        Ok(Self { compiled })
+        let compiled = with_document(py, document, |document| {
+            RowSchema::compile(name, version, document, &SchemaLimits::default())
+        })?;
+        Ok(Self { compiled: compiled.map_err(Error::from)? })
     }
 
     #[getter]
@@ -79,6 +72,22 @@ impl PySchema {
     fn __repr__(&self) -> String {
         format!("Schema(name={:?}, version={:?})", self.name(), self.version())
     }
+}
+
+/// Has `compile` read a document, which is `bytes` or `str`, with the interpreter detached.
+pub(super) fn with_document<T: Send>(
+    py: Python<'_>,
+    document: &Bound<'_, PyAny>,
+    compile: impl FnOnce(&[u8]) -> T + Send,
+) -> PyResult<T> {
+    let text;
+    let document: &[u8] = if let Ok(document) = document.cast::<PyString>() {
+        text = document.to_str()?.to_owned();
+        text.as_bytes()
+    } else {
+        document.cast::<PyBytes>()?.as_bytes()
+    };
+    Ok(py.detach(|| compile(document)))
 }
 
 /// One schema, or several to choose from.

@@ -241,7 +241,7 @@ impl<'a, const QUOTE: usize> Reader<'a, QUOTE> {
 /// The high bit of every byte that cannot stand in a string as it is. Bits above the lowest may be
 /// wrong (a borrow runs upwards); the lowest is not.
 #[inline]
-fn special(eight: u64) -> u64 {
+pub(crate) fn special(eight: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let below = |word: u64, end: u64| word.wrapping_sub(ONES * end) & !word;
     let quote = below(eight ^ (ONES * 0x22), 1);

@@ -10,9 +10,9 @@ use super::error::{SchemaError, SchemaReason};
 use super::keyword;
 use crate::rules::date;
 
-pub(super) const EFFECTIVE_DATE: &str = "x-steward-effective-date";
-pub(super) const DEPRECATED: &str = "x-steward-deprecated";
-pub(super) const PII: &str = "x-steward-pii";
+pub(crate) const EFFECTIVE_DATE: &str = "x-steward-effective-date";
+pub(crate) const DEPRECATED: &str = "x-steward-deprecated";
+pub(crate) const PII: &str = "x-steward-pii";
 
 const PREFIX: &str = "x-steward-";
 
@@ -66,7 +66,7 @@ const KNOWN: [Annotation; 5] = [
 ];
 
 /// Refuses annotations that are unknown, misplaced or of the wrong type.
-pub(super) fn check(keywords: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
+pub(crate) fn check(keywords: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
     let place =
         if pointer.is_empty() { AnnotationPlace::Document } else { AnnotationPlace::Column };
     let ours = keywords
@@ -97,7 +97,7 @@ fn check_one(
 }
 
 /// Whether a schema carries the boolean annotation.
-pub(super) fn is_set(schema: &Map<String, Value>, name: &str) -> bool {
+pub(crate) fn is_set(schema: &Map<String, Value>, name: &str) -> bool {
     schema.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 

@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 
 use super::keyword;
 
-pub(super) const MESSAGE: &str = "x-steward-message";
+pub(crate) const MESSAGE: &str = "x-steward-message";
 
 /// Characters of one message.
 const CHARACTERS_MAX: usize = 500;
 
 /// The author's messages for one column, or for the row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Messages {
+pub(crate) struct Messages {
     any: Option<Box<str>>,
     by_keyword: BTreeMap<String, Box<str>>,
 }
@@ -52,7 +52,7 @@ impl Messages {
 
 /// The author's messages of a whole schema, by column and for the row.
 #[derive(Debug, Default)]
-pub(super) struct AuthorMessages {
+pub(crate) struct AuthorMessages {
     pub columns: HashMap<String, Messages>,
     pub row: Messages,
 }
@@ -73,7 +73,7 @@ const ROW_KEYWORDS: [&str; 3] =
     ["additionalProperties", "dependentRequired", "unevaluatedProperties"];
 
 /// Whether a value has the form of the annotation.
-pub(super) fn is_form(value: &Value) -> bool {
+pub(crate) fn is_form(value: &Value) -> bool {
     match value {
         Value::Object(texts) => {
             !texts.is_empty()

@@ -101,6 +101,20 @@ impl Checks {
         }
     }
 
+    /// Hands over every rule that an object or a list fails; a wrong type silences the rules behind it.
+    pub fn failures_of_container<'s>(
+        &'s self,
+        container: TypeSet,
+        mut report: impl FnMut(&'s Rule),
+    ) {
+        for rule in self.rules.iter().filter(|rule| !rule.check.holds_for_container(container)) {
+            report(rule);
+            if matches!(rule.check, Check::Type(_)) {
+                return;
+            }
+        }
+    }
+
     /// The checks that a filled cell, read as these types, can fail.
     pub(super) fn of_cells(&self, types: TypeSet) -> Self {
         let can_fail = |rule: &&Rule| match &rule.check {
@@ -141,6 +155,18 @@ impl Check {
             (Self::Literals(literals), _) => literals.contain(value),
             (Self::AnyOf(members), _) => members.iter().any(|member| member.hold(value)),
             (Self::Never, _) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether an object or a list passes. Literals must have been compiled from scalars alone.
+    fn holds_for_container(&self, container: TypeSet) -> bool {
+        match self {
+            Self::Type(types) => types.has(container),
+            Self::AnyOf(members) => members.iter().any(|member| {
+                member.rules.iter().all(|rule| rule.check.holds_for_container(container))
+            }),
+            Self::Literals(_) | Self::Never => false,
             _ => true,
         }
     }

@@ -45,24 +45,24 @@ const GENERAL_FORMATS: [&str; 11] = [
 ];
 
 /// Whether a keyword asserts nothing.
-pub(super) fn is_annotation(keyword: &str) -> bool {
+pub(crate) fn is_annotation(keyword: &str) -> bool {
     ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
 }
 
 /// Whether a format is checked, here or by the general validator.
-pub(super) fn is_known_format(name: &str) -> bool {
+pub(crate) fn is_known_format(name: &str) -> bool {
     rules::format(name).is_some() || GENERAL_FORMATS.contains(&name)
 }
 
 /// Whether a schema's text is checked to be JSON. Encoded text is not: it is no JSON before decoding.
-pub(super) fn asks_for_json(schema: &Map<String, Value>) -> bool {
+pub(crate) fn asks_for_json(schema: &Map<String, Value>) -> bool {
     let media_type = schema.get("contentMediaType").and_then(Value::as_str);
     media_type.is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
         && !schema.contains_key("contentEncoding")
 }
 
 /// The checks of the schema at `pointer`; `None` where it needs the general validator.
-pub(super) fn compile(
+pub(crate) fn compile(
     schema: &Value,
     pointer: &str,
     limits: &SchemaLimits,

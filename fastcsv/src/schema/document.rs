@@ -19,7 +19,7 @@ const NUMBER_BYTES: usize = 1000;
 const EXPONENT_DIGITS: usize = 6;
 
 /// Parses a document, and refuses what is no JSON Schema 2020-12 within the limits.
-pub(super) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, SchemaError> {
+pub(crate) fn parse(bytes: &[u8], limits: &SchemaLimits) -> Result<Value, SchemaError> {
     if bytes.len() > limits.document_bytes {
         let detail = format!("the schema is over {} bytes (document_bytes)", limits.document_bytes);
         return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "", detail));

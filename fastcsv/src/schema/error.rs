@@ -92,7 +92,7 @@ pub struct SchemaError {
 }
 
 impl SchemaError {
-    pub(super) fn new(reason: SchemaReason, pointer: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: SchemaReason, pointer: &str, detail: impl Into<String>) -> Self {
         Self { reason, pointer: pointer.to_owned(), detail: detail.into() }
     }
 }

@@ -19,7 +19,7 @@ use crate::rules::decimal::{Decimal, Divisor, Limit};
 use crate::rules::{FORMATS, json};
 
 /// Builds the validator of a document that `document::parse` has let pass.
-pub(super) fn build(
+pub(crate) fn build(
     schema: &Value,
     limits: &SchemaLimits,
 ) -> Result<Validator<Exact>, SchemaError> {

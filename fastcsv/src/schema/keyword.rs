@@ -72,7 +72,7 @@ const KNOWN: [&str; 61] = [
 ];
 
 /// Every keyword of JSON Schema 2020-12 that can fail, so that a violation names one without a copy.
-pub(super) const FAILING: [&str; 36] = [
+pub(crate) const FAILING: [&str; 36] = [
     "additionalProperties",
     "allOf",
     "anyOf",
@@ -122,7 +122,7 @@ const OLD: [(&str, &str); 6] = [
 ];
 
 /// What is to be warned of at a name that stands where keywords stand. Refuses misspelt and old keywords.
-pub(super) fn judge(name: &str, pointer: &str) -> Result<Option<String>, SchemaError> {
+pub(crate) fn judge(name: &str, pointer: &str) -> Result<Option<String>, SchemaError> {
     if KNOWN.contains(&name) || name.starts_with("x-") {
         return Ok(None);
     }
@@ -139,7 +139,7 @@ pub(super) fn judge(name: &str, pointer: &str) -> Result<Option<String>, SchemaE
 }
 
 /// The name that another one was probably meant to be.
-pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let bare = name.to_lowercase().replace(['-', '_', ' '], "");
     let candidates = known.into_iter().filter_map(|known| {
         let other = known.to_lowercase().replace(['-', '_', ' '], "");

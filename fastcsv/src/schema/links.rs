@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::subschema::{self, escaped};
 
 /// The schemas of a document by the names that references use.
-pub(super) struct Links<'d> {
+pub(crate) struct Links<'d> {
     document: &'d Value,
     /// By base URI, without a fragment.
     resources: HashMap<Rc<str>, &'d Value>,

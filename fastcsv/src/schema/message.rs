@@ -11,17 +11,17 @@ use super::scalar::TypeSet;
 /// How many allowed values a message lists before it counts the rest.
 const VALUES_LISTED: usize = 20;
 
-pub(super) const REQUIRED: &str = "must not be empty";
-pub(super) const NEVER: &str = "must be empty";
-pub(super) const NO_ALTERNATIVE: &str = "fits none of the forms that the schema allows";
-pub(super) const JSON: &str = "is not valid JSON";
+pub(crate) const REQUIRED: &str = "must not be empty";
+pub(crate) const NEVER: &str = "must be empty";
+pub(crate) const NO_ALTERNATIVE: &str = "fits none of the forms that the schema allows";
+pub(crate) const JSON: &str = "is not valid JSON";
 
-pub(super) fn of_type(types: TypeSet) -> String {
+pub(crate) fn of_type(types: TypeSet) -> String {
     let names = TypeSet::NAMES.iter().filter(|(set, ..)| types.has(*set)).map(|(.., name)| *name);
     format!("must be {}", any_of(&names.collect::<Vec<_>>()))
 }
 
-pub(super) fn of_values(values: &[Value]) -> String {
+pub(crate) fn of_values(values: &[Value]) -> String {
     let shown: Vec<String> = values.iter().take(VALUES_LISTED).map(shown).collect();
     match (values.len(), shown.as_slice()) {
         (0, _) => NEVER.into(),
@@ -41,13 +41,13 @@ fn shown(value: &Value) -> String {
     }
 }
 
-pub(super) fn of_length(side: Side, characters: u64) -> String {
+pub(crate) fn of_length(side: Side, characters: u64) -> String {
     let unit = if characters == 1 { "character" } else { "characters" };
     let side = if side == Side::AtLeast { "at least" } else { "at most" };
     format!("must have {side} {characters} {unit}")
 }
 
-pub(super) fn of_bound(side: Side, limit: &str) -> String {
+pub(crate) fn of_bound(side: Side, limit: &str) -> String {
     match side {
         Side::AtLeast => format!("must be at least {limit}"),
         Side::AtMost => format!("must be at most {limit}"),
@@ -57,24 +57,24 @@ pub(super) fn of_bound(side: Side, limit: &str) -> String {
 }
 
 /// Of a cell that another filled cell asks for.
-pub(super) fn of_dependent(asker: impl std::fmt::Display) -> String {
+pub(crate) fn of_dependent(asker: impl std::fmt::Display) -> String {
     format!("must not be empty where {asker} is filled")
 }
 
-pub(super) fn of_multiple(divisor: &str) -> String {
+pub(crate) fn of_multiple(divisor: &str) -> String {
     format!("must be a multiple of {divisor}")
 }
 
-pub(super) fn of_pattern(pattern: &str) -> String {
+pub(crate) fn of_pattern(pattern: &str) -> String {
     format!("does not match the pattern {pattern}")
 }
 
-pub(super) fn of_format(noun: &str) -> String {
+pub(crate) fn of_format(noun: &str) -> String {
     format!("is not {noun}")
 }
 
 /// Alternatives that are one format each are named; others have no short name.
-pub(super) fn of_alternatives(members: &[Checks]) -> String {
+pub(crate) fn of_alternatives(members: &[Checks]) -> String {
     let nouns: Option<Vec<&str>> = members.iter().map(noun).collect();
     match nouns.as_deref() {
         Some([first, rest @ ..]) if !rest.is_empty() => {

@@ -6,22 +6,22 @@
 //! the same rules registered there. Both paths give the same verdict on every input, and the table
 //! by which a cell becomes a JSON value (`scalar`) is the same for both.
 
-mod annotation;
-mod author;
+pub(crate) mod annotation;
+pub(crate) mod author;
 mod bound;
-mod check;
-mod compile;
-mod document;
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod document;
 mod doubled;
 mod error;
-mod exact;
-mod general;
+pub(crate) mod exact;
+pub(crate) mod general;
 mod header;
-mod keyword;
+pub(crate) mod keyword;
 mod limits;
-mod links;
+pub(crate) mod links;
 mod literal;
-mod message;
+pub(crate) mod message;
 mod mismatch;
 mod name;
 mod pattern;
@@ -29,11 +29,11 @@ mod prefilter;
 mod reach;
 mod reading;
 mod reference;
-mod residue;
+pub(crate) mod residue;
 mod row;
-mod scalar;
+pub(crate) mod scalar;
 mod similar;
-mod subschema;
+pub(crate) mod subschema;
 mod value;
 mod violation;
 

@@ -108,7 +108,7 @@ impl Prefilter {
                 ColumnKind::Any if !column.required && column.bytes_max == usize::MAX => {}
                 ColumnKind::Any => column_check.down(unproven, |_| true),
                 ColumnKind::Email(addresses) => {
-                    column_check.down(unproven, |cell| addresses.take(cell))
+                    column_check.down(unproven, |cell| addresses.take(cell));
                 }
                 ColumnKind::Moment => {
                     column_check.down(unproven, |cell| date_time::takes(cell) || date::takes(cell));

@@ -219,13 +219,13 @@ fn asker_of<'d>(
     dependents.iter().find(asks).map(|(asker, _)| asker.as_str())
 }
 
-fn keyword_of(error: &ValidationError<'_>) -> &'static str {
+pub(crate) fn keyword_of(error: &ValidationError<'_>) -> &'static str {
     let name = error.kind().keyword();
     keyword::FAILING.iter().find(|known| **known == name).copied().unwrap_or("schema")
 }
 
-/// The message for an error: the same as the compiled check's where there is one.
-fn message_of(kind: &ValidationErrorKind) -> String {
+/// The message for an error of a value: the same as the compiled check's where there is one.
+pub(crate) fn message_of(kind: &ValidationErrorKind) -> String {
     use ValidationErrorKind as Kind;
     match kind {
         Kind::Custom { message, .. } => message.clone(),

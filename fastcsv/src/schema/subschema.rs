@@ -28,7 +28,7 @@ const HOLDS_TABLE: [&str; 5] =
     ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
 /// Visits every subschema that is an object, the document first, with its JSON pointer.
-pub(super) fn walk<'d>(
+pub(crate) fn walk<'d>(
     document: &'d Value,
     visit: &mut impl FnMut(&'d Map<String, Value>, &str) -> Result<(), SchemaError>,
 ) -> Result<(), SchemaError> {
@@ -56,7 +56,7 @@ fn walk_below<'d>(
 }
 
 /// The schemas that a keyword's value holds, each with what it adds to the keyword's pointer.
-pub(super) fn schemas_in<'d>(keyword: &str, value: &'d Value) -> Vec<(String, &'d Value)> {
+pub(crate) fn schemas_in<'d>(keyword: &str, value: &'d Value) -> Vec<(String, &'d Value)> {
     match value {
         Value::Array(items) if HOLDS_LIST.contains(&keyword) => {
             items.iter().enumerate().map(|(index, item)| (format!("/{index}"), item)).collect()
@@ -70,6 +70,6 @@ pub(super) fn schemas_in<'d>(keyword: &str, value: &'d Value) -> Vec<(String, &'
 }
 
 /// A reference token of a JSON pointer.
-pub(super) fn escaped(token: &str) -> String {
+pub(crate) fn escaped(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }

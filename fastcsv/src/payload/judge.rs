@@ -1,0 +1,110 @@
+//! Judges one payload by its schema: bounds, UTF-8, the walk and, where there are no tables, the general validator.
+
+use std::borrow::Cow;
+
+use super::general;
+use super::report::{PayloadReport, PayloadViolation};
+use super::schema::PayloadSchema;
+use super::tables::PayloadTables;
+use super::walk::{PayloadWalk, WalkBounds};
+
+/// The deepest nesting that can be asked for: the general validator reads its tree with a stack.
+const DEPTH_MAX: u32 = 120;
+
+/// Tables without a node: strict JSON alone.
+static NO_TABLES: PayloadTables = PayloadTables { nodes: Vec::new(), root: 0 };
+
+/// Hands every bound to `$define`, with its type and its default: the one list, also for the Python boundary.
+macro_rules! with_payload_limits {
+    ($define:ident) => {
+        $define! {
+            /// Bytes of a payload.
+            max_payload_bytes: usize = 16_777_216,
+            /// Levels of objects and lists; 120 at the most.
+            max_depth: u32 = 64,
+            /// Violations that are kept, all are counted; and unknown members that are kept.
+            max_violations: usize = 100,
+        }
+    };
+}
+#[cfg(feature = "python")]
+pub(crate) use with_payload_limits;
+
+macro_rules! define_limits {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:tt,)*) => {
+        /// The bounds on one payload, each with its default.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(clippy::struct_field_names, reason = "they are named as in Python")]
+        pub struct PayloadLimits {
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        impl Default for PayloadLimits {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+with_payload_limits!(define_limits);
+
+impl PayloadLimits {
+    /// Refuses bounds that no payload can be judged by.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.max_depth > DEPTH_MAX {
+            return Err("max_depth must be at most 120");
+        }
+        if self.max_violations == 0 {
+            return Err("max_violations must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+impl PayloadSchema {
+    /// Judges a payload. Under `strict` a member that the schema does not name is a violation.
+    #[must_use]
+    pub fn judge<'a>(
+        &'a self,
+        payload: &'a [u8],
+        strict: bool,
+        limits: &PayloadLimits,
+    ) -> PayloadReport<'a> {
+        if payload.len() > limits.max_payload_bytes {
+            let message = format!("is longer than {} bytes", limits.max_payload_bytes);
+            return refused("payloadBytes", message);
+        }
+        let text = match simdutf8::basic::from_utf8(payload) {
+            Ok(text) => text,
+            Err(_) => return refused("encoding", not_utf8(payload)),
+        };
+        let bounds = WalkBounds {
+            depth: limits.max_depth.min(DEPTH_MAX),
+            kept: limits.max_violations.max(1),
+        };
+        if let Some(tables) = &self.tables {
+            let walk = PayloadWalk::new(tables, text, bounds, strict);
+            return walk.run(Some(tables.root)).0;
+        }
+        let (mut report, is_whole) = PayloadWalk::new(&NO_TABLES, text, bounds, strict).run(None);
+        // The parser refuses a lone surrogate, which is a violation already.
+        if is_whole && let Ok(value) = serde_json::from_str(text) {
+            general::judge(&self.validator, &value, bounds.kept, &mut report);
+        }
+        report
+    }
+}
+
+/// A payload of which nothing can be judged.
+fn refused(keyword: &'static str, message: String) -> PayloadReport<'static> {
+    let message = Cow::Owned(message);
+    let violation = PayloadViolation { pointer: String::new(), keyword, message, value: None };
+    PayloadReport { violations: vec![violation], total_violations: 1, unknown_members: Vec::new() }
+}
+
+#[cold]
+fn not_utf8(payload: &[u8]) -> String {
+    let valid_bytes = std::str::from_utf8(payload).err().map_or(0, |error| error.valid_up_to());
+    format!("is not UTF-8 (at byte {valid_bytes})")
+}

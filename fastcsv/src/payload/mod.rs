@@ -1,0 +1,26 @@
+//! Payloads: one JSON value each, judged by a JSON Schema 2020-12 document where its bytes stand.
+//!
+//! `PayloadSchema::compile` turns the document into tables (`tables`), where it uses no other keyword than they have.
+//! `PayloadSchema::judge` walks the bytes once, by strict JSON and by the tables, and builds no tree. A document with any
+//! other keyword is judged by the `jsonschema` crate, after the same strict walk. The rules of texts and numbers are
+//! those of cells (`schema::check`), so that a rule means the same in a cell and in a payload.
+
+mod compile;
+mod fault;
+mod general;
+mod judge;
+mod members;
+mod numeric;
+mod path;
+mod reader;
+mod report;
+mod schema;
+mod tables;
+mod text;
+mod walk;
+
+pub use judge::PayloadLimits;
+#[cfg(feature = "python")]
+pub(crate) use judge::with_payload_limits;
+pub use report::{PayloadReport, PayloadViolation};
+pub use schema::PayloadSchema;

@@ -1,0 +1,132 @@
+//! The schema of a payload: its document, its facts, and what judges a payload by it.
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use super::compile;
+use super::tables::PayloadTables;
+use crate::schema::annotation;
+use crate::schema::author::MESSAGE;
+use crate::schema::compile::is_known_format;
+use crate::schema::exact::Exact;
+use crate::schema::subschema;
+use crate::schema::{SchemaError, SchemaLimits, SchemaReason};
+use crate::schema::{document, general, keyword};
+
+/// A compiled schema of payloads.
+#[derive(Debug)]
+pub struct PayloadSchema {
+    name: String,
+    version: String,
+    effective_date: Option<String>,
+    is_deprecated: bool,
+    warnings: Vec<String>,
+    pub(super) tables: Option<PayloadTables>,
+    pub(super) validator: Validator<Exact>,
+}
+
+impl PayloadSchema {
+    /// Compiles a JSON Schema 2020-12 document.
+    pub fn compile(
+        name: &str,
+        version: &str,
+        document: &[u8],
+        limits: &SchemaLimits,
+    ) -> Result<Self, SchemaError> {
+        let parsed = document::parse(document, limits)?;
+        let tables = compile::compile(&parsed, limits)?;
+        Self::of(name, version, &parsed, tables, limits)
+    }
+
+    /// The twin of `compile` that leaves every payload to the general validator: slow, and what tests and fuzzing hold the
+    /// tables to.
+    pub fn compile_general(
+        name: &str,
+        version: &str,
+        document: &[u8],
+        limits: &SchemaLimits,
+    ) -> Result<Self, SchemaError> {
+        Self::of(name, version, &document::parse(document, limits)?, None, limits)
+    }
+
+    fn of(
+        name: &str,
+        version: &str,
+        document: &Value,
+        tables: Option<PayloadTables>,
+        limits: &SchemaLimits,
+    ) -> Result<Self, SchemaError> {
+        let warnings = warnings_of(document)?;
+        let root = document.as_object();
+        let effective_date = root.and_then(|it| it.get(annotation::EFFECTIVE_DATE));
+        Ok(Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            effective_date: effective_date.and_then(Value::as_str).map(str::to_owned),
+            is_deprecated: root.is_some_and(|it| annotation::is_set(it, annotation::DEPRECATED)),
+            warnings,
+            tables,
+            validator: general::build(document, limits)?,
+        })
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The day from which the schema is in force, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn effective_date(&self) -> Option<&str> {
+        self.effective_date.as_deref()
+    }
+
+    #[must_use]
+    pub fn is_deprecated(&self) -> bool {
+        self.is_deprecated
+    }
+
+    /// The parts of the document that have no effect, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Whether payloads are judged by tables, and not by the general validator.
+    #[must_use]
+    pub fn is_compiled(&self) -> bool {
+        self.tables.is_some()
+    }
+}
+
+/// The parts of the document that have no effect. Refuses annotations and keywords that are misspelt, and messages of the
+/// author, which payloads do not have.
+fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
+    let mut warnings = Vec::new();
+    subschema::walk(document, &mut |keywords, pointer| {
+        annotation::check(keywords, pointer)?;
+        if keywords.contains_key(MESSAGE) {
+            let detail =
+                format!("the annotation {MESSAGE} has no effect in the schema of a payload");
+            let pointer = format!("{pointer}/{MESSAGE}");
+            return Err(SchemaError::new(SchemaReason::AnnotationInvalid, &pointer, detail));
+        }
+        for name in keywords.keys() {
+            warnings.extend(keyword::judge(name, pointer)?);
+        }
+        if let Some(name) = keywords.get("format").and_then(Value::as_str)
+            && !is_known_format(name)
+        {
+            warnings.push(format!(
+                "the format {name} is unknown and checks nothing (at {pointer}/format)"
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(warnings)
+}

@@ -1,0 +1,87 @@
+//! The compiled form of a payload's schema: one node for each subschema, referred to by its index.
+
+use super::members::MemberTable;
+use crate::schema::check::{Check, Checks};
+
+/// The index of a node.
+pub(super) type NodeIndex = u32;
+
+/// The nodes of a document. The first is the root's.
+#[derive(Debug, Default)]
+pub(super) struct PayloadTables {
+    pub nodes: Vec<ValueNode>,
+    pub root: NodeIndex,
+}
+
+impl PayloadTables {
+    #[inline]
+    pub fn node(&self, index: NodeIndex) -> &ValueNode {
+        &self.nodes[index as usize]
+    }
+}
+
+/// What one subschema asks of a value.
+#[derive(Debug, Default)]
+pub(super) struct ValueNode {
+    /// The rules of scalars, `type` first. Objects and lists may fail some of them.
+    pub checks: Checks,
+    pub object: Option<Box<ObjectRules>>,
+    pub list: Option<Box<ListRules>>,
+}
+
+impl ValueNode {
+    /// Whether the node asks nothing.
+    pub fn is_empty(&self) -> bool {
+        self.checks.rules.is_empty() && self.object.is_none() && self.list.is_none()
+    }
+
+    /// Whether the node asks for a type and for nothing else.
+    pub fn is_type_alone(&self) -> bool {
+        let is_type = matches!(&*self.checks.rules, [rule] if matches!(rule.check, Check::Type(_)));
+        is_type && self.object.is_none() && self.list.is_none()
+    }
+}
+
+/// What is done with a member that `properties` does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OtherMembers {
+    /// The schema names no members, or allows any: nothing is reported.
+    Free,
+    /// Kept and reported as unknown.
+    Unknown,
+    Refused,
+    Judged(NodeIndex),
+}
+
+/// What a subschema asks of an object.
+#[derive(Debug)]
+pub(super) struct ObjectRules {
+    pub members: MemberTable,
+    pub others: OtherMembers,
+    pub members_min: u64,
+    pub members_max: u64,
+    pub choice: Option<MemberChoice>,
+}
+
+/// A member whose schema is chosen by the text of another: `allOf` of `if` a constant `then` a schema.
+#[derive(Debug)]
+pub(super) struct MemberChoice {
+    /// The place of the member that decides, and of the one that is judged.
+    pub decided_by: usize,
+    pub judged: usize,
+    pub branches: Box<[(Box<str>, NodeIndex)]>,
+}
+
+impl MemberChoice {
+    pub fn branch(&self, text: &str) -> Option<NodeIndex> {
+        self.branches.iter().find(|(constant, _)| **constant == *text).map(|(_, node)| *node)
+    }
+}
+
+/// What a subschema asks of a list.
+#[derive(Debug)]
+pub(super) struct ListRules {
+    pub items: Option<NodeIndex>,
+    pub items_min: u64,
+    pub items_max: u64,
+}
