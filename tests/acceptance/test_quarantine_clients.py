@@ -74,9 +74,7 @@ def test_rows_are_found_understood_put_right_and_handed_on_once(client, shells, 
     again = client.resubmit_sheet(sheet)
     assert (again.unchanged_rows, again.commit) == (4, 0)
 
-    first = client.export_next(
-        batch.name, "importer", tmp_path / "1.csv", include_valid=True, original_order=True
-    )
+    first = client.export_next(batch.name, "importer", tmp_path / "1.csv", original_order=True)
     with pytest.raises(errors.NotNow):
         client.export_next(batch.name, "importer", tmp_path / "2.csv")
     client.correct_row(f"{batch.name}/rows/60", {"rating": "0"})

@@ -394,7 +394,7 @@ def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
     service.correct(name, 40, rating="0.4")
     second = create(include_valid=True)
     assert (second.valid_rows, second.resolved_rows, second.after_commit) == (0, 2, first.commit)
-    other = create("auditor")
+    other = create("auditor", include_valid=False)
     assert (other.valid_rows, other.resolved_rows, other.after_commit) == (0, 3, 0)
     late = create("auditor", include_valid=True)
     assert (late.valid_rows, late.resolved_rows, late.after_commit) == (90, 0, other.commit)
@@ -425,11 +425,52 @@ def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
     assert found[0].reason == "REQUEST_ID_REUSED"
 
 
+def test_the_first_export_of_a_cursor_has_the_valid_rows_unless_the_request_leaves_them_out(
+    daemon, service
+):
+    name = batch_of(daemon, LANGUAGE + rows(20, bad_every=10), options=KEEP)
+
+    def create(cursor, **fields):
+        request = q.CreateExportRequest(parent=name, cursor=cursor, **fields)
+        return service.stub.CreateExport(request, timeout=30)
+
+    # Without a single correction: what was valid from the start is all that there is.
+    first = create("importer")
+    assert (first.valid_rows, first.resolved_rows) == (18, 0)
+    assert service.export(first.name, CSV).count(b"\n") == 1 + 18
+    service.correct(name, 10, rating="0.1")
+    second = create("importer")
+    assert (second.valid_rows, second.resolved_rows) == (0, 1)
+    with refused() as found:
+        create("importer")
+    assert "has had all good rows" in found[0].message
+    without = create("auditor", include_valid=False)
+    assert (without.valid_rows, without.resolved_rows) == (0, 1)
+    with refused() as found:
+        create("auditor", include_valid=False)
+    assert "has not had the 18 rows" in found[0].message
+    later = create("auditor")
+    assert (later.valid_rows, later.resolved_rows) == (18, 0)
+
+
 def test_valid_rows_that_were_not_kept_cannot_be_exported(daemon, service):
     name = batch_of(daemon, LANGUAGE + rows(10, bad_every=10))
     with refused() as found:
         service.export(name, CSV, include_valid=True)
     assert found[0].reason == "VALID_ROWS_NOT_KEPT"
+    request = q.CreateExportRequest(parent=name, cursor="importer", include_valid=True)
+    with refused() as found:
+        service.stub.CreateExport(request, timeout=30)
+    assert found[0].reason == "VALID_ROWS_NOT_KEPT"
+    # Nothing is asked for that the batch did not keep: the resolved rows come alone.
+    with refused() as found:
+        service.stub.CreateExport(q.CreateExportRequest(parent=name, cursor="importer"), timeout=30)
+    assert "did not keep the 9 rows" in found[0].message
+    service.correct(name, 10, rating="0.1")
+    made = service.stub.CreateExport(
+        q.CreateExportRequest(parent=name, cursor="importer"), timeout=30
+    )
+    assert (made.valid_rows, made.resolved_rows) == (0, 1)
 
 
 def test_the_whole_file_comes_back_in_its_order_with_its_delimiter_and_line_ends(daemon, service):

@@ -929,8 +929,8 @@ class CreateExportRequest(google.protobuf.message.Message):
     leaves an export that ListExports finds.
     """
     include_valid: builtins.bool
-    """The first export of the cursor that asks for it also has the rows that were valid from the start; the batch must have
-    kept them.
+    """The rows that were valid from the start come as well, once for each cursor: in its first export that does not leave
+    them out. Unset: where the batch kept them. True: the batch must have kept them. False: they are left out.
     """
     actor: builtins.str
     """Who asks; kept in the log. At most 256 characters."""
@@ -940,10 +940,12 @@ class CreateExportRequest(google.protobuf.message.Message):
         parent: builtins.str = ...,
         cursor: builtins.str = ...,
         request_id: builtins.str = ...,
-        include_valid: builtins.bool = ...,
+        include_valid: builtins.bool | None = ...,
         actor: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["actor", b"actor", "cursor", b"cursor", "include_valid", b"include_valid", "parent", b"parent", "request_id", b"request_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_include_valid", b"_include_valid", "include_valid", b"include_valid"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_include_valid", b"_include_valid", "actor", b"actor", "cursor", b"cursor", "include_valid", b"include_valid", "parent", b"parent", "request_id", b"request_id"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_include_valid", b"_include_valid"]) -> typing.Literal["include_valid"] | None: ...
 
 Global___CreateExportRequest: typing_extensions.TypeAlias = CreateExportRequest
 

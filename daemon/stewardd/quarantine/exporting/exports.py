@@ -66,11 +66,14 @@ class Exports:
         batch_id: str,
         cursor: str,
         *,
-        include_valid: bool = False,
+        include_valid: bool | None = None,
         request_id: str = "",
         actor: str = "",
     ) -> Export:
         """Creates an export, and moves the cursor.
+
+        The rows that were valid from the start are in the cursor's first export that does not leave them out; None
+        takes them where the batch kept them.
 
         Raises: BatchNotFound, NothingToExport, ValidRowsNotKept, RequestIdReused; RowChanged where other writers are
         faster each time.
@@ -78,6 +81,7 @@ class Exports:
         batch = await self._catalog.get(batch_id)
         if include_valid:
             require_valid(batch)
+        with_valid = batch.file(VALID) is not None if include_valid is None else include_valid
         request = hashlib.sha256(request_id.encode()).hexdigest() if request_id else ""
         repeated: list[Export] = []
 
@@ -90,7 +94,7 @@ class Exports:
                         )
                     repeated.append(each)
                     return None
-            facts = _facts(batch, now, cursor, request, include_valid=include_valid)
+            facts = _facts(batch, now, cursor, request, include_valid=with_valid)
             time = self._logs.clock()
             return BatchCommit(now.number + 1, uuid7(), Action.EXPORT, time, actor, export=facts)
 
@@ -227,7 +231,7 @@ def _nothing(batch: BatchManifest, cursor: str, *, had_valid: bool) -> NothingTo
         return NothingToExport(
             f"no resolved row of batch {batch.batch_id} is new for cursor {cursor}, "
             f"which has not had the {batch.valid_rows} rows that were valid from the start",
-            hint="ask with `include_valid` for the rows that were valid from the start",
+            hint="ask without `include_valid`, or with true, for the rows that were valid from the start",
         )
     return NothingToExport(f"cursor {cursor} has had all good rows of batch {batch.batch_id}")
 

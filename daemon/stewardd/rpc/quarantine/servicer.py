@@ -193,7 +193,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         export = await self._exports.create(
             batch_id,
             cursor_of(request.cursor),
-            include_valid=request.include_valid,
+            include_valid=request.include_valid if request.HasField("include_valid") else None,
             request_id=request_id_of(request.request_id),
             actor=actor_of(request.actor),
         )

@@ -136,16 +136,19 @@ class AsyncQuarantineMethods(AsyncService):
         batch: str,
         cursor: str,
         *,
-        include_valid: bool = False,
+        include_valid: bool | None = None,
         request_id: str | None = None,
         actor: str = "",
         timeout_s: float | None = None,
     ) -> Export:
         """Makes an export of the good rows that a cursor has not had yet, and moves the cursor behind them.
 
+        The rows that were valid from the start come once, where the batch kept them; False leaves them out, and with
+        True the batch must have kept them.
+
         Give a request_id of your own where a crash may lose the answer: the same id gets the same export.
 
-        Raises: NotNow / NOTHING_TO_EXPORT where there are no new rows.
+        Raises: NotNow / NOTHING_TO_EXPORT where there are no new rows, NotNow / VALID_ROWS_NOT_KEPT.
 
         >>> export = await client.create_export(batch.name, "importer")  # doctest: +SKIP
         >>> await client.export_quarantine(export.name, "new-rows.csv")  # doctest: +SKIP
@@ -213,13 +216,15 @@ class AsyncQuarantineMethods(AsyncService):
         cursor: str,
         path: str | os.PathLike[str],
         *,
-        include_valid: bool = False,
+        include_valid: bool | None = None,
         original_order: bool = False,
         actor: str = "",
         progress: OnExported | None = None,
         timeout_s: float | None = None,
     ) -> ExportedFile:
         """Writes the good rows that a cursor has not had yet to a path (or into a folder), each row in one file only.
+
+        The rows that were valid from the start come once, as create_export says.
 
         Until it has returned, the same call writes the very same rows, also in a later process: a ticket beside the
         target holds the request_id. The asyncio client calls `progress` in threads.

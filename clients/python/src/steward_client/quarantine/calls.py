@@ -117,7 +117,7 @@ def discard_rows(
 
 
 def create_export(
-    batch: str, cursor: str, *, include_valid: bool, request_id: str | None, actor: str
+    batch: str, cursor: str, *, include_valid: bool | None, request_id: str | None, actor: str
 ) -> Call[pb.Export, Export]:
     """QuarantineService.CreateExport, under a request_id always."""
     return Call(

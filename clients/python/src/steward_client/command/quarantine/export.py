@@ -162,7 +162,7 @@ def _next(
                     batch,
                     cursor,
                     target,
-                    include_valid=is_kept if with_valid is None else with_valid,
+                    include_valid=with_valid,
                     original_order=original_order,
                     actor=actor,
                     progress=lambda done: step(done, None, size(done)),
