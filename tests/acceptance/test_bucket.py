@@ -10,9 +10,11 @@ from steward.v1 import backup_pb2 as b
 
 from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
 from tests.acceptance.test_backup import Client, unpacked
+from tests.acceptance.test_starts import refused_start
 from tests.contract.conftest import serving
 from tests.support.calls import Request, batches, channel, download, opening, upload, validate
 from tests.support.daemon import Daemon
+from tests.support.storage import altered, refusal
 
 BODY = LANGUAGE + rows(500, bad_every=10)
 
@@ -89,6 +91,51 @@ def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, e
             "file:///etc/passwd",
         ):
             assert refusal_of(daemon.address, [opening(uri=uri), commit]).reason == "URI_REFUSED"
+
+
+def test_a_root_whose_bucket_refuses_is_named_at_start_and_nothing_is_made(
+    folder, settings, endpoint
+):
+    data = folder / "elsewhere" / "data"
+    settings.write_text(settings.read_text().replace("s3://inbox/in", "s3://no-such-inbox/in"))
+    said = refused_start("--data-dir", str(data), "--config", str(settings))
+    assert "there is no bucket at s3://no-such-inbox/in" in said
+    assert "[CONFIGURATION]" in said
+    assert not data.parent.exists()
+    with altered(endpoint) as storage:
+        settings.write_text(settings.read_text().replace("no-such-inbox", "inbox"))
+        settings.write_text(settings.read_text().replace(endpoint, storage.url))
+        storage.answer = lambda _, path, __: (
+            refusal(403, "SignatureDoesNotMatch") if path.startswith("/inbox") else None
+        )
+        said = refused_start("--data-dir", str(data), "--config", str(settings))
+        assert "s3://inbox/in refuses" in said
+        assert "SignatureDoesNotMatch" in said
+        assert not data.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal(403, "AccessDenied"), refusal(503, "ServiceUnavailable")]
+)
+def test_a_root_that_may_be_readable_later_is_warned_of(folder, settings, endpoint, answer):
+    roots = f'["s3://inbox/in", "{folder}/no-such-folder"]'
+    with altered(endpoint) as storage:
+        text = settings.read_text().replace('["s3://inbox/in"]', roots)
+        settings.write_text(text.replace(endpoint, storage.url))
+        storage.answer = lambda _, path, __: answer if path.startswith("/inbox") else None
+        with Daemon(folder / "data", "--config", str(settings)) as daemon:
+            assert (
+                daemon.events("a uri root cannot be read")[0]["root"] == f"{folder}/no-such-folder"
+            )
+            (warning,) = daemon.events("a uri root may not be readable")
+            assert warning["root"] == "s3://inbox/in"
+
+
+def test_a_refused_repository_leaves_no_data_folder_behind(folder, settings):
+    data = folder / "elsewhere" / "data"
+    settings.write_text(settings.read_text().replace("s3://steward/", "s3://no-such-bucket/"))
+    assert "no-such-bucket" in refused_start("--data-dir", str(data), "--config", str(settings))
+    assert not data.parent.exists()
 
 
 @pytest.mark.parametrize("root", ["s3://inbox/in", "s3://inbox/the in box", "s3://inbox"])

@@ -10,6 +10,8 @@ from pathlib import Path
 from stewardd.app.metrics import DaemonMetrics
 from stewardd.config.settings import Settings
 from stewardd.health.monitor import Monitor
+from stewardd.repository.backend.all import open_store
+from stewardd.repository.backend.store import Store
 from stewardd.rpc.server import Servicer
 from stewardd.rpc.uploads import UploadTimeouts
 from stewardd.scheduler.job import Job
@@ -43,6 +45,10 @@ class Assembly:
         """What the client of a bucket is told, its secrets in the clear."""
         options = self.settings.repository.options
         return {name: value.get_secret_value() for name, value in options.items()}
+
+    def open_inbox(self, url: str) -> Store:
+        """Opens a bucket that files are read from; people named them."""
+        return open_store(url, self.store_options, foreign_names=True)
 
     @property
     def upload_timeouts(self) -> UploadTimeouts:

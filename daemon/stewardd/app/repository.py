@@ -9,13 +9,14 @@ from stewardd.app.assembly import Assembly
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
 from stewardd.repository.backend.all import open_repository
-from stewardd.repository.backend.folder.trial import check_folder
+from stewardd.repository.backend.folder.trial import check_folder, remove_made
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Sweep
 from stewardd.scheduler.job import Job
 from stewardd.telemetry import logger
+from stewardd.validation.source import Roots
 
 log = logger("app")
 
@@ -27,22 +28,31 @@ EXPIRY_INTERVAL_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What others need of it."""
+    """What others need of it, and the roots of URIs, which are tried with it."""
 
     store: Store
     lease: WriterLease
     claims: Claims
+    uri_roots: Roots
 
 
 async def start_repository(assembly: Assembly) -> Repository:
-    """Tries the data folder and the repository, takes the lease, and sweeps once.
+    """Tries the data folder, the roots of URIs and the repository, takes the lease, and sweeps once.
+
+    A refusal leaves no folder behind.
 
     Raises: ConfigurationError, RepositoryDown.
     """
     settings = assembly.settings.repository
     data_dir = assembly.settings.data_dir
-    await asyncio.to_thread(check_folder, data_dir, "data folder", links=False)
-    store = await open_repository(assembly.settings.repository_url, assembly.store_options)
+    made = await asyncio.to_thread(check_folder, data_dir, "data folder", links=False)
+    try:
+        uri_roots = Roots.of(assembly.settings.validation.uri_roots, assembly.open_inbox)
+        await uri_roots.check()
+        store = await open_repository(assembly.settings.repository_url, assembly.store_options)
+    except BaseException:
+        await asyncio.to_thread(remove_made, made)
+        raise
     lease = await WriterLease.acquire(
         store, data_dir, ttl_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
     )
@@ -79,4 +89,4 @@ async def start_repository(assembly: Assembly) -> Repository:
             ),
         ]
     )
-    return Repository(store, lease, claims)
+    return Repository(store, lease, claims, uri_roots)

@@ -6,12 +6,9 @@ from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
-from stewardd.repository.backend.all import open_store
-from stewardd.repository.backend.store import Store
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batches import Batches, BatchLimit
-from stewardd.validation.source import Roots
 
 
 def build_validation(
@@ -22,11 +19,6 @@ def build_validation(
     catalog: BatchCatalog,
 ) -> None:
     """Adds the service."""
-
-    def open_inbox(url: str) -> Store:
-        """A bucket that files are read from; people named them."""
-        return open_store(url, assembly.store_options, foreign_names=True)
-
     settings = assembly.settings
     limit = BatchLimit(settings.server.max_concurrent_batches)
     batches = Batches(
@@ -38,7 +30,7 @@ def build_validation(
         scratch=assembly.scratch,
         engine=threads.engine,
         bounds=settings.validation,
-        roots=Roots.of(settings.validation.uri_roots, open_inbox),
+        roots=repository.uri_roots,
         limit=limit,
         on_end=assembly.metrics.add_batches(limit),
     )

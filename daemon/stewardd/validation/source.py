@@ -16,8 +16,12 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from stewardd.errors import InputRefused, ObjectNotFound, UriRefused
+from stewardd.repository.backend.bucket.trial import check_inbox
 from stewardd.repository.backend.store import Store
+from stewardd.telemetry import logger
 from stewardd.validation.uri import ENCODING_HINT, FIELD, name_below, open_uri
+
+log = logger("validation")
 
 READ_BYTES = 1024 * 1024
 
@@ -45,6 +49,20 @@ class Roots:
         remote = [root.rstrip("/") for root in roots if _is_remote(root)]
         local = [_folder_of(root) for root in roots if not _is_remote(root)]
         return cls(local, {url: open_store(url) for url in remote})
+
+    async def check(self) -> None:
+        """Tries each root once; what may be better later, such as a mount that is not there yet, is only warned of.
+
+        Raises ConfigurationError where a bucket refuses for what somebody has to change.
+        """
+        for folder in self.folders:
+            if not await asyncio.to_thread(_is_readable, folder):
+                reason = "it is no folder, or may not be read"
+                log.warning("a uri root cannot be read", root=str(folder), reason=reason)
+        for root, store in self.stores.items():
+            reason = await check_inbox(store)
+            if reason:
+                log.warning("a uri root may not be readable", root=root, reason=reason)
 
     async def open(self, uri: str, executor: Executor) -> Source:
         """Opens the file that a URI names. Raises UriRefused."""
@@ -133,6 +151,10 @@ class ObjectSource:
 def _close_unwanted(opening: asyncio.Future[int]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         os.close(opening.result())
+
+
+def _is_readable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
 
 
 def _is_remote(root: str) -> bool:

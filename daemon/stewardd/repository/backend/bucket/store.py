@@ -261,7 +261,7 @@ class BucketStore:
                 raise ObjectNotFound(f"there is no object {key}") from None
             raise RepositoryRefused(
                 f"there is no bucket at {self._url} ({refusals.reason_of(error).text})",
-                hint="make it, or correct the repository's URL",
+                hint="make it, or correct its name in the URL",
             ) from None
         except exceptions.AlreadyExistsError:
             raise ObjectExists(f"there is an object already: {key}") from None

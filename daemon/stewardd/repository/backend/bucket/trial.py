@@ -49,6 +49,26 @@ async def check_bucket(store: Store) -> None:
         raise
 
 
+async def check_inbox(store: Store) -> str:
+    """Tries a bucket that files are only read from, by asking for an object that is not there.
+
+    Returns what is in doubt, for a warning: a bucket that does not answer now, and AccessDenied, which S3 says of
+    whatever is missing to those who may read and not list. Empty where nothing is.
+    Raises ConfigurationError: the bucket, why it refuses, what to do.
+    """
+    try:
+        await store.get(f"steward-trial-{secrets.token_hex(16)}")
+    except ObjectNotFound:
+        return ""
+    except RepositoryRefused as error:
+        if error.hint != RIGHTS:
+            raise ConfigurationError(error.message, hint=error.hint) from None
+        return f"{error.message}; it needs the right to read objects (s3:GetObject)"
+    except RepositoryDown as error:
+        return error.message
+    return ""
+
+
 async def _try_put(store: Store, key: str) -> None:
     await _step(store, "s3:PutObject", store.put(key, _FIRST, overwrite=True))
     await _step(store, "s3:PutObject", store.put(key, _SECOND, overwrite=True))

@@ -57,8 +57,10 @@ class _Folder:
         return ConfigurationError(f"the {self.role} {self.path} cannot be used: {what}", hint=hint)
 
 
-def check_folder(path: Path, role: str, *, links: bool) -> None:
+def check_folder(path: Path, role: str, *, links: bool) -> list[Path]:
     """Makes the folder if it is not there, and tries what the daemon will need of it; `links` asks for hard links too.
+
+    Returns the folders that were made, the outermost first, for `remove_made`.
 
     Raises: ConfigurationError with the folder, what it lacks, what to do. What was made for the trial is removed again.
     """
@@ -68,10 +70,16 @@ def check_folder(path: Path, role: str, *, links: bool) -> None:
         _sweep(folder.path)
         _try(folder, links=links)
     except BaseException:
-        for each in reversed(made):
-            with suppress(OSError):
-                each.rmdir()
+        remove_made(made)
         raise
+    return made
+
+
+def remove_made(made: list[Path]) -> None:
+    """Removes folders that a trial made, as long as nothing stands in them."""
+    for each in reversed(made):
+        with suppress(OSError):
+            each.rmdir()
 
 
 def _make(folder: _Folder) -> list[Path]:
@@ -85,9 +93,7 @@ def _make(folder: _Folder) -> list[Path]:
                 made.append(each)
         folder.path.stat()
     except OSError as error:
-        for each in reversed(made):
-            with suppress(OSError):
-                each.rmdir()
+        remove_made(made)
         at = Path(str(error.filename or folder.path))
         raise _refusal(folder, error, at if at == folder.path else at.parent) from None
     if not folder.path.is_dir():
