@@ -23,6 +23,7 @@ from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.repository.backend.store import Store
+from stewardd.repository.log import read_after
 from stewardd.repository.sweep import Sweep
 
 from tests.support.quarantine_world import HEADER, World, lines, make_world
@@ -183,8 +184,8 @@ async def test_what_a_dead_writer_staged_is_given_up_by_a_commit_and_swept(
     swept = await Sweep(other.store, other.lease).run()
     assert [each.identifier for each in swept] == [staged.identifier]
     assert await keys_below(other, batch_id, "changes") == []
-    (commit,) = await other.logs.log(batch).after(0)
-    assert commit.document["of"] == staged.identifier
+    (commit,) = await read_after(other.store, batch.folder, 0)
+    assert commit.head.of == staged.identifier
     row = await other.corrections.correct(batch_id, 1, {"rating": "0.5"})
     assert row.events[0].commit == 2
     assert [each.identifier for each in await Sweep(other.store, other.lease).run()] == []

@@ -26,11 +26,13 @@ from hypothesis.stateful import (
 from stewardd.errors import LeaseLost, ObjectExists, RequestInProgress
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog
-from stewardd.repository.claims import Claims, Done
+from stewardd.repository.claims import Answered, Claims
 from stewardd.repository.identifiers import folder_of, uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.publication import Draft, manifest_key
+from stewardd.repository.publication import Publication, manifest_key
 from stewardd.repository.sweep import Sweep
+
+from tests.support.documents import ANYTHING
 
 # Few names, that they may meet; and memory for a disk, since syncing is not what this is about.
 NAMES = ("a", "b")
@@ -80,26 +82,26 @@ class Races(RuleBasedStateMachine):
                 resource=identifier,
                 manifest_key=manifest_key("batches", identifier),
             )
-            if isinstance(outcome, Done):
+            if isinstance(outcome, Answered):
                 return outcome
-            draft = Draft(self.store, lease, "batches", identifier)
+            draft = Publication(self.store, lease, "batches", identifier)
             lease.in_flight.add(draft.intent_key)
             await self.store.put(draft.intent_key, b'{"action":"publish"}')
-            await draft.put("data", identifier.encode())
+            await self.store.put(draft.key("data"), identifier.encode())
             return request, draft
 
         try:
             outcome = self.run(work())
         except RequestInProgress:
             return multiple()
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Answered):
             assert self.answers.setdefault(request, outcome.resource) == outcome.resource
             assert outcome.resource in self.published
             return multiple()
         return outcome
 
     @rule(drafted=consumes(drafts))
-    def commit(self, drafted: tuple[str, Draft]) -> None:
+    def commit(self, drafted: tuple[str, Publication]) -> None:
         """The put of a manifest comes through, whatever became of its writer's lease since it was checked."""
         request, draft = drafted
         try:
@@ -119,7 +121,7 @@ class Races(RuleBasedStateMachine):
     def what_exists_is_whole_and_was_published(self) -> None:
         async def look() -> set[str]:
             there = set()
-            async for entry in Catalog(self.store, "batches").newest_first():
+            async for entry in Catalog(self.store, "batches", ANYTHING).newest_first():
                 key = f"{folder_of('batches', entry.identifier)}/data"
                 assert await self.store.get(key) == entry.identifier.encode()
                 there.add(entry.identifier)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from stewardd.app.quarantine import make_quarantine
 from stewardd.batches.catalog import BatchCatalog
-from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
+from stewardd.batches.file import BatchFile
+from stewardd.batches.manifest import BATCH_MANIFEST, KIND, BatchManifest
 from stewardd.batches.states import State
 from stewardd.config.quarantine import QuarantineSettings
 from stewardd.config.settings import Settings
@@ -103,7 +104,7 @@ class World:
                 for file in report.files:
                     await draft.put_file(file.name, out / file.name)
                 manifest = _manifest(batch_id, report)
-                await draft.commit(manifest.to_document())
+                await draft.commit(BATCH_MANIFEST.encode(manifest))
         return batch_id
 
     async def sheet(self, batch_id: str) -> list[dict[str, str]]:

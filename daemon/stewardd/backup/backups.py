@@ -1,7 +1,7 @@
-"""Backups, from outside: make one, get one, list them.
+"""Makes backups, gets one, lists them.
 
-Making one is: wait for its turn (one dump of a database at a time), choose the tools that fit the server, open a draft
-in the repository, let a worker process fill it, publish. What fails or is cancelled on the way leaves nothing.
+Making one is: wait for its turn (one dump of a database at a time), choose the tools that fit the server, begin to
+publish in the repository, let a worker process store the dump, commit. What fails or is cancelled leaves nothing.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
-from stewardd.backup.manifest import BackupManifest
+from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
 from stewardd.backup.pipeline import run_worker
-from stewardd.backup.protocol import Began, Done, Event, Job, Progressed
+from stewardd.backup.progress import BackupPhase, BackupProgress
+from stewardd.backup.protocol import DumpJob, DumpProgress, DumpStarted, DumpStored, WorkerEvent
 from stewardd.errors import DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.target import DatabaseTarget
@@ -26,16 +27,14 @@ from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.publication import Draft, publish
+from stewardd.repository.publication import Publication, publish
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 
 log = logger("backup")
 _Result = TypeVar("_Result")
-# Takes the newest progress: backup, database, phase, dumped_bytes, stored_bytes, database_size_bytes.
-Report = Callable[[Mapping[str, object]], None]
+ReportProgress = Callable[[BackupProgress], None]
 
-QUEUED, DUMPING, PUBLISHING = "QUEUED", "DUMPING", "PUBLISHING"
 _PROBE_TIMEOUT_S = 5.0
 _LEASE_CHECK_S = 10.0
 
@@ -55,7 +54,7 @@ class BackupOptions:
 
 
 class Backups:
-    """The backups of some databases in one repository."""
+    """The backups of the configured databases in one repository."""
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class Backups:
         self.running = 0
 
     def database_named(self, name: str) -> str:
-        """The configured name that a request means; "" is the only one. Raises DatabaseUnknown."""
+        """The configured name that a request means; "" is the only one. Raises: DatabaseUnknown."""
         names = sorted(self._databases)
         if not name and len(names) == 1:
             return names[0]
@@ -83,24 +82,26 @@ class Backups:
         raise DatabaseUnknown(f"{said}; there is {', '.join(names)}", field="database")
 
     async def get(self, backup_id: str) -> BackupManifest:
-        """One backup. Raises BackupNotFound, Corrupt."""
+        """One backup. Raises: BackupNotFound, Corrupt."""
         return await self._catalog.get(backup_id)
 
     async def list(self, page_size: int, page_token: str, id_prefix: str = "") -> BackupPage:
-        """A page of backups, newest first. Raises InvalidRequest."""
+        """A page of backups, newest first. Raises: InvalidRequest."""
         return await self._catalog.page(page_size, page_token, id_prefix)
 
     async def create(
-        self, database: str, description: str, report: Report, backup_id: str | None = None
+        self, database: str, description: str, report: ReportProgress, backup_id: str | None = None
     ) -> BackupManifest:
         """Makes a backup, which exists when this returns and doesn't when it raises.
 
-        Cancelling the task ends the worker and its pg_dump first. `backup_id` is one from uuid7() that nobody used
-        before. Raises: DatabaseDown, DatabaseRefused, ToolMissing, ToolFailed, StorageFull, Exhausted, LeaseLost,
-        RepositoryDown, InvalidRequest.
+        Cancelling the task ends the worker and its pg_dump first. `backup_id` is a fresh one from uuid7(). Raises:
+        DatabaseDown, DatabaseRefused, ToolMissing, ToolFailed, StorageFull, Exhausted, LeaseLost, RepositoryDown,
+        InvalidRequest.
         """
-        making = _Making(self.database_named(database), description, backup_id or uuid7(), report)
-        making.report(QUEUED)
+        making = _BackupInProgress(
+            self.database_named(database), description, backup_id or uuid7(), report
+        )
+        making.enter(BackupPhase.QUEUED)
         async with self._turns[making.database]:
             self.running += 1
             try:
@@ -108,17 +109,17 @@ class Backups:
             finally:
                 self.running -= 1
 
-    async def _make(self, making: _Making) -> BackupManifest:
+    async def _make(self, making: _BackupInProgress) -> BackupManifest:
         began_at = time.monotonic()
         # What is dumped is the server that was probed, reached in the same way: see postgres/pinning.py.
         sight = await probe(self._databases[making.database], _PROBE_TIMEOUT_S)
         tools = await self._tools(sight)
-        making.report(DUMPING)
+        making.enter(BackupPhase.DUMPING)
         async with publish(self._store, self._lease, KIND, making.backup_id) as draft:
             began, done = await _while_leased(
                 draft, self._fill(draft, making, self._job(making, sight.way, tools, draft))
             )
-            making.report(PUBLISHING)
+            making.enter(BackupPhase.PUBLISHING)
             manifest = BackupManifest(
                 backup_id=making.backup_id,
                 database=making.database,
@@ -132,8 +133,9 @@ class Backups:
                 server_version=began.server_version,
                 tool_version=tools.version,
                 segments=done.segments,
+                stored_size_bytes=sum(segment.size_bytes for segment in done.segments),
             )
-            await draft.commit(manifest.to_document())
+            await draft.commit(BACKUP_MANIFEST.encode(manifest))
         log.info(
             "backup made",
             backup=manifest.backup_id,
@@ -143,22 +145,26 @@ class Backups:
         )
         return manifest
 
-    async def _fill(self, draft: Draft, making: _Making, job: Job) -> tuple[Began, Done]:
+    async def _fill(
+        self, draft: Publication, making: _BackupInProgress, job: DumpJob
+    ) -> tuple[DumpStarted, DumpStored]:
         try:
-            return await run_worker(job, making.hear)
+            return await run_worker(job, making.on_event)
         except BaseException:
-            # A worker that was stopped in the middle of a put may have sent it to a bucket that acts upon it yet.
+            # A worker that was stopped in the middle of a put may have sent it, and the bucket may still store it.
             draft.straggling = not making.ended_in_order
             raise
 
     async def _tools(self, sight: Sight) -> ClientTools:
-        """Looked for anew each time: they are upgraded while the daemon runs."""
+        """Chooses the tools, each time anew: they may be upgraded while the daemon runs."""
         found = await find_tools(self._options.tools_dir)
         return choose_tools(sight.major, found, needs_tls=sight.tls, needs_gss=sight.gss)
 
-    def _job(self, making: _Making, way: DatabaseTarget, tools: ClientTools, draft: Draft) -> Job:
+    def _job(
+        self, making: _BackupInProgress, way: DatabaseTarget, tools: ClientTools, draft: Publication
+    ) -> DumpJob:
         options = self._options
-        return Job(
+        return DumpJob(
             daemon_pid=os.getpid(),
             database=making.database,
             conninfo=way.conninfo,
@@ -174,46 +180,46 @@ class Backups:
         )
 
 
-class _Making:
-    """A backup on its way, and what is told of it."""
+class _BackupInProgress:
+    """A backup that is being made, and the progress that is reported of it."""
 
-    def __init__(self, database: str, description: str, backup_id: str, report: Report) -> None:
+    def __init__(
+        self, database: str, description: str, backup_id: str, report: ReportProgress
+    ) -> None:
         self.database = database
         self.description = description
         self.backup_id = backup_id
         self.ended_in_order = False
         self._report = report
-        self._progress: dict[str, object] = {
-            "backup": backup_id,
-            "database": database,
-            "phase": QUEUED,
-            "dumped_bytes": 0,
-            "stored_bytes": 0,
-            "database_size_bytes": 0,
-        }
+        self._progress = BackupProgress(backup_id, database)
 
-    def report(self, phase: str) -> None:
-        """Says that a phase has begun."""
-        self._tell(phase=phase)
+    def enter(self, phase: BackupPhase) -> None:
+        """Reports that a phase has begun."""
+        self._advance(replace(self._progress, phase=phase))
 
-    def hear(self, event: Event) -> None:
-        """Passes on what the worker says."""
-        if isinstance(event, Began):
-            self._tell(database_size_bytes=event.database_size_bytes)
-        elif isinstance(event, Progressed):
-            self._tell(dumped_bytes=event.dumped_bytes, stored_bytes=event.stored_bytes)
-        elif isinstance(event, Done):
-            self._tell(dumped_bytes=event.dump_size_bytes)
+    def on_event(self, event: WorkerEvent) -> None:
+        """Reports what the worker says."""
+        progress = self._progress
+        if isinstance(event, DumpStarted):
+            progress = replace(progress, database_size_bytes=event.database_size_bytes)
+        elif isinstance(event, DumpProgress):
+            progress = replace(
+                progress, dumped_bytes=event.dumped_bytes, stored_bytes=event.stored_bytes
+            )
+        elif isinstance(event, DumpStored):
+            progress = replace(progress, dumped_bytes=event.dump_size_bytes)
         else:
             self.ended_in_order = event.reason != RepositoryDown.reason
+            return
+        self._advance(progress)
 
-    def _tell(self, **news: object) -> None:
-        self._progress |= news
-        self._report(dict(self._progress))
+    def _advance(self, progress: BackupProgress) -> None:
+        self._progress = progress
+        self._report(progress)
 
 
-async def _while_leased(draft: Draft, work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Ends the work with LeaseLost as soon as the lease is lost, and not hours later at the commit."""
+async def _while_leased(draft: Publication, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Does the work as long as the lease is held. Raises: LeaseLost at once, and not hours later at the commit."""
     working = asyncio.create_task(work)
     watching = asyncio.create_task(_watch(draft))
     try:
@@ -225,7 +231,7 @@ async def _while_leased(draft: Draft, work: Coroutine[Any, Any, _Result]) -> _Re
         await uninterrupted(asyncio.wait([working, watching]))
 
 
-async def _watch(draft: Draft) -> NoReturn:
+async def _watch(draft: Publication) -> NoReturn:
     while True:
         await asyncio.sleep(_LEASE_CHECK_S)
         await draft.check()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stewardd.backup.manifest import BackupManifest
+from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
 from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
-from stewardd.repository.catalog import Catalog, Entry
+from stewardd.repository.catalog import Catalog
 
 KIND = "backups"
 
@@ -24,26 +24,23 @@ class BackupCatalog:
     """Reads manifests; see repository/catalog.py for how a listing stays stable."""
 
     def __init__(self, store: Store) -> None:
-        self._catalog = Catalog(store, KIND, check=_manifest)
+        self._catalog = Catalog(
+            store, KIND, BACKUP_MANIFEST, id_of=lambda manifest: manifest.backup_id
+        )
 
     async def get(self, backup_id: str) -> BackupManifest:
-        """One backup. Raises BackupNotFound, also for what is no id; Corrupt."""
+        """One backup. Raises: BackupNotFound, also for what is no id; Corrupt."""
         try:
-            document = await self._catalog.get(backup_id)
+            return await self._catalog.get(backup_id)
         except (ObjectNotFound, InvalidRequest):
             raise BackupNotFound(f"there is no backup {backup_id}") from None
-        return BackupManifest.from_document(document, backup_id)
 
     async def page(self, page_size: int, page_token: str = "", id_prefix: str = "") -> BackupPage:
         """A page, newest first; what cannot be read is logged, and left out.
 
-        Raises InvalidRequest for a token of another listing.
+        Raises: InvalidRequest for a token of another listing.
         """
         page = await self._catalog.page(
             page_size=page_size, page_token=page_token, id_prefix=id_prefix
         )
-        return BackupPage(tuple(map(_manifest, page.entries)), page.next_page_token)
-
-
-def _manifest(entry: Entry) -> BackupManifest:
-    return BackupManifest.from_document(entry.manifest, entry.identifier)
+        return BackupPage(tuple(entry.manifest for entry in page.entries), page.next_page_token)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from stewardd.backup.backups import QUEUED, Backups
+from stewardd.backup.backups import Backups
+from stewardd.backup.manifest import BACKUP_MANIFEST
+from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
-from stewardd.operations.running import Handle
+from stewardd.operations.running import OperationContext
 from stewardd.operations.state import OperationState
 from stewardd.repository.identifiers import uuid7
 
 
 class BackupCreation:
-    """What CreateBackup calls."""
+    """Starts backups as operations."""
 
     def __init__(self, operations: Operations, backups: Backups) -> None:
         self._operations = operations
@@ -27,14 +29,17 @@ class BackupCreation:
         name = self._backups.database_named(database)
         backup_id = uuid7()
 
-        async def work(handle: Handle) -> dict[str, Any]:
-            manifest = await self._backups.create(name, description, handle.report, backup_id)
-            return manifest.to_document()
+        async def work(context: OperationContext) -> dict[str, Any]:
+            def report(progress: BackupProgress) -> None:
+                context.report(BACKUP_PROGRESS.to_json(progress))
+
+            manifest = await self._backups.create(name, description, report, backup_id)
+            return BACKUP_MANIFEST.to_json(manifest)
 
         return await self._operations.start_once(
             CREATE_BACKUP,
             request_id,
             asked={"database": name, "description": description},
-            metadata={"backup": backup_id, "database": name, "phase": QUEUED},
+            metadata=BACKUP_PROGRESS.to_json(BackupProgress(backup_id, name)),
             work=work,
         )

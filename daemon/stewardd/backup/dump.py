@@ -1,4 +1,4 @@
-"""pg_dump as a child process: argv without secrets, its complaint kept short and whole, dead when its parent is.
+"""pg_dump as a child process: argv without secrets, an excerpt of its messages, and an end when its parent ends.
 
 The system kills it with the worker (PR_SET_PDEATHSIG, Linux); elsewhere its next write finds the pipe closed.
 """
@@ -30,7 +30,7 @@ _TERM_GRACE_S = 2.0
 _NOT_CONNECTED = re.compile(r"error: connection to (server|database)\b")
 
 
-class Dump:
+class PgDump:
     """A running pg_dump. Its output is read from `stdout`; `end` must be awaited, whatever happens."""
 
     def __init__(
@@ -53,11 +53,11 @@ class Dump:
         lock_timeout_s: float,
         *,
         with_settings: bool,
-    ) -> Dump:
-        """Starts it. To be called from the thread that lives longest: the death signal is tied to the thread.
+    ) -> PgDump:
+        """Starts it. Call this from the main thread: the system kills the child when the thread that started it ends.
 
-        `with_settings` sends the snapshot's settings for readers along. Raises ToolMissing, ToolFailed when it can't be
-        started.
+        `with_settings` sends the snapshot's settings for readers along. Raises: ToolMissing, ToolFailed when
+        it can't be started.
         """
         reader = target.with_options(snapshot.reader_settings) if with_settings else target
         conninfo, secrets = reader.with_parameters(application_name="stewardd backup").for_child()
@@ -96,7 +96,7 @@ class Dump:
         return stream
 
     async def wait(self) -> None:
-        """Waits for its end. Raises ToolFailed unless it says that all went well."""
+        """Waits for its end. Raises: ToolFailed, or the cause that its complaint names, unless its exit status is 0."""
         status = await asyncio.to_thread(self._process.wait)
         await asyncio.to_thread(self._reader.join, _TERM_GRACE_S)
         if status == 0:
@@ -125,11 +125,11 @@ class Dump:
         return _NOT_CONNECTED.search(self.complaint) is not None
 
     def kill(self) -> None:
-        """Ends it at once, so that whoever reads from it comes to the end."""
+        """Ends it at once, so that a thread that reads from it comes to the end."""
         self._process.kill()
 
     async def end(self) -> None:
-        """Makes sure that it is gone: asks first, for then it cancels its statement on the server."""
+        """Makes sure that it has ended: asks first, so that it cancels its statement on the server."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -146,7 +146,7 @@ class Dump:
 
 
 def _widen(pipe: IO[bytes] | None) -> None:
-    """Makes the pipe hold as much as is read at once: fewer turns for both sides. Not every account may."""
+    """Makes the pipe hold as much as is read at once, where the account may: both sides wait less often."""
     if pipe is not None and sys.platform == "linux":
         with suppress(OSError):
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

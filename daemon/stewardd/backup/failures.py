@@ -1,4 +1,4 @@
-"""What is known of backups that failed: counted from the last one of their database that succeeded."""
+"""The backups that failed since the last one of their database that succeeded."""
 
 from __future__ import annotations
 

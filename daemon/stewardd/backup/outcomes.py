@@ -1,7 +1,7 @@
 """How the last backups ended, for Health: read from the operations in the repository, as any daemon left them.
 
-A failure counts until a later backup of its database has succeeded, also over restarts. A backup that somebody
-cancelled says nothing about whether backups work, and neither counts nor ends the counting.
+A failure counts until a later backup of its database has succeeded, also over restarts. A backup that was cancelled
+says nothing about whether backups work, and neither counts nor ends the counting.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from stewardd.backup.failures import BackupFailures
-from stewardd.errors import Cancelled
+from stewardd.backup.progress import BACKUP_PROGRESS
+from stewardd.errors import Cancelled, Corrupt
 from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
+from stewardd.telemetry import logger
+
+log = logger("backup")
 
 _FRESH_S = 60.0  # other daemons' backups are seen this late; our own at once
 _PAGE_SIZE = 50
@@ -22,7 +26,7 @@ _PAGES_READ = 4
 
 
 class BackupOutcomes:
-    """Looks back from the newest operation to the last success of each database, so far and no further."""
+    """Reads operations from the newest back to the last success of each database."""
 
     def __init__(
         self,
@@ -37,7 +41,7 @@ class BackupOutcomes:
         self._read_at: float | None = None
 
     def expire(self) -> None:
-        """Says that an operation has ended: what was read is not the newest any more."""
+        """Has the operations read anew at the next look: one has just ended."""
         self._read_at = None
 
     def known(self) -> list[BackupFailures]:
@@ -45,7 +49,7 @@ class BackupOutcomes:
         return list(self._found)
 
     async def failures(self) -> list[BackupFailures]:
-        """The databases whose last backup failed. Raises RepositoryDown."""
+        """The databases whose last backup failed. Raises: RepositoryDown."""
         now = self._clock()
         if self._read_at is None or now - self._read_at > _FRESH_S:
             self._read_at = now  # before the reading: what ends meanwhile expires it again
@@ -73,9 +77,15 @@ class BackupOutcomes:
 def _count(
     state: OperationState, open_databases: set[str], failed: dict[str, BackupFailures]
 ) -> None:
-    """Takes an operation into account, an older one than all before."""
-    database = state.metadata.get("database")
-    if state.kind != CREATE_BACKUP.name or not state.done or database not in open_databases:
+    """Takes an operation into account. They come from the newest to the oldest."""
+    if state.kind != CREATE_BACKUP.name or not state.done:
+        return
+    try:
+        database = BACKUP_PROGRESS.from_json(state.metadata, f"operations/{state.id}").database
+    except Corrupt as error:  # it must not hide the others
+        log.error("left out of the failed backups", operation=state.id, error=error.message)
+        return
+    if database not in open_databases:
         return
     if state.error is None:
         open_databases.discard(database)

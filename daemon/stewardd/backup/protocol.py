@@ -1,8 +1,8 @@
-"""What the daemon and its backup worker say to each other: one JSON object a line.
+"""The messages between the daemon and its backup worker: one JSON object a line.
 
 The job goes in by stdin, since it holds the database's password; stdin then stays open, and its end tells the worker
-that the daemon is gone. Events come out by stdout, the last one Done or Failed. Both are of one program and one
-version, so that reading is plain; a worker that breaks off mid-line is Failed by its exit, not by its words.
+that the daemon is gone. Events come out by stdout, the last one DumpStored or DumpFailed. Daemon and worker are of one
+version, so that reading is plain; a worker that breaks off in the middle of a line has failed by its exit status.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stewardd.postgres.target import DatabaseTarget
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DumpJob:
     """One dump into one folder of the repository. Its repr shows no secret."""
 
     daemon_pid: int
@@ -37,15 +37,15 @@ class Job:
 
     @property
     def secrets(self) -> list[str]:
-        """What of it is to be seen nowhere."""
+        """The passwords and keys in it, which no log line and no error may show."""
         return [*DatabaseTarget(self.database, self.conninfo).secrets, *self.store_options.values()]
 
     def __repr__(self) -> str:
-        return f"Job(database={self.database!r}, folder={self.folder!r})"
+        return f"DumpJob(database={self.database!r}, folder={self.folder!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class DumpStarted:
     """The snapshot is taken, the dump is about to start."""
 
     snapshot_time: datetime
@@ -54,7 +54,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class DumpProgress:
     """How far it has come."""
 
     dumped_bytes: int
@@ -62,7 +62,7 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class DumpStored:
     """Every segment is stored, durably."""
 
     dump_size_bytes: int
@@ -71,8 +71,8 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """An error of the daemon's own kind, to be raised over there."""
+class DumpFailed:
+    """An error that the daemon is to raise."""
 
     reason: str
     message: str
@@ -80,49 +80,51 @@ class Failed:
     metadata: dict[str, str]
 
 
-Event = Began | Progressed | Done | Failed
-_EVENTS: dict[str, type[Event]] = {cls.__name__: cls for cls in (Began, Progressed, Done, Failed)}
+WorkerEvent = DumpStarted | DumpProgress | DumpStored | DumpFailed
+_EVENTS: dict[str, type[WorkerEvent]] = {
+    cls.__name__: cls for cls in (DumpStarted, DumpProgress, DumpStored, DumpFailed)
+}
 
 
-def encode_job(job: Job) -> bytes:
-    """The first line of the worker's stdin."""
+def encode_job(job: DumpJob) -> bytes:
+    """Writes the first line of the worker's stdin."""
     return json.dumps(asdict(job)).encode() + b"\n"
 
 
-def decode_job(line: bytes) -> Job:
+def decode_job(line: bytes) -> DumpJob:
     """Reads that line."""
-    return Job(**json.loads(line))
+    return DumpJob(**json.loads(line))
 
 
-def encode_event(event: Event) -> bytes:
-    """A line of the worker's stdout."""
+def encode_event(event: WorkerEvent) -> bytes:
+    """Writes a line of the worker's stdout."""
     return (
         json.dumps({"event": type(event).__name__, **asdict(event)}, default=_moment).encode()
         + b"\n"
     )
 
 
-def decode_event(line: bytes) -> Event:
-    """Reads such a line. Raises ValueError for what is none."""
+def decode_event(line: bytes) -> WorkerEvent:
+    """Reads such a line. Raises: ValueError for what is none."""
     fields: Any = json.loads(line)
     try:
         cls = _EVENTS[fields.pop("event")]
-        if cls is Began:
+        if cls is DumpStarted:
             fields["snapshot_time"] = datetime.fromisoformat(fields["snapshot_time"])
-        if cls is Done:
+        if cls is DumpStored:
             fields["segments"] = tuple(Segment(**each) for each in fields["segments"])
         return cls(**fields)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"no event of a backup worker: {error}") from None
 
 
-def failed(error: errors.StewardError) -> Failed:
-    """An error on its way to the daemon."""
-    return Failed(error.reason, error.message, error.hint, error.metadata)
+def dump_failed(error: errors.StewardError) -> DumpFailed:
+    """Returns an error as a message."""
+    return DumpFailed(error.reason, error.message, error.hint, error.metadata)
 
 
-def revive(failure: Failed) -> errors.StewardError:
-    """The error as it was raised in the worker."""
+def error_of(failure: DumpFailed) -> errors.StewardError:
+    """Returns the error as it was raised in the worker."""
     cls = _by_reason(errors.StewardError).get(failure.reason, errors.ToolFailed)
     return cls(failure.message, hint=failure.hint, metadata=failure.metadata)
 

@@ -1,7 +1,7 @@
-"""The way back: a backup's dump as pg_dump wrote it.
+"""Reads a backup: the dump as pg_dump wrote it.
 
-No byte is handed on before its segment's checksum has been compared; the dump as a whole is compared at its end, so
-that only a stream that ends without an error is the dump. Memory holds one segment.
+No byte is given out before its segment's checksum was compared. The checksum of the whole dump is compared at its end,
+so only a stream that ends without an error is the dump. Memory holds one segment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 async def read_dump(store: Store, manifest: BackupManifest) -> AsyncIterator[bytes]:
-    """The dump in chunks of at most a mebibyte. Raises Corrupt, RepositoryDown."""
+    """The dump in chunks of at most a mebibyte. Raises: Corrupt, RepositoryDown."""
     whole, size_bytes = hashlib.sha256(), 0
     for segment in manifest.segments:
         body = await read_segment(store, manifest, segment)
@@ -41,7 +41,7 @@ async def read_dump(store: Store, manifest: BackupManifest) -> AsyncIterator[byt
 
 
 async def read_segment(store: Store, manifest: BackupManifest, segment: Segment) -> bytes:
-    """One segment as stored, checked. Raises Corrupt when it is missing or not what was stored, RepositoryDown."""
+    """One segment as stored, checked. Raises: Corrupt when it is missing or not what was stored, RepositoryDown."""
     what = f"{segment.name} of backup {manifest.backup_id}"
     key = f"{folder_of(KIND, manifest.backup_id)}/{segment.name}"
     try:

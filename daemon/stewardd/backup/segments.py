@@ -16,8 +16,8 @@ import zstandard
 _READ_BYTES = 1 << 20
 
 
-class Source(Protocol):
-    """Where the bytes come from; an empty answer is the end."""
+class ByteSource(Protocol):
+    """What bytes are read from; an empty answer is the end."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; blocks until there are some."""
@@ -36,7 +36,7 @@ class PackedSegment:
 class Segmenter:
     """Reads a source to its end. Call `next_segment` from one thread at a time; the counters may be read by others."""
 
-    def __init__(self, source: Source, *, segment_bytes: int, level: int) -> None:
+    def __init__(self, source: ByteSource, *, segment_bytes: int, level: int) -> None:
         self._source = source
         self._segment_bytes = segment_bytes
         self._compressor = zstandard.ZstdCompressor(level=level)
@@ -46,7 +46,7 @@ class Segmenter:
 
     @property
     def dump_sha256(self) -> str:
-        """Of what was read so far."""
+        """The SHA-256 of what was read so far."""
         return self._dump_hash.hexdigest()
 
     def next_segment(self) -> PackedSegment | None:

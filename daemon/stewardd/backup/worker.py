@@ -1,6 +1,6 @@
 """The process that makes one backup's data: `python -m stewardd.backup.worker`, started by the daemon.
 
-A process of its own, so that hashing and compressing never slow the daemon, and that the whole pipeline can be killed.
+It is a process of its own, so that hashing and compressing never slow the daemon, and so that all of it can be killed.
 It stores segments and nothing else: only the daemon, which holds the lease, makes a backup exist. It dies with the
 daemon, and pg_dump dies with it.
 """
@@ -15,18 +15,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO
 
-from stewardd.backup.dump import Dump
+from stewardd.backup.dump import PgDump
 from stewardd.backup.lifetime import tied_to
 from stewardd.backup.manifest import Segment
 from stewardd.backup.protocol import (
-    Began,
-    Done,
-    Event,
-    Job,
-    Progressed,
+    DumpJob,
+    DumpProgress,
+    DumpStarted,
+    DumpStored,
+    WorkerEvent,
     decode_job,
+    dump_failed,
     encode_event,
-    failed,
 )
 from stewardd.backup.segments import PackedSegment, Segmenter
 from stewardd.errors import (
@@ -45,7 +45,7 @@ from stewardd.repository.backend.all import open_store
 from stewardd.repository.backend.store import Store
 from stewardd.telemetry import configure
 
-Emit = Callable[[Event], None]
+Emit = Callable[[WorkerEvent], None]
 
 _PROGRESS_INTERVAL_S = 0.5
 _NICENESS = 5
@@ -56,10 +56,10 @@ _PROBE_TIMEOUT_S = 5.0
 _LEAST_SHARE = 10
 
 
-class Worker:
+class DumpWorker:
     """One job."""
 
-    def __init__(self, job: Job, store: Store, emit: Emit) -> None:
+    def __init__(self, job: DumpJob, store: Store, emit: Emit) -> None:
         self._job = job
         self._store = store
         self._emit = emit
@@ -67,8 +67,8 @@ class Worker:
         self._stored: list[Segment] = []
         self._stored_bytes = 0
 
-    async def run(self) -> Done:
-        """Makes the dump. Raises what becomes of the backup when it doesn't."""
+    async def run(self) -> DumpStored:
+        """Makes the dump. Raises: the error with which the backup ends otherwise."""
         try:
             async with asyncio.timeout(self._job.max_duration_s):
                 async with export_snapshot(self._target, _CONNECT_TIMEOUT_S) as snapshot:
@@ -79,8 +79,10 @@ class Worker:
                 hint="raise `backup.max_duration_s`, or look for what the dump waits for",
             ) from None
 
-    async def _dump(self, snapshot: Snapshot) -> Done:
-        self._emit(Began(snapshot.taken_at, snapshot.server_version, snapshot.database_size_bytes))
+    async def _dump(self, snapshot: Snapshot) -> DumpStored:
+        self._emit(
+            DumpStarted(snapshot.taken_at, snapshot.server_version, snapshot.database_size_bytes)
+        )
         await self._check_room(snapshot.database_size_bytes // _LEAST_SHARE)
         try:
             return await self._dump_once(snapshot, with_settings=bool(snapshot.reader_settings))
@@ -88,9 +90,9 @@ class Worker:
             # The snapshot's own connection was made without these settings: a pooler, which refuses them.
             return await self._dump_once(snapshot, with_settings=False)
 
-    async def _dump_once(self, snapshot: Snapshot, *, with_settings: bool) -> Done:
+    async def _dump_once(self, snapshot: Snapshot, *, with_settings: bool) -> DumpStored:
         job = self._job
-        dump = Dump.start(
+        dump = PgDump.start(
             job.pg_dump, self._target, snapshot, job.lock_timeout_s, with_settings=with_settings
         )
         try:
@@ -104,9 +106,9 @@ class Worker:
             await self._judge(dump, may_try_again=with_settings and not self._stored)
         finally:
             await dump.end()
-        return Done(segmenter.dumped_bytes, segmenter.dump_sha256, tuple(self._stored))
+        return DumpStored(segmenter.dumped_bytes, segmenter.dump_sha256, tuple(self._stored))
 
-    async def _store_all(self, segmenter: Segmenter, dump: Dump) -> None:
+    async def _store_all(self, segmenter: Segmenter, dump: PgDump) -> None:
         """Stores segments while the next one is made: two are in memory at most, and one under way."""
         storing: asyncio.Task[None] | None = None
         try:
@@ -132,7 +134,7 @@ class Worker:
         self._stored_bytes += len(segment.body)
 
     async def _check_room(self, wanted_bytes: int) -> None:
-        """Leaves the reserve to everybody else: a full disk stops validation too."""
+        """Leaves the reserve to others: a full disk stops validation too. Raises: StorageFull."""
         free_bytes = await self._store.free_bytes()
         if free_bytes is not None and free_bytes < wanted_bytes + self._job.reserve_bytes:
             raise StorageFull(
@@ -140,7 +142,7 @@ class Worker:
                 f"least {wanted_bytes} and {self._job.reserve_bytes} in reserve"
             )
 
-    async def _judge(self, dump: Dump, *, may_try_again: bool) -> None:
+    async def _judge(self, dump: PgDump, *, may_try_again: bool) -> None:
         """A pg_dump that failed because its server went away is the database's failure, not the tool's."""
         try:
             await dump.wait()
@@ -171,26 +173,26 @@ class Worker:
             yield
         finally:
             reporting.cancel()
-            self._emit(Progressed(segmenter.dumped_bytes, self._stored_bytes))
+            self._emit(DumpProgress(segmenter.dumped_bytes, self._stored_bytes))
 
     async def _report(self, segmenter: Segmenter) -> None:
         while True:
-            self._emit(Progressed(segmenter.dumped_bytes, self._stored_bytes))
+            self._emit(DumpProgress(segmenter.dumped_bytes, self._stored_bytes))
             await asyncio.sleep(_PROGRESS_INTERVAL_S)
 
 
 class _NeverConnected(Exception):
-    """pg_dump could not connect, where the snapshot's connection could."""
+    """pg_dump could not connect, although the snapshot's connection could."""
 
 
 def _went_wrong(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is not None
 
 
-async def serve(job: Job, emit: Emit) -> int:
+async def serve(job: DumpJob, emit: Emit) -> int:
     """Does the job unless it is cancelled, by SIGTERM or by the end of stdin, and says how it ended."""
     work = asyncio.create_task(
-        Worker(job, open_store(job.store_url, job.store_options), emit).run()
+        DumpWorker(job, open_store(job.store_url, job.store_options), emit).run()
     )
     loop = asyncio.get_running_loop()
 
@@ -205,10 +207,10 @@ async def serve(job: Job, emit: Emit) -> int:
     try:
         emit(await work)
     except StewardError as error:
-        emit(failed(error))
+        emit(dump_failed(error))
         return 1
     except asyncio.CancelledError:
-        emit(failed(Cancelled(f"the backup of {job.database!r} was cancelled")))
+        emit(dump_failed(Cancelled(f"the backup of {job.database!r} was cancelled")))
         return 1
     finally:
         loop.remove_reader(sys.stdin.fileno())
@@ -216,29 +218,29 @@ async def serve(job: Job, emit: Emit) -> int:
 
 
 def main() -> int:
-    """The process. Only events go to stdout: whatever else is printed there ends up on stderr."""
+    """The process. Only events go to stdout: anything else that is printed there goes to stderr."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     configure("warning", "json", sys.stderr)
-    os.nice(_NICENESS)  # and pg_dump with it: whoever validates comes first
+    os.nice(_NICENESS)  # and pg_dump with it: validation comes first
     for number in (
         signal.SIGINT,
         signal.SIGHUP,
-    ):  # Ctrl-C and a terminal's end are for the daemon to act upon
+    ):  # the daemon acts upon Ctrl-C and a terminal's end
         signal.signal(number, signal.SIG_IGN)
     job = decode_job(sys.stdin.buffer.readline())
     tie = tied_to(job.daemon_pid)
     if tie is not None:
         tie()
 
-    def emit(event: Event) -> None:
+    def emit(event: WorkerEvent) -> None:
         _write(events, encode_event(event))
 
     return asyncio.run(serve(job, emit))
 
 
 def _write(stream: BinaryIO, line: bytes) -> None:
-    with suppress(BrokenPipeError):  # nobody listens any more: the end of stdin says so too
+    with suppress(BrokenPipeError):  # the daemon is gone, and the end of stdin says so too
         stream.write(line)
         stream.flush()
 

@@ -1,7 +1,7 @@
 """What has been published: batches by id, in pages, and their files.
 
-A manifest never changes. What has become of a batch's rows since is somebody else's to know; whoever builds the
-catalogue hands it in, and every batch is given out with it.
+A manifest never changes. What has become of a batch's rows since is not known here: the catalog is given a function
+that tells it, and returns every batch with it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from datetime import timedelta
 from typing import Any
 
 from stewardd.batches.filter import BatchFilter
-from stewardd.batches.manifest import KIND, BatchManifest
+from stewardd.batches.manifest import BATCH_MANIFEST, KIND, BatchManifest
 from stewardd.batches.summary import Summary
 from stewardd.errors import BatchNotFound, BatchRewritten, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog, Entry
-from stewardd.repository.identifiers import folder_of
 from stewardd.repository.rereading import cut_short, reread
 
 READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class FileLocation:
     """Where a file of a batch stands in the repository."""
 
     key: str
@@ -52,17 +51,17 @@ class BatchCatalog:
         self._catalog = Catalog(
             store,
             KIND,
-            check=lambda entry: BatchManifest.from_document(entry.manifest),
+            BATCH_MANIFEST,
+            id_of=lambda manifest: manifest.batch_id,
             enrich=None if since is None else self._enriched,
         )
 
     async def get(self, batch_id: str) -> BatchManifest:
-        """Returns one batch. Raises BatchNotFound, Corrupt."""
+        """Returns one batch. Raises: BatchNotFound, Corrupt."""
         try:
-            document = await self._catalog.get(batch_id)
+            return await self._catalog.get(batch_id)
         except (ObjectNotFound, InvalidRequest):
             raise BatchNotFound(f"no batch {batch_id}") from None
-        return BatchManifest.from_document(document)
 
     async def list(
         self,
@@ -76,10 +75,8 @@ class BatchCatalog:
         One that cannot be read is logged, and left out.
         """
 
-        def accept(entry: Entry) -> bool:
-            return batch_filter is None or batch_filter.takes(
-                BatchManifest.from_document(entry.manifest)
-            )
+        def accept(entry: Entry[BatchManifest]) -> bool:
+            return batch_filter is None or batch_filter.takes(entry.manifest)
 
         page = await self._catalog.page(
             page_size=page_size,
@@ -89,17 +86,16 @@ class BatchCatalog:
             within=_days(batch_filter),
             id_prefix=id_prefix,
         )
-        batches = [BatchManifest.from_document(entry.manifest) for entry in page.entries]
-        return BatchPage(batches, page.next_page_token)
+        return BatchPage([entry.manifest for entry in page.entries], page.next_page_token)
 
     async def newest_first(
         self, batch_filter: BatchFilter, before: str | None = None
     ) -> AsyncGenerator[tuple[str, BatchManifest | None], None]:
-        """Yields batches from before an id on; None beside the id of one that the filter does not leave."""
+        """Yields batches from before an id on, each with its id; None for one that the filter leaves out."""
         entries = self._catalog.newest_first(before=before, within=_days(batch_filter))
         async with aclosing(entries):
             async for entry in entries:
-                batch = BatchManifest.from_document(entry.manifest)
+                batch = entry.manifest
                 yield entry.identifier, batch if batch_filter.takes(batch) else None
 
     async def identifiers(self) -> AsyncGenerator[str, None]:
@@ -108,28 +104,30 @@ class BatchCatalog:
             async for identifier in found:
                 yield identifier
 
-    async def locate(self, batch_id: str, file: str) -> Located:
-        """Says where a file of a batch stands. Raises BatchNotFound, also for a file that the batch does not have."""
+    async def locate(self, batch_id: str, file: str) -> FileLocation:
+        """Says where a file of a batch stands. Raises: BatchNotFound, also for a file that the batch does not have."""
         manifest = await self.get(batch_id)
         found = manifest.file(file)
         if found is None:
             hint = "validate it again and ask for the valid rows" if file == "valid.csv" else None
             raise BatchNotFound(f"batch {batch_id} has no {file}", hint=hint)
-        return Located(manifest.key(found), found.size_bytes, found.crc32c)
+        return FileLocation(manifest.key(found), found.size_bytes, found.crc32c)
 
     async def read_file(
         self, batch_id: str, file: str, offset: int, crc32c: int | None = None
     ) -> AsyncIterator[bytes]:
         """Streams a file of a batch from an offset on; `crc32c` is that of the whole file, as the caller knows it.
 
-        A file that goes while it is read is begun anew by who has had none of it, and by nobody else: what comes after
+        A file that goes while it is read is begun anew where no byte of it was sent, and nowhere else: what comes after
         the first bytes of one file is never of another.
 
         Raises: BatchNotFound; InvalidRequest past its end; BatchRewritten where it is another file than the caller
         knows, or went midway; Corrupt where it is missing.
         """
 
-        async def first(located: Located) -> tuple[Located, bytes | None, AsyncIterator[bytes]]:
+        async def first(
+            located: FileLocation,
+        ) -> tuple[FileLocation, bytes | None, AsyncIterator[bytes]]:
             if crc32c not in (None, located.crc32c):
                 raise BatchRewritten(f"batch {batch_id} was rewritten, and has another {file}")
             if offset > located.size_bytes:
@@ -153,26 +151,18 @@ class BatchCatalog:
         except ObjectNotFound as error:
             raise await cut_short(lambda: self.locate(batch_id, file), located, error) from error
 
-    async def _enriched(self, batch_id: str, document: dict[str, Any]) -> dict[str, Any]:
+    async def _enriched(self, _: str, manifest: BatchManifest) -> BatchManifest:
         assert self._since is not None
-        since = await self._since(folder_of(KIND, batch_id))
-        files = document["files"] if since.files is None else since.files
-        return {
-            **document,
-            "resolved_rows": since.resolved_rows,
-            "discarded_rows": since.discarded_rows,
-            "commits": since.number,
-            "files": list(files),
-        }
+        return manifest.as_of(await self._since(manifest.folder))
 
 
 def scope_of(batch_filter: BatchFilter | None) -> dict[str, Any]:
-    """What a page token is bound to; the listing of everything is bound to nothing."""
+    """Returns what a page token is bound to; nothing for the listing of all batches."""
     return {} if not batch_filter else asdict(batch_filter)
 
 
 def _days(batch_filter: BatchFilter | None) -> tuple[str | None, str | None]:
-    """The days that can hold what a filter leaves: ids are made when an upload begins, a batch exists when it ends."""
+    """The days that can hold such batches: an id is made when an upload begins, and the batch exists when it ends."""
     if batch_filter is None:
         return (None, None)
     first, last = batch_filter.create_after, batch_filter.create_before

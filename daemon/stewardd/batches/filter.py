@@ -1,4 +1,4 @@
-"""Which batches a caller wants: a pure predicate over manifests, which page tokens are bound to."""
+"""Which batches a caller wants: a pure predicate over manifests. Page tokens are bound to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stewardd.batches.states import State
 
 @dataclass(frozen=True, slots=True)
 class BatchFilter:
-    """Which batches; None leaves nothing out."""
+    """Which batches are wanted; a member that is None leaves none out."""
 
     schema: str | None = None
     schema_version: str | None = None

@@ -1,9 +1,9 @@
-"""The states of a batch's quarantined rows, four bytes for each row that anything has happened to.
+"""The states of a batch's quarantined rows, four bytes for each row that was changed.
 
-Rows are grouped by their number's upper bits; a group holds two sorted arrays, the lower 16 bits and the values, so
-that five million rows take 20 MB wherever they lie, and a binary copy of it is what a commit and a checkpoint hold.
-A row that is not there is open and was never judged again. Instances are immutable: threads may read one while the
-next is made, and the next shares every group that it does not change.
+Rows are grouped by their number's upper bits. A group holds two sorted arrays, the lower 16 bits and the values, so
+that five million rows take 20 MB in memory, in a commit and in a checkpoint, which hold a binary copy. A row that has
+no entry is open and was never judged again. Instances are immutable: threads may read one while the next is made, and
+the next shares every group that it does not change.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator
 
 from stewardd.errors import Corrupt
 
@@ -24,16 +27,28 @@ _GROUP = struct.Struct("<QI")
 
 
 class State(IntEnum):
-    """What has become of a quarantined row. The numbers are stored: they never change."""
+    """The state of a quarantined row. The numbers are stored: they never change."""
 
     OPEN = 0
     RESOLVED = 1
     DISCARDED = 2
 
 
+def _stored_state(value: object) -> State:
+    if type(value) is not int:  # exactly: True is no number here
+        raise ValueError("is no state")
+    return State(value)
+
+
+# A state as a member of a stored document.
+StoredState = Annotated[State, PlainValidator(_stored_state), PlainSerializer(int, return_type=int)]
+# For each lower byte of a value: 1 where its two bits of state name no state.
+_NAMES_NO_STATE = bytes(value & 3 not in set(State) for value in range(256))
+
+
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """One row's. `purged`: what it held is gone, its state counts on."""
+    """The state of one row. `purged`: the row's cells are gone, and its state still counts."""
 
     state: State = State.OPEN
     attempt: int = 0
@@ -84,7 +99,7 @@ class _Group:
 
 
 class RowStates:
-    """The states of the rows that have one of their own."""
+    """The states of the rows that were changed."""
 
     def __init__(self, groups: Mapping[int, _Group] | None = None) -> None:
         self._groups: Mapping[int, _Group] = groups or {}
@@ -113,7 +128,7 @@ class RowStates:
                 yield high << 16 | low, _unpacked(value)
 
     def overlaid(self, other: RowStates) -> RowStates:
-        """These states, with the other ones in their place where it has any."""
+        """These states, replaced by the other ones where `other` has any."""
         groups = dict(self._groups)
         for high, group in other._groups.items():
             mine = groups.get(high)
@@ -121,13 +136,13 @@ class RowStates:
         return RowStates(groups)
 
     def count(self, state: State) -> int:
-        """How many rows have a state of their own that is this one."""
+        """How many rows that have an entry are in a state."""
         return sum(
             sum((value & 3) == state for value in group.values) for group in self._groups.values()
         )
 
     def first(self, state: State, number: int) -> int | None:
-        """The first row from a number on that has a state of its own which is this one."""
+        """The first row from a number on that has an entry and is in a state; None where there is none."""
         for high in sorted(high for high in self._groups if high >= number >> 16):
             group = self._groups[high]
             begin = bisect_left(group.lows, number & 0xFFFF) if high == number >> 16 else 0
@@ -137,7 +152,7 @@ class RowStates:
         return None
 
     def count_purged(self, state: State) -> int:
-        """How many of those hold nothing any more."""
+        """How many rows in a state are purged."""
         wanted = RowState(state, purged=True).packed()
         return sum(
             sum((value & 7) == wanted for value in group.values) for group in self._groups.values()
@@ -145,7 +160,7 @@ class RowStates:
 
     def any_retried(self) -> bool:
         """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
-        if self._any_retried is None:  # each page of a filtered listing asks
+        if self._any_retried is None:  # each page of a filtered listing needs it
             self._any_retried = any(
                 value >> 3 and (value & 3) != State.RESOLVED
                 for group in self._groups.values()
@@ -164,7 +179,7 @@ class RowStates:
 
     @classmethod
     def from_bytes(cls, body: bytes) -> RowStates:
-        """Reads a copy. Corrupt."""
+        """Reads a copy. Raises: Corrupt."""
         if not body.startswith(_MAGIC):
             raise Corrupt("the states of a batch's rows cannot be read")
         groups: dict[int, _Group] = {}
@@ -177,6 +192,8 @@ class RowStates:
                 values = _array(body[at + 2 * length : at + 4 * length])
                 if not length or len(values) != length:
                     raise Corrupt("the states of a batch's rows are cut short")
+                if 1 in body[at + 2 * length : at + 4 * length : 2].translate(_NAMES_NO_STATE):
+                    raise Corrupt("the states of a batch's rows name one that there is not")
                 groups[high] = _Group(lows, values)
                 at += 4 * length
         except (struct.error, ValueError) as error:

@@ -1,10 +1,11 @@
-"""What has happened to the quarantined rows of a batch since it was published, in numbers."""
+"""The counts of a batch's quarantined rows, by what was done with them since it was published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from stewardd.batches.file import BatchFile
+from stewardd.repository.document import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Summary:
     `files` are the files of the last rewriting, None where there was none.
     """
 
-    number: int = 0
-    resolved_rows: int = 0
-    discarded_rows: int = 0
-    files: tuple[Mapping[str, Any], ...] | None = None
+    number: Count = 0
+    resolved_rows: Count = 0
+    discarded_rows: Count = 0
+    files: tuple[BatchFile, ...] | None = None

@@ -1,1 +1,1 @@
-"""Operations: work that outlasts its call, kept in the repository, where every daemon sees it and none loses it."""
+"""Operations: work that takes longer than its call, kept in the repository, where every daemon can read it."""

@@ -1,7 +1,7 @@
 """The operations of every daemon on the repository: those of this one are run, all can be read, watched and cancelled.
 
-An operation whose owner is dead and that has no result gets one, OPERATION_ABANDONED, from whoever sees it first:
-create-once, so that it and a result that the owner may yet write can never both be believed.
+An operation whose owner is dead and that has no result gets one, OPERATION_ABANDONED, from the first daemon that reads
+it: create-once, so that it and a result that the owner may yet write can never both be believed.
 """
 
 from __future__ import annotations
@@ -25,15 +25,21 @@ from stewardd.errors import (
     StewardError,
     Unavailable,
 )
+from stewardd.operations.documents import OperationDocuments, request_key
 from stewardd.operations.kinds import LANES, OperationKind
-from stewardd.operations.ledger import Ledger, request_key, request_of
-from stewardd.operations.running import Pace, Running, Work
-from stewardd.operations.state import Failure, OperationState, Request, Result, fold
+from stewardd.operations.running import OperationWork, PollIntervals, RunningOperation
+from stewardd.operations.state import (
+    OperationFailure,
+    OperationRequest,
+    OperationResult,
+    OperationState,
+    fold,
+)
 from stewardd.repository.backend.store import Store
-from stewardd.repository.claims import Claim, Claims, Done
+from stewardd.repository.claims import Answered, Claim, Claims
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.standing import LeaseRef, Standing, leases
+from stewardd.repository.liveness import LeaseRef, Liveness, leases
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 
@@ -81,10 +87,10 @@ class Operations:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         watch_interval_s: float = 0.5,
         poll_s: float = 1.0,
-        pace: Pace = Pace(),  # noqa: B008  # frozen
+        intervals: PollIntervals = PollIntervals(),  # noqa: B008  # frozen
     ) -> None:
         self._store = store
-        self._ledger = Ledger(store)
+        self._documents = OperationDocuments(store)
         self._lease = lease
         self._claims = Claims(store, lease)
         self._max_running = max_running
@@ -98,9 +104,9 @@ class Operations:
         self._clock = clock
         self._watch_interval_s = watch_interval_s
         self._poll_s = poll_s
-        self._pace = pace
-        self._running: dict[str, Running] = {}
-        self._attendants: set[asyncio.Task[None]] = set()
+        self._intervals = intervals
+        self._running: dict[str, RunningOperation] = {}
+        self._keepers: set[asyncio.Task[None]] = set()
         self._closing = False
         self._stopping = asyncio.Event()
         self._listeners: list[Callable[[OperationState], Awaitable[None]]] = []
@@ -118,24 +124,20 @@ class Operations:
             found[name] = LaneUse(turns.count(False), turns.count(True), slots)
         return found
 
-    def new_id(self) -> str:
-        """An identifier to start an operation under, for who must name it beforehand, as a claim does."""
-        return uuid7(lambda: self._clock().timestamp())
-
     async def start_once(
         self,
         kind: OperationKind,
         request_id: str,
         asked: Mapping[str, Any],
         metadata: Mapping[str, Any],
-        work: Work,
+        work: OperationWork,
     ) -> OperationState:
         """Starts an operation, or returns the one that this request_id started before; "" always starts one.
 
         `asked` is what the request asks for, as JSON: the same request_id with something else is an error.
         Raises: RequestIdReused, RequestInProgress, and what `start` raises.
         """
-        operation_id = self.new_id()
+        operation_id = self._new_id()
         claim: Claim | None = None
         if request_id:
             words = json.dumps(asked, sort_keys=True, default=str)
@@ -147,7 +149,7 @@ class Operations:
                 resource=operation_id,
                 manifest_key=request_key(operation_id),
             )
-            if isinstance(outcome, Done):
+            if isinstance(outcome, Answered):
                 return await self.get(outcome.resource)
             claim = outcome.claim
         try:
@@ -159,14 +161,14 @@ class Operations:
                 await claim.release()
             raise
         if claim is not None:
-            await claim.done(operation_id)
+            await claim.answer(operation_id)
         return state
 
     async def start(
         self,
         kind: str,
         metadata: Mapping[str, Any],
-        run: Work,
+        run: OperationWork,
         *,
         lane: str = "",
         operation_id: str | None = None,
@@ -182,37 +184,37 @@ class Operations:
                 f"{self._most} operations are running or waiting to run",
                 hint="wait for one to end, or cancel one",
             )
-        identifier = operation_id or self.new_id()
-        request = Request(kind, dict(metadata), self._lease.ref, self._clock())
-        running = Running(
+        identifier = operation_id or self._new_id()
+        request = OperationRequest(kind, dict(metadata), self._lease.ref, self._clock())
+        running = RunningOperation(
             identifier,
             request,
             lane=lane,
-            ledger=self._ledger,
+            documents=self._documents,
             lease=self._lease,
             clock=self._clock,
-            pace=self._pace,
+            intervals=self._intervals,
         )
-        # A caller that goes away meanwhile leaves an operation that runs, not one that exists and does not.
+        # A caller that goes away meanwhile leaves an operation that runs, and not one that exists and never runs.
         await uninterrupted(self._begin(running, run, self._lanes[lane]))
         _log.info("operation started", operation=identifier, kind=kind)
         return running.state
 
     async def get(self, identifier: str) -> OperationState:
-        """An operation as it is now, of whichever daemon. OperationNotFound, RepositoryDown."""
+        """An operation as it is now, of any daemon. Raises: OperationNotFound, RepositoryDown, Corrupt."""
         running = self._running.get(identifier)
         if running is not None:
             return running.state
-        return await self._read(identifier, await self._ledger.request(identifier))
+        return await self._read(identifier, await self._documents.request(identifier))
 
     async def list(
         self, *, page_size: int, page_token: str = "", id_prefix: str = ""
     ) -> OperationPage:
         """A page of operations, newest first; one that cannot be read is logged, and left out.
 
-        InvalidRequest for a token of another listing.
+        Raises: InvalidRequest for a token of another listing, RepositoryDown.
         """
-        page = await self._ledger.catalog.page(
+        page = await self._documents.catalog.page(
             page_size=page_size, page_token=page_token, id_prefix=id_prefix
         )
         items: Items = []
@@ -223,7 +225,10 @@ class Operations:
         return OperationPage(items, page.next_page_token)
 
     async def wait(self, identifier: str, timeout_s: float) -> OperationState:
-        """An operation when it is done, or as it is when the time is over or the daemon stops. OperationNotFound."""
+        """An operation when it is done, or as it is when the time is over or the daemon stops.
+
+        Raises: OperationNotFound.
+        """
         state = await self.get(identifier)
         try:
             async with asyncio.timeout(timeout_s), aclosing(self._watch(identifier)) as states:
@@ -236,7 +241,7 @@ class Operations:
     async def watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
         """An operation at once, then when it has changed, until it is done.
 
-        OperationNotFound; Unavailable when the daemon stops before.
+        Raises: OperationNotFound; Unavailable when the daemon stops before.
         """
         async with aclosing(self._watch(identifier)) as states:
             async for state in states:
@@ -248,58 +253,64 @@ class Operations:
             )
 
     def announce_stop(self) -> None:
-        """Lets go of all who watch or wait: an operation may take hours, and the daemon is to stop now."""
+        """Ends all watching and waiting: an operation may take hours, and the daemon is to stop now."""
         self._stopping.set()
 
     async def cancel(self, identifier: str) -> None:
-        """Asks for an operation to be cancelled; its owner hears of it within seconds. OperationNotFound."""
+        """Asks for an operation to be cancelled; its owner hears of it within seconds. Raises: OperationNotFound."""
         running = self._running.get(identifier)
         if running is not None:
             running.cancel(Cancelled("somebody asked for it to be cancelled"))
         elif not (await self.get(identifier)).done:
-            await self._ledger.ask_to_cancel(identifier, self._clock())
+            await self._documents.ask_to_cancel(identifier, self._clock())
 
     async def sweep(self) -> Identifiers:
-        """Ends the operations that the dead left; says which."""
+        """Ends the operations that dead writers left; returns which."""
         swept: Identifiers = []
         async for owner in leases(self._store):
-            ours = (
-                self._lease.valid and owner == self._lease.ref
-            )  # of those, what could not be begun
-            if ours or await self._lease.standing(owner) is not Standing.ALIVE:
+            # Of our own, those that could not be begun.
+            ours = self._lease.valid and owner == self._lease.ref
+            if ours or await self._lease.liveness(owner) is not Liveness.ALIVE:
                 swept += [each async for each in self._sweep_lease(owner)]
         return swept
 
     async def close(self, grace_s: float = 10) -> None:
-        """Cancels what runs, and waits until its results are written, or `grace_s`; starts nothing any more."""
+        """Starts nothing any more, cancels what runs, and waits for the results at most `grace_s`."""
         self._closing = True
         for running in self._running.values():
             running.cancel(Cancelled("the daemon is stopping"))
-        if not self._attendants:
+        if not self._keepers:
             return
-        _, pending = await asyncio.wait(self._attendants, timeout=grace_s)
-        for attendant in pending:
-            attendant.cancel()
+        _, pending = await asyncio.wait(self._keepers, timeout=grace_s)
+        for keeper in pending:
+            keeper.cancel()
         if pending:
             _log.warning("operations left to the sweep", operations=sorted(self._running))
             await asyncio.wait(pending)
 
-    async def _begin(self, running: Running, run: Work, slots: asyncio.Semaphore) -> None:
+    def _new_id(self) -> str:
+        return uuid7(lambda: self._clock().timestamp())
+
+    async def _begin(
+        self, running: RunningOperation, run: OperationWork, slots: asyncio.Semaphore
+    ) -> None:
         self._running[running.identifier] = running
         try:
-            await running.open()
+            await running.create()
         except BaseException:
             del self._running[running.identifier]
             raise
         if self._closing:
             running.cancel(Cancelled("the daemon is stopping"))
-        attendant = asyncio.create_task(self._attend(running, run, slots))
-        self._attendants.add(attendant)
-        attendant.add_done_callback(self._attendants.discard)
+        keeper = asyncio.create_task(self._keep(running, run, slots))
+        self._keepers.add(keeper)
+        keeper.add_done_callback(self._keepers.discard)
 
-    async def _attend(self, running: Running, run: Work, slots: asyncio.Semaphore) -> None:
+    async def _keep(
+        self, running: RunningOperation, run: OperationWork, slots: asyncio.Semaphore
+    ) -> None:
         try:
-            await running.attend(run, slots)
+            await running.keep(run, slots)
         finally:
             del self._running[running.identifier]
         state = running.state
@@ -314,7 +325,7 @@ class Operations:
 
     async def _watch(self, identifier: str) -> AsyncGenerator[OperationState, None]:
         """An operation at once, then when it has changed, until it is done or the daemon stops."""
-        running: Running | None = None
+        running: RunningOperation | None = None
         last: OperationState | None = None
         while True:
             running = self._running.get(identifier, running)
@@ -348,44 +359,42 @@ class Operations:
             await asyncio.sleep(self._watch_interval_s)
             await changed.wait()
 
-    async def _entry(self, identifier: str, manifest: Mapping[str, Any]) -> OperationState | None:
+    async def _entry(self, identifier: str, request: OperationRequest) -> OperationState | None:
         running = self._running.get(identifier)
         if running is not None:
             return running.state
         try:
-            return await self._read(identifier, request_of(manifest, identifier))
-        except (
-            Corrupt
-        ) as error:  # its result or its progress; the catalog has looked at its request
+            return await self._read(identifier, request)
+        except Corrupt as error:  # in its result or its progress
             _log.error("left out of a listing", operation=identifier, error=error.message)
             return None
 
-    async def _read(self, identifier: str, request: Request) -> OperationState:
-        """Reads an operation that is not ours; the dead one's is ended by being read."""
-        result = await self._ledger.result(identifier)
-        # Before the standing is asked for: an owner that ends well writes its result, and only then ends its lease.
-        if result is None and await self._lease.standing(request.owner) is not Standing.ALIVE:
+    async def _read(self, identifier: str, request: OperationRequest) -> OperationState:
+        """Reads an operation that is not ours. Where its owner is dead, this ends it."""
+        result = await self._documents.result(identifier)
+        # The result is read before the lease: an owner that ends well writes its result, and only then ends its lease.
+        if result is None and await self._lease.liveness(request.owner) is not Liveness.ALIVE:
             result = await self._abandon(identifier, request.owner)
-        progress = await self._ledger.progress(identifier)
+        progress = await self._documents.progress(identifier)
         return fold(identifier, request, progress, result)
 
-    async def _abandon(self, identifier: str, owner: LeaseRef) -> Result:
+    async def _abandon(self, identifier: str, owner: LeaseRef) -> OperationResult:
         error = OperationAbandoned("the daemon that was at this operation is gone")
-        result = Result(self._clock(), {}, None, Failure.of(error))
+        result = OperationResult(self._clock(), {}, None, OperationFailure.of(error))
         try:
-            return await self._ledger.put_result(identifier, owner, result)
+            return await self._documents.put_result(identifier, owner, result)
         except StewardError as failure:
             _log.warning("result not written", operation=identifier, error=failure.message)
             return result
 
     async def _sweep_lease(self, owner: LeaseRef) -> AsyncIterator[str]:
-        async for identifier in self._ledger.marked(owner):
+        async for identifier in self._documents.marked(owner):
             if identifier in self._running:
                 continue
             try:
-                await self._ledger.request(identifier)
+                await self._documents.request(identifier)
             except OperationNotFound:
-                await self._ledger.unmark(owner, identifier)
+                await self._documents.unmark(owner, identifier)
                 continue
             result = await self._abandon(identifier, owner)
             if result.error is not None and result.error.reason == OperationAbandoned.reason:

@@ -1,7 +1,7 @@
-"""One operation that this daemon is at: its work, and the attendant that keeps the repository told.
+"""One operation that this daemon runs: its work, and the loop that keeps the repository informed.
 
-The work is a task that may be cancelled; the attendant outlives it, writes its progress at most once a second, looks
-whether somebody asked to cancel it, gives it up when its lease is lost, and does not rest until its result is written.
+The work is a task that may be cancelled. The loop outlives it: it writes the progress at most once a second, looks
+whether the operation was asked to be cancelled, cancels it when the lease is lost, and ends when the result is written.
 """
 
 from __future__ import annotations
@@ -13,14 +13,22 @@ from datetime import datetime
 from typing import Any
 
 from stewardd.errors import Cancelled, LeaseLost, StewardError
-from stewardd.operations.ledger import Ledger, encode_result
-from stewardd.operations.state import Failure, OperationState, Progress, Request, Result, fold
+from stewardd.operations.documents import OperationDocuments
+from stewardd.operations.state import (
+    RESULT_CODEC,
+    OperationFailure,
+    OperationProgress,
+    OperationRequest,
+    OperationResult,
+    OperationState,
+    fold,
+)
 from stewardd.repository.lease import WriterLease
 from stewardd.telemetry import logger
 
 _log = logger("operations")
 
-_UNEXPECTED = Failure(
+_UNEXPECTED = OperationFailure(
     StewardError.reason,
     "the operation failed in a way that the daemon does not know",
     "see the daemon's log for the whole story",
@@ -28,14 +36,14 @@ _UNEXPECTED = Failure(
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often an operation is attended to."""
+class PollIntervals:
+    """How often a running operation is looked after, and how long a failed write of its result waits at most."""
 
-    attend_s: float = 1.0
+    poll_s: float = 1.0
     longest_retry_s: float = 15.0
 
 
-class Handle:
+class OperationContext:
     """What the work of an operation is given."""
 
     def __init__(self, identifier: str, report: Callable[[Mapping[str, Any]], None]) -> None:
@@ -44,31 +52,31 @@ class Handle:
         self._report = report
 
     def report(self, progress: Mapping[str, Any]) -> None:
-        """Says how far the work has come, as often as it likes; it overlays the operation's metadata."""
+        """Reports how far the work has come; the members replace those of the operation's metadata."""
         self._report(progress)
 
     def check(self) -> None:
-        """Raises Cancelled when somebody asked to cancel the work."""
+        """Looks whether the work was asked to be cancelled. Raises: Cancelled."""
         if self.cancelled.is_set():
             raise Cancelled("somebody asked for it to be cancelled")
 
 
-Work = Callable[[Handle], Awaitable[dict[str, Any]]]
+OperationWork = Callable[[OperationContext], Awaitable[dict[str, Any]]]
 
 
-class Running:
+class RunningOperation:
     """An operation of our own, from its start until its result is in the repository."""
 
     def __init__(
         self,
         identifier: str,
-        request: Request,
+        request: OperationRequest,
         *,
         lane: str = "",
-        ledger: Ledger,
+        documents: OperationDocuments,
         lease: WriterLease,
         clock: Callable[[], datetime],
-        pace: Pace,
+        intervals: PollIntervals,
     ) -> None:
         self.identifier = identifier
         self.lane = lane
@@ -76,14 +84,14 @@ class Running:
         self.changed = asyncio.Event()
         self.left = False  # without a result, as the daemon stopped
         self._request = request
-        self._ledger = ledger
+        self._documents = documents
         self._lease = lease
         self._clock = clock
-        self._pace = pace
-        self._handle = Handle(identifier, self._advance)
-        self._progress: Progress | None = None
+        self._intervals = intervals
+        self._context = OperationContext(identifier, self._advance)
+        self._progress: OperationProgress | None = None
         self._unwritten = False
-        self._result: Result | None = None
+        self._result: OperationResult | None = None
         self._why_cancelled: StewardError | None = None
         self._work: asyncio.Task[dict[str, Any]] | None = None
 
@@ -93,18 +101,18 @@ class Running:
         return fold(self.identifier, self._request, self._progress, self._result)
 
     def cancel(self, why: StewardError) -> None:
-        """Cancels the work, once; what asked first is the reason that is kept."""
+        """Cancels the work, once; the first reason is kept."""
         if self._why_cancelled is None and (self._work is None or not self._work.done()):
             self._why_cancelled = why
-            self._handle.cancelled.set()
+            self._context.cancelled.set()
             if self._work is not None:
                 self._work.cancel()
 
-    async def open(self) -> None:
+    async def create(self) -> None:
         """Makes the operation exist."""
-        await self._ledger.open(self.identifier, self._request)
+        await self._documents.create(self.identifier, self._request)
 
-    async def attend(self, work: Work, slots: asyncio.Semaphore) -> None:
+    async def keep(self, work: OperationWork, slots: asyncio.Semaphore) -> None:
         """Does the work when there is a slot for it, and returns when its result is written."""
         self._work = asyncio.create_task(
             self._in_turn(work, slots), name=f"operation {self.identifier}"
@@ -113,36 +121,36 @@ class Running:
             self._work.cancel()
         try:
             while not self._work.done():
-                await asyncio.wait([self._work], timeout=self._pace.attend_s)
+                await asyncio.wait([self._work], timeout=self._intervals.poll_s)
                 if not self._work.done():
                     await self._look_around()
             await self._settle(self._outcome(self._work))
         finally:
-            # Cancelled here, the daemon can wait no longer: the work must not go on unattended.
+            # When this is cancelled, the daemon can wait no longer: the work must not go on without this loop.
             self._work.cancel()
             self.left = self._result is None
             self._tell()
 
-    async def _in_turn(self, work: Work, slots: asyncio.Semaphore) -> dict[str, Any]:
+    async def _in_turn(self, work: OperationWork, slots: asyncio.Semaphore) -> dict[str, Any]:
         async with slots:
             self.has_slot = True
-            return await work(self._handle)
+            return await work(self._context)
 
     def _advance(self, progress: Mapping[str, Any]) -> None:
         before = self._progress.metadata if self._progress else {}
         metadata = {**before, **progress}
         if metadata != before:
-            self._progress = Progress(self._clock(), metadata)
+            self._progress = OperationProgress(self._clock(), metadata)
             self._unwritten = True
             self._tell()
 
     def _tell(self) -> None:
-        """Wakes everybody who waits for a change, and begins waiting for the next."""
+        """Wakes all tasks that wait for a change; the next change has an event of its own."""
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
     async def _look_around(self) -> None:
-        """Writes the progress, and finds reasons to cancel. What fails here is tried again at the next turn."""
+        """Writes the progress, and looks for reasons to cancel. What fails here is tried again at the next turn."""
         if not self._lease.valid or self._lease.ref != self._request.owner:
             self.cancel(
                 LeaseLost("the daemon lost its lease on the repository during the operation")
@@ -150,33 +158,35 @@ class Running:
         try:
             if self._unwritten and self._progress is not None:
                 self._unwritten = False
-                await self._ledger.put_progress(self.identifier, self._progress)
-            if self._why_cancelled is None and await self._ledger.asked_to_cancel(self.identifier):
+                await self._documents.put_progress(self.identifier, self._progress)
+            if self._why_cancelled is None and await self._documents.asked_to_cancel(
+                self.identifier
+            ):
                 self.cancel(Cancelled("somebody asked for it to be cancelled"))
         except StewardError as error:
             self._unwritten = True
-            _log.info("operation not attended to", operation=self.identifier, error=error.message)
+            _log.info("operation not looked after", operation=self.identifier, error=error.message)
 
-    def _outcome(self, work: asyncio.Task[dict[str, Any]]) -> Result:
+    def _outcome(self, work: asyncio.Task[dict[str, Any]]) -> OperationResult:
         metadata = self._progress.metadata if self._progress else {}
         failure = self._failure(work)
         response = None if failure else work.result()
-        result = Result(self._clock(), metadata, response, failure)
         try:
-            encode_result(result)
-        except (TypeError, ValueError):
+            result = OperationResult(self._clock(), metadata, response, failure)
+            RESULT_CODEC.encode(result)
+        except ValueError:
             _log.exception("operation gave what is no JSON", operation=self.identifier)
-            return Result(self._clock(), {}, None, _UNEXPECTED)
+            return OperationResult(self._clock(), {}, None, _UNEXPECTED)
         return result
 
-    def _failure(self, work: asyncio.Task[dict[str, Any]]) -> Failure | None:
+    def _failure(self, work: asyncio.Task[dict[str, Any]]) -> OperationFailure | None:
         error = None if work.cancelled() else work.exception()
         if error is None and not work.cancelled():
             return None
         if self._why_cancelled is not None:
-            # However the work fell, it was because of this: a killed child's exit status says nothing more.
+            # The cancellation is why the work ended, however it did: a killed child's exit status says nothing more.
             _log.info("operation cancelled", operation=self.identifier, error=str(error or ""))
-            return Failure.of(self._why_cancelled)
+            return OperationFailure.of(self._why_cancelled)
         if isinstance(error, StewardError):
             _log.warning(
                 "operation failed",
@@ -185,22 +195,22 @@ class Running:
                 reason=error.reason,
                 error=error.message,
             )
-            return Failure.of(error)
+            return OperationFailure.of(error)
         if error is None:
-            return Failure.of(Cancelled("the work was cancelled"))
+            return OperationFailure.of(Cancelled("the work was cancelled"))
         _log.error("operation failed unexpectedly", operation=self.identifier, exc_info=error)
         return _UNEXPECTED
 
-    async def _settle(self, result: Result) -> None:
+    async def _settle(self, result: OperationResult) -> None:
         """Writes the result, however long it takes: until it is durable the operation is not done."""
         pause_s = 0.5
         while True:
             try:
                 owner = self._request.owner
-                self._result = await self._ledger.put_result(self.identifier, owner, result)
+                self._result = await self._documents.put_result(self.identifier, owner, result)
             except StewardError as error:
                 _log.warning("result not written", operation=self.identifier, error=error.message)
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, self._pace.longest_retry_s)
+                pause_s = min(pause_s * 2, self._intervals.longest_retry_s)
             else:
                 return

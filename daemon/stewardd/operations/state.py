@@ -1,6 +1,6 @@
-"""What an operation is like: folded from what the repository holds of it, by a pure function.
+"""The state of an operation: folded from its documents in the repository, by a pure function.
 
-Request, progress and result are objects of their own, each written by one writer; of results the first one counts. An
+Request, progress and result are documents of their own, each written by one writer; of results the first one counts. An
 operation is done when it has a result, and never otherwise.
 """
 
@@ -8,52 +8,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from stewardd.errors import StewardError
-from stewardd.repository.standing import LeaseRef
+from stewardd.repository.document import LEFT_OUT_IF_EMPTY, Codec, JsonObject, Moment
+from stewardd.repository.liveness import LeaseRef
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an operation failed, in what a StewardError keeps: a stable reason, a message, a hint."""
+class OperationFailure:
+    """Why an operation failed: the stable reason, the message and the hint of a StewardError."""
 
     reason: str
     message: str
     hint: str | None = None
 
     @classmethod
-    def of(cls, error: StewardError) -> Failure:
-        """What is kept of an error."""
+    def of(cls, error: StewardError) -> OperationFailure:
+        """Returns what is stored of an error."""
         return cls(error.reason, error.message, error.hint or None)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OperationRequest:
     """What was to be done, and by which life of which daemon."""
 
     kind: str
-    metadata: dict[str, Any]
+    metadata: JsonObject
     owner: LeaseRef
-    create_time: datetime
+    create_time: Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it has come: what overlays the request's metadata."""
+class OperationProgress:
+    """How far it has come: members that replace those of the request's metadata."""
 
-    time: datetime
-    metadata: dict[str, Any]
+    time: Moment
+    metadata: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class OperationResult:
     """How it ended: a response or a failure, and the progress that it had made."""
 
-    time: datetime
-    metadata: dict[str, Any]
-    response: dict[str, Any] | None = None
-    error: Failure | None = None
+    time: Moment
+    metadata: JsonObject
+    response: Annotated[JsonObject | None, LEFT_OUT_IF_EMPTY] = None
+    error: Annotated[OperationFailure | None, LEFT_OUT_IF_EMPTY] = None
+
+    def __post_init__(self) -> None:
+        if (self.response is None) == (self.error is None):
+            raise ValueError("it has to have a response or an error")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """The wish that the operation be cancelled, and when it came."""
+
+    time: Moment
+
+
+REQUEST_CODEC = Codec(OperationRequest)
+PROGRESS_CODEC = Codec(OperationProgress)
+RESULT_CODEC = Codec(OperationResult)
+CANCEL_CODEC = Codec(CancelRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +85,16 @@ class OperationState:
     update_time: datetime
     done: bool
     response: dict[str, Any] | None
-    error: Failure | None
+    error: OperationFailure | None
 
 
 def fold(
-    identifier: str, request: Request, progress: Progress | None, result: Result | None
+    identifier: str,
+    request: OperationRequest,
+    progress: OperationProgress | None,
+    result: OperationResult | None,
 ) -> OperationState:
-    """What an operation is like, by what is known of it."""
+    """Returns the state of an operation by its documents."""
     parts = [part for part in (progress, result) if part is not None]
     metadata = dict(request.metadata)
     for part in parts:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.states import State
@@ -20,14 +20,73 @@ from stewardd.operations.kinds import (
     OperationKind,
 )
 from stewardd.operations.operations import Operations
-from stewardd.operations.running import Handle
+from stewardd.operations.running import OperationContext
 from stewardd.operations.state import OperationState
 from stewardd.quarantine.changing.retry import Retry, RetryRequest
 from stewardd.quarantine.finding.batch_selection import ReportProgress
 from stewardd.quarantine.removing.erasure import EraseRequest, Erasure
 from stewardd.quarantine.removing.purge import Purge, PurgeRequest
+from stewardd.repository.document import Codec, Count
 
-_Work = Callable[[ReportProgress], Awaitable[dict[str, Any]]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineProgress:
+    """How far an operation of the quarantine has come, as it keeps it. What was asked for stands beside it."""
+
+    dry_run: bool
+    batches: Count = 0
+    rows: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResponse:
+    """What judging rows again came to, as its operation keeps it."""
+
+    batches: Count
+    judged_rows: Count
+    resolved_rows: Count
+    unfit_batches: Count
+    dry_run: bool
+
+    def __post_init__(self) -> None:
+        if self.resolved_rows > self.judged_rows:
+            raise ValueError("its counts do not add up")
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeResponse:
+    """What a purge came to, as its operation keeps it."""
+
+    batches: Count
+    purged_by_state: dict[str, Count]
+    archived_bytes: Count
+    dry_run: bool
+
+    def __post_init__(self) -> None:
+        if not {state.name.lower() for state in State}.issuperset(self.purged_by_state):
+            raise ValueError("it names a state that there is not")
+
+
+@dataclass(frozen=True, slots=True)
+class EraseResponse:
+    """What an erasure came to, as its operation keeps it."""
+
+    scanned_batches: Count
+    batches: Count
+    quarantined_rows: Count
+    valid_rows: Count
+    events: Count
+    archived_rows: Count
+    subject_hash: str
+    dry_run: bool
+
+
+QUARANTINE_PROGRESS = Codec(QuarantineProgress)
+RETRY_RESPONSE = Codec(RetryResponse)
+PURGE_RESPONSE = Codec(PurgeResponse)
+ERASE_RESPONSE = Codec(EraseResponse)
 
 
 class QuarantineOperations:
@@ -45,26 +104,24 @@ class QuarantineOperations:
         """Starts a retry. Raises: InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
         request.check()
 
-        async def work(report: ReportProgress) -> dict[str, Any]:
-            return asdict(await self._retry.run(request, report))
+        async def work(report: ReportProgress) -> RetryResponse:
+            outcome = await self._retry.run(request, report)
+            return RetryResponse(**asdict(outcome), dry_run=request.dry_run)
 
-        return await self._start(RETRY_QUARANTINE, asdict(request), request_id, work)
+        asked = asdict(request)
+        return await self._start(RETRY_QUARANTINE, asked, request_id, work, RETRY_RESPONSE)
 
     async def purge(self, request: PurgeRequest, request_id: str) -> OperationState:
         """Starts a purge. Raises: InvalidRequest, RequestIdReused, RequestInProgress, Exhausted."""
         request.check()
 
-        async def work(report: ReportProgress) -> dict[str, Any]:
+        async def work(report: ReportProgress) -> PurgeResponse:
             outcome = await self._purge.run(request, report)
             rows = {state.name.lower(): count for state, count in sorted(outcome.rows.items())}
-            return {
-                "batches": outcome.batches,
-                "purged_by_state": rows,
-                "archived_bytes": outcome.archived_bytes,
-            }
+            return PurgeResponse(outcome.batches, rows, outcome.archived_bytes, request.dry_run)
 
         asked = {**asdict(request), "states": sorted(request.states)}
-        return await self._start(PURGE_QUARANTINE, asked, request_id, work)
+        return await self._start(PURGE_QUARANTINE, asked, request_id, work, PURGE_RESPONSE)
 
     async def expire(self, keep_s: float, *, archive: bool) -> OperationState:
         """Starts the purge of rows that were closed so long ago, once a day for all daemons of the repository.
@@ -90,24 +147,32 @@ class QuarantineOperations:
         """Starts an erasure. Raises: RequestIdReused, RequestInProgress, Exhausted."""
         hashed = await self._erasure.hashed(request.subject)
 
-        async def work(report: ReportProgress) -> dict[str, Any]:
+        async def work(report: ReportProgress) -> EraseResponse:
             outcome = await self._erasure.run(request, hashed, report)
-            return {**asdict(outcome), "subject_hash": hashed}
+            return EraseResponse(**asdict(outcome), subject_hash=hashed, dry_run=request.dry_run)
 
         asked = {"subject": hashed, "dry_run": request.dry_run, "actor": request.actor}
-        return await self._start(ERASE_SUBJECT, asked, request_id, work)
+        return await self._start(ERASE_SUBJECT, asked, request_id, work, ERASE_RESPONSE)
 
     async def _start(
-        self, kind: OperationKind, asked: Mapping[str, Any], request_id: str, work: _Work
+        self,
+        kind: OperationKind,
+        asked: Mapping[str, Any],
+        request_id: str,
+        work: Callable[[ReportProgress], Awaitable[T]],
+        codec: Codec[T],
     ) -> OperationState:
-        async def run(handle: Handle) -> dict[str, Any]:
-            async def report(batches: int, rows: int) -> None:
-                handle.report({"batches": batches, "rows": rows})
-                handle.check()
+        dry_run = bool(asked["dry_run"])
 
-            return {**await work(report), "dry_run": asked["dry_run"]}
+        async def run(context: OperationContext) -> dict[str, Any]:
+            async def report(batches: int, rows: int) -> None:
+                progress = QuarantineProgress(dry_run, batches, rows)
+                context.report(QUARANTINE_PROGRESS.to_json(progress))
+                context.check()
+
+            return codec.to_json(await work(report))
 
         stored = json.loads(json.dumps(asked, default=str))
         return await self._operations.start_once(
-            kind, request_id, asked, {"asked": stored, "dry_run": asked["dry_run"]}, run
+            kind, request_id, asked, {"asked": stored, "dry_run": dry_run}, run
         )

@@ -3,7 +3,7 @@
 The keys are the index: days sort, and ids within a day. A page token says after which id to go on, so that what is
 published meanwhile neither shifts nor doubles anything; it is bound to the listing that gave it (AIP-158). Only the
 days that a page needs are listed. What has no manifest, or a fence in its place, does not exist. A manifest that cannot
-be read is Corrupt to who asks for it by its id; a listing logs it and goes on, for it must not hide all the others.
+be read is Corrupt where it is asked for by its id; a listing logs it and goes on, for it must not hide all the others.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
-from stewardd.repository import document
 from stewardd.repository.backend.store import Store
+from stewardd.repository.document import Codec
 from stewardd.repository.identifiers import day_of, days_of, folder_of, is_id, is_prefix
 from stewardd.repository.publication import FENCE, MANIFEST
 from stewardd.telemetry import logger
@@ -30,60 +30,63 @@ _log = logger("repository")
 
 _READ_AT_ONCE = 16
 MAX_SCANNED = 2000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Generic[T]):
     """A thing that exists: its id, and what its manifest says."""
 
     identifier: str
-    manifest: dict[str, Any]
+    manifest: T
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[T]):
     """Some of the things of a listing, and the token of the page after; "" after the last."""
 
-    entries: list[Entry]
+    entries: list[Entry[T]]
     next_page_token: str
 
 
-def _everything(_: Entry) -> bool:
+def _everything(_: Entry[Any]) -> bool:
     return True
 
 
-def _unchecked(_: Entry) -> None:
-    pass
+class Catalog(Generic[T]):
+    """The things of one kind.
 
-
-class Catalog:
-    """The things of one kind. `file` is the object that makes one exist; `check` raises Corrupt at one it cannot be.
-
-    `enrich` adds to a manifest what has happened to its thing since; it is called for as many at once as are read.
+    `codec` reads the object that makes a thing exist, whose name is `file`. `id_of` returns the id that a manifest
+    holds itself, which must be that of its key. `enrich` adds to a manifest what has happened to its thing since; it
+    is called for as many at once as are read.
     """
 
     def __init__(
         self,
         store: Store,
         kind: str,
+        codec: Codec[T],
         *,
         file: str = MANIFEST,
-        check: Callable[[Entry], object] = _unchecked,
-        enrich: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]] | None = None,
+        id_of: Callable[[T], str] | None = None,
+        enrich: Callable[[str, T], Awaitable[T]] | None = None,
     ) -> None:
         self._store = store
         self._kind = kind
+        self._codec = codec
         self._file = file
-        self._check = check
+        self._id_of = id_of
         self._enrich = enrich
 
-    async def get(self, identifier: str) -> dict[str, Any]:
-        """The manifest of one thing. ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
+    async def get(self, identifier: str) -> T:
+        """The manifest of one thing. Raises: ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
         key = f"{folder_of(self._kind, identifier)}/{self._file}"
         body = await self._store.get(key)
         if body == FENCE:
             raise ObjectNotFound(f"there is no object {key}")
-        found = document.decode(body, key)
+        found = self._codec.decode(body, key)
+        if self._id_of is not None and (own := self._id_of(found)) != identifier:
+            raise Corrupt(f"{key} is that of another thing, {own}")
         return found if self._enrich is None else await self._enrich(identifier, found)
 
     async def page(
@@ -92,17 +95,18 @@ class Catalog:
         page_size: int,
         page_token: str = "",
         scope: Mapping[str, Any] | None = None,
-        accept: Callable[[Entry], bool] = _everything,
+        accept: Callable[[Entry[T]], bool] = _everything,
         max_scanned: int = MAX_SCANNED,
         within: tuple[str | None, str | None] = (None, None),
         id_prefix: str = "",
-    ) -> Page:
+    ) -> Page[T]:
         """A page, newest first, of what `accept` accepts; `scope` is the filter that `accept` stands for.
 
         A page ends early, with a token, after `max_scanned` things were looked at (AIP-158 allows a short page).
         `within` are the first and the last day that are looked at; None leaves that end open. Of ids that do not begin
-        with `id_prefix` no more than the names are read. InvalidRequest for a token of another listing, and for a
-        prefix that no id has.
+        with `id_prefix` no more than the names are read.
+
+        Raises: InvalidRequest for a token of another listing, and for a prefix that no id has.
         """
         if page_size < 1:
             raise ValueError(f"a page of {page_size}")
@@ -111,13 +115,13 @@ class Catalog:
                 "id_prefix is not the beginning of an id, such as 019a7c3e-5b2", field="id_prefix"
             )
         bound = self._scope({**(scope or {}), **({"id_prefix": id_prefix} if id_prefix else {})})
-        found: list[Entry] = []
+        found: list[Entry[T]] = []
         scanned, last = 0, _token_after(page_token, bound)
         newest = self.newest_first(before=last, within=within, id_prefix=id_prefix)
         async with aclosing(newest) as entries:
             async for entry in entries:
                 accepted = accept(entry)
-                # The token is given only when there is more for sure: this entry is looked at and left for it.
+                # A token is given only when there is more: this entry fits, and is left for the next page.
                 if accepted and len(found) == page_size:
                     return Page(found, _token(last, bound))
                 if accepted:
@@ -133,8 +137,8 @@ class Catalog:
         before: str | None = None,
         within: tuple[str | None, str | None] = (None, None),
         id_prefix: str = "",
-    ) -> AsyncGenerator[Entry, None]:
-        """Everything that is older than the id `before`, or all that can be read, as it is when it is come to.
+    ) -> AsyncGenerator[Entry[T], None]:
+        """Everything that is older than the id `before`, or all that can be read; each as it is when it is read.
 
         See `page` for `within` and `id_prefix`.
         """
@@ -145,9 +149,9 @@ class Catalog:
             if (last is not None and day > last) or (first is not None and day < first):
                 continue
             names = await self._store.folders(f"{self._kind}/{day}")
-            # Only what is read is looked at: of a day's hundred thousand names a page wants the last few.
+            # Only the names of manifests that are read are checked: a day may have a hundred thousand, a page few.
             end = len(names) if before is None else bisect_left(names, before)
-            # "~" sorts behind whatever an id is made of.
+            # "~" sorts behind every character of an id.
             end = min(end, bisect_left(names, f"{id_prefix}~")) if id_prefix else end
             begin = bisect_left(names, id_prefix)
             for stop in range(end, begin, -_READ_AT_ONCE):
@@ -157,26 +161,24 @@ class Catalog:
                     yield entry
 
     async def identifiers(self) -> AsyncGenerator[str, None]:
-        """The ids of everything, newest first, unread: for who must know of what cannot be read, or is unpublished."""
+        """The ids of everything, newest first, unread: also of what cannot be read, or is not published."""
         for day in reversed(await self._store.folders(self._kind)):
             for name in reversed(await self._store.folders(f"{self._kind}/{day}")):
                 if is_id(name):
                     yield name
 
-    async def _read(self, identifiers: Sequence[str]) -> list[Entry]:
+    async def _read(self, identifiers: Sequence[str]) -> list[Entry[T]]:
         read = await asyncio.gather(*(self._entry(each) for each in identifiers))
         return [entry for entry in read if entry is not None]
 
-    async def _entry(self, identifier: str) -> Entry | None:
+    async def _entry(self, identifier: str) -> Entry[T] | None:
         try:
-            entry = Entry(identifier, await self.get(identifier))
-            self._check(entry)
+            return Entry(identifier, await self.get(identifier))
         except ObjectNotFound:
             return None
         except Corrupt as error:
             _log.error("left out of a listing", kind=self._kind, id=identifier, error=error.message)
             return None
-        return entry
 
     def _scope(self, scope: Mapping[str, Any]) -> str:
         text = json.dumps([self._kind, scope], sort_keys=True, default=str)

@@ -4,9 +4,9 @@
                                                               /000001.done.json        its answer
                                                               /000001.released.json    it failed, and may be tried again
 
-Whoever creates the next attempt serves the request. An attempt whose claimant died is followed by the next one; and
-because the dead may have published before it could say so, an attempt names the manifest that it would publish: it
-is fenced before it is followed, and where it cannot be fenced, it exists, and is the answer.
+The writer that creates the next attempt serves the request. When it dies, the next attempt follows. It may have
+published before it died, without saying so; therefore an attempt names the manifest that it would publish. That
+manifest is fenced before the next attempt begins; where it cannot be fenced, it exists, and is the answer.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from stewardd.errors import Corrupt, ObjectExists, RequestIdReused, RequestInProgress
-from stewardd.repository import document
+from stewardd.errors import ObjectExists, RequestIdReused, RequestInProgress
 from stewardd.repository.backend.store import Store
+from stewardd.repository.document import MARK, Codec, Key
 from stewardd.repository.lease import WriterLease
+from stewardd.repository.liveness import LeaseRef, Liveness
 from stewardd.repository.publication import exists, fence
-from stewardd.repository.standing import LeaseRef, Standing
 from stewardd.repository.uninterrupted import uninterrupted
 
 ROOT = "claims"
@@ -33,8 +33,33 @@ _RACES = 16
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptDocument:
+    """An attempt, as it is stored. `resource` and `manifest_key` name what it will publish, if that is known."""
+
+    fingerprint: str
+    owner: LeaseRef
+    resource: str | None = None
+    manifest_key: Key | None = None
+
+    def __post_init__(self) -> None:
+        if self.manifest_key is not None and self.resource is None:
+            raise ValueError("it names a manifest and no resource")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDocument:
+    """The name of what came of a request, as it is stored."""
+
+    resource: str
+
+
+ATTEMPT_CODEC = Codec(AttemptDocument)
+ANSWER_CODEC = Codec(AnswerDocument)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at serving a request, as the repository has it."""
+    """One attempt at serving a request, with what became of it so far."""
 
     number: int
     fingerprint: str
@@ -46,7 +71,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BeginAttempt:
     """Decision: serve it as this attempt, once the attempt before it is fenced."""
 
     number: int
@@ -54,14 +79,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """Decision: somebody is serving it."""
+class BeingServed:
+    """Decision: another writer is serving it."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Answered:
     """The request was served before: this is the name of what came of it."""
 
     resource: str
@@ -69,47 +94,46 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt of our own. To be ended by `done` or `release`; one that is not ends with our lease."""
+    """An attempt of our own. End it by `answer` or `release`; otherwise it ends with our lease."""
 
     store: Store
     folder: str
     number: int
 
-    async def done(self, resource: str) -> None:
-        """Keeps the answer, for whoever sends the request again."""
+    async def answer(self, resource: str) -> None:
+        """Keeps the answer for the next call with this request id."""
         key = f"{self.folder}/{self.number:06}.done.json"
-        await self.store.put(key, document.encode({"resource": resource}))
+        await self.store.put(key, ANSWER_CODEC.encode(AnswerDocument(resource)))
 
     async def release(self) -> None:
         """Says that it failed, and that the same request may be tried again at once."""
-        key = f"{self.folder}/{self.number:06}.released.json"
-        await self.store.put(key, document.encode({}))
+        await self.store.put(f"{self.folder}/{self.number:06}.released.json", MARK)
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class Claimed:
     """The request is ours to serve."""
 
     claim: Claim
 
 
 def decide(
-    attempts: Sequence[Attempt], fingerprint: str, owner: Standing | None
-) -> Begin | Busy | Done:
-    """What to do about a request, by its attempts so far and the standing of the last one's owner.
+    attempts: Sequence[Attempt], fingerprint: str, owner: Liveness | None
+) -> BeginAttempt | BeingServed | Answered:
+    """What to do about a request, by its attempts so far, and by whether the writer of the last one lives.
 
-    RequestIdReused when any of them was for another request.
+    Raises: RequestIdReused when any of them was for another request.
     """
     if any(attempt.fingerprint != fingerprint for attempt in attempts):
         raise RequestIdReused("the request_id was used for another request", field="request_id")
     if not attempts:
-        return Begin(1, None)
+        return BeginAttempt(1, None)
     last = attempts[-1]
     if last.answer is not None:
-        return Done(last.answer)
-    if last.released or owner is not Standing.ALIVE:
-        return Begin(last.number + 1, last)
-    return Busy(last)
+        return Answered(last.answer)
+    if last.released or owner is not Liveness.ALIVE:
+        return BeginAttempt(last.number + 1, last)
+    return BeingServed(last)
 
 
 class Claims:
@@ -127,30 +151,31 @@ class Claims:
         *,
         resource: str | None = None,
         manifest_key: str | None = None,
-    ) -> Fresh | Done:
-        """Claims a request. `fingerprint` is equal for equal requests; it is kept, so it must not be their text.
+    ) -> Claimed | Answered:
+        """Claims a request. `fingerprint` is equal for equal requests. It is stored, so it must not be their text.
 
         `resource` and `manifest_key` name what serving it will publish, if that is known beforehand: then a request
         is answered by it from the moment that it exists, also when its claimant dies right after.
-        RequestIdReused, RequestInProgress, LeaseLost.
+
+        Raises: RequestIdReused, RequestInProgress, LeaseLost, RepositoryDown, Corrupt.
         """
         folder = claim_folder(method, request_id)
         for _ in range(_RACES):
             attempts = await self._attempts(folder)
-            owner = await self._lease.standing(attempts[-1].owner) if attempts else None
+            owner = await self._lease.liveness(attempts[-1].owner) if attempts else None
             decision = decide(attempts, fingerprint, owner)
-            if isinstance(decision, Done):
+            if isinstance(decision, Answered):
                 return decision
-            if isinstance(decision, Busy):
+            if isinstance(decision, BeingServed):
                 return await self._published(decision.attempt)
             if decision.after is not None and not await self._fenced(decision.after):
-                return Done(_planned(decision.after))
+                return Answered(_planned(decision.after))
             claim = Claim(self._store, folder, decision.number)
             try:
                 await self._begin(claim, fingerprint, resource, manifest_key)
             except ObjectExists:
-                continue  # somebody else began it: look again at what it is now
-            return Fresh(claim)
+                continue  # another daemon began it: look again
+            return Claimed(claim)
         raise RequestInProgress(
             f"{method} is being served elsewhere", field="request_id", retry_after_s=1
         )
@@ -174,14 +199,9 @@ class Claims:
 
         Otherwise the request would be refused as being served for as long as this daemon lives.
         """
-        attempt = {
-            "fingerprint": fingerprint,
-            "owner": self._lease.ref.as_document(),
-            "resource": resource,
-            "manifest_key": manifest_key,
-        }
+        attempt = AttemptDocument(fingerprint, self._lease.ref, resource, manifest_key)
         key = f"{claim.folder}/{claim.number:06}.json"
-        put = asyncio.ensure_future(self._store.put(key, document.encode(attempt)))
+        put = asyncio.ensure_future(self._store.put(key, ATTEMPT_CODEC.encode(attempt)))
         try:
             await uninterrupted(put)
         except asyncio.CancelledError:
@@ -192,9 +212,9 @@ class Claims:
     async def _fenced(self, attempt: Attempt) -> bool:
         return attempt.manifest_key is None or await fence(self._store, attempt.manifest_key)
 
-    async def _published(self, attempt: Attempt) -> Done:
+    async def _published(self, attempt: Attempt) -> Answered:
         if attempt.manifest_key is not None and await exists(self._store, attempt.manifest_key):
-            return Done(_planned(attempt))
+            return Answered(_planned(attempt))
         raise RequestInProgress(
             "a request with this request_id is being served", field="request_id", retry_after_s=1
         )
@@ -206,30 +226,28 @@ class Claims:
 
     async def _attempt(self, folder: str, number: str, names: Sequence[str]) -> Attempt:
         key = f"{folder}/{number}.json"
-        found = document.decode(await self._store.get(key), key)
+        found = ATTEMPT_CODEC.decode(await self._store.get(key), key)
         answer = None
         if f"{number}.done.json" in names:
-            done_key = f"{folder}/{number}.done.json"
-            done = document.decode(await self._store.get(done_key), done_key)
-            answer = document.field(done, "resource", done_key)
+            answer_key = f"{folder}/{number}.done.json"
+            answer = ANSWER_CODEC.decode(await self._store.get(answer_key), answer_key).resource
         return Attempt(
             number=int(number),
-            fingerprint=document.field(found, "fingerprint", key),
-            owner=LeaseRef.of(found.get("owner"), key),
-            resource=found.get("resource"),
-            manifest_key=found.get("manifest_key"),
+            fingerprint=found.fingerprint,
+            owner=found.owner,
+            resource=found.resource,
+            manifest_key=found.manifest_key,
             answer=answer,
             released=f"{number}.released.json" in names,
         )
 
 
 def claim_folder(method: str, request_id: str) -> str:
-    """Where the claims on a request id lie: hashed, since an id is the client's text and no key."""
+    """The folder of the claims on a request id, by its hash: an id is the client's text and may be no key."""
     digest = hashlib.sha256(request_id.encode()).hexdigest()
     return f"{ROOT}/{method}/{digest[:2]}/{digest}"
 
 
 def _planned(attempt: Attempt) -> str:
-    if attempt.resource is None:
-        raise Corrupt(f"attempt {attempt.number} names a manifest and no resource")
+    assert attempt.resource is not None  # it stands beside each manifest's key
     return attempt.resource

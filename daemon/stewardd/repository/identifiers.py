@@ -42,7 +42,7 @@ def is_id(text: str) -> bool:
 
 
 def created_at(identifier: str) -> datetime:
-    """The moment, to the millisecond, at which an identifier was made. InvalidRequest unless it is one."""
+    """The moment, to the millisecond, at which an identifier was made. Raises: InvalidRequest unless it is one."""
     if not is_id(identifier):
         raise InvalidRequest(f"not an identifier: {identifier[:64]!r}")
     seconds, rest = divmod(_milliseconds(identifier), 1000)
@@ -50,12 +50,12 @@ def created_at(identifier: str) -> datetime:
 
 
 def day_of(identifier: str) -> str:
-    """The day, in UTC, under which an identifier's objects lie: YYYY-MM-DD. InvalidRequest unless it is one."""
+    """The day, in UTC, under which an identifier's objects lie: YYYY-MM-DD. Raises: InvalidRequest."""
     return created_at(identifier).date().isoformat()
 
 
 def folder_of(kind: str, identifier: str) -> str:
-    """The folder of a thing, `<kind>/<day>/<id>`, without a closing slash. InvalidRequest unless the id is one."""
+    """The folder of a thing, `<kind>/<day>/<id>`, without a closing slash. Raises: InvalidRequest."""
     return f"{kind}/{day_of(identifier)}/{identifier}"
 
 

@@ -1,26 +1,38 @@
 """Who this daemon is: a name kept in its data folder, held under an exclusive lock.
 
-The lock is what lets a restarted daemon say that its former self is dead, at once and for certain: nobody else can
-hold the name. A copied data folder would break that, as two daemons would take each other for dead; so the file also
-says on which machine and as which inode it was made, and one that is elsewhere begins a name of its own.
+By the lock a restarted daemon knows at once and for certain that its former process is dead: no other process can hold
+the name. A copied data folder would break that, as two daemons would take each other for dead; so the file also says on
+which machine and as which inode it was made, and a daemon that finds another machine or inode begins a new name.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from stewardd.errors import ConfigurationError
+from stewardd.errors import ConfigurationError, Corrupt
+from stewardd.repository.document import Codec, Count, ObjectName
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _MACHINE_ID = Path("/etc/machine-id")
 _MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityDocument:
+    """The name, as the data folder keeps it, with the machine and the inode for which it was made."""
+
+    daemon_id: ObjectName
+    machine_id: str
+    inode: Count
+
+
+IDENTITY_CODEC = Codec(IdentityDocument)
 
 
 class Identity:
@@ -32,7 +44,10 @@ class Identity:
 
     @classmethod
     def hold(cls, data_dir: Path, *, new_id: Callable[[], str] = lambda: str(uuid4())) -> Identity:
-        """Takes the name of a data folder, or gives it one. ConfigurationError when another process holds it."""
+        """Takes the name of a data folder, or gives it one.
+
+        Raises: ConfigurationError when another process holds it.
+        """
         path = data_dir / "daemon-id"
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,15 +75,16 @@ class Identity:
 
 
 def _name(descriptor: int, new_id: Callable[[], str]) -> str:
-    place = {"machine_id": _machine_id(), "inode": os.fstat(descriptor).st_ino}
-    with suppress(ValueError, KeyError, TypeError):
-        kept: dict[str, Any] = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
-        if {name: kept[name] for name in place} == place:
-            return str(kept["daemon_id"])
-    # A file cut short by a crash names nobody: a new name is safe, its former leases die by expiry.
+    machine_id, inode = _machine_id(), os.fstat(descriptor).st_ino
+    # A file that a crash has cut short holds no name: a new one is safe, and the leases of the old one expire.
+    with suppress(Corrupt):
+        kept = IDENTITY_CODEC.decode(os.pread(descriptor, _MAX_BYTES, 0), "daemon-id")
+        if (kept.machine_id, kept.inode) == (machine_id, inode):
+            return kept.daemon_id
     daemon_id = new_id()
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"daemon_id": daemon_id, **place}).encode(), 0)
+    body = IDENTITY_CODEC.encode(IdentityDocument(daemon_id, machine_id, inode))
+    os.pwrite(descriptor, body, 0)
     os.fsync(descriptor)
     return daemon_id
 

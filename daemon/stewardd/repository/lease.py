@@ -1,12 +1,11 @@
-"""The writer's lease: by which a daemon knows that it may publish, and others know that it may not be dead.
+"""The writer's lease: by it a daemon knows that it may publish, and other daemons know that it may still live.
 
 A heartbeat object is overwritten every `heartbeat_s`. The writer counts `ttl_s` from before it began its last good
-heartbeat, on its own clock; everybody else counts from after, on the storage's clock, and adds a grace. So the writer
-always gives up first. A lost lease never comes back: the daemon goes on under a new incarnation, and whatever it began
+heartbeat, on its own clock; all others count from after it, on the storage's clock, and add a grace. So the writer
+always gives up first. A lost lease never comes back: the daemon goes on under a new incarnation, and what it began
 under the old one fails with LeaseLost instead of being published.
 
-A writer that is stopped between its check and its put escapes this, as it would any clock; `publication.fence` is
-what stops it.
+A lease does not stop a writer that is paused between its check and its put, as no clock can; `publication.fence` does.
 """
 
 from __future__ import annotations
@@ -17,15 +16,24 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stewardd.errors import LeaseLost, ObjectExists, StewardError
-from stewardd.repository import document
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.identity import Identity
-from stewardd.repository.standing import ROOT, LeaseRef, Standing, read_standing
+from stewardd.repository.liveness import (
+    DEATH_CODEC,
+    HEARTBEAT_CODEC,
+    ROOT,
+    DeathDocument,
+    HeartbeatDocument,
+    LeaseRef,
+    Liveness,
+    read_liveness,
+)
 from stewardd.telemetry import logger
 
 _log = logger("repository")
@@ -63,7 +71,7 @@ class WriterLease:
         self._valid_until = float("-inf")
         self._storage_ahead_s = 0.0
         self._heart: asyncio.Task[None] | None = None
-        # The keys of the intents whose writers are at work in this process: the sweep passes them by.
+        # The keys of the intents on which tasks of this process work: the sweep leaves them alone.
         self.in_flight: set[str] = set()
 
     @classmethod
@@ -80,7 +88,7 @@ class WriterLease:
     ) -> WriterLease:
         """Takes the data folder's name, begins an incarnation, and declares the former ones dead.
 
-        ConfigurationError when another process holds the data folder, RepositoryDown, StorageFull.
+        Raises: ConfigurationError when another process holds the data folder, RepositoryDown, StorageFull.
         """
         identity = await asyncio.to_thread(Identity.hold, data_dir)
         lease = cls(
@@ -94,7 +102,7 @@ class WriterLease:
         )
         try:
             await lease._beat()
-            await lease._bury_former()
+            await lease._declare_former_dead()
         except BaseException:
             identity.release()
             raise
@@ -113,13 +121,16 @@ class WriterLease:
 
     @property
     def ref(self) -> LeaseRef:
-        """The incarnation under which new work begins. LeaseLost while there is none."""
+        """The incarnation under which new work begins. Raises: LeaseLost while there is none."""
         if self._ref is None or not self.valid:
             raise LeaseLost(f"daemon {self.daemon_id} holds no lease on the repository now")
         return self._ref
 
     async def check(self, ref: LeaseRef | None = None) -> None:
-        """To be awaited right before publishing what was begun under `ref`. LeaseLost unless it is still held."""
+        """Call it right before publishing what was begun under `ref`.
+
+        Raises: LeaseLost unless the lease is still held.
+        """
         if self.ref != (ref or self._ref):
             raise LeaseLost(f"daemon {self.daemon_id} lost the lease that this was begun under")
 
@@ -127,11 +138,11 @@ class WriterLease:
         """The time by the clock of the storage, as of the last heartbeat."""
         return datetime.fromtimestamp(self._wall(), UTC) + timedelta(seconds=self._storage_ahead_s)
 
-    async def standing(self, ref: LeaseRef) -> Standing:
-        """What may be thought of a writer, this one included."""
+    async def liveness(self, ref: LeaseRef) -> Liveness:
+        """Whether a writer lives, this one included. Raises: RepositoryDown, Corrupt."""
         if self.valid and ref == self._ref:
-            return Standing.ALIVE
-        return await read_standing(self._store, ref, self.now(), self._grace_s)
+            return Liveness.ALIVE
+        return await read_liveness(self._store, ref, self.now(), self._grace_s)
 
     async def close(self) -> None:
         """Ends the lease: declares it dead, as far as the repository can be reached, and frees the data folder."""
@@ -142,13 +153,13 @@ class WriterLease:
         if self._ref is not None and self.valid:
             self._valid_until = float("-inf")
             try:
-                await self._bury(self._ref)
+                await self._declare_dead(self._ref)
             except StewardError as error:
                 _log.warning("lease left to expire", error=error.message)
         self._identity.release()
 
     async def _keep(self) -> None:
-        """Beats for as long as the daemon lives; what fails is tried again soon, and reported when it matters."""
+        """Writes heartbeats as long as the daemon lives. One that fails is logged and tried again soon."""
         pause_s = self._heartbeat_s
         while True:
             await asyncio.sleep(pause_s)
@@ -158,7 +169,7 @@ class WriterLease:
                     await self._beat()
                 pause_s = self._heartbeat_s
                 if not was_valid:
-                    _log.warning("lease begun anew", **self.ref.as_document())
+                    _log.warning("lease begun anew", **asdict(self.ref))
             except (StewardError, TimeoutError) as error:
                 pause_s = min(1.0, self._heartbeat_s)
                 _log.warning("heartbeat failed", error=str(error), lease_valid=self.valid)
@@ -170,13 +181,10 @@ class WriterLease:
         """Writes a sign of life, under a new incarnation where the last one is lost."""
         ref = self._ref if self.valid and self._ref is not None else self._next()
         started = self._monotonic()
-        body = document.encode(
-            {
-                **ref.as_document(),
-                "ttl_s": self._ttl_s,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-            }
+        body = HEARTBEAT_CODEC.encode(
+            HeartbeatDocument(
+                ref.daemon_id, ref.incarnation, self._ttl_s, socket.gethostname(), os.getpid()
+            )
         )
         await self._store.put(ref.heartbeat_key, body, overwrite=True)
         meta = await self._store.head(ref.heartbeat_key)
@@ -188,15 +196,13 @@ class WriterLease:
     def _next(self) -> LeaseRef:
         return LeaseRef(self.daemon_id, uuid7(self._wall))
 
-    async def _bury_former(self) -> None:
+    async def _declare_former_dead(self) -> None:
         """Declares every former incarnation dead: that this process holds the data folder is the proof."""
         for incarnation in await self._store.folders(f"{ROOT}/{self.daemon_id}"):
             former = LeaseRef(self.daemon_id, incarnation)
             if former != self._ref:
-                await self._bury(former)
+                await self._declare_dead(former)
 
-    async def _bury(self, ref: LeaseRef) -> None:
+    async def _declare_dead(self, ref: LeaseRef) -> None:
         with suppress(ObjectExists):
-            await self._store.put(
-                ref.dead_key, document.encode({"said_at": document.timestamp(self.now())})
-            )
+            await self._store.put(ref.death_key, DEATH_CODEC.encode(DeathDocument(self.now())))

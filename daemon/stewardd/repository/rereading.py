@@ -1,7 +1,7 @@
-"""Reading a thing that somebody may rewrite meanwhile: the one loop of all who read a batch's log, rows or files.
+"""Reading a thing that may be rewritten meanwhile: the one loop for all that read a batch's log, rows or files.
 
-A rewriting puts new objects, then a commit that names them, and then removes the old ones. So who read the log before
-that commit may find an object gone. The cure is to look again: a thing that was rewritten is read anew, one that was
+A rewriting puts new objects, then a commit that names them, and then removes the old ones. So a reader that read the
+log before that commit may find an object gone, and looks again: a thing that was rewritten is read anew. One that was
 not lacks an object that it should have, and only that is Corrupt.
 """
 
@@ -15,7 +15,7 @@ from stewardd.repository.attempts import Overtaken, repeat_while_overtaken
 
 View = TypeVar("View")
 T = TypeVar("T")
-# Each attempt after the first was overtaken by a whole rewriting: so many in a row come to nobody by chance.
+# Each attempt after the first was overtaken by a whole rewriting; so many in a row do not happen by chance.
 ATTEMPTS = 64
 
 
@@ -28,7 +28,7 @@ async def reread(
     version: Callable[[View], object],
     work: Callable[[View], Awaitable[T]],
 ) -> T:
-    """Does work on what `look` sees; anew, on what it sees then, where an object is gone and the version is another.
+    """Does work on what `look` returns. Where an object is gone and the version is another, it looks and works anew.
 
     Raises: Corrupt where the version is the same and an object is gone; BatchRewritten where others rewrite all the
     time; and what `look` and `work` raise.
@@ -57,9 +57,9 @@ async def reread(
 async def cut_short(
     look: Callable[[], Awaitable[object]], was: object, error: ObjectNotFound
 ) -> BatchRewritten | Corrupt:
-    """What to raise for a stream that finds an object gone after its first bytes went out: it cannot begin anew.
+    """Returns what to raise for a stream that finds an object gone after its first bytes went out.
 
-    `look` says the version as it is now, `was` is that of what went out.
+    Such a stream cannot begin anew. `look` returns the version as it is now, `was` is that of what went out.
     """
     if await look() == was:
         return _missing(error)

@@ -1,8 +1,8 @@
-"""Removes what the dead left behind: drafts without a manifest, withdrawals half done, leases that hold nothing.
+"""Removes what dead writers left: data without a manifest, commits that were never made, leases that hold nothing.
 
-It goes by intents, lease by lease, and never lists the repository. What may be swept is a pure decision; how it is
-swept keeps the order that makes it safe at any crash: fence the manifest key, then remove the data, and last, when
-nobody can be at it any more, the fence and the intent.
+It goes by intents, lease by lease, and never lists the repository. What may be swept is a pure decision. The order
+makes it safe at any crash: fence the manifest key, then remove the data, and last, when no writer can be at it any
+more, the fence and the intent.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stewardd.errors import ObjectNotFound
-from stewardd.repository import document
+from stewardd.errors import Corrupt, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import created_at, folder_of, is_id
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.log import APPEND, give_up
+from stewardd.repository.liveness import LeaseRef, Liveness, leases
+from stewardd.repository.log import give_up
 from stewardd.repository.publication import (
-    WITHDRAW,
+    INTENT_CODEC,
+    IntentAction,
     exists,
     fence,
     intents_folder,
     manifest_key,
-    remove_published,
 )
-from stewardd.repository.standing import LeaseRef, Standing, leases
 from stewardd.telemetry import logger
 
 _log = logger("repository")
@@ -53,7 +52,7 @@ class Intent:
 def why_sweep(
     intent: Intent,
     *,
-    owner: Standing,
+    owner: Liveness,
     ours: bool,
     in_flight: bool,
     now: datetime,
@@ -61,16 +60,16 @@ def why_sweep(
 ) -> str | None:
     """Why an intent may be swept; None while it may not.
 
-    A writer that is dead for certain needs no waiting; one that only let its lease expire may be paused; one of our
-    own that nobody works at was left by a failure, after which a put may still be under way.
+    A writer that is dead for certain needs no waiting. One whose lease has expired may be paused. An intent of our own
+    on which no task works was left by a failure, after which a put may still be under way.
     """
     if in_flight:
         return None
-    if owner is Standing.DEAD:
+    if owner is Liveness.DEAD:
         return "its writer is dead"
     if now - intent.written_at < timedelta(seconds=min_age_s):
         return None
-    if owner is Standing.EXPIRED:
+    if owner is Liveness.EXPIRED:
         return "its writer's lease has expired"
     return "its writer gave it up" if ours else None
 
@@ -78,8 +77,8 @@ def why_sweep(
 class Sweep:
     """Sweeps one repository.
 
-    `min_age_s` is for what is not certainly dead; a fence outlives what it fenced by `keep_fences_s`, and what a
-    straggler writes meanwhile goes with it.
+    `min_age_s` is for writers that are not certainly dead. A fence outlives what it fenced by `keep_fences_s`; what a
+    paused writer puts meanwhile is removed with it.
     """
 
     def __init__(
@@ -96,17 +95,23 @@ class Sweep:
         self._keep_fences_s = keep_fences_s
 
     async def run(self) -> list[Swept]:
-        """Sweeps once, and says (and logs) what was swept. RepositoryDown ends it early; the next one goes on."""
+        """Sweeps once, and returns (and logs) what was swept.
+
+        Raises: RepositoryDown; the next sweep goes on from there.
+        """
         swept: list[Swept] = []
         leftovers = await self._store.sweep_leftovers(self._min_age_s)
         if leftovers:
             _log.info("swept temporary files", files=leftovers)
         async for ref in leases(self._store):
-            swept += await self._sweep_lease(ref)
+            try:
+                swept += await self._sweep_lease(ref)
+            except Corrupt as error:  # it must not keep the sweep from the other leases
+                _log.error("lease not swept", lease=ref.folder, error=error.message)
         return swept
 
     async def _sweep_lease(self, ref: LeaseRef) -> list[Swept]:
-        owner = await self._lease.standing(ref)
+        owner = await self._lease.liveness(ref)
         ours = ref.daemon_id == self._lease.daemon_id
         swept: list[Swept] = []
         async for intent in self._intents(ref):
@@ -121,21 +126,17 @@ class Sweep:
             if reason is not None and await self._sweep_intent(intent):
                 swept.append(Swept(intent.kind, intent.identifier, reason))
                 _log.info("swept", kind=intent.kind, id=intent.identifier, reason=reason)
-        if owner is not Standing.ALIVE:
+        if owner is not Liveness.ALIVE:
             await self._forget(ref)
         return swept
 
     async def _sweep_intent(self, intent: Intent) -> bool:
-        """Ends what an intent began; whether that removed anything that was not removed before."""
+        """Ends what an intent began; returns whether that removed anything."""
         try:
-            found = document.decode(await self._store.get(intent.key), intent.key)
+            found = INTENT_CODEC.decode(await self._store.get(intent.key), intent.key)
         except ObjectNotFound:
             return False  # its writer, or another sweep, was faster
-        if found.get("action") == WITHDRAW:
-            await remove_published(self._store, intent.kind, intent.identifier)
-            await self._store.delete(intent.key)
-            return True
-        if found.get("action") == APPEND:
+        if found.action is IntentAction.APPEND:
             return await self._sweep_append(intent)
         key = manifest_key(intent.kind, intent.identifier)
         if await exists(self._store, key):
@@ -144,9 +145,9 @@ class Sweep:
         return await self._sweep_draft(intent, key)
 
     async def _sweep_append(self, intent: Intent) -> bool:
-        """Ends a commit that its writer began: made or not made, nothing of it is left half done."""
+        """Ends a commit that its writer began: nothing of it stays half done, whether it was made or not."""
         removed = await give_up(self._store, intent.kind, intent.identifier)
-        # As a fence does, the intent outlives what it was for: what a straggler writes meanwhile goes with it.
+        # As a fence does, the intent outlives what it was for: what a paused writer puts meanwhile is removed with it.
         age = self._lease.now() - intent.written_at
         if removed is None or age >= timedelta(seconds=self._keep_fences_s):
             await self._store.delete(intent.key)
@@ -168,11 +169,11 @@ class Sweep:
         return bool(data) or not fenced_before
 
     async def _forget(self, ref: LeaseRef) -> None:
-        """Removes a lease that is not held and holds nothing: by name, as a writer that wakes may write an intent."""
+        """Removes a lease that has no marks, by the names of its objects: a writer that wakes may write an intent."""
         age = self._lease.now() - created_at(ref.incarnation)
         if age < timedelta(seconds=self._min_age_s):
             return  # it may be beginning: its folder comes before its first heartbeat
-        own = (ref.heartbeat_key, ref.dead_key)
+        own = (ref.heartbeat_key, ref.death_key)
         async for meta in self._store.list(ref.folder):
             if meta.key not in own:
                 return

@@ -1,4 +1,4 @@
-"""Awaiting to the end what must not be left half done, as a thread that writes or a manifest on its way."""
+"""Awaits to the end what must not be left half done: a thread that writes, a manifest that is being put."""
 
 from __future__ import annotations
 

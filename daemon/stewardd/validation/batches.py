@@ -26,7 +26,7 @@ from stewardd.batches.manifest import KIND
 from stewardd.config.validation import ValidationSettings
 from stewardd.errors import TooManyRequests
 from stewardd.repository.backend.store import Store
-from stewardd.repository.claims import Claims, Done
+from stewardd.repository.claims import Answered, Claims
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
@@ -121,7 +121,7 @@ class Batches:
                     resource=batch_id,
                     manifest_key=manifest_key(KIND, batch_id),
                 )
-                if isinstance(outcome, Done):
+                if isinstance(outcome, Answered):
                     manifest = await self.catalog.get(outcome.resource)
                     return Replay(self.registry, manifest, undo.pop_all(), upload)
                 claim = outcome.claim

@@ -14,7 +14,8 @@ from typing import Protocol
 import google_crc32c
 
 import fastcsv
-from stewardd.batches.manifest import KIND, BatchFile, BatchManifest
+from stewardd.batches.file import BatchFile
+from stewardd.batches.manifest import BATCH_MANIFEST, KIND, BatchManifest
 from stewardd.errors import RequestIdReused, StewardError, UploadIncomplete
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claim
@@ -174,7 +175,7 @@ class NewBatch:
             for file in report.files:
                 await publication.put_file(file.name, self.draft.folder / file.name)
             manifest = self._manifest(report)
-            await publication.commit(manifest.to_document())
+            await publication.commit(BATCH_MANIFEST.encode(manifest))
         self._published = True
         self._upload.outcome, self._upload.batch = Outcome.PUBLISHED, manifest
         await self._keep_answer()
@@ -202,7 +203,7 @@ class NewBatch:
         """Spares the next request with this id a look at the manifest; the batch exists without it."""
         if self._claim is not None:
             try:
-                await self._claim.done(self.batch_id)
+                await self._claim.answer(self.batch_id)
             except StewardError as error:
                 log.warning("answer not kept", batch=self.batch_id, error=error.message)
 

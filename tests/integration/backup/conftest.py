@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
@@ -35,8 +36,9 @@ class Handle:
     ) -> None:
         self._hooks.append((condition, then))
 
-    def __call__(self, progress: Mapping[str, object]) -> None:
-        self.told.append(dict(progress))
+    def __call__(self, reported: BackupProgress) -> None:
+        progress = BACKUP_PROGRESS.to_json(reported)
+        self.told.append(progress)
         for hook in [hook for hook in self._hooks if hook[0](progress)]:
             self._hooks.remove(hook)
             hook[1]()

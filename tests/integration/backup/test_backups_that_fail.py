@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from stewardd.backup import backups as backups_module
 from stewardd.backup.backups import BackupOptions, Backups
-from stewardd.backup.protocol import Failed, Job, decode_event, encode_job
+from stewardd.backup.protocol import DumpFailed, DumpJob, decode_event, encode_job
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
@@ -298,7 +298,7 @@ async def test_a_repository_that_cannot_be_written_fails_the_backup(slow, store,
 
 async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locked):
     tools = choose_tools(18, await find_tools(None))
-    job = Job(
+    job = DumpJob(
         daemon_pid=os.getpid(),
         database="main",
         conninfo=filled.conninfo,
@@ -325,6 +325,6 @@ async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locke
     output, _ = await asyncio.to_thread(worker.communicate)  # closes stdin
     assert worker.returncode == 1
     last = decode_event(output.splitlines()[-1])
-    assert isinstance(last, Failed)
+    assert isinstance(last, DumpFailed)
     assert last.reason == Cancelled.reason
     await until(lambda: sessions(filled) == 0, 5)

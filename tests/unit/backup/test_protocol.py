@@ -8,19 +8,19 @@ import pytest
 from stewardd import errors
 from stewardd.backup.manifest import Segment
 from stewardd.backup.protocol import (
-    Began,
-    Done,
-    Job,
-    Progressed,
+    DumpJob,
+    DumpProgress,
+    DumpStarted,
+    DumpStored,
     decode_event,
     decode_job,
+    dump_failed,
     encode_event,
     encode_job,
-    failed,
-    revive,
+    error_of,
 )
 
-JOB = Job(
+JOB = DumpJob(
     1,
     "main",
     "host=x password=hunter2",
@@ -45,9 +45,9 @@ def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
 @pytest.mark.parametrize(
     "event",
     [
-        Began(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7),
-        Progressed(1, 2),
-        Done(3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
+        DumpStarted(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7),
+        DumpProgress(1, 2),
+        DumpStored(3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
     ],
 )
 def test_an_event_arrives_as_it_was_sent(event):
@@ -55,7 +55,7 @@ def test_an_event_arrives_as_it_was_sent(event):
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"{", b"[]", b"{}", b'{"event": "Other"}', b'{"event": "Progressed", "x": 1}']
+    "line", [b"", b"{", b"[]", b"{}", b'{"event": "Other"}', b'{"event": "DumpProgress", "x": 1}']
 )
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(ValueError):
@@ -73,8 +73,8 @@ def all_errors(
 )
 def test_an_error_is_raised_here_as_it_was_raised_there(cls):
     error = cls("it broke", hint="mend it", metadata={"signal": "SIGKILL"})
-    event = decode_event(encode_event(failed(error)))
-    revived = revive(event)  # type: ignore[arg-type]
+    event = decode_event(encode_event(dump_failed(error)))
+    revived = error_of(event)  # type: ignore[arg-type]
     assert type(revived) is cls
     assert (revived.message, revived.hint, revived.metadata) == (
         error.message,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from stewardd.operations.operations import Operations
-from stewardd.operations.running import Pace
+from stewardd.operations.running import PollIntervals
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
 
-PACE = Pace(attend_s=0.05, longest_retry_s=0.1)
+PACE = PollIntervals(poll_s=0.05, longest_retry_s=0.1)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def daemon(
             lease = await WriterLease.acquire(store, tmp_path / name)
             stack.push_async_callback(lease.close)
             operations = Operations(
-                store, lease, pace=PACE, watch_interval_s=0.02, poll_s=0.05, **options
+                store, lease, intervals=PACE, watch_interval_s=0.02, poll_s=0.05, **options
             )
             stack.push_async_callback(operations.close)
             return operations
@@ -50,9 +50,9 @@ async def vanish(operations: Operations) -> None:
     lease = operations._lease
     lease._heart.cancel()  # type: ignore[union-attr]
     for running in list(operations._running.values()):
-        running._ledger = None  # type: ignore[assignment]  # it writes nothing any more
-    for attendant in list(operations._attendants):
-        attendant.cancel()
-    operations._attendants.clear()
+        running._documents = None  # type: ignore[assignment]  # it writes nothing any more
+    for keeper in list(operations._keepers):
+        keeper.cancel()
+    operations._keepers.clear()
     lease._valid_until = float("-inf")
     lease._identity.release()

@@ -17,9 +17,9 @@ from stewardd.errors import (
     ToolFailed,
     Unavailable,
 )
-from stewardd.operations.ledger import request_key
+from stewardd.operations.documents import request_key
 from stewardd.operations.operations import Operations
-from stewardd.operations.running import Handle
+from stewardd.operations.running import OperationContext
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.publication import fence
@@ -31,12 +31,12 @@ pytestmark = pytest.mark.asyncio
 Daemon = Callable[..., Awaitable[Operations]]
 
 
-async def forever(handle: Handle) -> dict[str, Any]:
+async def forever(handle: OperationContext) -> dict[str, Any]:
     await asyncio.sleep(3600)
     return {}
 
 
-async def quick(handle: Handle) -> dict[str, Any]:
+async def quick(handle: OperationContext) -> dict[str, Any]:
     return {"name": "backups/1"}
 
 
@@ -62,7 +62,7 @@ async def test_progress_overlays_the_metadata_and_reaches_other_daemons(daemon: 
     ours, theirs = await daemon("a"), await daemon("b")
     go = asyncio.Event()
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         for number in range(100):
             handle.report({"phase": "DUMPING", "dumped_bytes": number})
         await go.wait()
@@ -85,16 +85,16 @@ async def test_progress_is_written_no_more_often_than_the_attendant_comes_by(
     operations: Operations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = 0
-    put_progress = operations._ledger.put_progress
+    put_progress = operations._documents.put_progress
 
     async def count(*arguments: Any) -> None:
         nonlocal written
         written += 1
         await put_progress(*arguments)
 
-    monkeypatch.setattr(operations._ledger, "put_progress", count)
+    monkeypatch.setattr(operations._documents, "put_progress", count)
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         for number in range(300):
             handle.report({"number": number})
             await asyncio.sleep(0.001)
@@ -106,7 +106,7 @@ async def test_progress_is_written_no_more_often_than_the_attendant_comes_by(
 
 
 async def test_a_failure_keeps_its_reason_message_and_hint(operations: Operations) -> None:
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         raise ToolFailed("pg_dump exited with 1", hint="look at the server")
 
     started = await operations.start("k", {}, work)
@@ -124,7 +124,7 @@ async def test_a_failure_keeps_its_reason_message_and_hint(operations: Operation
 async def test_an_unexpected_end_is_a_failure_that_tells_nothing_of_its_inside(
     operations: Operations, response: Any
 ) -> None:
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         if response is None:
             raise RuntimeError("postgresql://user:secret@host")
         return response  # type: ignore[no-any-return]
@@ -142,7 +142,7 @@ async def test_any_daemon_may_cancel(daemon: Daemon, asker: str) -> None:
     daemons = {"a": await daemon("a"), "b": await daemon("b")}
     cleaned = asyncio.Event()
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         try:
             return await forever(handle)
         finally:
@@ -173,7 +173,7 @@ async def test_what_is_done_stays_as_it_is(daemon: Daemon) -> None:
 async def test_work_that_ends_well_although_it_was_cancelled_has_ended_well(
     operations: Operations,
 ) -> None:
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         try:
             return await forever(handle)
         except asyncio.CancelledError:
@@ -190,7 +190,7 @@ async def test_no_more_run_at_once_than_may_and_no_more_wait(daemon: Daemon) -> 
     running = most = 0
     go = asyncio.Event()
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -254,7 +254,7 @@ async def test_a_watch_begins_at_once_follows_and_ends(daemon: Daemon, watcher: 
     daemons = {"a": await daemon("a"), "b": await daemon("b")}
     steps = [asyncio.Event() for _ in range(3)]
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         for number, step in enumerate(steps):
             await step.wait()
             handle.report({"number": number})
@@ -377,7 +377,7 @@ async def test_closing_cancels_what_runs_and_writes_its_results(daemon: Daemon) 
 
 
 async def test_closing_does_not_wait_for_ever(operations: Operations) -> None:
-    async def deaf(handle: Handle) -> dict[str, Any]:
+    async def deaf(handle: OperationContext) -> dict[str, Any]:
         while True:
             try:
                 await asyncio.sleep(0.3)
@@ -439,7 +439,7 @@ async def test_progress_that_cannot_be_written_costs_the_operation_nothing(
     operations = await daemon("a", store=flaky)
     flaky.failing = "progress.json"
 
-    async def work(handle: Handle) -> dict[str, Any]:
+    async def work(handle: OperationContext) -> dict[str, Any]:
         handle.report({"number": 1})
         while not flaky.failed:
             await asyncio.sleep(0.01)
@@ -458,7 +458,7 @@ async def test_what_could_not_be_started_does_not_exist(daemon: Daemon, store: F
             await super().put(key, body, overwrite=overwrite)
 
     operations = await daemon("a", store=Full(store.root))
-    identifier = operations.new_id()
+    identifier = uuid7()
     with pytest.raises(StorageFull):
         await operations.start("k", {}, quick, operation_id=identifier)
     with pytest.raises(OperationNotFound):
@@ -471,7 +471,7 @@ async def test_a_caller_that_goes_away_while_starting_leaves_an_operation_that_r
     operations: Operations,
 ) -> None:
     for delay_s in (0.0, 0.001, 0.002, 0.004, 0.008):
-        identifier = operations.new_id()
+        identifier = uuid7()
         caller = asyncio.create_task(operations.start("k", {}, quick, operation_id=identifier))
         await asyncio.sleep(delay_s)
         caller.cancel()
@@ -487,7 +487,7 @@ async def test_a_caller_that_goes_away_while_starting_leaves_an_operation_that_r
 async def test_a_fenced_operation_is_never_started(
     operations: Operations, store: FolderStore
 ) -> None:
-    identifier = operations.new_id()
+    identifier = uuid7()
     assert await fence(store, request_key(identifier))
     with pytest.raises(Exception, match="already"):
         await operations.start("k", {}, quick, operation_id=identifier)

@@ -9,12 +9,12 @@ from typing import Any
 
 from stewardd import telemetry
 from stewardd.operations.operations import Operations
-from stewardd.operations.running import Handle
+from stewardd.operations.running import OperationContext
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
 
 
-async def count(handle: Handle) -> dict[str, Any]:
+async def count(handle: OperationContext) -> dict[str, Any]:
     for number in range(1_000_000):
         handle.report({"number": number})
         await asyncio.sleep(0.01)

@@ -1,8 +1,10 @@
 """A log is folded by a pure function, in one go or from a checkpoint on."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from stewardd.batches.file import BatchFile
 from stewardd.batches.states import RowState, RowStates, State
 from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
@@ -18,16 +20,28 @@ from stewardd.quarantine.log.commits import (
     digest_of,
     inline_commit,
     read_commit,
+    write_commit,
 )
-from stewardd.repository import log
+from stewardd.repository.log import StoredCommit
 
 from tests.support.quarantine_world import adds_up
 
 WHEN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 
 
+ID = "019aabcd-0000-7000-8000-000000000000"
+
+
+def ids(number):
+    return f"{ID[:-2]}{number:02}"
+
+
+def stored_and_read(made):
+    return read_commit(StoredCommit.read(made.number, write_commit(made), "key"))
+
+
 def commit(number, action=Action.CORRECT, *changes, **fields):
-    made = BatchCommit(number, f"id-{number}", action, WHEN, "mia", "because", **fields)
+    made = BatchCommit(number, ids(number), action, WHEN, "mia", "because", **fields)
     return inline_commit(made, changes) if changes else made
 
 
@@ -82,7 +96,7 @@ def test_a_checkpoint_is_gone_on_from_as_if_all_had_been_read(cut):
 
 def test_a_rewriting_stands_for_all_before_it():
     rewrite = Rewrite(
-        files=({"name": "records.jsonl", "size_bytes": 0, "crc32c": 0, "at": "x"},),
+        files=(BatchFile("records.jsonl", 0, 0, "x"),),
         has_history=True,
         exports=(),
         resolved_rows=1,
@@ -95,10 +109,10 @@ def test_a_rewriting_stands_for_all_before_it():
     effect = RowStates.of([(7, RowState(State.RESOLVED, 2, purged=True))])
     for before in (BatchState(), folded(BatchState(), COMMITS)):
         state = apply_commit(before, made, effect)
-        assert (state.number, state.rewritten, state.history) == (9, 9, "id-9")
+        assert (state.number, state.rewritten, state.history) == (9, 9, ids(9))
         assert (state.resolved_rows, state.spans, state.archives) == (1, (), ("kept/a",))
         assert adds_up(state)
-    found = read_commit(log.Commit(9, made.to_document()))
+    found = stored_and_read(made)
     assert found == made
 
 
@@ -110,15 +124,13 @@ def test_a_commit_that_is_not_the_next_is_corrupt():
 @pytest.mark.parametrize("made", COMMITS, ids=lambda each: each.action)
 def test_a_commit_comes_back_as_it_was_written(made):
     if made.action is not Action.GIVEN_UP:
-        assert read_commit(log.Commit(made.number, made.to_document())) == made
+        assert stored_and_read(made) == made
 
 
-@pytest.mark.parametrize(
-    "broken", [{}, {"kind": "dance"}, {"kind": "correct", "id": "x", "format": 99}]
-)
+@pytest.mark.parametrize("broken", [{}, {"kind": "dance"}, {"kind": "correct", "format": 99}])
 def test_a_commit_that_cannot_be_read_is_corrupt(broken):
     with pytest.raises(Corrupt):
-        read_commit(log.Commit(1, {"id": "x", **broken}))
+        read_commit(StoredCommit.read(1, json.dumps({"id": ID, **broken}).encode(), "key"))
 
 
 def test_line_ends_empty_cells_and_order_do_not_tell_cells_apart():

@@ -1,6 +1,6 @@
 """A process that writes to a repository and is killed on the way.
 
-    python dying.py ROOT DATA_DIR STEP      publishes three batches and withdraws the second, and dies at step STEP
+    python dying.py ROOT DATA_DIR STEP      publishes three batches, and dies at step STEP
     python dying.py ROOT DATA_DIR claim ID  claims a request, says whether it got it, and waits to be killed
 
 A step is a call that alters a file system, as the interpreter's audit events report it right before it is made.
@@ -17,10 +17,10 @@ from pathlib import Path
 from stewardd import telemetry
 from stewardd.errors import RequestInProgress
 from stewardd.repository.backend.folder.store import FolderStore
-from stewardd.repository.claims import Claims, Fresh
+from stewardd.repository.claims import Claimed, Claims
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.publication import publish, withdraw
+from stewardd.repository.publication import publish
 
 ALTERING = {"os.link", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 DATA = b"".join(b"row %d\n" % number for number in range(5000))
@@ -49,13 +49,11 @@ async def publish_three(root: Path, data_dir: Path, step: int) -> None:
     for identifier in identifiers:
         staged.write_bytes(DATA)
         async with publish(store, lease, "batches", identifier) as draft:
-            await draft.put("report.json", b"{}")
+            await store.put(draft.key("report.json"), b"{}")
             await draft.put_file("records.jsonl", staged)
             staged.unlink()
-            await draft.commit({"size_bytes": len(DATA)})
+            await draft.commit(b'{"rows":5000}\n')
         print(identifier, flush=True)  # whoever reads this was told that it exists
-    await withdraw(store, lease, "batches", identifiers[1])
-    print("withdrawn", flush=True)
     await lease.close()
 
 
@@ -69,7 +67,7 @@ async def claim(root: Path, data_dir: Path, request_id: str) -> None:
     except RequestInProgress:
         print("busy", flush=True)
     else:
-        assert isinstance(outcome, Fresh)
+        assert isinstance(outcome, Claimed)
         print(f"fresh {outcome.claim.number}", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
 

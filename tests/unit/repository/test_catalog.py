@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
-from stewardd.repository import document
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.catalog import Catalog, Entry
+from stewardd.repository.document import Codec, Count
 from stewardd.repository.identifiers import day_of, uuid7
 from stewardd.repository.publication import fence, manifest_key
 
+from tests.support.documents import ANYTHING
+
 pytestmark = pytest.mark.asyncio
 
+T = TypeVar("T")
 DAY_S = 86_400
 BEGIN_S = 1_795_392_000  # 2026-11-23
+
+
+@dataclass(frozen=True)
+class Rows:
+    rows: Count = 0
+
+
+ROWS = Codec(Rows)
 
 
 class Counting(FolderStore):
@@ -44,11 +56,13 @@ def counting(tmp_path: Path) -> Counting:
 
 async def make(store: FolderStore, at_s: float, **manifest: Any) -> str:
     identifier = uuid7(lambda: at_s)
-    await store.put(manifest_key("batches", identifier), document.encode(manifest))
+    await store.put(manifest_key("batches", identifier), ANYTHING.encode(manifest))
     return identifier
 
 
-async def pages(catalog: Catalog, page_size: int, **options: Any) -> AsyncIterator[list[Entry]]:
+async def pages(
+    catalog: Catalog[T], page_size: int, **options: Any
+) -> AsyncIterator[list[Entry[T]]]:
     token = ""
     while True:
         page = await catalog.page(page_size=page_size, page_token=token, **options)
@@ -60,7 +74,7 @@ async def pages(catalog: Catalog, page_size: int, **options: Any) -> AsyncIterat
 
 async def test_pages_are_newest_first_across_days(store: FolderStore) -> None:
     made = [await make(store, BEGIN_S + number * DAY_S / 4) for number in range(11)]
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     for page_size in (1, 3, 4, 11, 50):
         found = [page async for page in pages(catalog, page_size)]
         assert [each.identifier for page in found for each in page] == made[::-1]
@@ -72,7 +86,7 @@ async def test_what_is_published_meanwhile_neither_shifts_nor_doubles_a_page(
     store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number) for number in range(6)]
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     first = await catalog.page(page_size=3)
     await make(store, BEGIN_S + 100)
     await make(store, BEGIN_S + DAY_S)
@@ -87,7 +101,7 @@ async def test_a_page_reads_only_the_days_and_the_manifests_that_it_needs(
 ) -> None:
     made = [await make(counting, BEGIN_S + number * DAY_S) for number in range(30)]
     many = [await make(counting, BEGIN_S + 29 * DAY_S + number) for number in range(1, 200)]
-    catalog = Catalog(counting, "batches")
+    catalog = Catalog(counting, "batches", ANYTHING)
     page = await catalog.page(page_size=10)
     assert [each.identifier for each in page.entries] == sorted([*many, made[-1]])[:-11:-1]
     assert counting.listed == ["batches", f"batches/{day_of(made[-1])}"]
@@ -108,7 +122,7 @@ async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: FolderStore
     await store.put(f"batches/{day_of(drafted)}/{drafted}/records.jsonl", b"x")
     await fence(store, manifest_key("batches", fenced))
     await store.put(f"batches/{day_of(drafted)}/no-id/manifest.json", b"{}")
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     assert [each.identifier for each in (await catalog.page(page_size=10)).entries] == [there]
     for identifier in (drafted, fenced):
         with pytest.raises(ObjectNotFound):
@@ -121,7 +135,7 @@ async def test_a_filter_skips_and_a_page_that_looks_long_enough_ends_short(
     store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number, number=number) for number in range(50)]
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     options: dict[str, Any] = {
         "accept": lambda entry: entry.manifest["number"] % 10 == 0,
         "scope": {"number": "tens"},
@@ -136,13 +150,15 @@ async def test_a_filter_skips_and_a_page_that_looks_long_enough_ends_short(
 async def test_a_token_is_good_for_its_own_listing_only(store: FolderStore) -> None:
     for number in range(3):
         await make(store, BEGIN_S + number)
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     token = (await catalog.page(page_size=1, scope={"type": "a"})).next_page_token
     for other in ({"type": "b"}, None):
         with pytest.raises(InvalidRequest, match="another listing"):
             await catalog.page(page_size=1, page_token=token, scope=other)
     with pytest.raises(InvalidRequest, match="another listing"):
-        await Catalog(store, "backups").page(page_size=1, page_token=token, scope={"type": "a"})
+        await Catalog(store, "backups", ANYTHING).page(
+            page_size=1, page_token=token, scope={"type": "a"}
+        )
     for nonsense in ("x", "====", "ä", token[:-4], "Li4vLi4v"):
         with pytest.raises(InvalidRequest, match="page token") as caught:
             await catalog.page(page_size=1, page_token=nonsense, scope={"type": "a"})
@@ -151,13 +167,9 @@ async def test_a_token_is_good_for_its_own_listing_only(store: FolderStore) -> N
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"null", b'{"rows":"x"}'])
 async def test_what_cannot_be_read_hides_nothing_else(store: FolderStore, body: bytes) -> None:
-    def check(entry: Entry) -> None:
-        if entry.manifest.get("rows") == "x":
-            raise Corrupt("rows are no number")
-
     made = [await make(store, BEGIN_S + number) for number in range(3)]
     await store.put(manifest_key("batches", made[1]), body, overwrite=True)
-    catalog = Catalog(store, "batches", check=check)
+    catalog = Catalog(store, "batches", ROWS)
     found = [page async for page in pages(catalog, 1)]
     assert [each.identifier for page in found for each in page] == [made[2], made[0]]
 
@@ -167,18 +179,27 @@ async def test_who_asks_for_what_cannot_be_read_is_told(store: FolderStore) -> N
     for body in (b"{", b"[]", b"\xff", b"null"):
         await store.put(manifest_key("batches", identifier), body, overwrite=True)
         with pytest.raises(Corrupt, match=identifier):
-            await Catalog(store, "batches").get(identifier)
+            await Catalog(store, "batches", ANYTHING).get(identifier)
+
+
+async def test_a_manifest_under_the_key_of_another_thing_is_corrupt(store: FolderStore) -> None:
+    ours, others = uuid7(lambda: BEGIN_S), uuid7(lambda: BEGIN_S)
+    await store.put(manifest_key("batches", ours), ANYTHING.encode({"id": others}))
+    catalog = Catalog(store, "batches", ANYTHING, id_of=lambda manifest: str(manifest["id"]))
+    with pytest.raises(Corrupt, match=f"{ours}.*another thing"):
+        await catalog.get(ours)
+    assert (await catalog.page(page_size=10)).entries == []
 
 
 async def test_an_empty_repository_has_one_empty_page(store: FolderStore) -> None:
-    page = await Catalog(store, "batches").page(page_size=10)
+    page = await Catalog(store, "batches", ANYTHING).page(page_size=10)
     assert (page.entries, page.next_page_token) == ([], "")
 
 
 async def test_a_prefix_leaves_what_begins_so_and_reads_nothing_else(counting: Counting) -> None:
     made = [await make(counting, BEGIN_S + number * DAY_S) for number in range(10)]
     near = [await make(counting, BEGIN_S + 4 * DAY_S + number / 10) for number in range(1, 300)]
-    catalog = Catalog(counting, "batches")
+    catalog = Catalog(counting, "batches", ANYTHING)
     counting.listed.clear()
     wanted = near[200]
     page = await catalog.page(page_size=10, id_prefix=wanted[:13])
@@ -198,7 +219,7 @@ async def test_a_prefix_that_no_id_has_is_refused_and_a_token_belongs_to_its_pre
     store: FolderStore,
 ) -> None:
     made = [await make(store, BEGIN_S + number) for number in range(3)]
-    catalog = Catalog(store, "batches")
+    catalog = Catalog(store, "batches", ANYTHING)
     for wrong in ("xyz", "019A", "0193e5c87d2a", "../..", f"{made[0]}0"):
         with pytest.raises(InvalidRequest, match="id_prefix"):
             await catalog.page(page_size=1, id_prefix=wrong)

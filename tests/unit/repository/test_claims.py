@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 from stewardd.errors import RequestIdReused, RequestInProgress
 from stewardd.repository.backend.folder.store import FolderStore
-from stewardd.repository.claims import Claim, Claims, Done, Fresh, claim_folder
+from stewardd.repository.claims import Answered, Claim, Claimed, Claims, claim_folder
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key, publish
+
+from tests.support.documents import ANYTHING
 
 pytestmark = pytest.mark.asyncio
 
 Acquire = Callable[..., Awaitable[WriterLease]]
 
 
-def fresh(outcome: Fresh | Done) -> Claim:
-    assert isinstance(outcome, Fresh)
+def fresh(outcome: Claimed | Answered) -> Claim:
+    assert isinstance(outcome, Claimed)
     return outcome.claim
 
 
@@ -39,8 +41,8 @@ async def test_the_second_of_two_equal_requests_gets_the_first_ones_answer(
     claim = fresh(await claims.claim("ValidateBatch", "id 1/ü", "f"))
     with pytest.raises(RequestInProgress):
         await claims.claim("ValidateBatch", "id 1/ü", "f")
-    await claim.done("batches/1")
-    assert await claims.claim("ValidateBatch", "id 1/ü", "f") == Done("batches/1")
+    await claim.answer("batches/1")
+    assert await claims.claim("ValidateBatch", "id 1/ü", "f") == Answered("batches/1")
 
 
 async def test_an_id_is_refused_to_another_request_at_every_stage(
@@ -53,7 +55,7 @@ async def test_an_id_is_refused_to_another_request_at_every_stage(
     await claim.release()
     with pytest.raises(RequestIdReused):
         await claims.claim("m", "id", "other")
-    await fresh(await claims.claim("m", "id", "f")).done("r")
+    await fresh(await claims.claim("m", "id", "f")).answer("r")
     with pytest.raises(RequestIdReused):
         await claims.claim("m", "id", "other")
 
@@ -86,7 +88,7 @@ async def test_a_claim_whose_caller_is_cancelled_at_any_moment_leaves_the_reques
             break
         with pytest.raises(asyncio.CancelledError):
             await claiming
-        assert isinstance(await claims.claim("m", f"id {moment}", "f"), Fresh)
+        assert isinstance(await claims.claim("m", f"id {moment}", "f"), Claimed)
     assert moment > 0
 
 
@@ -95,7 +97,7 @@ async def test_of_many_that_race_one_serves(store: FolderStore, lease: WriterLea
     outcomes = await asyncio.gather(
         *(claims.claim("m", "id", "f") for _ in range(20)), return_exceptions=True
     )
-    assert sum(isinstance(outcome, Fresh) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Claimed) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, RequestInProgress) for outcome in outcomes) == 19
 
 
@@ -109,7 +111,7 @@ async def test_of_many_that_race_for_a_dead_ones_claim_one_takes_it_over(
         *(Claims(store, other).claim("m", "id", "f") for other in others * 5),
         return_exceptions=True,
     )
-    taken = [outcome for outcome in outcomes if isinstance(outcome, Fresh)]
+    taken = [outcome for outcome in outcomes if isinstance(outcome, Claimed)]
     assert [each.claim.number for each in taken] == [2]
 
 
@@ -132,9 +134,9 @@ async def test_what_a_claimant_published_before_it_died_is_the_answer(
     }
     fresh(await Claims(store, dead).claim("m", "id", "f", **plan))
     async with publish(store, dead, "batches", identifier) as draft:
-        await draft.commit({})
+        await draft.commit(ANYTHING.encode({}))
     restarted = Claims(store, await acquire("data"))
-    assert await restarted.claim("m", "id", "f") == Done(f"batches/{identifier}")
+    assert await restarted.claim("m", "id", "f") == Answered(f"batches/{identifier}")
 
 
 async def test_what_a_claimant_published_is_the_answer_while_it_lives_too(
@@ -148,8 +150,8 @@ async def test_what_a_claimant_published_is_the_answer_while_it_lives_too(
     claims = Claims(store, lease)
     fresh(await claims.claim("m", "id", "f", **plan))
     async with publish(store, lease, "batches", identifier) as draft:
-        await draft.commit({})
-    assert await claims.claim("m", "id", "f") == Done(f"batches/{identifier}")
+        await draft.commit(ANYTHING.encode({}))
+    assert await claims.claim("m", "id", "f") == Answered(f"batches/{identifier}")
 
 
 async def test_a_claimant_that_is_taken_over_can_publish_no_more(
@@ -166,7 +168,7 @@ async def test_a_claimant_that_is_taken_over_can_publish_no_more(
     async def publish_late() -> None:
         async with publish(store, paused, "batches", identifier) as draft:
             fresh(await Claims(store, await acquire("data")).claim("m", "id", "f"))
-            await draft.commit({})
+            await draft.commit(ANYTHING.encode({}))
 
     with pytest.raises(Exception, match="given up"):
         await publish_late()
@@ -176,9 +178,9 @@ async def test_old_requests_are_forgotten_and_young_ones_are_not(
     store: FolderStore, lease: WriterLease
 ) -> None:
     claims = Claims(store, lease)
-    await fresh(await claims.claim("m", "old", "f")).done("r")
+    await fresh(await claims.claim("m", "old", "f")).answer("r")
     await asyncio.sleep(0.3)
-    await fresh(await claims.claim("m", "new", "f")).done("r")
+    await fresh(await claims.claim("m", "new", "f")).answer("r")
     assert await claims.expire(0.2) == 1
     assert [each.key async for each in store.list(claim_folder("m", "old"))] == []
-    assert await claims.claim("m", "new", "f") == Done("r")
+    assert await claims.claim("m", "new", "f") == Answered("r")

@@ -13,8 +13,10 @@ from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.backend.store import ObjectMeta
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
+from stewardd.repository.liveness import Heartbeat, LeaseRef, Liveness, liveness_of
 from stewardd.repository.publication import publish
-from stewardd.repository.standing import Heartbeat, LeaseRef, Standing, judge
+
+from tests.support.documents import ANYTHING
 
 Acquire = Callable[..., Awaitable[WriterLease]]
 
@@ -24,19 +26,19 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("heartbeat", "declared_dead", "expected"),
     [
-        (Heartbeat(NOW, 60), False, Standing.ALIVE),
-        (Heartbeat(NOW - timedelta(seconds=90), 60), False, Standing.ALIVE),
-        (Heartbeat(NOW - timedelta(seconds=90.001), 60), False, Standing.EXPIRED),
-        (Heartbeat(NOW + timedelta(days=1), 60), False, Standing.ALIVE),
-        (Heartbeat(NOW, 60), True, Standing.DEAD),
-        (None, False, Standing.EXPIRED),
-        (None, True, Standing.DEAD),
+        (Heartbeat(NOW, 60), False, Liveness.ALIVE),
+        (Heartbeat(NOW - timedelta(seconds=90), 60), False, Liveness.ALIVE),
+        (Heartbeat(NOW - timedelta(seconds=90.001), 60), False, Liveness.EXPIRED),
+        (Heartbeat(NOW + timedelta(days=1), 60), False, Liveness.ALIVE),
+        (Heartbeat(NOW, 60), True, Liveness.DEAD),
+        (None, False, Liveness.EXPIRED),
+        (None, True, Liveness.DEAD),
     ],
 )
 def test_a_writer_is_judged_by_its_heartbeat(
-    heartbeat: Heartbeat | None, declared_dead: bool, expected: Standing
+    heartbeat: Heartbeat | None, declared_dead: bool, expected: Liveness
 ) -> None:
-    assert judge(heartbeat, declared_dead, NOW, 30) is expected
+    assert liveness_of(heartbeat, declared_dead, NOW, 30) is expected
 
 
 class Unreachable(FolderStore):
@@ -56,7 +58,7 @@ async def test_a_beating_lease_holds(acquire: Acquire) -> None:
     ref = lease.ref
     await asyncio.sleep(1.5)
     await lease.check(ref)
-    assert await lease.standing(ref) is Standing.ALIVE
+    assert await lease.liveness(ref) is Liveness.ALIVE
 
 
 @pytest.mark.asyncio
@@ -73,13 +75,13 @@ async def test_a_lease_that_cannot_beat_is_lost_to_its_writer_before_it_is_to_ot
     ref = lease.ref
     store.cut = True
     while lease.valid:
-        assert await other.standing(ref) is Standing.ALIVE
+        assert await other.liveness(ref) is Liveness.ALIVE
         await asyncio.sleep(0.01)
     with pytest.raises(LeaseLost):
         await lease.check(ref)
-    assert await other.standing(ref) is Standing.ALIVE  # within the grace
+    assert await other.liveness(ref) is Liveness.ALIVE  # within the grace
     await asyncio.sleep(0.7)
-    assert await other.standing(ref) is Standing.EXPIRED
+    assert await other.liveness(ref) is Liveness.EXPIRED
     await lease.close()
     await other.close()
 
@@ -94,7 +96,7 @@ async def test_a_lost_lease_comes_back_as_another_one_and_what_was_begun_before_
 
     async def outlive_the_lease() -> None:
         async with publish(store, lease, "batches", uuid7()) as draft:
-            await draft.put("report.json", b"{}")
+            await store.put(draft.key("report.json"), b"{}")
             store.cut = True
             while lease.valid:
                 await asyncio.sleep(0.01)
@@ -103,7 +105,7 @@ async def test_a_lost_lease_comes_back_as_another_one_and_what_was_begun_before_
             store.cut = False
             while not lease.valid:
                 await asyncio.sleep(0.01)
-            await draft.commit({})
+            await draft.commit(ANYTHING.encode({}))
 
     with pytest.raises(LeaseLost, match="begun under"):
         await outlive_the_lease()
@@ -113,7 +115,7 @@ async def test_a_lost_lease_comes_back_as_another_one_and_what_was_begun_before_
         await lease.check(before)
     assert await store.folders("batches") == []
     async with publish(store, lease, "batches", uuid7()) as draft:
-        await draft.commit({})
+        await draft.commit(ANYTHING.encode({}))
     await lease.close()
 
 
@@ -161,12 +163,12 @@ async def test_a_restarted_daemon_declares_its_former_self_dead(
     first = await WriterLease.acquire(store, tmp_path / "data")
     first._heart.cancel()  # type: ignore[union-attr]  # as if it had been killed: nothing is said
     first._identity.release()
-    assert await other.standing(first.ref) is Standing.ALIVE
+    assert await other.liveness(first.ref) is Liveness.ALIVE
     second = await acquire("data")
     assert second.daemon_id == first.daemon_id
     assert second.ref != first.ref
-    assert await other.standing(first.ref) is Standing.DEAD
-    assert await other.standing(second.ref) is Standing.ALIVE
+    assert await other.liveness(first.ref) is Liveness.DEAD
+    assert await other.liveness(second.ref) is Liveness.ALIVE
 
 
 @pytest.mark.asyncio
@@ -177,7 +179,7 @@ async def test_a_closed_lease_is_dead_at_once_and_refuses(
     lease = await WriterLease.acquire(store, tmp_path / "data")
     ref = lease.ref
     await lease.close()
-    assert await other.standing(ref) is Standing.DEAD
+    assert await other.liveness(ref) is Liveness.DEAD
     with pytest.raises(LeaseLost):
         await lease.check(ref)
     await lease.close()
@@ -186,7 +188,7 @@ async def test_a_closed_lease_is_dead_at_once_and_refuses(
 @pytest.mark.asyncio
 async def test_a_lease_that_was_never_there_has_expired(acquire: Acquire) -> None:
     lease = await acquire()
-    assert await lease.standing(LeaseRef("nobody", uuid7())) is Standing.EXPIRED
+    assert await lease.liveness(LeaseRef("nobody", uuid7())) is Liveness.EXPIRED
 
 
 @pytest.mark.asyncio
@@ -198,7 +200,7 @@ async def test_a_copied_data_folder_gets_a_name_of_its_own(
     (tmp_path / "copy" / "daemon-id").write_bytes((tmp_path / "data" / "daemon-id").read_bytes())
     second = await acquire("copy")
     assert second.daemon_id != first.daemon_id
-    assert await second.standing(first.ref) is Standing.ALIVE
+    assert await second.liveness(first.ref) is Liveness.ALIVE
 
 
 @pytest.mark.asyncio

@@ -26,6 +26,7 @@ from stewardd.quarantine.finding.rows import Row
 from stewardd.quarantine.log.batch_logs import AppendResult, BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
 from stewardd.quarantine.log.commits import (
+    CHANGE_CODEC,
     CHANGES,
     STATES,
     Action,
@@ -141,7 +142,7 @@ class BulkRevalidation:
                     violations = results[version].next_violations()
                     state = State.OPEN if violations else State.RESOLVED
                     change = Change(number, state, attempt, version, cells, violations)
-                    changes.write(change.to_line())
+                    changes.write(CHANGE_CODEC.encode(change))
                     tally.add(change)
             (self.folder / STATES).write_bytes(tally.states.built().to_bytes())
         return RevalidationPlan(

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from stewardd.quarantine.files.records import RowViolation
 from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.finding.rows import Row
 
@@ -85,7 +86,7 @@ def tar_entry(row: Row) -> bytes:
         "extra": list(record.extra),
         **_raw(record.raw_row),
         "correctedData": row.corrected,
-        "errors": [each.to_document() for each in row.violations],
+        "errors": [_error(each) for each in row.violations],
     }
     body = json.dumps(found, ensure_ascii=False, indent=2).encode() + b"\n"
     entry = tarfile.TarInfo(f"{row.number}.json")
@@ -101,3 +102,13 @@ def _raw(raw_row: bytes) -> dict[str, str]:
         return {"rawRow": raw_row.decode()}
     except UnicodeDecodeError:
         return {"rawRowBase64": base64.b64encode(raw_row).decode()}
+
+
+def _error(violation: RowViolation) -> dict[str, str | None]:
+    """A violation, as records.jsonl has it."""
+    return {
+        "field": violation.field,
+        "message": violation.message,
+        "value": violation.value,
+        "keyword": violation.keyword,
+    }

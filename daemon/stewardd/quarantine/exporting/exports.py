@@ -44,8 +44,8 @@ from stewardd.quarantine.finding.columns import BatchColumns
 from stewardd.quarantine.finding.row_filter import filtered_rows
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.batch_logs import BatchLogs
-from stewardd.quarantine.log.batch_state import BatchState, Export
-from stewardd.quarantine.log.commits import Action, BatchCommit, ExportFacts
+from stewardd.quarantine.log.batch_state import BatchState
+from stewardd.quarantine.log.commits import Action, BatchCommit, Export, ExportFacts
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.rereading import cut_short
 

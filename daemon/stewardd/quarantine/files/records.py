@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from stewardd.errors import Corrupt
+from stewardd.repository.document import Codec, Count, Moment
 
 RECORDS = "records.jsonl"
 RECORD_PREFIX = b'{"rowNumber":'
@@ -31,20 +33,6 @@ class RowViolation:
     keyword: str
     message: str
     value: str | None
-
-    def to_document(self) -> dict[str, str | None]:
-        """The violation as records.jsonl and the log store it."""
-        return {
-            "field": self.field,
-            "message": self.message,
-            "value": self.value,
-            "keyword": self.keyword,
-        }
-
-    @classmethod
-    def from_document(cls, found: Mapping[str, Any]) -> RowViolation:
-        """Reads a violation that `to_document` or the engine wrote."""
-        return cls(found["field"], found["keyword"], found["message"], found["value"])
 
     def cut(self) -> RowViolation:
         """The violation with only the beginning of its value."""
@@ -93,26 +81,59 @@ def cut_cells(cells: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((column, value[:CUT_CHARACTERS]) for column, value in cells[:_CUT_ITEMS])
 
 
+@dataclass(frozen=True, slots=True)
+class _RecordDocument:
+    """A line of records.jsonl, as the engine writes it."""
+
+    row_number: Annotated[Count, Field(alias="rowNumber")]
+    line_number: Annotated[Count, Field(alias="lineNumber")]
+    byte_offset: Annotated[Count, Field(alias="byteOffset")]
+    raw_data: Annotated[dict[str, str | list[str]], Field(alias="rawData")]
+    errors: tuple[RowViolation, ...]
+    quarantined_at: Annotated[Moment, Field(alias="quarantinedAt")]
+    raw_row: Annotated[str | None, Field(alias="rawRow")] = None
+    raw_row_base64: Annotated[str | None, Field(alias="rawRowBase64")] = None
+    recovered: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.raw_row is None) == (self.raw_row_base64 is None):
+            raise ValueError("it has to have rawRow or rawRowBase64")
+
+
+RECORD_CODEC = Codec(_RecordDocument)
+_JSON_LINE: Codec[dict[str, Any]] = Codec(dict[str, Any])
+
+
 def read_record(line: bytes) -> Record:
     """Reads a line of records.jsonl. Raises: Corrupt."""
+    found = RECORD_CODEC.decode(line, "a quarantined record")
+    # The cells without a column stand in the only list. Its key is `_extra` unless a column has that name.
+    extra = [value for value in found.raw_data.values() if isinstance(value, list)]
+    return Record(
+        row_number=found.row_number,
+        line_number=found.line_number,
+        byte_offset=found.byte_offset,
+        cells=tuple(
+            (name, value) for name, value in found.raw_data.items() if isinstance(value, str)
+        ),
+        extra=tuple(extra[0]) if extra else (),
+        violations=found.errors,
+        raw_row=_raw_row(found),
+        recovered=found.recovered,
+        quarantine_time=found.quarantined_at,
+    )
+
+
+def read_json_line(line: bytes, what: str) -> dict[str, Any]:
+    """Reads a line as a JSON object, whose members are altered before it is written anew. Raises: Corrupt."""
+    return _JSON_LINE.decode(line, what)
+
+
+def _raw_row(found: _RecordDocument) -> bytes:
+    """The bytes of the row: as text, or in base64 where they are none."""
+    if found.raw_row is not None:
+        return found.raw_row.encode()
     try:
-        found: dict[str, Any] = json.loads(line)
-        raw = found.get("rawRow")
-        # The cells without a column stand in the only list. Its key is `_extra` unless a column has that name.
-        raw_data = found["rawData"]
-        extra = [value for value in raw_data.values() if isinstance(value, list)]
-        return Record(
-            row_number=found["rowNumber"],
-            line_number=found["lineNumber"],
-            byte_offset=found["byteOffset"],
-            cells=tuple(
-                (name, value) for name, value in raw_data.items() if isinstance(value, str)
-            ),
-            extra=tuple(extra[0]) if extra else (),
-            violations=tuple(RowViolation.from_document(each) for each in found["errors"]),
-            raw_row=raw.encode() if raw is not None else base64.b64decode(found["rawRowBase64"]),
-            recovered=bool(found.get("recovered", False)),
-            quarantine_time=datetime.fromisoformat(found["quarantinedAt"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("a quarantined record cannot be read") from error
+        return base64.b64decode(found.raw_row_base64 or "", validate=True)
+    except ValueError:
+        raise Corrupt("a quarantined record cannot be read: rawRowBase64 is no base64") from None

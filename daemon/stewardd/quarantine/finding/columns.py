@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.files.blocking_store import BlockingStore
 from stewardd.quarantine.files.records import RECORDS, read_record
 from stewardd.quarantine.files.valid_csv import valid_columns
+from stewardd.repository.document import Codec
 from stewardd.schemas.registry import Registry
 
 _HEAD_BYTES = 1024 * 1024
@@ -33,6 +37,16 @@ KEYWORDS = frozenset(
         *("recordLines", "fields", "fieldBytes", "cells", "recovered"),
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDocument:
+    """What is read of report.json, which the engine writes."""
+
+    missing_optional_columns: Annotated[tuple[str, ...], Field(alias="missingOptionalColumns")] = ()
+
+
+REPORT_CODEC = Codec(ReportDocument)
 
 
 class BatchColumns:
@@ -68,8 +82,8 @@ class BatchColumns:
         known = set(of_schema)
         report = batch.file("report.json")
         if report is not None:
-            missing = json.loads(store.get(batch.key(report)))["missingOptionalColumns"]
-            known -= set(missing)
+            key = batch.key(report)
+            known -= set(REPORT_CODEC.decode(store.get(key), key).missing_optional_columns)
         known |= set(batch.unknown_columns)
         named = valid_columns(store, batch)
         if named is not None and set(named) == known:

@@ -20,13 +20,13 @@ from stewardd.batches.summary import Summary
 from stewardd.errors import ObjectExists, ObjectNotFound, StewardError
 from stewardd.quarantine.log.batch_state import BatchState, apply_commit, apply_to_summary
 from stewardd.quarantine.log.checkpoint import read_checkpoint, read_summary, write_checkpoint
-from stewardd.quarantine.log.commits import STATES, BatchCommit, read_commit
+from stewardd.quarantine.log.commits import STATES, BatchCommit, read_commit, write_commit
 from stewardd.quarantine.log.planned_commit import always_changed
 from stewardd.repository import log as repository_log
 from stewardd.repository.attempts import Overtaken, repeat_while_overtaken
 from stewardd.repository.backend.store import Store
 from stewardd.repository.lease import WriterLease
-from stewardd.repository.log import Log, Staged, data_folder
+from stewardd.repository.log import CommitLog, StagedCommit, StoredCommit, data_folder
 from stewardd.repository.rereading import reread
 from stewardd.telemetry import logger
 
@@ -56,7 +56,7 @@ class _KnownState:
     """A state, and the commits after it, whose data has not been read yet."""
 
     state: BatchState
-    commits: list[repository_log.Commit]
+    commits: list[StoredCommit]
 
     @property
     def rewritten(self) -> int:
@@ -133,26 +133,26 @@ class BatchLogs:
         log = self.log(batch)
 
         async def put(commit: BatchCommit) -> None:
-            await log.append(commit.number, commit.to_document())
+            await log.append(commit.number, write_commit(commit))
 
         return await self._append(batch.folder, decide, put)
 
     async def append_staged(
         self,
         batch: BatchManifest,
-        staged: Staged,
+        staged: StagedCommit,
         decide: Callable[[BatchState], Awaitable[BatchCommit | None]],
     ) -> AppendResult:
         """Adds a commit whose changes are in staged files. Else as `append`."""
 
         async def put(commit: BatchCommit) -> None:
-            await staged.append(commit.number, commit.to_document())
+            await staged.append(commit.number, write_commit(commit))
 
         return await self._append(batch.folder, decide, put)
 
-    def log(self, batch: BatchManifest) -> Log:
+    def log(self, batch: BatchManifest) -> CommitLog:
         """The log of a batch."""
-        return Log(self.store, self.lease, batch.folder)
+        return CommitLog(self.store, self.lease, batch.folder)
 
     async def _append(
         self,
@@ -245,7 +245,7 @@ class BatchLogs:
             await self.store.put(f"{folder}/{CHECKPOINT}", body, overwrite=True)
             self._checkpointed[folder] = state.number
             later = await repository_log.read_after(self.store, folder, state.number)
-            if any(repository_log.REMOVES in each.document for each in later):
+            if repository_log.last_removing(later):
                 # The batch was rewritten meanwhile. The checkpoint holds what was removed, and nothing else deletes it.
                 await self.store.delete(f"{folder}/{CHECKPOINT}")
         except StewardError as error:  # without a checkpoint the next reader reads more

@@ -6,53 +6,26 @@ span for each commit. A commit that rewrites the batch (a purge, an erasure) rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from stewardd.batches.file import BatchFile
 from stewardd.batches.states import RowStates
 from stewardd.batches.summary import Summary
 from stewardd.errors import Corrupt
-from stewardd.quarantine.log.commits import BatchCommit
-from stewardd.repository import document
+from stewardd.quarantine.log.commits import BatchCommit, Export
+from stewardd.repository.document import Count, Identifier
 
 
 class Span(NamedTuple):
     """A commit that changed rows with numbers from `first` to `last`. `stored`: its changes are in files."""
 
-    number: int
-    identifier: str
-    first: int
-    last: int
+    number: Count
+    identifier: Identifier
+    first: Count
+    last: Count
     stored: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """An export by a cursor. It holds the rows that were resolved after commit `after` and up to its own, `commit`."""
-
-    identifier: str
-    commit: int
-    time: datetime
-    actor: str
-    cursor: str
-    after: int
-    resolved_rows: int
-    valid_rows: int
-    request: str
-    purged_rows: int = 0
-
-    def to_document(self) -> dict[str, Any]:
-        """The export as a checkpoint and the commit of a rewriting store it."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "time"} | {
-            "time": document.timestamp(self.time)
-        }
-
-    @classmethod
-    def from_document(cls, found: Mapping[str, Any]) -> Export:
-        """Reads what `to_document` wrote."""
-        return cls(**{**found, "time": datetime.fromisoformat(found["time"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +44,7 @@ class BatchState:
     spans: tuple[Span, ...] = ()
     exports: tuple[Export, ...] = ()
     history: str | None = None
-    files: tuple[Mapping[str, Any], ...] | None = None
+    files: tuple[BatchFile, ...] | None = None
     archives: tuple[str, ...] = ()
 
     @property
@@ -132,7 +105,7 @@ def _after_rewrite(commit: BatchCommit, states: RowStates) -> BatchState:
         resolved_rows=new.resolved_rows,
         discarded_rows=new.discarded_rows,
         states=states,
-        exports=tuple(Export.from_document(each) for each in new.exports),
+        exports=new.exports,
         history=commit.identifier if new.has_history else None,
         files=new.files,
         archives=new.archives,

@@ -6,66 +6,60 @@ derived from the log: it may be deleted at any time.
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 
 from stewardd.batches.states import RowStates
 from stewardd.batches.summary import Summary
-from stewardd.errors import Corrupt
-from stewardd.quarantine.log.batch_state import BatchState, Export, Span
-from stewardd.repository import document
+from stewardd.quarantine.log.batch_state import BatchState, Span
+from stewardd.quarantine.log.commits import Export
+from stewardd.repository.document import Codec, Count, Identifier, Key
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointDocument:
+    """The second line of a checkpoint; the first is the summary, and the states follow."""
+
+    spans: tuple[Span, ...]
+    exports: tuple[Export, ...]
+    history: Identifier | None
+    rewritten: Count
+    archives: tuple[Key, ...]
+
+
+SUMMARY_CODEC = Codec(Summary)
+CHECKPOINT_CODEC = Codec(CheckpointDocument)
+_CHECKPOINT = "the checkpoint of a batch's log"
 
 
 def write_checkpoint(state: BatchState) -> bytes:
     """A state as bytes."""
-    head = {
-        "number": state.number,
-        "resolved_rows": state.resolved_rows,
-        "discarded_rows": state.discarded_rows,
-        "files": state.files,
-    }
-    rest = {
-        "spans": state.spans,
-        "exports": [each.to_document() for each in state.exports],
-        "history": state.history,
-        "rewritten": state.rewritten,
-        "archives": state.archives,
-    }
-    return document.encode(head) + document.encode(rest) + state.states.to_bytes()
+    rest = CheckpointDocument(
+        state.spans, state.exports, state.history, state.rewritten, state.archives
+    )
+    head = SUMMARY_CODEC.encode(state.summary)
+    return head + CHECKPOINT_CODEC.encode(rest) + state.states.to_bytes()
 
 
 def read_checkpoint(body: bytes) -> BatchState:
     """Reads a state. Raises: Corrupt."""
-    head, _, rest = body.partition(b"\n")
-    middle, _, states = rest.partition(b"\n")
+    head, _, after = body.partition(b"\n")
+    middle, _, states = after.partition(b"\n")
     summary = read_summary(head)
-    try:
-        found = json.loads(middle)
-        return BatchState(
-            number=summary.number,
-            rewritten=found["rewritten"],
-            resolved_rows=summary.resolved_rows,
-            discarded_rows=summary.discarded_rows,
-            states=RowStates.from_bytes(states),
-            spans=tuple(Span(*each) for each in found["spans"]),
-            exports=tuple(Export.from_document(each) for each in found["exports"]),
-            history=found["history"],
-            archives=tuple(found["archives"]),
-            files=summary.files,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("the checkpoint of a batch's log cannot be read") from error
+    rest = CHECKPOINT_CODEC.decode(middle, _CHECKPOINT)
+    return BatchState(
+        number=summary.number,
+        rewritten=rest.rewritten,
+        resolved_rows=summary.resolved_rows,
+        discarded_rows=summary.discarded_rows,
+        states=RowStates.from_bytes(states),
+        spans=rest.spans,
+        exports=rest.exports,
+        history=rest.history,
+        archives=rest.archives,
+        files=summary.files,
+    )
 
 
 def read_summary(line: bytes) -> Summary:
     """Reads the first line of a checkpoint. Raises: Corrupt."""
-    try:
-        found = json.loads(line)
-        files = found["files"]
-        return Summary(
-            found["number"],
-            found["resolved_rows"],
-            found["discarded_rows"],
-            None if files is None else tuple(files),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("the checkpoint of a batch's log cannot be read") from error
+    return SUMMARY_CODEC.decode(line, _CHECKPOINT)

@@ -12,13 +12,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Self
 
-from stewardd.batches.states import RowState, RowStates, State, StatesBuilder
-from stewardd.errors import Corrupt
+from pydantic import Field
+
+from stewardd.batches.file import BatchFile
+from stewardd.batches.states import (
+    MAX_ATTEMPT,
+    RowState,
+    RowStates,
+    State,
+    StatesBuilder,
+    StoredState,
+)
 from stewardd.quarantine.files.records import RowViolation
-from stewardd.repository import document
 from stewardd.repository import log as repository_log
+from stewardd.repository.document import (
+    LEFT_OUT_IF_EMPTY,
+    NOT_STORED,
+    Codec,
+    Count,
+    Identifier,
+    JsonObject,
+    Key,
+    Moment,
+)
+from stewardd.repository.log import StoredCommit
 
 CHANGES = "changes.jsonl"
 STATES = "states.bin"
@@ -44,32 +63,29 @@ class Action(StrEnum):
 class Change:
     """What a commit changes about one row. `cells` are those of a corrected row, None where they stay as they are."""
 
-    row: int
-    state: State
-    attempt: int
+    # The row comes first: by it a file of changes is searched.
+    row: Count
+    state: StoredState
+    attempt: Annotated[int, Field(ge=0, le=MAX_ATTEMPT)]
     version: str = ""
     cells: dict[str, str] | None = None
-    violations: tuple[RowViolation, ...] = ()
+    violations: Annotated[tuple[RowViolation, ...], Field(alias="errors")] = ()
 
     @property
     def row_state(self) -> RowState:
         """State and attempt, as the state of the batch has them."""
         return RowState(self.state, self.attempt)
 
-    def to_document(self) -> dict[str, Any]:
-        """The change as it is stored. The row number comes first: files of changes are searched by it."""
-        return {
-            "row": self.row,
-            "state": int(self.state),
-            "attempt": self.attempt,
-            "version": self.version,
-            "cells": self.cells,
-            "errors": [each.to_document() for each in self.violations],
-        }
 
-    def to_line(self) -> bytes:
-        """The change as a line of changes.jsonl."""
-        return document.encode(self.to_document())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryDocument(Change):
+    """A line of a rewritten history: the change, and what its commit says of it."""
+
+    commit: Count
+    time: Moment
+    actor: str
+    action: Action
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +99,6 @@ class RowEvent:
     reason: str
     change: Change
 
-    def to_line(self) -> bytes:
-        """The event as a line of history.jsonl, which a rewriting writes."""
-        return document.encode(
-            {
-                **self.change.to_document(),
-                "commit": self.commit,
-                "time": document.timestamp(self.time),
-                "actor": self.actor,
-                "action": self.action.value,
-                "reason": self.reason,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class ExportFacts:
@@ -105,11 +108,27 @@ class ExportFacts:
     """
 
     cursor: str
-    after: int
-    resolved_rows: int
-    valid_rows: int
+    after: Count
+    resolved_rows: Count
+    valid_rows: Count
     request: str
-    purged_rows: int = 0
+    purged_rows: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export by a cursor. It holds the rows that were resolved after commit `after` and up to its own, `commit`."""
+
+    identifier: Identifier
+    commit: Count
+    time: Moment
+    actor: str
+    cursor: str
+    after: Count
+    resolved_rows: Count
+    valid_rows: Count
+    request: str
+    purged_rows: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +138,58 @@ class Rewrite:
     `removes` names the objects to remove and `archives` those with the purged rows, both below the batch's folder.
     """
 
-    files: tuple[Mapping[str, Any], ...]
+    files: tuple[BatchFile, ...]
     has_history: bool
-    exports: tuple[Mapping[str, Any], ...]
-    resolved_rows: int
-    discarded_rows: int
-    archives: tuple[str, ...]
-    facts: Mapping[str, Any]
-    removes: tuple[str, ...]
+    exports: tuple[Export, ...]
+    resolved_rows: Count
+    discarded_rows: Count
+    archives: tuple[Key, ...]
+    facts: JsonObject
+    removes: Annotated[tuple[Key, ...], NOT_STORED] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommitDocument:
+    """A commit, as it is stored; its number is its key. With `removes` it stands for all before it."""
+
+    id: Identifier
+    kind: Action
+    time: Moment
+    actor: str
+    reason: str
+    rows: Count
+    first: Count
+    last: Count
+    resolved_rows: Count
+    discarded_rows: Count
+    changes: Annotated[tuple[Change, ...] | None, LEFT_OUT_IF_EMPTY] = None
+    data: Annotated[bool, LEFT_OUT_IF_EMPTY] = False
+    export: Annotated[ExportFacts | None, LEFT_OUT_IF_EMPTY] = None
+    rewrite: Annotated[Rewrite | None, LEFT_OUT_IF_EMPTY] = None
+    removes: Annotated[tuple[Key, ...] | None, LEFT_OUT_IF_EMPTY] = None
+
+    def __post_init__(self) -> None:
+        if (self.rewrite is None) != (self.removes is None):
+            raise ValueError("it has to have both of rewrite and removes, or neither")
+        if self.rows and self.changes is None and not self.data:
+            raise ValueError("it changes rows and does not have the changes")
+        if self.first > self.last or self.resolved_rows + self.discarded_rows > self.rows:
+            raise ValueError("its counts do not add up")
+        if self.changes is not None:
+            counts = Tally.of(self.changes).counts
+            if counts != (
+                self.rows,
+                self.first,
+                self.last,
+                self.resolved_rows,
+                self.discarded_rows,
+            ):
+                raise ValueError("its counts are not those of its changes")
+
+
+COMMIT_CODEC = Codec(CommitDocument, constants={"format": _FORMAT})
+CHANGE_CODEC = Codec(Change)
+HISTORY_CODEC = Codec(HistoryDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,33 +212,6 @@ class BatchCommit:
     export: ExportFacts | None = None
     rewrite: Rewrite | None = None
 
-    def to_document(self) -> dict[str, Any]:
-        """The commit as it is stored. Its number is in its key."""
-        found: dict[str, Any] = {
-            "format": _FORMAT,
-            "id": self.identifier,
-            "kind": self.action.value,
-            "time": document.timestamp(self.time),
-            "actor": self.actor,
-            "reason": self.reason,
-            "rows": self.rows,
-            "first": self.first,
-            "last": self.last,
-            "resolved_rows": self.resolved_rows,
-            "discarded_rows": self.discarded_rows,
-        }
-        if self.changes is not None:
-            found["changes"] = [each.to_document() for each in self.changes]
-        if self.stored:
-            found["data"] = True
-        if self.export is not None:
-            found["export"] = {name: getattr(self.export, name) for name in _EXPORT}
-        if self.rewrite is not None:
-            found["rewrite"] = {name: getattr(self.rewrite, name) for name in _REWRITE}
-            # The repository's log knows by `removes` that the commit replaces all before it.
-            found["removes"] = list(self.rewrite.removes)
-        return found
-
     def changed_states(self) -> RowStates:
         """The new states of the rows that it changes. Only of a commit that holds its changes itself."""
         return RowStates.of((each.row, each.row_state) for each in self.changes or ())
@@ -183,18 +219,6 @@ class BatchCommit:
     def event(self, change: Change) -> RowEvent:
         """One of its changes as an event."""
         return RowEvent(self.number, self.time, self.actor, self.action, self.reason, change)
-
-
-_EXPORT = ("cursor", "after", "resolved_rows", "valid_rows", "request", "purged_rows")
-_REWRITE = (
-    "files",
-    "has_history",
-    "exports",
-    "resolved_rows",
-    "discarded_rows",
-    "archives",
-    "facts",
-)
 
 
 @dataclass(slots=True)
@@ -207,6 +231,19 @@ class Tally:
     resolved_rows: int = 0
     discarded_rows: int = 0
     states: StatesBuilder = field(default_factory=StatesBuilder)
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Self:
+        """Counts changes. Raises: ValueError unless they come by ascending row."""
+        tally = cls()
+        for change in changes:
+            tally.add(change)
+        return tally
+
+    @property
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """Rows, the first, the last, resolved and discarded rows."""
+        return self.rows, self.first, self.last, self.resolved_rows, self.discarded_rows
 
     def add(self, change: Change) -> None:
         """Counts a change. Changes come in ascending order of rows."""
@@ -232,82 +269,94 @@ class Tally:
 def inline_commit(commit: BatchCommit, changes: Iterable[Change]) -> BatchCommit:
     """A commit that holds its changes itself."""
     ordered = tuple(sorted(changes, key=lambda each: each.row))
-    tally = Tally()
-    for change in ordered:
-        tally.add(change)
-    return replace(tally.put_into(commit), changes=ordered)
+    return replace(Tally.of(ordered).put_into(commit), changes=ordered)
 
 
-def read_commit(found: repository_log.Commit) -> BatchCommit:
-    """Reads a commit. Raises: Corrupt, also for a format that this version does not know."""
-    it = found.document
-    try:
-        action = Action(it["kind"])
-        if action is Action.GIVEN_UP:
-            return BatchCommit(found.number, it["id"], action, _NEVER)
-        if it["format"] != _FORMAT:
-            raise Corrupt(f"commit {found.number} of a batch's log has an unknown format")
-        changes = it.get("changes")
-        return BatchCommit(
-            number=found.number,
-            identifier=it["id"],
-            action=action,
-            time=datetime.fromisoformat(it["time"]),
-            actor=it["actor"],
-            reason=it["reason"],
-            rows=it["rows"],
-            first=it["first"],
-            last=it["last"],
-            resolved_rows=it["resolved_rows"],
-            discarded_rows=it["discarded_rows"],
-            changes=None if changes is None else tuple(read_change(each) for each in changes),
-            stored=it.get("data", False),
-            export=ExportFacts(**it["export"]) if "export" in it else None,
-            rewrite=_rewrite_of(it) if "rewrite" in it else None,
+def write_commit(commit: BatchCommit) -> bytes:
+    """Writes a commit."""
+    rewrite = commit.rewrite
+    return COMMIT_CODEC.encode(
+        CommitDocument(
+            id=commit.identifier,
+            kind=commit.action,
+            time=commit.time,
+            actor=commit.actor,
+            reason=commit.reason,
+            rows=commit.rows,
+            first=commit.first,
+            last=commit.last,
+            resolved_rows=commit.resolved_rows,
+            discarded_rows=commit.discarded_rows,
+            changes=commit.changes,
+            data=commit.stored,
+            export=commit.export,
+            rewrite=rewrite,
+            # The repository's log knows by `removes` that the commit replaces all before it.
+            removes=None if rewrite is None else rewrite.removes,
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt(f"commit {found.number} of a batch's log cannot be read") from error
+    )
 
 
-def _rewrite_of(it: Mapping[str, Any]) -> Rewrite:
-    lists = {name: tuple(it["rewrite"][name]) for name in ("files", "exports", "archives")}
-    return Rewrite(**{**it["rewrite"], **lists, "removes": tuple(it["removes"])})
-
-
-def read_change(found: Mapping[str, Any]) -> Change:
-    """Reads what Change.to_document wrote. Raises: ValueError, KeyError, TypeError."""
-    return Change(
-        row=found["row"],
-        state=State(found["state"]),
-        attempt=found["attempt"],
-        version=found["version"],
-        cells=found["cells"],
-        violations=tuple(RowViolation.from_document(each) for each in found["errors"]),
+def read_commit(stored: StoredCommit) -> BatchCommit:
+    """Reads a commit. Raises: Corrupt, also for a format that this version does not know."""
+    if stored.head.kind == repository_log.GIVEN_UP:
+        return BatchCommit(stored.number, stored.head.id, Action.GIVEN_UP, _NEVER)
+    found = COMMIT_CODEC.decode(stored.body, f"commit {stored.number} of a batch's log")
+    rewrite = found.rewrite and replace(found.rewrite, removes=found.removes or ())
+    return BatchCommit(
+        number=stored.number,
+        identifier=found.id,
+        action=found.kind,
+        time=found.time,
+        actor=found.actor,
+        reason=found.reason,
+        rows=found.rows,
+        first=found.first,
+        last=found.last,
+        resolved_rows=found.resolved_rows,
+        discarded_rows=found.discarded_rows,
+        changes=found.changes,
+        stored=found.data,
+        export=found.export,
+        rewrite=rewrite,
     )
 
 
 def read_change_line(line: bytes) -> Change:
     """Reads a line of changes.jsonl. Raises: Corrupt."""
-    try:
-        return read_change(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("a change of a row cannot be read") from error
+    return CHANGE_CODEC.decode(line, "a change of a row")
+
+
+def history_document(event: RowEvent) -> HistoryDocument:
+    """Returns an event as a rewritten history has it."""
+    change = event.change
+    return HistoryDocument(
+        change.row,
+        change.state,
+        change.attempt,
+        change.version,
+        change.cells,
+        change.violations,
+        commit=event.commit,
+        time=event.time,
+        actor=event.actor,
+        action=event.action,
+        reason=event.reason,
+    )
+
+
+def write_event_line(event: RowEvent) -> bytes:
+    """Writes a line of history.jsonl, which a rewriting makes."""
+    return HISTORY_CODEC.encode(history_document(event))
 
 
 def read_event_line(line: bytes) -> RowEvent:
     """Reads a line of history.jsonl. Raises: Corrupt."""
-    try:
-        found = json.loads(line)
-        return RowEvent(
-            commit=found["commit"],
-            time=datetime.fromisoformat(found["time"]),
-            actor=found["actor"],
-            action=Action(found["action"]),
-            reason=found["reason"],
-            change=read_change(found),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Corrupt("an event of a row's history cannot be read") from error
+    found = HISTORY_CODEC.decode(line, "an event of a row's history")
+    change = Change(
+        found.row, found.state, found.attempt, found.version, found.cells, found.violations
+    )
+    return RowEvent(found.commit, found.time, found.actor, found.action, found.reason, change)
 
 
 def digest_of(cells: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:

@@ -23,8 +23,7 @@ from stewardd.quarantine.log.commits import (
     read_commit,
     read_event_line,
 )
-from stewardd.repository import log as repository_log
-from stewardd.repository.log import commit_key, data_folder
+from stewardd.repository.log import StoredCommit, commit_key, data_folder
 
 HISTORY = "history.jsonl"
 
@@ -85,8 +84,7 @@ class BatchEvents:
 
     def _commit(self, number: int) -> BatchCommit:
         key = commit_key(self._folder, number)
-        found = repository_log.decoded(self._store.get(key), key)
-        return read_commit(repository_log.Commit(number, found))
+        return read_commit(StoredCommit.read(number, self._store.get(key), key))
 
     def _lines(self, identifier: str, name: str) -> SortedLines:
         key = f"{data_folder(self._folder, identifier)}/{name}"

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import zstandard
 
 from stewardd.batches.states import RowState
 from stewardd.quarantine.files.blocking_store import BlockingStore
-from stewardd.quarantine.log.commits import RowEvent
+from stewardd.quarantine.files.records import read_json_line
+from stewardd.quarantine.log.commits import HistoryDocument, RowEvent, history_document
+from stewardd.repository.document import Codec, Count, JsonObject
 
 ARCHIVE = "rows.jsonl.zst"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveDocument:
+    """A line of an archive: a purged row as it came, its state, and its events."""
+
+    record: JsonObject
+    state: str
+    attempt: Count
+    history: tuple[HistoryDocument, ...]
+
+
+ARCHIVE_CODEC = Codec(ArchiveDocument)
 
 
 class ArchiveWriter:
@@ -48,13 +63,14 @@ class ArchiveWriter:
 
 def archive_line(line: bytes, state: RowState, events: list[RowEvent]) -> bytes:
     """The line of a row in an archive. `line` is that of records.jsonl."""
-    found: dict[str, Any] = {
-        "record": json.loads(line),
-        "state": state.state.name.lower(),
-        "attempt": state.attempt,
-        "history": [json.loads(event.to_line()) for event in events],
-    }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return ARCHIVE_CODEC.encode(
+        ArchiveDocument(
+            read_json_line(line, "a quarantined record"),
+            state.state.name.lower(),
+            state.attempt,
+            tuple(history_document(event) for event in events),
+        )
+    )
 
 
 def archive_lines(store: BlockingStore, key: str) -> Iterator[bytes]:

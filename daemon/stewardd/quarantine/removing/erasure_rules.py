@@ -12,12 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from stewardd.errors import Corrupt
 from stewardd.quarantine.files.csv_records import cells_of, csv_line
-from stewardd.quarantine.files.records import RECORDS, RowViolation
+from stewardd.quarantine.files.records import (
+    RECORDS,
+    RowViolation,
+    read_json_line,
+    read_record,
+)
 from stewardd.quarantine.files.valid_csv import VALID
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.commits import RowEvent
-from stewardd.quarantine.removing.archives import ArchiveWriter, archive_lines
+from stewardd.quarantine.removing.archives import ARCHIVE_CODEC, ArchiveWriter, archive_lines
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult
 
@@ -136,10 +142,12 @@ class ErasureRules:
     def _is_in_line(self, line: bytes) -> bool:
         if not self._subject.may_be_in(line):
             return False
-        return any(self._subject.is_in(text) for text in _texts_of(json.loads(line)))
+        found = read_json_line(line, "a line of a batch")
+        return any(self._subject.is_in(text) for text in _texts_of(found))
 
     def _masked_record(self, line: bytes) -> bytes:
-        found: dict[str, Any] = json.loads(line)
+        read_record(line)  # what is altered below has the members of a record
+        found = read_json_line(line, "a quarantined record")
         raw_data = found["rawData"]
         cells = {name: value for name, value in raw_data.items() if isinstance(value, str)}
         masked = self._subject.masked_cells(cells, self._personal)
@@ -206,13 +214,21 @@ class ErasureRules:
         if not self._is_in_line(line):
             return line
         self.counts.archived_rows += 1
-        found = json.loads(line)
+        ARCHIVE_CODEC.decode(line, "an archived row")
+        found = read_json_line(line, "an archived row")
         found["record"] = json.loads(self._masked_record(_json_line(found["record"])))
         for event in found["history"]:
             if event["cells"]:
                 event["cells"] = self._subject.masked_cells(event["cells"], self._personal)
             self._mask_errors(event["errors"])
         return _json_line(self._subject.masked_json(found))
+
+
+def _from_base64(value: object) -> str:
+    try:
+        return base64.b64decode(str(value), validate=True).decode(errors="replace")
+    except ValueError:
+        raise Corrupt("a quarantined record cannot be read: rawRowBase64 is no base64") from None
 
 
 def _json_line(found: Any) -> bytes:
@@ -229,6 +245,6 @@ def _texts_of(found: Any) -> Iterator[str]:
     elif isinstance(found, dict):
         for key, value in found.items():
             if key == "rawRowBase64":
-                yield base64.b64decode(value).decode(errors="replace")
+                yield _from_base64(value)
             else:
                 yield from _texts_of(value)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from stewardd.batches.file import BatchFile
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowStates, State
 from stewardd.quarantine.files.scratch import Scratch
@@ -25,7 +25,7 @@ from stewardd.quarantine.log.planned_commit import PlanOutdated, plan_and_commit
 from stewardd.quarantine.removing.archives import ARCHIVE
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult, RewriteRules
 from stewardd.quarantine.removing.rewritten_files import NewFile, write_files
-from stewardd.repository.log import Staged
+from stewardd.repository.log import StagedCommit
 
 
 class BatchRewriter:
@@ -87,9 +87,9 @@ class BatchRewriter:
                 stored=True,
                 rewrite=Rewrite(
                     files=tuple(_batch_files(batch, files)),
-                    has_history=any(each["name"] == HISTORY for each in files),
+                    has_history=any(each.name == HISTORY for each in files),
                     exports=tuple(
-                        replace(each, actor=rules.rewrite_text(each.actor)).to_document()
+                        replace(each, actor=rules.rewrite_text(each.actor))
                         for each in state.exports
                     ),
                     resolved_rows=resolved_rows,
@@ -109,14 +109,9 @@ class BatchRewriter:
             await self._logs.append_staged(batch, staged, decide)
 
 
-async def _put(staged: Staged, file: NewFile) -> dict[str, Any]:
+async def _put(staged: StagedCommit, file: NewFile) -> BatchFile:
     at = await staged.put_file(file.name, file.path)
-    return {
-        "name": file.name,
-        "size_bytes": file.size_bytes,
-        "crc32c": file.crc32c,
-        "at": at,
-    }
+    return BatchFile(file.name, file.size_bytes, file.crc32c, at)
 
 
 def _write_states(path: Path, states: RowStates) -> tuple[int, int]:
@@ -125,22 +120,17 @@ def _write_states(path: Path, states: RowStates) -> tuple[int, int]:
     return states.count(State.RESOLVED), states.count(State.DISCARDED)
 
 
-def _batch_files(batch: BatchManifest, new_files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _batch_files(batch: BatchManifest, new_files: list[BatchFile]) -> Iterator[BatchFile]:
     """The files of the batch from now on: the new ones, and the report of its validation."""
-    yield from (each for each in new_files if each["name"] != HISTORY)
+    yield from (each for each in new_files if each.name != HISTORY)
     report = batch.file("report.json")
     if report is not None:
-        yield {
-            "name": report.name,
-            "size_bytes": report.size_bytes,
-            "crc32c": report.crc32c,
-            "at": report.object,
-        }
+        yield replace(report, at=report.object)
 
 
-def _replaced(batch: BatchManifest, new_files: list[dict[str, Any]]) -> Iterator[str]:
+def _replaced(batch: BatchManifest, new_files: list[BatchFile]) -> Iterator[str]:
     """The objects under the batch's own keys that are replaced. Those of an earlier rewriting go with its commit."""
     for each in new_files:
-        file = batch.file(each["name"])
+        file = batch.file(each.name)
         if file is not None and file.object == file.name:
             yield file.object

@@ -17,6 +17,7 @@ from stewardd.quarantine.files.csv_records import csv_line, guarded, split
 from stewardd.quarantine.files.records import RECORDS, read_record
 from stewardd.quarantine.files.valid_csv import VALID, valid_records
 from stewardd.quarantine.finding.rows import BatchRows
+from stewardd.quarantine.log.commits import write_event_line
 from stewardd.quarantine.log.events import HISTORY
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult, RewriteRules
 
@@ -49,7 +50,7 @@ def write_files(
             if new_line != line:
                 changed.append(number)
             for event in new_events:
-                history.write(event.to_line())
+                history.write(write_event_line(event))
     files = [records.file, *([history.file] if history.file.size_bytes else [])]
     if rows.batch.file(ERRORS) is not None:
         files.append(_write_errors(rows, folder, changed, folder / RECORDS))

@@ -1,14 +1,14 @@
 """Which keys there are: plain segments with slashes between them, short enough for every backend.
 
-Keys of the repository are made by code, so one that is not plain is a bug and no input. Names that others gave to the
-objects of a bucket are checked for no more than what a path may hold.
+Keys of the repository are made by code, so one that is not plain is a bug and no input. For the objects of a bucket
+that steward did not name, only what a path may hold is checked.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_KEY_BYTES = 1000  # S3 and Azure allow 1024, with whatever prefix the URL adds
+MAX_KEY_BYTES = 1000  # S3 and Azure allow 1024, of which the URL's prefix takes some
 MAX_SEGMENT_BYTES = 200  # a local file name may have 255
 MAX_FOREIGN_BYTES = 1024  # of S3, Azure and Google
 
@@ -43,7 +43,7 @@ def is_segment(name: str) -> bool:
 
 
 def foreign_segments(name: str) -> list[str]:
-    """Splits the name of an object that somebody else named. Raises: ValueError for what no path may hold."""
+    """Splits the name of an object that steward did not name. Raises: ValueError for what no path may hold."""
     segments = name.split("/")
     if any(each in ("", ".", "..") or _CONTROL.search(each) for each in segments):
         raise ValueError("a name holds an empty part, a dot, two dots or a control character")

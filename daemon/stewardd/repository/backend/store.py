@@ -73,7 +73,7 @@ class Store(Protocol):
         ...
 
     async def head(self, key: str) -> ObjectMeta:
-        """Says what a listing would say of one object. Raises: ObjectNotFound."""
+        """Returns what a listing says of one object. Raises: ObjectNotFound."""
         ...
 
     def list(self, prefix: str, *, start_after: str | None = None) -> AsyncIterator[ObjectMeta]:
@@ -89,11 +89,11 @@ class Store(Protocol):
         ...
 
     async def delete_prefix(self, prefix: str) -> int:
-        """Deletes a folder with all below it, and says how many objects that were. Never the root."""
+        """Deletes a folder with all below it; returns how many objects that were. Raises: ValueError for the root."""
         ...
 
     async def free_bytes(self) -> int | None:
-        """The room that is left, where the storage knows it."""
+        """The room that is left; None where the storage does not know it."""
         ...
 
     async def probe(self) -> None:
@@ -101,7 +101,7 @@ class Store(Protocol):
         ...
 
     async def sweep_leftovers(self, older_than_s: float) -> int:
-        """Removes what this backend's own writes left when they died, and says how much that was."""
+        """Removes temporary files of writes that died; returns how many."""
         ...
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from steward.v1 import backup_pb2
 
-from stewardd.backup.manifest import BackupManifest
+from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
+from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
+from stewardd.errors import Corrupt
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
@@ -37,19 +39,26 @@ def backup_message(manifest: BackupManifest) -> backup_pb2.Backup:
 
 
 def backup_metadata(state: OperationState) -> backup_pb2.CreateBackupMetadata:
-    """Returns how far a backup has come."""
-    known: Mapping[str, Any] = state.metadata
+    """Returns how far a backup has come. Raises: Corrupt."""
+    progress = _progress(state)
     return backup_pb2.CreateBackupMetadata(
-        backup=names.backup(known["backup"]),
-        database=known["database"],
-        phase=Phase.Value(f"PHASE_{known['phase']}"),
-        dumped_bytes=known.get("dumped_bytes", 0),
-        stored_bytes=known.get("stored_bytes", 0),
-        database_size_bytes=known.get("database_size_bytes", 0),
+        backup=names.backup(progress.backup),
+        database=progress.database,
+        phase=Phase.Value(f"PHASE_{progress.phase}"),
+        dumped_bytes=progress.dumped_bytes,
+        stored_bytes=progress.stored_bytes,
+        database_size_bytes=progress.database_size_bytes,
         create_time=timestamp(state.create_time),
     )
 
 
 def backup_response(state: OperationState, response: Mapping[str, Any]) -> backup_pb2.Backup:
-    """Returns the backup that an operation made."""
-    return backup_message(BackupManifest.from_document(response, state.metadata["backup"]))
+    """Returns the backup that an operation made. Raises: Corrupt."""
+    manifest = BACKUP_MANIFEST.from_json(response, names.operation(state.id))
+    if manifest.backup_id != _progress(state).backup:
+        raise Corrupt(f"{names.operation(state.id)} has another backup as its response")
+    return backup_message(manifest)
+
+
+def _progress(state: OperationState) -> BackupProgress:
+    return BACKUP_PROGRESS.from_json(state.metadata, names.operation(state.id))

@@ -14,12 +14,16 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf.empty_pb2 import Empty
 from steward.v1 import operation_pb2, operation_pb2_grpc
 
-from stewardd.errors import InvalidRequest, NotServed
+from stewardd.errors import Corrupt, InvalidRequest, NotServed
 from stewardd.operations.operations import Operations
+from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.context import Context
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
+from stewardd.telemetry import logger
+
+log = logger("rpc")
 
 # WaitOperation answers before an impatient proxy would cut it; clients ask again.
 MAX_WAIT_S = 60.0
@@ -58,7 +62,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
             id_prefix=_id_prefix(request.filter),
         )
         return operations_pb2.ListOperationsResponse(
-            operations=[operation_message(state) for state in page.items],
+            operations=[
+                message for state in page.items if (message := _readable(state)) is not None
+            ],
             next_page_token=page.next_page_token,
         )
 
@@ -90,6 +96,15 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
     ) -> Empty:
         """Refuses."""
         raise NotServed("operations are not deleted")
+
+
+def _readable(state: OperationState) -> operations_pb2.Operation | None:
+    """Returns an operation of a listing; one that cannot be read is logged, and must not hide all the others."""
+    try:
+        return operation_message(state)
+    except Corrupt as error:
+        log.error("left out of a listing", operation=state.id, error=error.message)
+        return None
 
 
 def _id_prefix(text: str) -> str:

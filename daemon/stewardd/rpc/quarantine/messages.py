@@ -14,8 +14,7 @@ from stewardd.quarantine.exporting.export_file import ExportFormat, ExportReques
 from stewardd.quarantine.files.records import CUT_CHARACTERS, RowViolation, cut_cells
 from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.finding.rows import Row
-from stewardd.quarantine.log.batch_state import Export
-from stewardd.quarantine.log.commits import Action, RowEvent
+from stewardd.quarantine.log.commits import Action, Export, RowEvent
 from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of, word_of
 from stewardd.rpc.times import timestamp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,6 +13,12 @@ from stewardd.batches.states import State
 from stewardd.errors import InvalidRequest
 from stewardd.operations.state import OperationState
 from stewardd.quarantine.changing.retry import RetryRequest
+from stewardd.quarantine.operations import (
+    ERASE_RESPONSE,
+    PURGE_RESPONSE,
+    QUARANTINE_PROGRESS,
+    RETRY_RESPONSE,
+)
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
@@ -58,39 +65,43 @@ def erase_request(message: q.EraseSubjectRequest) -> EraseRequest:
 
 
 def quarantine_metadata(state: OperationState) -> q.QuarantineOperationMetadata:
-    """Returns how far an operation has come."""
+    """Returns how far an operation has come. Raises: Corrupt."""
+    progress = QUARANTINE_PROGRESS.from_json(state.metadata, names.operation(state.id))
     return q.QuarantineOperationMetadata(
         method=state.kind,
-        batches=state.metadata.get("batches", 0),
-        rows=state.metadata.get("rows", 0),
-        dry_run=state.metadata["dry_run"],
+        batches=progress.batches,
+        rows=progress.rows,
+        dry_run=progress.dry_run,
         create_time=timestamp(state.create_time),
     )
 
 
-def retry_response(_: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what a retry came to."""
+def retry_response(state: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what a retry came to. Raises: Corrupt."""
+    found = RETRY_RESPONSE.from_json(response, names.operation(state.id))
     return q.RetryQuarantineResponse(
-        batches=response["batches"],
-        judged_rows=response["judged_rows"],
-        resolved_rows=response["resolved_rows"],
-        invalid_rows=response["judged_rows"] - response["resolved_rows"],
-        unfit_batches=response["unfit_batches"],
-        dry_run=response["dry_run"],
+        batches=found.batches,
+        judged_rows=found.judged_rows,
+        resolved_rows=found.resolved_rows,
+        invalid_rows=found.judged_rows - found.resolved_rows,
+        unfit_batches=found.unfit_batches,
+        dry_run=found.dry_run,
     )
 
 
-def purge_response(_: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what a purge came to."""
+def purge_response(state: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what a purge came to. Raises: Corrupt."""
+    found = PURGE_RESPONSE.from_json(response, names.operation(state.id))
     return q.PurgeQuarantineResponse(
-        batches=response["batches"],
-        purged_rows=sum(response["purged_by_state"].values()),
-        purged_by_state=response["purged_by_state"],
-        archived_bytes=response["archived_bytes"],
-        dry_run=response["dry_run"],
+        batches=found.batches,
+        purged_rows=sum(found.purged_by_state.values()),
+        purged_by_state=found.purged_by_state,
+        archived_bytes=found.archived_bytes,
+        dry_run=found.dry_run,
     )
 
 
-def erase_response(_: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what an erasure came to."""
-    return q.EraseSubjectResponse(**response)
+def erase_response(state: OperationState, response: Mapping[str, Any]) -> Message:
+    """Returns what an erasure came to. Raises: Corrupt."""
+    found = ERASE_RESPONSE.from_json(response, names.operation(state.id))
+    return q.EraseSubjectResponse(**asdict(found))

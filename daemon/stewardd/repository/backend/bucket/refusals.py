@@ -151,7 +151,7 @@ _PHRASES = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a call failed. `lasting` says that waiting does not help: somebody has to change something."""
+    """Why a call failed. `lasting` says that waiting does not help: a setting, a right or a clock has to be changed."""
 
     text: str
     hint: str
@@ -183,7 +183,7 @@ def reason_of(error: Exception) -> Reason:
 
 
 def error_of(error: Exception, what: str, url: str) -> StewardError:
-    """The repository's error for one of obstore: RepositoryDown, RepositoryRefused, StorageFull."""
+    """Returns the repository's error for one of obstore: a RepositoryDown, RepositoryRefused or StorageFull."""
     reason = reason_of(error)
     if reason.code in _FULL:
         return StorageFull(f"{url} has no room for {what}: {reason.text}")

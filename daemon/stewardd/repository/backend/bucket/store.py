@@ -105,7 +105,7 @@ class BucketStore:
                         use_multipart=False,
                     )
             except ObjectExists:
-                # S3 also says so (409) to all of those that race, or while the key is being deleted; then nobody won.
+                # S3 also says so (409) to all writers that race, or while the key is deleted; then none of them won.
                 if await self._is_there(key):
                     raise
             else:
@@ -175,7 +175,7 @@ class BucketStore:
             )
             async for page in pages:
                 for found in page:
-                    # Not every server that speaks Azure's protocol knows where it was to start from.
+                    # Some servers that speak Azure's protocol ignore where the listing was to start.
                     if after is None or found["path"] > after:
                         yield _meta(found)
 
@@ -228,7 +228,7 @@ class BucketStore:
                 with self._named(keys[0], reading=True):
                     await obstore.delete_async(self._bucket, keys)
             except ObjectNotFound:
-                # Azure and Google say so of one that is gone, and it is not said of which: one by one, then.
+                # Azure and Google say that one was gone, and not which: so each is deleted alone.
                 for key in keys if len(keys) > 1 else ():
                     await self._delete([key])
             except RepositoryDown as error:
@@ -256,7 +256,7 @@ class BucketStore:
         try:
             yield
         except FileNotFoundError as error:
-            # To write or to list fails like this only where there is no bucket.
+            # Writing and listing fail like this only where there is no bucket.
             if reading and refusals.reason_of(error).code not in _NO_BUCKET:
                 raise ObjectNotFound(f"there is no object {key}") from None
             raise RepositoryRefused(

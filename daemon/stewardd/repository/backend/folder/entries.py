@@ -83,15 +83,15 @@ def meta(key: str, status: os.stat_result) -> ObjectMeta:
 
 
 def unlink(parent: int, name: str) -> int:
-    """Removes a file; says 1."""
+    """Removes a file; returns 1, the number of removed files."""
     os.unlink(name, dir_fd=parent)
     return 1
 
 
 def remove(parent: int, name: str) -> int:
-    """Removes a folder with all that is in it, symbolic links as links; says how many files that were.
+    """Removes a folder with all that is in it, symbolic links as links; returns how many files that were.
 
-    A folder that somebody writes into meanwhile stays, with what they wrote.
+    A folder that another writer writes into meanwhile stays, with what was written.
     """
     descriptor = opened(name, parent)
     removed = 0
@@ -120,5 +120,5 @@ def prune(chain: Sequence[int], segments: Sequence[str]) -> int:
         try:
             os.rmdir(segments[depth - 1], dir_fd=chain[depth - 1])
         except OSError:
-            return chain[depth]  # not empty, or gone and made anew by somebody else: theirs now
+            return chain[depth]  # not empty, or made anew by another writer, who keeps it
     return chain[0]

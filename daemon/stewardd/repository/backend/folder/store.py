@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from stewardd.repository.backend import store
-from stewardd.repository.backend.folder.tree import Tree
+from stewardd.repository.backend.folder.tree import FileTree
 from stewardd.repository.backend.keys import key_segments, prefix_segments
 from stewardd.repository.backend.store import Names, ObjectMeta
 from stewardd.repository.uninterrupted import uninterrupted
@@ -31,8 +31,8 @@ class FolderStore:
     """A Store below one local folder; see Store for what each method promises."""
 
     def __init__(self, root: Path, *, threads: int = 8) -> None:
-        self._tree = Tree(root)
-        # What takes long goes apart: a heartbeat that queued behind large files would cost the daemon its lease.
+        self._tree = FileTree(root)
+        # What takes long has threads of its own: a heartbeat that waited behind large files could lose the lease.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="repository")
         self._bulk_threads = ThreadPoolExecutor(threads, thread_name_prefix="repository-bulk")
 
@@ -133,7 +133,7 @@ class FolderStore:
         function: Callable[[*_Arguments], _Result],
         *arguments: *_Arguments,
     ) -> _Result:
-        # A cancelled read leaves its thread at work. What the thread holds open (a file, a listing) is closed when the
-        # last reference to it goes, here or there, and by nobody under the other's feet.
+        # A cancelled read leaves its thread running. What the thread holds open (a file, a listing) is closed when the
+        # last reference to it goes, in this task or in that thread: neither can close it while the other reads.
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, function, *arguments)

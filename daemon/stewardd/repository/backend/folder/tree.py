@@ -3,8 +3,8 @@
 A file is written under a temporary name in the tree, synced, then linked to its name (create-once: the link fails
 where the name is taken) or renamed to it (overwrite); then every folder from the file's up to the root is synced,
 since a folder that another writer has made a moment ago may not be on the disk yet. Every step down goes through a
-descriptor opened with O_NOFOLLOW, so that no symbolic link below the root is ever followed, whoever plants one, and
-whenever. Folders that empty are removed, so a writer that loses its folder underfoot makes it anew.
+descriptor opened with O_NOFOLLOW, so that a symbolic link below the root is never followed, also one that is made
+meanwhile. Empty folders are removed, so a writer whose folder goes while it writes makes the folder anew.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class _Temporary:
     name: str
 
 
-class Tree:
+class FileTree:
     """Keys, as lists of segments, to files below one root. Raises the repository's errors, each naming the key."""
 
     def __init__(self, root: Path) -> None:
         with _named("the root"):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root = root.resolve(strict=True)
-            # Made once, here: a root that has lost its file system has none, and is refused from then on.
+            # Made once, here: a root whose file system was unmounted has none, and every later call is refused.
             (self.root / _TEMPORARY_FOLDER).mkdir(mode=0o700, exist_ok=True)
 
     def put(self, segments: Sequence[str], body: bytes, overwrite: bool) -> None:
@@ -67,7 +67,7 @@ class Tree:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
             with _named(_key(segments)):
-                # A link to another user's file would leave it in that user's hands.
+                # Through a link the other user could still alter the object.
                 if status.st_uid != os.geteuid() or not self._link(segments, path, source):
                     self._copy(segments, source)
         finally:
@@ -195,13 +195,13 @@ class Tree:
                 os.close(descriptor)
 
     def _place(self, segments: Sequence[str], place: Callable[[int, str], None]) -> None:
-        """Gives a file its name by `place`, and makes the name durable, whoever gave it."""
+        """Gives a file its name by `place`, and makes the name durable, also where another writer gave it."""
         for _ in range(_PLACING_ATTEMPTS):
             with suppress(FileNotFoundError), self._chain(segments[:-1], make=True) as chain:
                 try:
                     place(chain[-1], segments[-1])
                 except FileExistsError:
-                    # Whoever lost may act on what the winner wrote: it must outlast a power cut as well.
+                    # The loser may act on what the winner wrote: that must outlast a power cut as well.
                     entries.sync(chain)
                     raise ObjectExists(f"there is an object already: {_key(segments)}") from None
                 entries.sync(chain)
@@ -298,7 +298,7 @@ def _write(descriptor: int, body: bytes) -> None:
 
 
 def _sweep_one(parent: int, name: str, before: float) -> int:
-    """Removes one temporary file unless it is young or its writer lives; says whether it did, as 0 or 1."""
+    """Removes one temporary file unless it is young or its writer lives; returns how many it removed, 0 or 1."""
     try:
         descriptor = os.open(name, _READ, dir_fd=parent)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Whether the writer behind a lease still lives: a decision over (heartbeat, now), and the reading that it needs.
 
     leases/<daemon>/<incarnation>/heartbeat.json    overwritten by its writer while it lives
-    leases/<daemon>/<incarnation>/dead.json         create-once: said by its writer, or by the next incarnation
+    leases/<daemon>/<incarnation>/dead.json         create-once: written by the writer, or by its next incarnation
     leases/<daemon>/<incarnation>/<what>/…          marks of what it has begun and not ended
 
 DEAD is certain, EXPIRED is a judgement: a writer may be paused, and wake. Ages are by the clock of the storage, which
@@ -14,11 +14,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
 
-from stewardd.errors import Corrupt, ObjectNotFound
-from stewardd.repository import document
+from stewardd.errors import ObjectNotFound
 from stewardd.repository.backend.store import Store
+from stewardd.repository.document import Codec, Count, Identifier, Moment, ObjectName, Seconds
 from stewardd.repository.identifiers import is_id
 
 ROOT = "leases"
@@ -26,10 +25,10 @@ ROOT = "leases"
 
 @dataclass(frozen=True, slots=True)
 class LeaseRef:
-    """One life of one daemon, as what it writes refers to it."""
+    """One run of one daemon: its name, and the incarnation under which it writes."""
 
-    daemon_id: str
-    incarnation: str
+    daemon_id: ObjectName
+    incarnation: Identifier
 
     @property
     def folder(self) -> str:
@@ -42,22 +41,31 @@ class LeaseRef:
         return f"{self.folder}/heartbeat.json"
 
     @property
-    def dead_key(self) -> str:
+    def death_key(self) -> str:
         """The object that says that it is dead."""
         return f"{self.folder}/dead.json"
 
-    def as_document(self) -> dict[str, str]:
-        """As it stands in a document."""
-        return {"daemon_id": self.daemon_id, "incarnation": self.incarnation}
 
-    @classmethod
-    def of(cls, found: Any, key: str) -> LeaseRef:
-        """Reads what `as_document` wrote into the document under `key`. Corrupt."""
-        if not isinstance(found, dict):
-            raise Corrupt(f"{key} has no lease")
-        return cls(
-            document.field(found, "daemon_id", key), document.field(found, "incarnation", key)
-        )
+@dataclass(frozen=True, slots=True)
+class HeartbeatDocument:
+    """A sign of life, as it is stored: of which writer, how long the writer relies on it, and where it runs."""
+
+    daemon_id: ObjectName
+    incarnation: Identifier
+    ttl_s: Seconds
+    host: str = ""
+    pid: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeathDocument:
+    """The word that a writer is dead, as it is stored."""
+
+    said_at: Moment
+
+
+HEARTBEAT_CODEC = Codec(HeartbeatDocument)
+DEATH_CODEC = Codec(DeathDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +76,43 @@ class Heartbeat:
     ttl_s: float
 
 
-class Standing(Enum):
-    """What may be thought of a writer."""
+class Liveness(Enum):
+    """What is known of a writer."""
 
     ALIVE = "alive"
     EXPIRED = "expired"
     DEAD = "dead"
 
 
-def judge(
+def liveness_of(
     heartbeat: Heartbeat | None, declared_dead: bool, now: datetime, grace_s: float
-) -> Standing:
-    """Judges a writer. One without a heartbeat has been swept away long ago, or never came to write."""
+) -> Liveness:
+    """Decides by its last heartbeat; a writer without one was swept away long ago, or never wrote anything."""
     if declared_dead:
-        return Standing.DEAD
+        return Liveness.DEAD
     if heartbeat is None:
-        return Standing.EXPIRED
+        return Liveness.EXPIRED
     expiry = heartbeat.beaten_at + timedelta(seconds=heartbeat.ttl_s + grace_s)
-    return Standing.ALIVE if now <= expiry else Standing.EXPIRED
+    return Liveness.ALIVE if now <= expiry else Liveness.EXPIRED
 
 
-async def read_standing(store: Store, ref: LeaseRef, now: datetime, grace_s: float) -> Standing:
-    """Looks a writer up in the repository, and judges it."""
+async def read_liveness(store: Store, ref: LeaseRef, now: datetime, grace_s: float) -> Liveness:
+    """Looks a writer up in the repository, and decides. Raises: RepositoryDown, Corrupt."""
     try:
-        await store.head(ref.dead_key)
+        await store.head(ref.death_key)
     except ObjectNotFound:
-        return judge(await _heartbeat(store, ref), False, now, grace_s)
-    return Standing.DEAD
+        return liveness_of(await _heartbeat(store, ref), False, now, grace_s)
+    return Liveness.DEAD
 
 
 async def _heartbeat(store: Store, ref: LeaseRef) -> Heartbeat | None:
     key = ref.heartbeat_key
     try:
         meta = await store.head(key)
-        ttl_s = document.decode(await store.get(key), key).get("ttl_s")
+        found = HEARTBEAT_CODEC.decode(await store.get(key), key)
     except ObjectNotFound:
         return None
-    if not isinstance(ttl_s, int | float):
-        raise Corrupt(f"{key} has no ttl_s")
-    return Heartbeat(meta.modified_at, ttl_s)
+    return Heartbeat(meta.modified_at, found.ttl_s)
 
 
 async def leases(store: Store) -> AsyncIterator[LeaseRef]:
