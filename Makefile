@@ -52,7 +52,7 @@ bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.m
 	$(BIN)/python -m benchmarks
 
 # Both need flags that stable Rust hides; RUSTC_BOOTSTRAP shows them, so that no second toolchain has to be there.
-FUZZ_TARGETS := json schema records whole_file
+FUZZ_TARGETS := json schema records whole_file payload
 MINUTES ?= 1
 # A thread of whole_file that is still ending looks like a leak.
 fuzz: build/tools/bin/cargo-fuzz  ## every fuzz target for MINUTES=1 each, with AddressSanitizer

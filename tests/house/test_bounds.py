@@ -35,6 +35,18 @@ def test_the_stub_has_the_defaults_of_the_engine():
     assert defaults_of_the_stub() == defaults_of_the_engine()
 
 
+def test_the_stub_has_the_bounds_of_a_payload_that_the_engine_has():
+    functions = [
+        node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.FunctionDef)
+    ]
+    stub = next(node for node in functions if node.name == "validate_payload").args
+    pairs = zip(stub.kwonlyargs, stub.kw_defaults, strict=True)
+    engine = inspect.signature(fastcsv.validate_payload).parameters.values()
+    assert {
+        name.arg: ast.literal_eval(default) for name, default in pairs if default is not None
+    } == {it.name: it.default for it in engine if it.kind is it.KEYWORD_ONLY}
+
+
 def test_the_settings_have_the_defaults_of_the_engine():
     bounds = {
         name: value for name, value in defaults_of_the_engine().items() if name not in NO_SETTINGS

@@ -120,7 +120,7 @@ impl<'d> TableCompiler<'d> {
     ) -> Compiled<ValueNode> {
         let is_root = ptr::eq(schema, self.root);
         let of_scalars = keywords.iter().filter(|(keyword, _)| {
-            !STRUCTURE.contains(&keyword.as_str()) && !(is_root && *keyword == "$id")
+            !(STRUCTURE.contains(&keyword.as_str()) || is_root && *keyword == "$id")
         });
         let of_scalars: Map<String, Value> =
             of_scalars.map(|(keyword, value)| (keyword.clone(), value.clone())).collect();

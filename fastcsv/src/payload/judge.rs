@@ -6,6 +6,7 @@ use super::general;
 use super::report::{PayloadReport, PayloadViolation};
 use super::schema::PayloadSchema;
 use super::tables::PayloadTables;
+use super::tree;
 use super::walk::{PayloadWalk, WalkBounds};
 
 /// The deepest nesting that can be asked for: the general validator reads its tree with a stack.
@@ -75,9 +76,8 @@ impl PayloadSchema {
             let message = format!("is longer than {} bytes", limits.max_payload_bytes);
             return refused("payloadBytes", message);
         }
-        let text = match simdutf8::basic::from_utf8(payload) {
-            Ok(text) => text,
-            Err(_) => return refused("encoding", not_utf8(payload)),
+        let Ok(text) = simdutf8::basic::from_utf8(payload) else {
+            return refused("encoding", not_utf8(payload));
         };
         let bounds = WalkBounds {
             depth: limits.max_depth.min(DEPTH_MAX),
@@ -88,9 +88,11 @@ impl PayloadSchema {
             return walk.run(Some(tables.root)).0;
         }
         let (mut report, is_whole) = PayloadWalk::new(&NO_TABLES, text, bounds, strict).run(None);
-        // The parser refuses a lone surrogate, which is a violation already.
-        if is_whole && let Ok(value) = serde_json::from_str(text) {
-            general::judge(&self.validator, &value, bounds.kept, &mut report);
+        if is_whole {
+            match tree::read(text) {
+                Ok(value) => general::judge(&self.validator, &value, bounds.kept, &mut report),
+                Err(fault) => return refused(fault.keyword(), fault.to_string()),
+            }
         }
         report
     }

@@ -17,6 +17,7 @@ mod report;
 mod schema;
 mod tables;
 mod text;
+mod tree;
 mod walk;
 
 pub use judge::PayloadLimits;

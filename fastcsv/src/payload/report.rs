@@ -23,7 +23,7 @@ pub(super) fn shown(value: &str) -> Cow<'_, str> {
     if value.len() <= SHOWN_BYTES {
         return Cow::Borrowed(value);
     }
-    let end = value.floor_char_boundary(SHOWN_BYTES);
+    let end = (0..=SHOWN_BYTES).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     Cow::Owned(format!("{}…", &value[..end]))
 }
 
