@@ -14,7 +14,12 @@ fn judged(document: &Value, payload: &str) -> Vec<Told> {
     assert!(!schema.is_compiled(), "{document}");
     let report = schema.judge(payload.as_bytes(), false, &PayloadLimits::default());
     let told = |it: fastcsv::payload::PayloadViolation<'_>| {
-        (it.pointer, it.keyword, it.message.into_owned(), it.value.map(|value| value.into_owned()))
+        (
+            it.pointer,
+            it.keyword,
+            it.message.into_owned(),
+            it.value.map(std::borrow::Cow::into_owned),
+        )
     };
     report.violations.into_iter().map(told).collect()
 }

@@ -72,7 +72,7 @@ const KNOWN: [&str; 61] = [
 ];
 
 /// Every keyword of JSON Schema 2020-12 that can fail, so that a violation names one without a copy.
-pub(crate) const FAILING: [&str; 36] = [
+pub(crate) const FAILING: [&str; 37] = [
     "additionalProperties",
     "allOf",
     "anyOf",
@@ -109,6 +109,7 @@ pub(crate) const FAILING: [&str; 36] = [
     "type",
     "unevaluatedItems",
     "unevaluatedProperties",
+    "uniqueItems",
 ];
 
 /// Keywords of older drafts, and what says the same today.
