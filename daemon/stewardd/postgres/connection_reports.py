@@ -47,13 +47,17 @@ class ConnectionReports:
         self._loans_fail = False
         self.last_failure: CountedFailure | None = None
 
+    def loan_answered(self, ticket: Ticket) -> None:
+        """Tells the breaker that a loan ended well."""
+        self._loans_fail = False
+        self._breaker.succeeded(ticket, self._clock())
+
     def loan_ended(
         self, ticket: Ticket, verdict: Verdict | None, error: BaseException | None
     ) -> None:
         """Tells the breaker how a loan ended, or why there was none; a `verdict` of None counts for nothing."""
         if verdict is Verdict.ANSWERED:
-            self._loans_fail = False
-            self._breaker.succeeded(ticket, self._clock())
+            self.loan_answered(ticket)
         elif verdict is Verdict.AWAY:
             self._loans_fail = True
             self._note(error)

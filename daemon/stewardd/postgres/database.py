@@ -20,7 +20,7 @@ from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.postgres.breaker import Breaker, BreakerOptions, BreakerState, BreakerView, Transition
 from stewardd.postgres.connect import Connection
 from stewardd.postgres.connection_reports import ConnectionReports, CountedFailure
-from stewardd.postgres.guarded_loan import GuardedLoan
+from stewardd.postgres.guarded_loan import Guard, GuardedLoan
 from stewardd.postgres.observer import ConnectionObserver, Leak, SilentObserver
 from stewardd.postgres.pool import Pool, PoolOptions, PoolStats
 from stewardd.postgres.probe import Sight, probe
@@ -115,6 +115,7 @@ class Database:
         self._direct = direct
         self.embedded = embedded
         self.pool = Pool(target, pool_options, self._reports, source=source)
+        self._guard = Guard(self.pool, self._breaker, self._reports, clock)
 
     @property
     def name(self) -> str:
@@ -145,7 +146,7 @@ class Database:
         Entering it raises CircuitOpen at once while the breaker is open, else DatabaseDown, DatabaseRefused or
         DatabaseBusy when no connection is to be had in time.
         """
-        return GuardedLoan(self._breaker, self._reports, self.pool, self._clock, timeout_s)
+        return GuardedLoan(self._guard, timeout_s)
 
     @asynccontextmanager
     async def transaction(

@@ -168,6 +168,7 @@ async def test_an_outage_under_load_and_the_return(home, server):
 
     async def call(database: Database) -> None:
         began_s, counts = time.monotonic(), after if successes_again else ended
+        began_after_the_opening = bool(was_open)
         try:
             await answer(database)
         except CircuitOpen:
@@ -177,7 +178,7 @@ async def test_an_outage_under_load_and_the_return(home, server):
             counts[type(error).__name__] += 1
         else:
             counts["answered"] += 1
-            if was_open:
+            if began_after_the_opening:
                 successes_again.append(time.monotonic())
 
     async def caller(database: Database) -> None:

@@ -49,11 +49,7 @@ class Loan:
 
     async def __aenter__(self) -> PooledConnection:
         connection = self.connection = await self._lender.acquire(self._timeout_s)
-        self.task = asyncio.current_task()
-        frame = _borrower(inspect.currentframe())
-        if frame is not None:
-            self.file, self.line = frame.f_code.co_filename, frame.f_lineno
-        self._lender.begin_loan(self)
+        self._begin()
         return connection
 
     async def __aexit__(
@@ -63,6 +59,16 @@ class Loan:
         traceback: TracebackType | None,
     ) -> None:
         self._lender.end_loan(self, error)
+
+    def _begin(self) -> None:
+        """Notes the borrower. Called by `__aenter__` itself, so that the borrower is at least two frames above."""
+        self.task = asyncio.current_task()
+        here = inspect.currentframe()
+        entering = None if here is None else here.f_back
+        frame = None if entering is None else _borrower(entering.f_back)
+        if frame is not None:
+            self.file, self.line = frame.f_code.co_filename, frame.f_lineno
+        self._lender.begin_loan(self)
 
     def as_leak(self, now: float) -> Leak:
         """Names the borrower."""
