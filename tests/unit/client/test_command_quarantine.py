@@ -221,7 +221,7 @@ def test_an_export_that_was_killed_is_gone_on_with_by_the_same_command(
     [
         (("retry", "--keyword", "enum"), "5 rows of 2 batches", 1),
         (("purge", "--before", "90d"), "3 rows of 1 batch", 0),
-        (("erase", "--address-file", "address.txt"), "in 2 of 9 batches", 0),
+        (("erase", "--address-file", "address.txt"), "the address", 0),
     ],
 )
 def test_what_changes_many_rows_says_how_many_first_and_does_it_only_when_told_to(
@@ -234,7 +234,8 @@ def test_what_changes_many_rows_says_how_many_first_and_does_it_only_when_told_t
     assert [request.dry_run for request in server.requests] == [True]
     done = steward("quarantine", *words, "--apply")
     assert done.returncode == code
-    assert done.stdout.index(f"{told} would be") < done.stdout.index(f"{told} were")
+    was = "was" if words[0] == "erase" else "were"
+    assert done.stdout.index(f"{told} would be") < done.stdout.index(f"{told} {was}")
     assert [request.dry_run for request in server.requests] == [True, True, False]
     said = document(steward("quarantine", *words, "--yes", "--output", "json"))
     assert (said["planned"]["dry_run"], said["done"]["dry_run"]) == (True, False)
@@ -253,6 +254,14 @@ def test_nothing_is_done_where_there_is_nothing_to_do(steward, server):
     ended = steward("quarantine", "purge", "--before", "90d", "--apply")
     assert (ended.returncode, "there is nothing to do" in ended.stdout) == (0, True)
     assert len(server.requests) == 1
+
+
+def test_one_row_is_told_in_the_singular(steward, server, batch):
+    server.purged_rows = 1
+    done = steward("quarantine", "purge", "--before", "90d", "--apply")
+    assert "1 row of 1 batch was removed for good" in done.stdout
+    left = steward("quarantine", "discard", batch.name, 1, "--reason", "twice")
+    assert left.stdout == f"1 row discarded\n1 row of {batch.name} is open\n"
 
 
 def test_an_address_comes_by_stdin_and_is_told_nowhere(steward, server):
@@ -286,6 +295,48 @@ def test_completion_offers_the_newest_batches(steward, environment, batch):
     assert steward().stdout == f"plain,{batch.name}\n"
     environment["STEWARD_SERVER"] = "unix:/nowhere"
     assert (steward().stdout.strip(), steward().stderr) == ("", "")
+
+
+@pytest.fixture
+def offered(steward, environment):
+    def ask(*words):
+        command = " ".join(map(str, ("steward", "quarantine", *words)))
+        environment.update(
+            _STEWARD_COMPLETE="bash_complete",
+            COMP_WORDS=command,
+            COMP_CWORD=str(len(words) + 1 + (not words[-1])),
+        )
+        ended = steward()
+        assert ended.stderr == ""
+        return [line.partition(",")[2] for line in ended.stdout.split()]
+
+    return ask
+
+
+def test_completion_offers_rows_and_then_their_wrong_columns(offered, client, batch):
+    assert offered("show", batch.name, "") == ["1", "2"]
+    client.correct_row(f"{batch.name}/rows/1", {"rating": "0.5"})
+    assert offered("show", batch.name, "") == ["1", "2"]
+    assert offered("discard", "latest", "") == ["2"]
+    assert offered("discard", "latest", "2", "") == []
+    assert offered("correct", batch.name, "") == ["2"]
+    assert offered("correct", batch.name, "2", "ra") == ["rating="]
+    assert offered("correct", batch.name, "7", "") == []
+
+
+def test_completion_offers_exports_and_cursors(offered, client, batch):
+    assert offered("export", f"{batch.name}/exports/") == []
+    client.correct_row(f"{batch.name}/rows/1", {"rating": "0.5"})
+    client.create_export(batch.name, "importer")
+    client.correct_row(f"{batch.name}/rows/2", {"rating": "0.5"})
+    client.create_export(batch.name, "auditor")
+    behind = f"{batch.name}/exports/"
+    assert offered("export", behind) == [f"{behind}latest", f"{behind}1", f"{behind}0"]
+    assert offered("export", "latest/exports/") == [
+        f"latest/exports/{each}" for each in ("latest", "1", "0")
+    ]
+    assert offered("export", batch.name, "--cursor", "") == ["auditor", "importer"]
+    assert offered("exports", batch.name, "--cursor", "i") == ["importer"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Noun, Session, Verb, pass_session
-from steward_client.command.text import duration, moment, size
+from steward_client.command.text import duration, many, moment, size
 
 if TYPE_CHECKING:
     from steward_client.backups.types import Backup
@@ -115,7 +115,7 @@ def _show(session: Session, made: Backup) -> int:
             ("data of", moment(made.snapshot_time)),
             ("finished", f"{moment(made.create_time)}, after {duration(made.elapsed_s)}"),
             ("dump", size(made.dump_size_bytes)),
-            ("stored", f"{size(made.stored_size_bytes)}, in {len(made.segments)} part(s)"),
+            ("stored", f"{size(made.stored_size_bytes)}, in {many(len(made.segments), 'part')}"),
             ("server", made.server_version),
             ("pg_dump", made.tool_version),
             ("sha256", made.dump_sha256),

@@ -1,4 +1,4 @@
-"""What a shell is offered: names, schemas, versions, columns and rules, as the daemon knows them.
+"""What a shell is offered: names, rows, schemas, versions, columns and rules, as the daemon knows them.
 
 It is asked with little patience; when it is away, or slow, nothing is offered and nothing is said.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steward_client.validation.schemas import Schema
 
 _SHOWN = 20
+_ROWS_READ = 100
 _PATIENCE_S = 1.0
 LATEST = "latest"
 
@@ -110,6 +111,46 @@ def _keywords(
     return sorted({(keyword, "") for each in newest for keyword in each.errors_by_keyword})
 
 
+def _batches(client: Client, context: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offers batches, and behind `BATCH/exports/` the exports of that batch, the newest first."""
+    from steward_client.command import resources
+
+    batch, separator, _begun = incomplete.partition("/exports/")
+    if not separator:
+        return _newest_batches(client, context, incomplete)
+    found = list(client.list_exports(resources.batch(client, batch), page_size=1000))[::-1]
+    latest = [(f"{batch}/exports/{LATEST}", "the newest of them")] if found else []
+    ids = ((each.name.rpartition("/")[2], each.cursor) for each in found[:_SHOWN])
+    return [*latest, *((f"{batch}/exports/{identifier}", cursor) for identifier, cursor in ids)]
+
+
+def _rows(client: Client, context: click.Context, _incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offers the open rows of the batch, and behind a row the columns that are wrong in it."""
+    from steward_client.command import resources
+
+    words = context.params.get("words") or ()
+    batch = resources.batch(client, str(context.params.get("batch") or LATEST))
+    if words and context.command.name == "correct":
+        row = client.get_quarantined_row(f"{batch}/rows/{words[0]}")
+        return [(f"{each.field}=", each.message) for each in row.wrong]
+    state = None if context.command.name == "show" else "open"
+    found = islice(client.quarantined_rows(batch, state=state, page_size=_ROWS_READ), _ROWS_READ)
+    return [
+        (str(each.row_number), ", ".join(dict.fromkeys(one.field for one in each.wrong)))
+        for each in found
+        if str(each.row_number) not in words
+    ]
+
+
+def _cursors(client: Client, context: click.Context, _incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offers the services that have had an export of the batch."""
+    from steward_client.command import resources
+
+    given = context.params.get("batch") or context.params.get("name") or LATEST
+    batch = resources.batch(client, str(given))
+    return sorted({(each.cursor, "") for each in client.list_exports(batch, page_size=1000)})
+
+
 def _files(client: Client, context: click.Context, _incomplete: str) -> Iterable[tuple[str, str]]:
     from steward_client.command import resources
 
@@ -126,12 +167,14 @@ def _databases(
     ]
 
 
-BATCH = Asked(
-    "batch",
-    _names(
-        "batches", lambda client: client.list_batches(page_size=_SHOWN), lambda it: it.source_file
-    ),
+_newest_batches = _names(
+    "batches", lambda client: client.list_batches(page_size=_SHOWN), lambda it: it.source_file
 )
+
+BATCH = Asked("batch", _newest_batches)
+BATCH_OR_EXPORT = Asked("batch or export", _batches)
+ROW = Asked("row", _rows)
+CURSOR = Asked("cursor", _cursors)
 BACKUP = Asked(
     "backup",
     _names(

@@ -13,7 +13,7 @@ _MOST = 12
 
 def show(batch: Batch, title: str) -> None:
     """Prints the report of one batch."""
-    verdict = f"{count(batch.quarantined_rows)} of {count(batch.total_rows)} rows in quarantine"
+    verdict = f"{count(batch.quarantined_rows)} of {many(batch.total_rows, 'row')} in quarantine"
     if batch.is_clean:
         verdict = "all rows are valid" if batch.total_rows else "valid, and without a row"
         if batch.similar_columns:

@@ -113,6 +113,15 @@ def many(number: int, word: str) -> str:
     return f"{count(number)} {word}{ending}"
 
 
+def verb(number: int, one: str, more: str) -> str:
+    """Returns the verb that agrees with a number of things.
+
+    >>> verb(1, "was", "were"), verb(0, "was", "were")
+    ('was', 'were')
+    """
+    return one if number == 1 else more
+
+
 def share(part: int, whole: int) -> str:
     """Returns a part of a whole in percent; what is not all never reads as all, nor what is not nothing as nothing.
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from steward_client.command import document, resources, screen
-from steward_client.command.completing import BATCH, VERSION
+from steward_client.command.completing import BATCH, ROW, VERSION
 from steward_client.command.ending import Exit
 from steward_client.command.names import MAX_ROWS, row_name, row_numbers
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, many
+from steward_client.command.text import count, many, verb
 
 _EXAMPLE = """\
 steward quarantine correct batches/019a… 12 rating=0.7
@@ -25,7 +25,7 @@ echo '{"participant_email": "ana@example.org"}' | steward quarantine correct bat
 
 @click.command(cls=Verb, example=_EXAMPLE)
 @click.argument("batch", metavar="BATCH", type=BATCH)
-@click.argument("words", nargs=-1, metavar="ROW [COLUMN=VALUE]...")
+@click.argument("words", nargs=-1, metavar="ROW [COLUMN=VALUE]...", type=ROW)
 @click.option(
     "--cells",
     "cells_file",
@@ -111,7 +111,7 @@ def _from_file(name: str | None) -> dict[str, str]:
     "steward quarantine discard batches/019a… 3 17-25 --reason 'test data'",
 )
 @click.argument("batch", metavar="BATCH", type=BATCH)
-@click.argument("words", nargs=-1, required=True, metavar="ROW...")
+@click.argument("words", nargs=-1, required=True, metavar="ROW...", type=ROW)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the history.")
 @actor_option
 @pass_session
@@ -128,5 +128,6 @@ def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, a
         return Exit.DONE
     already = f", {count(found.unchanged_rows)} had been before" if found.unchanged_rows else ""
     screen.line(f"{many(found.discarded_rows, 'row')} discarded{already}")
-    screen.line(f"{many(found.batch.open_rows, 'row')} of {batch} are open")
+    left = found.batch.open_rows
+    screen.line(f"{many(left, 'row')} of {batch} {verb(left, 'is', 'are')} open")
     return Exit.DONE

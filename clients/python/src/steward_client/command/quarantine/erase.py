@@ -69,9 +69,10 @@ def _address(name: str) -> str:
 
 
 def _show(found: ErasedSubject) -> None:
-    would = "would be masked" if found.dry_run else "were masked"
+    would = "would be masked" if found.dry_run else "was masked"
     screen.line(
-        f"in {count(found.batches)} of {many(found.scanned_batches, 'batch')} {would}", style="bold"
+        f"the address {would} in {count(found.batches)} of {many(found.scanned_batches, 'batch')}",
+        style="bold",
     )
     screen.facts(
         [

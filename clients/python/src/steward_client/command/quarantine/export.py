@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steward_client.command import document, resources, screen, stdout
-from steward_client.command.completing import BATCH
+from steward_client.command.completing import BATCH, BATCH_OR_EXPORT, CURSOR
 from steward_client.command.ending import Exit, Interrupted, file_exists
 from steward_client.command.quarantine.options import (
     Wanted,
@@ -39,7 +39,7 @@ steward quarantine export latest --format csv --to - | head
 
 
 @click.command(cls=Verb, example=_EXAMPLE)
-@click.argument("name", metavar="BATCH|EXPORT", type=BATCH)
+@click.argument("name", metavar="BATCH|EXPORT", type=BATCH_OR_EXPORT)
 @click.option(
     "--to",
     "path",
@@ -58,6 +58,7 @@ steward quarantine export latest --format csv --to - | head
 @click.option(
     "--cursor",
     metavar="SERVICE",
+    type=CURSOR,
     help="The good rows that this importing service has not had yet; each row comes once.",
 )
 @click.option(
@@ -222,7 +223,9 @@ def _written(write: Callable[[], ExportedFile], hint: str = "") -> ExportedFile:
     example="steward quarantine exports batches/019a…\nsteward quarantine exports batches/019a… --cursor importer",
 )
 @click.argument("batch", metavar="BATCH", type=BATCH)
-@click.option("--cursor", metavar="SERVICE", help="Only those of this importing service.")
+@click.option(
+    "--cursor", metavar="SERVICE", type=CURSOR, help="Only those of this importing service."
+)
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
 )

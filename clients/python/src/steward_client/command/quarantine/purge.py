@@ -21,7 +21,7 @@ from steward_client.command.quarantine.options import (
 )
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, many, size
+from steward_client.command.text import count, many, size, verb
 
 if TYPE_CHECKING:
     from steward_client.operations.operation import Operation
@@ -91,7 +91,8 @@ def purge(
 
 
 def _show(found: Purged) -> None:
-    would = "would be removed" if found.dry_run else "were removed"
+    done = f"{verb(found.purged_rows, 'was', 'were')} removed"
+    would = "would be removed" if found.dry_run else done
     screen.line(
         f"{many(found.purged_rows, 'row')} of {many(found.batches, 'batch')} {would} for good",
         style="bold",

@@ -19,7 +19,7 @@ from steward_client.command.quarantine.options import (
 )
 from steward_client.command.quarantine.planned import Planned
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import count, many
+from steward_client.command.text import count, many, verb
 
 if TYPE_CHECKING:
     from steward_client.operations.operation import Operation
@@ -91,7 +91,8 @@ def _show(found: Retried) -> None:
     if not found.judged_rows:
         screen.line("no open row that fits was judged by another version before")
         return
-    would = "would be judged" if found.dry_run else "were judged"
+    done = f"{verb(found.judged_rows, 'was', 'were')} judged"
+    would = "would be judged" if found.dry_run else done
     screen.line(
         f"{many(found.judged_rows, 'row')} of {many(found.batches, 'batch')} {would} again",
         style="bold",
@@ -105,7 +106,8 @@ def _show(found: Retried) -> None:
     )
     if found.unfit_batches:
         screen.line(
-            f"{many(found.unfit_batches, 'batch')} left out: their header lacks columns that the version requires",
+            f"{many(found.unfit_batches, 'batch')} {verb(found.unfit_batches, 'is', 'are')} left out: "
+            "the header lacks columns that the version requires",
             style="yellow",
             indent=2,
         )

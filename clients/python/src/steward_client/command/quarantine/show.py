@@ -7,7 +7,7 @@ from itertools import islice
 import click
 
 from steward_client.command import document, resources, screen
-from steward_client.command.completing import BATCH
+from steward_client.command.completing import BATCH, ROW
 from steward_client.command.ending import Exit
 from steward_client.command.names import row_name
 from steward_client.command.quarantine.options import Wanted, row_options, state_option
@@ -26,7 +26,7 @@ steward quarantine show batches/019a… --output json | jq .violations
 
 @click.command(cls=Verb, example=_EXAMPLE)
 @click.argument("batch", metavar="BATCH", type=BATCH)
-@click.argument("row", metavar="[ROW]", required=False)
+@click.argument("row", metavar="[ROW]", type=ROW, required=False)
 @state_option()
 @row_options
 @click.option(
