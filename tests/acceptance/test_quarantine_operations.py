@@ -152,6 +152,25 @@ def test_a_purge_takes_what_is_closed_keeps_the_counts_and_an_archive(relaxed, s
     assert good.count(b"\n") == 1 + 54
 
 
+def test_a_sheet_with_a_row_that_was_purged_meanwhile_names_it_and_takes_the_others(
+    relaxed, service
+):
+    name = batch_of(relaxed, LANGUAGE + rows(40, bad_every=10))
+    sheet = service.sheet(name)
+    service.discard(name, 20, 40)
+    assert purge(service, name).purged_rows == 2
+    # The row 40 comes back as it was sent: nobody meant anything by it.
+    head, *lines, last = sheet.splitlines(keepends=True)
+    edited = b"".join([head, *(line.replace(b",1.7", b",0.5") for line in lines), last])
+    answer = service.resubmit(edited)
+    assert (answer.total_rows, answer.resolved_rows, answer.unchanged_rows) == (4, 2, 1)
+    assert (answer.conflicting_rows, list(answer.conflicts)) == (1, [20])
+    assert [service.row(name, number).state for number in (10, 30)] == [RESOLVED, RESOLVED]
+    # In another order, as people sort sheets.
+    again = service.resubmit(b"".join([head, last, *lines[::-1]]))
+    assert (again.total_rows, again.unchanged_rows, again.conflicting_rows) == (4, 4, 0)
+
+
 def test_open_rows_go_only_where_they_are_named_and_count_as_discarded(relaxed, service):
     name = batch_of(relaxed, LANGUAGE + rows(30, bad_every=10))
     assert purge(service, name).purged_rows == 0

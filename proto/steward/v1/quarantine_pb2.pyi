@@ -873,7 +873,7 @@ class ResubmitSheetResponse(google.protobuf.message.Message):
     unchanged_rows: builtins.int
     """Left as they were: not edited, or corrected in just this way before."""
     conflicting_rows: builtins.int
-    """Not taken: closed, or changed by somebody else since the sheet was exported."""
+    """Not taken: closed, or changed or purged by somebody else since the sheet was exported."""
     commit: builtins.int
     """The number of the commit in the batch's log; 0 where nothing was changed."""
     damaged_rows: builtins.int

@@ -164,7 +164,10 @@ def test_a_sheet_is_exported_never_over_another_and_resubmitted(steward, server,
     assert last.returncode == 0, last.stderr
     taken = steward("quarantine", "resubmit", "rows.csv")
     assert taken.returncode == 1
-    assert "not taken, for they are closed or were changed meanwhile: rows 1-2" in taken.stdout
+    assert (
+        "not taken, for they are closed, or were changed or purged meanwhile: rows 1-2"
+        in taken.stdout
+    )
     assert (
         steward("quarantine", "export", batch.name, "--to", "rows.csv", "--force").returncode == 0
     )

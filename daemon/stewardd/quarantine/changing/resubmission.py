@@ -24,6 +24,7 @@ from stewardd.quarantine.changing.sheet_comparison import (
     DamagedCell,
     RowDecision,
     damaged_cells,
+    decide_purged_row,
     decide_row,
     sheet_and_batch_rows,
 )
@@ -74,6 +75,15 @@ class SheetOutcome:
     damaged_rows: int = 0
     damaged_cells: list[DamagedCell] = field(default_factory=list)
     commit: int = 0
+
+    def leave(self, number: int, decision: RowDecision) -> None:
+        """Counts a row that stays as it is."""
+        if decision is RowDecision.UNCHANGED:
+            self.unchanged_rows += 1
+            return
+        self.conflicting_rows += 1
+        if len(self.conflicts) < MAX_NAMED_CONFLICTS:
+            self.conflicts.append(number)
 
 
 class Resubmission:
@@ -170,14 +180,13 @@ class Resubmission:
             schemas[request.version] = self._revalidator.schema(rows.batch, request.version)
         for came, row in sheet_and_batch_rows(sheet, rows, bulk.folder):
             outcome.total_rows += 1
+            if row is None:
+                outcome.leave(came.number, decide_purged_row(came, rows.batch.batch_id))
+                continue
             version = request.version or row.validated_by
             decision = decide_row(came, row, version, include_unchanged=request.include_unchanged)
-            if decision is RowDecision.UNCHANGED:
-                outcome.unchanged_rows += 1
-            elif decision is RowDecision.CONFLICT:
-                outcome.conflicting_rows += 1
-                if len(outcome.conflicts) < MAX_NAMED_CONFLICTS:
-                    outcome.conflicts.append(row.number)
+            if decision is not RowDecision.VALIDATE:
+                outcome.leave(row.number, decision)
             elif damaged := [] if request.accept_damaged else damaged_cells(came, row):
                 outcome.damaged_rows += 1
                 outcome.damaged_cells += damaged[: MAX_NAMED_CELLS - len(outcome.damaged_cells)]

@@ -1,7 +1,7 @@
 """What an edited sheet asks for each row: validate it, leave it alone, or refuse it. Pure, but for the sheet's file.
 
 A row that nobody edited is left alone, and so is one that already has these cells: a sheet may be sent twice. A row
-that somebody else changed since the export is a conflict. A row is damaged where a spreadsheet has changed a cell that
+that somebody else changed or purged since the export is a conflict. A row is damaged where a spreadsheet has changed a cell that
 nobody was asked to edit, which is a cell without a violation.
 """
 
@@ -19,7 +19,7 @@ from stewardd.batches.states import State
 from stewardd.errors import InputRefused
 from stewardd.quarantine.changing.damage import Damage, damage
 from stewardd.quarantine.changing.sheet import Sheet, SheetRow
-from stewardd.quarantine.finding.rows import BatchRows, Row
+from stewardd.quarantine.finding.rows import BatchRows, Row, row_digest
 from stewardd.quarantine.log.commits import digest_of
 
 
@@ -62,6 +62,12 @@ def decide_row(came: SheetRow, row: Row, version: str, *, include_unchanged: boo
     return RowDecision.VALIDATE if came.etag in ("", row.etag) else RowDecision.UNCHANGED
 
 
+def decide_purged_row(came: SheetRow, batch_id: str) -> RowDecision:
+    """What to do with a row that came in a sheet and was purged meanwhile: nothing is left to compare it with."""
+    edited = row_digest(batch_id, came.number, came.cells) != came.exported_digest
+    return RowDecision.CONFLICT if edited else RowDecision.UNCHANGED
+
+
 def damaged_cells(came: SheetRow, row: Row) -> list[DamagedCell]:
     """The cells that a spreadsheet has damaged, of those that nobody was asked to edit.
 
@@ -85,10 +91,10 @@ def damaged_cells(came: SheetRow, row: Row) -> list[DamagedCell]:
 
 def sheet_and_batch_rows(
     sheet: Sheet, rows: BatchRows, folder: Path
-) -> Iterator[tuple[SheetRow, Row]]:
-    """The rows of a sheet in ascending order, each with the row that it corrects. For worker threads.
+) -> Iterator[tuple[SheetRow, Row | None]]:
+    """The rows of a sheet in ascending order, each with the row that it corrects; None where that was purged.
 
-    Raises: InputRefused for a row of another batch and for a row that stands twice; RowNotFound, RowPurged.
+    For worker threads. Raises: InputRefused for a row of another batch and for a row that stands twice; RowNotFound.
     """
     ordered = _in_row_order(sheet, folder)
     numbers = array("Q")
@@ -104,9 +110,12 @@ def sheet_and_batch_rows(
                 f"row {came.number} stands in the sheet twice, in lines {before.line} and {came.line}",
                 hint="leave one of the two in the sheet",
             )
-        numbers.append(came.number)
+        if not rows.is_purged(came.number):
+            numbers.append(came.number)
         before = came
-    yield from zip(ordered(), rows.by_number(numbers), strict=True)
+    there = rows.by_number(numbers)
+    for came in ordered():
+        yield came, None if rows.is_purged(came.number) else next(there)
 
 
 def _in_row_order(sheet: Sheet, folder: Path) -> Callable[[], Iterator[SheetRow]]:

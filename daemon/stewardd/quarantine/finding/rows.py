@@ -80,8 +80,7 @@ class Row:
 
     def digest_of(self, cells: Mapping[str, str]) -> str:
         """A hash of cells of this row. Equal cells of another row have another hash."""
-        text = f"{self.batch_id}/{self.number}/{digest_of(cells)}"
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return row_digest(self.batch_id, self.number, cells)
 
     @property
     def size_bytes(self) -> int:
@@ -93,6 +92,12 @@ class Row:
     def fitting(self) -> Row:
         """The row. Where it would not fit on a page: with only the beginnings of its values."""
         return self if self.size_bytes <= PAGE_BYTES else replace(self, record=self.record.cut())
+
+
+def row_digest(batch_id: str, number: int, cells: Mapping[str, str]) -> str:
+    """A hash of cells of one row of a batch. Equal cells of another row have another hash."""
+    text = f"{batch_id}/{number}/{digest_of(cells)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class BatchRows:
@@ -123,6 +128,10 @@ class BatchRows:
             if events is None:
                 events = self.events.in_row_order(number)
             yield self.row(read_record(line), events.at(number))
+
+    def is_purged(self, number: int) -> bool:
+        """Whether a row was purged; its cells are gone then."""
+        return self.state.states[number].purged
 
     def require(self, numbers: Iterable[int]) -> None:
         """Makes sure that rows exist. Their numbers must ascend. Raises: RowNotFound, RowPurged."""

@@ -128,7 +128,8 @@ def _show(found: Resubmitted, file: str, *, dry_run: bool) -> None:
         more = found.conflicting_rows - len(found.conflicts[:_NAMED])
         rest = f" and {count(more)} more" if more else ""
         screen.line(
-            f"not taken, for they are closed or were changed meanwhile: rows {ranges(found.conflicts[:_NAMED])}{rest}",
+            "not taken, for they are closed, or were changed or purged meanwhile: "
+            f"rows {ranges(found.conflicts[:_NAMED])}{rest}",
             style="yellow",
             indent=2,
         )
