@@ -1,8 +1,8 @@
 """What an edited sheet asks for each row: validate it, leave it alone, or refuse it. Pure, but for the sheet's file.
 
 A row that nobody edited is left alone, and so is one that already has these cells: a sheet may be sent twice. A row
-that somebody else changed or purged since the export is a conflict. A row is damaged where a spreadsheet has changed a cell that
-nobody was asked to edit, which is a cell without a violation.
+that somebody else changed or purged since the export is a conflict. A row is damaged where a spreadsheet has changed a
+cell that nobody was asked to edit, which is a cell without a violation.
 """
 
 from __future__ import annotations
