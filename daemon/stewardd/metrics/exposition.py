@@ -1,27 +1,23 @@
 """The metrics of one daemon, and their text for Prometheus (text format 0.0.4).
 
-The text is made in the event loop, in slices with room for other work between them: one of a thousand lines takes
-several milliseconds, and a thread would hold the interpreter for as long (a switch is asked for after 5 ms).
+The text is made in the event loop, metric by metric, with room for other work between them. A thread would not help: it
+holds the interpreter for as long (a switch is asked for after 5 ms).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from stewardd.metrics.metric import Metric, Vocabulary
-from stewardd.metrics.series import Counter, Histogram, Reader, Reading
+from stewardd.metrics.series import Counter, Histogram, Reader, Reading, Series
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-Series = TypeVar("Series", Counter, Histogram, Reading)
-# A line costs prometheus-client 8 µs: so many cost no other call more than a millisecond.
-_SLICE_LINES = 100
+OneSeries = TypeVar("OneSeries", bound=Series)
 
 
 class Metrics:
@@ -30,9 +26,10 @@ class Metrics:
     def __init__(self, catalogue: Iterable[Metric], vocabulary: Vocabulary) -> None:
         self._catalogue = frozenset(catalogue)
         self._vocabulary = vocabulary
-        self._registry = CollectorRegistry()
-        self._names: set[str] = set()
-        ProcessCollector(registry=self._registry)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        self._series: dict[str, Series] = {}
+        self.registry = CollectorRegistry()
 
     def counter(self, metric: Metric) -> Counter:
         """Returns a counter of the metric, to be told."""
@@ -47,41 +44,19 @@ class Metrics:
         self._added(Reading(metric, self._vocabulary, reader))
 
     async def exposition(self) -> bytes:
-        """Returns the text. Raises UndeclaredValue."""
-        found = bytearray()
-        for part in _slices(self._registry.collect()):
-            found += part
+        """Returns the text. Raises: UndeclaredValue."""
+        parts = [generate_latest(self._process)]
+        for series in list(self._series.values()):
             await asyncio.sleep(0)
-        return bytes(found)
+            parts.append(series.text().encode())
+        return b"".join(parts)
 
-    def _added(self, series: Series) -> Series:
+    def _added(self, series: OneSeries) -> OneSeries:
         name = series.metric.name
         if series.metric not in self._catalogue:
             raise ValueError(f"{name} is not in the catalogue")
-        if name in self._names:
+        if name in self._series:
             raise ValueError(f"{name} has its values already")
-        self._names.add(name)
-        self._registry.register(series)
+        self._series[name] = series
+        self.registry.register(series)
         return series
-
-
-class _Part(Collector):
-    """Some lines of one family, for prometheus-client to write."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Family]:
-        yield self._family
-
-
-def _slices(families: Iterable[Family]) -> Iterator[bytes]:
-    """Yields the text of the families, a hundred lines at most at a time."""
-    for family in families:
-        samples = family.samples
-        for start in range(0, max(1, len(samples)), _SLICE_LINES):
-            part = Family(family.name, family.documentation, family.type)
-            part.samples = samples[start : start + _SLICE_LINES]
-            text = generate_latest(_Part(part))
-            # The first two lines, HELP and TYPE, stand once.
-            yield text if start == 0 else text.split(b"\n", 2)[2]

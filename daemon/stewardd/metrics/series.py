@@ -1,52 +1,66 @@
 """The values of metrics: counters and histograms that are told, and readings that are taken at a scrape.
 
-All of it runs in the event loop, so that nothing here locks: counting a call costs two or three look-ups in
-dictionaries. A label's value that was not declared raises, once for all, when it first comes.
+All of it runs in the event loop, so that nothing here locks: to count costs two or three look-ups in dictionaries. A
+label's value that was not declared raises when it comes for the first time.
+
+Each series gives its values in two ways: `collect` as prometheus-client wants them, and `text` for a scrape. The second
+keeps the beginning of each line, name and labels, from scrape to scrape: of a thousand lines it takes half a
+millisecond, prometheus-client eight, which every call would wait for. A test holds both to the same bytes.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from stewardd.metrics.metric import Kind, Metric, Vocabulary
 
-Labels = tuple[str, ...]
-Reader = Callable[[], Mapping[Labels, float]]
+LabelValues = tuple[str, ...]
+Reader = Callable[[], Mapping[LabelValues, float]]
 
 # A metric of so few combinations of values shows all of them from the start, so that rate() sees the first event. A
 # histogram has fifteen lines for each.
 _SHOWN_AT_ONCE = 64
 _HISTOGRAMS_SHOWN_AT_ONCE = 8
+_PLAIN_UNTIL = 1_000_000
 
 
 class UndeclaredValue(ValueError):
     """A label was given a value that its declaration does not have."""
 
 
-class Declared:
-    """A metric with every value that its labels may have."""
+class Series(Collector, ABC):
+    """The values of one metric, by the values of its labels."""
 
     def __init__(self, metric: Metric, vocabulary: Vocabulary) -> None:
         self.metric = metric
         self._allowed = [label.allowed(vocabulary) for label in metric.labels]
+        self._head = f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
+        self._beginnings: dict[LabelValues, list[str]] = {}
 
-    def check(self, labels: Labels) -> Labels:
-        """Returns the values of the labels. Raises UndeclaredValue."""
+    @abstractmethod
+    def text(self) -> str:
+        """Returns the lines of the metric, its help and its type first. Raises: UndeclaredValue."""
+
+    def check(self, values: LabelValues) -> LabelValues:
+        """Returns the values of the labels. Raises: UndeclaredValue."""
         declared = self.metric.labels
-        if len(labels) != len(declared):
+        if len(values) != len(declared):
             raise UndeclaredValue(f"{self.metric.name} has {len(declared)} labels")
-        for label, value, allowed in zip(declared, labels, self._allowed, strict=True):
+        for label, value, allowed in zip(declared, values, self._allowed, strict=True):
             if value not in allowed:
                 raise UndeclaredValue(f"{self.metric.name}: {value!r} is no declared {label.name}")
-        return labels
+        return values
 
-    def combinations(self, most: int) -> Iterator[Labels]:
+    def combinations(self, most: int) -> Iterator[LabelValues]:
         """Yields every combination of values, of a metric that has no more than `most`."""
         if math.prod(map(len, self._allowed)) <= most:
             yield from product(*map(sorted, self._allowed))
@@ -56,76 +70,150 @@ class Declared:
         """The names of the labels."""
         return [label.name for label in self.metric.labels]
 
+    def line_beginnings(self, values: LabelValues) -> list[str]:
+        """Returns what the lines of these values begin with, checked when they come for the first time."""
+        found = self._beginnings.get(values)
+        if found is None:
+            found = self._make_beginnings(dict(zip(self.names, self.check(values), strict=True)))
+            self._beginnings[values] = found
+        return found
 
-class Counter(Declared):
+    def _make_beginnings(self, labels: dict[str, str]) -> list[str]:
+        return [_beginning(self.metric.name, labels)]
+
+
+class Counter(Series):
     """A number for each combination of labels, which only grows."""
 
     def __init__(self, metric: Metric, vocabulary: Vocabulary) -> None:
         super().__init__(metric, vocabulary)
-        self._values: dict[Labels, float] = dict.fromkeys(self.combinations(_SHOWN_AT_ONCE), 0)
+        self._numbers: dict[LabelValues, float] = dict.fromkeys(
+            self.combinations(_SHOWN_AT_ONCE), 0
+        )
 
-    def add(self, *labels: str, amount: float = 1) -> None:
-        """Counts. Raises UndeclaredValue."""
+    def add(self, *values: str, amount: float = 1) -> None:
+        """Counts. Raises: UndeclaredValue."""
         try:
-            self._values[labels] += amount
+            self._numbers[values] += amount
         except KeyError:
-            self._values[self.check(labels)] = amount
+            self._numbers[self.check(values)] = amount
 
-    def collect(self) -> Iterator[Family]:
-        """Yields the family, as prometheus-client wants it."""
-        family = CounterMetricFamily(self.metric.name, self.metric.help, labels=self.names)
-        for labels, value in self._values.items():
-            family.add_metric(labels, value)
-        yield family
+    def collect(self) -> Iterable[Family]:
+        """Yields the family, for prometheus-client."""
+        yield _family(self.metric, self.names, self._numbers)
+
+    def text(self) -> str:
+        """See Series.text."""
+        return self._head + "".join(
+            [self.line_beginnings(each)[0] + _number(it) for each, it in self._numbers.items()]
+        )
 
 
-class Histogram(Declared):
+class Histogram(Series):
     """How many were at most so large, for each combination of labels."""
 
     def __init__(self, metric: Metric, vocabulary: Vocabulary) -> None:
         super().__init__(metric, vocabulary)
         self._bounds = metric.bounds
-        self._counts: dict[Labels, list[int]] = {}
-        self._sums: dict[Labels, float] = {}
-        for labels in self.combinations(_HISTOGRAMS_SHOWN_AT_ONCE):
-            self._begin(labels)
+        self._counts: dict[LabelValues, list[int]] = {}
+        self._sums: dict[LabelValues, float] = {}
+        for values in self.combinations(_HISTOGRAMS_SHOWN_AT_ONCE):
+            self._begin(values)
 
-    def observe(self, value: float, *labels: str) -> None:
-        """Counts one in. Raises UndeclaredValue."""
-        if labels not in self._counts:
-            self._begin(self.check(labels))
-        self._counts[labels][bisect_left(self._bounds, value)] += 1
-        self._sums[labels] += value
+    def observe(self, value: float, *values: str) -> None:
+        """Counts one in. Raises: UndeclaredValue."""
+        if values not in self._counts:
+            self._begin(self.check(values))
+        self._counts[values][bisect_left(self._bounds, value)] += 1
+        self._sums[values] += value
 
-    def collect(self) -> Iterator[Family]:
-        """Yields the family, as prometheus-client wants it."""
+    def collect(self) -> Iterable[Family]:
+        """Yields the family, for prometheus-client."""
         family = HistogramMetricFamily(self.metric.name, self.metric.help, labels=self.names)
-        ends = [*map(str, self._bounds), "+Inf"]
-        for labels, counts in self._counts.items():
-            reached = 0
-            buckets = []
-            for end, count in zip(ends, counts, strict=True):
-                reached += count
-                buckets.append((end, reached))
-            family.add_metric(labels, buckets, self._sums[labels])
+        for values, counts in self._counts.items():
+            reached = zip(self._ends, _running_sums(counts), strict=True)
+            family.add_metric(values, list(reached), self._sums[values])
         yield family
 
-    def _begin(self, labels: Labels) -> None:
-        self._counts[labels] = [0] * (len(self._bounds) + 1)
-        self._sums[labels] = 0.0
+    def text(self) -> str:
+        """See Series.text."""
+        lines = [self._head]
+        for values, counts in self._counts.items():
+            reached = _running_sums(counts)
+            numbers = [*reached, reached[-1], self._sums[values]]
+            beginnings = self.line_beginnings(values)
+            lines += [
+                beginning + _number(number)
+                for beginning, number in zip(beginnings, numbers, strict=True)
+            ]
+        return "".join(lines)
+
+    @property
+    def _ends(self) -> list[str]:
+        return [*map(str, self._bounds), "+Inf"]
+
+    def _begin(self, values: LabelValues) -> None:
+        self._counts[values] = [0] * (len(self._bounds) + 1)
+        self._sums[values] = 0.0
+
+    def _make_beginnings(self, labels: dict[str, str]) -> list[str]:
+        name = self.metric.name
+        buckets = [_beginning(f"{name}_bucket", {**labels, "le": end}) for end in self._ends]
+        return [*buckets, _beginning(f"{name}_count", labels), _beginning(f"{name}_sum", labels)]
 
 
-class Reading(Declared):
+class Reading(Series):
     """A gauge, or a counter that another part keeps, whose values are read at each scrape."""
 
     def __init__(self, metric: Metric, vocabulary: Vocabulary, read: Reader) -> None:
         super().__init__(metric, vocabulary)
         self._read = read
 
-    def collect(self) -> Iterator[Family]:
-        """Yields the family, as prometheus-client wants it. Raises UndeclaredValue."""
-        of_kind = CounterMetricFamily if self.metric.kind is Kind.COUNTER else GaugeMetricFamily
-        family = of_kind(self.metric.name, self.metric.help, labels=self.names)
-        for labels, value in self._read().items():
-            family.add_metric(self.check(labels), value)
-        yield family
+    def collect(self) -> Iterable[Family]:
+        """Yields the family, for prometheus-client. Raises: UndeclaredValue."""
+        numbers = self._read()
+        yield _family(
+            self.metric, self.names, {self.check(each): numbers[each] for each in numbers}
+        )
+
+    def text(self) -> str:
+        """See Series.text."""
+        return self._head + "".join(
+            [self.line_beginnings(each)[0] + _number(it) for each, it in self._read().items()]
+        )
+
+
+def _family(metric: Metric, names: list[str], numbers: Mapping[LabelValues, float]) -> Family:
+    of_kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = of_kind(metric.name, metric.help, labels=names)
+    for values, number in numbers.items():
+        family.add_metric(values, number)
+    return family
+
+
+def _running_sums(counts: list[int]) -> list[int]:
+    """Returns how many there were up to each bucket."""
+    reached, found = 0, []
+    for count in counts:
+        reached += count
+        found.append(reached)
+    return found
+
+
+def _beginning(name: str, labels: Mapping[str, str]) -> str:
+    """Returns a line up to its number."""
+    if not labels:
+        return f"{name} "
+    pairs = ",".join(f'{label}="{_escaped(labels[label])}"' for label in sorted(labels))
+    return f"{name}{{{pairs}}} "
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _number(value: float) -> str:
+    """Returns the end of a line. Most numbers are counts, and those that are not large have a short way."""
+    if value.__class__ is int and -_PLAIN_UNTIL < value < _PLAIN_UNTIL:
+        return f"{value}.0\n"
+    return f"{floatToGoString(value)}\n"

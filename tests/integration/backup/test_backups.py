@@ -13,7 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from stewardd.backup.backups import Backups
 from stewardd.backup.manifest import BACKUP_MANIFEST
+from stewardd.backup.newest import NewestBackups
 from stewardd.backup.read import read_dump
 from stewardd.errors import BackupNotFound, Corrupt, InvalidRequest
 from stewardd.postgres.target import DatabaseTarget
@@ -104,6 +106,22 @@ async def test_backups_are_got_and_listed_newest_first_by_pages(backups):
     second = await backups.list(2, first.next_page_token)
     assert list(second.items) == [made[0]]
     assert second.next_page_token == ""
+
+
+async def test_the_newest_backup_of_each_database_is_known_without_waiting(
+    store, lease, filled, options
+):
+    both = Backups(store, lease, {"main": filled, "other": filled}, options)
+    newest = NewestBackups(both, ["main", "none"])
+    assert await newest.look() is None
+    assert newest.by_database == {}
+    first = await both.create("main", "", Handle())
+    other = await both.create("other", "", Handle())
+    assert await newest.look() == other
+    assert newest.by_database == {"main": first}
+    second = await both.create("main", "", Handle())
+    assert await newest.look() == second
+    assert newest.by_database == {"main": second}
 
 
 async def test_what_does_not_exist_is_not_found(backups):
