@@ -19,6 +19,7 @@ from benchmarks.install import install
 from benchmarks.measured import FILES, Measured
 from benchmarks.rpc import loopback
 from benchmarks.rpc.reading import reading
+from benchmarks.rpc.scraping import scraping
 
 ROWS = 1_000_000
 ROUNDS = 5
@@ -83,12 +84,24 @@ def quarantine(measured: Measured, _files: dict[str, Path], _scratch: Path) -> N
         shutil.rmtree(folder)
 
 
+def scrape(measured: Measured, _files: dict[str, Path], scratch: Path) -> None:
+    """Measure what a scrape costs the calls that are in flight."""
+    folder = scratch / "scraped"
+    folder.mkdir()
+    folder.chmod(0o755)
+    try:
+        measured.scraping = scraping(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
 PARTS: dict[str, Part] = {
     "peers": peers,
     "cores": two_cores,
     "length": ten_times,
     "loopback": over_loopback,
     "quarantine": quarantine,
+    "scraping": scrape,
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.contestants import DUCKDB_TEXT, DUCKDB_TYPED, OURS, SIMD_OWN, Contestant
 from benchmarks.measured import FILES, Measured
+from benchmarks.rpc.scraping import CALLERS
 
 MIB = 1 << 20
 
@@ -37,6 +38,7 @@ def goals(measured: Measured) -> list[Goal]:
         *shape_goals(measured),
         *loopback_goals(measured),
         *quarantine_goals(measured),
+        *scraping_goals(measured),
     ]
 
 
@@ -115,3 +117,13 @@ def quarantine_goals(measured: Measured) -> list[Goal]:
         ),
         Goal("memory for that page and the stats", "≤ 64 MiB", f"{grown:.1f} MiB", grown <= 64),
     ]
+
+
+def scraping_goals(measured: Measured) -> list[Goal]:
+    """Return what was asked of a scrape."""
+    it = measured.scraping
+    if it is None:
+        return []
+    what = f"a scrape of /metrics costs the longest of {CALLERS} calls in flight"
+    cost_ms = it.longest_cost_s * 1000
+    return [Goal(what, "≤ 5 ms", f"{cost_ms:.1f} ms", cost_ms <= 5)]

@@ -8,6 +8,7 @@ from benchmarks.length import Growth
 from benchmarks.machine import Moment
 from benchmarks.rpc.loopback import EndToEnd, Latency
 from benchmarks.rpc.reading import Reading
+from benchmarks.rpc.scraping import Scraping
 
 FILES = ("2 %", "50 %")
 
@@ -30,4 +31,5 @@ class Measured:
     end_to_end: dict[str, EndToEnd] = field(default_factory=dict)
     health: dict[str, Latency] = field(default_factory=dict)
     reading: Reading | None = None
+    scraping: Scraping | None = None
     skipped: dict[str, str] = field(default_factory=dict)

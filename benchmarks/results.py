@@ -6,6 +6,7 @@ from benchmarks.contestants import OURS, PEERS_OF_OURS, SIMD_OWN, Contestant
 from benchmarks.goals import ASKED_WHERE_RUST_MAKES, MIB, Goal, goals, ratio
 from benchmarks.machine import QUIET_CORES
 from benchmarks.measured import FILES, Measured
+from benchmarks.rpc.scraping import CALLERS
 
 HOW = """\
 `make bench` makes the files, installs the peers and measures everything in one run; this page is what it wrote. A rate
@@ -55,6 +56,8 @@ def render(measured: Measured) -> str:
         loopback(measured),
         "## Reading the quarantine",
         quarantine(measured),
+        "## Scraping the metrics",
+        scraping(measured),
         "## The run",
         run(measured),
     ]
@@ -271,6 +274,32 @@ def quarantine(measured: Measured) -> str:
         table([*head], [row], text_columns=0)
         + "\n\nPages of 50 rows over loopback, medians; stats once, with the five commonest invalid values, for which "
         "the rows are looked at. Memory is the daemon's peak over what it had before."
+    )
+
+
+def scraping(measured: Measured) -> str:
+    """Return the table of what a scrape costs."""
+    it = measured.scraping
+    if it is None:
+        return "Not measured."
+    row = (
+        f"{it.lines:,}",
+        f"{it.scrape_s * 1000:.1f} ms",
+        f"{it.quiet_median_s * 1000:.1f} ms",
+        f"**{it.median_cost_s * 1000:.1f} ms**",
+        f"**{it.longest_cost_s * 1000:.1f} ms**",
+    )
+    head = (
+        "lines",
+        "a scrape",
+        "a call without",
+        "more for a call under one",
+        "more for the longest",
+    )
+    return (
+        table(head, [row], text_columns=0)
+        + f"\n\n{CALLERS} calls of Health are in flight all the time. Of each pair of windows, one with a scrape and "
+        "one without, the medians and the longest calls are compared; medians of the pairs."
     )
 
 
