@@ -156,6 +156,7 @@ def vocabulary(address):
         "retire_reasons": {
             *("uses", "lifetime", "idle", "broken", "drained", "standby", "closed"),
         },
+        "breaker_states": {"closed", "open", "half_open", "forced_open"},
         "drain_reasons": {"broken", "outage", "standby", "retargeted", "asked"},
     }
 
@@ -241,6 +242,9 @@ def test_the_numbers_are_right(driven):
     assert found["steward_rpc_refused_calls_total", "UPLOAD_INCOMPLETE"] >= 1
     assert found["steward_rpc_refused_calls_total", "SCHEMA_UNKNOWN"] == 1
     assert found["steward_rpc_refused_calls_total", "MALFORMED_MESSAGE"] >= 1
+    assert found["steward_breaker_state", "embedded", "closed"] == 1
+    assert found["steward_breaker_state", "embedded", "open"] == 0
+    assert found["steward_pool_connections_bound", "max", "embedded"] == 20
     assert found["steward_repository_lease_valid",] == 1
     assert found["steward_repository_free_bytes",] > 0
     assert found["steward_repository_sweeps_total",] >= 1

@@ -54,6 +54,10 @@ def test_a_daemon_whose_database_is_away_is_alive_and_ready_and_says_what_is_awa
     assert value(address, "steward_ready") == 1
     assert value(address, "steward_component_state", component="database", state="down") == 1
     assert value(address, "steward_component_state", component="database", state="healthy") == 0
+    main = {"database": "main"}
+    until(lambda: value(address, "steward_breaker_state", state="closed", **main) == 0)
+    assert value(address, "steward_breaker_opened_total", **main) >= 1
+    assert value(address, "steward_pool_connects_total", result="failed", **main) >= 5
 
 
 def test_metrics_come_as_prometheus_reads_them(served):

@@ -52,7 +52,7 @@ async def start_databases(assembly: Assembly) -> Databases:
         component = "database" if len(databases) == 1 else f"database/{database.name}"
         assembly.monitor.add(_probe(component, database, settings))
     assembly.servicers.append(DatabaseServicer(databases, assembly.monitor))
-    assembly.metrics.add_pools({database.name: database.pool for database in databases})
+    assembly.metrics.add_databases(databases)
     return databases
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from stewardd import __version__
 from stewardd.backup.backups import Backups
@@ -19,7 +19,7 @@ from stewardd.metrics.backups import BackupReading
 from stewardd.metrics.batches import BatchMetrics
 from stewardd.metrics.calls import CallMetrics
 from stewardd.metrics.catalogue import CATALOGUE
-from stewardd.metrics.databases import PoolReading
+from stewardd.metrics.databases import BreakerReading, PoolReading
 from stewardd.metrics.exposition import Metrics
 from stewardd.metrics.operations import LaneReading, OperationMetrics
 from stewardd.metrics.quarantine import QuarantineMetrics
@@ -27,8 +27,9 @@ from stewardd.metrics.repository import RepositoryMetrics
 from stewardd.operations.kinds import KINDS, LANES
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
+from stewardd.postgres.breaker import BreakerState, BreakerView
+from stewardd.postgres.databases import Databases
 from stewardd.postgres.observer import DrainReason
-from stewardd.postgres.pool import Pool
 from stewardd.postgres.pool.stats import PoolStats, RetireReason
 from stewardd.quarantine.finding.open_rows import OpenRowCount
 from stewardd.quarantine.log.commits import Action, BatchCommit
@@ -90,13 +91,20 @@ class DaemonMetrics:
 
         return swept
 
-    def add_pools(self, pools: Mapping[str, Pool]) -> None:
-        """Adds the pools, and with them the names of the databases."""
-        self._vocabulary["databases"] = list(pools)
+    def add_databases(self, databases: Databases) -> None:
+        """Adds the pools and the breakers, and with them the names of the databases."""
+        self._vocabulary["databases"] = [each.name for each in databases]
+        states = [each.value for each in BreakerState]
+        self._vocabulary["breaker_states"] = states
         self._vocabulary["retire_reasons"] = [each.value for each in RetireReason]
         self._vocabulary["drain_reasons"] = [each.value for each in DrainReason]
-        database_metrics.add(
-            self._metrics, lambda: {name: _reading(pool.stats()) for name, pool in pools.items()}
+        database_metrics.add_pools(
+            self._metrics, lambda: {each.name: _pool(each.pool.stats()) for each in databases}
+        )
+        database_metrics.add_breakers(
+            self._metrics,
+            states,
+            lambda: {each.name: _breaker(each.view().breaker) for each in databases},
         )
 
     def add_operations(self, operations: Operations) -> None:
@@ -193,7 +201,11 @@ class QuarantineMeter:
         self._metrics.counted(by_schema, found.batches, time.time())
 
 
-def _reading(seen: PoolStats) -> PoolReading:
+def _breaker(seen: BreakerView) -> BreakerReading:
+    return BreakerReading(seen.state.value, seen.failures, seen.opened, seen.refused)
+
+
+def _pool(seen: PoolStats) -> PoolReading:
     return PoolReading(
         connections={"idle": seen.idle, "lent": seen.lent, "connecting": seen.connecting},
         min_size=seen.min_size,

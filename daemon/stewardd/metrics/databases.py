@@ -1,8 +1,8 @@
-"""Databases: their pools of connections, read at each scrape."""
+"""Databases: their pools of connections and their breakers, read at each scrape."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from stewardd.metrics.metric import DATABASE, Kind, Label, Metric
 if TYPE_CHECKING:
     from stewardd.metrics.exposition import Metrics
 
-STATE = Label("state", "`idle`, `lent` or `connecting`", ("idle", "lent", "connecting"))
+_STATES = "of the pool: `idle`, `lent` or `connecting`; of the breaker: `closed`, `open`, `half_open` or `forced_open`"
+STATE = Label("state", _STATES, ("idle", "lent", "connecting"))
 BOUND = Label("bound", "`min` or `max`", ("min", "max"))
 LENT = Label(
     "outcome",
@@ -29,6 +30,8 @@ DRAINED_FOR = Label(
     "why all were closed: `broken`, `outage`, `standby`, `retargeted`, `asked`",
     source="drain_reasons",
 )
+
+BREAKER_STATE = Label("state", _STATES, source="breaker_states")
 
 CONNECTIONS = Metric(
     "steward_pool_connections", Kind.GAUGE, "Connections of the pool.", (DATABASE, STATE)
@@ -78,7 +81,32 @@ LEAKED = Metric(
     "Connections of such loans that have not come back.",
     (DATABASE,),
 )
+BREAKER = Metric(
+    "steward_breaker_state",
+    Kind.GAUGE,
+    "1 for the state that the database's breaker is in, 0 for the others.",
+    (DATABASE, BREAKER_STATE),
+)
+FAILURES = Metric(
+    "steward_breaker_consecutive_failures",
+    Kind.GAUGE,
+    "Failures in a row that the breaker has counted.",
+    (DATABASE,),
+)
+OPENED = Metric(
+    "steward_breaker_opened_total", Kind.COUNTER, "Times that the breaker opened.", (DATABASE,)
+)
+REFUSED = Metric(
+    "steward_breaker_refused_callers_total",
+    Kind.COUNTER,
+    "Callers that the breaker refused, with CIRCUIT_OPEN.",
+    (DATABASE,),
+)
 METRICS = (
+    BREAKER,
+    FAILURES,
+    OPENED,
+    REFUSED,
     CONNECTIONS,
     BOUNDS,
     WAITING,
@@ -107,7 +135,38 @@ class PoolReading:
     leaked: int
 
 
-def add(metrics: Metrics, pools: Callable[[], Mapping[str, PoolReading]]) -> None:
+@dataclass(frozen=True, slots=True)
+class BreakerReading:
+    """A breaker at one moment."""
+
+    state: str
+    failures: int
+    opened: int
+    refused: int
+
+
+def add_breakers(
+    metrics: Metrics, states: Sequence[str], breakers: Callable[[], Mapping[str, BreakerReading]]
+) -> None:
+    """Adds the metrics of the breakers, by the names of their databases."""
+
+    def add_one(metric: Metric, read: Callable[[BreakerReading], int]) -> None:
+        metrics.read(metric, lambda: {(name,): read(each) for name, each in breakers().items()})
+
+    metrics.read(
+        BREAKER,
+        lambda: {
+            (name, state): state == each.state
+            for name, each in breakers().items()
+            for state in states
+        },
+    )
+    add_one(FAILURES, lambda breaker: breaker.failures)
+    add_one(OPENED, lambda breaker: breaker.opened)
+    add_one(REFUSED, lambda breaker: breaker.refused)
+
+
+def add_pools(metrics: Metrics, pools: Callable[[], Mapping[str, PoolReading]]) -> None:
     """Adds the metrics of the pools, by the names of their databases."""
 
     def add_one(metric: Metric, read: Callable[[PoolReading], int]) -> None:
