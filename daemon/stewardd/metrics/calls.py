@@ -46,7 +46,7 @@ REASON = Label("reason", "a reason of [errors](errors.md)", tuple(sorted(set(rea
 CALLS = Metric(
     "steward_rpc_calls_total",
     Kind.COUNTER,
-    "Calls that have ended, by the status that the client got.",
+    "Calls that have ended, by their status; one that the client gave up, also for its deadline, is CANCELLED.",
     (METHOD, CODE),
 )
 REFUSED = Metric(

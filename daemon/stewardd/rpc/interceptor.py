@@ -166,9 +166,7 @@ class _Call:
             return _code_numbered(self._context.code()), ""
         if isinstance(error, Exception):
             return code_of(UNEXPECTED), UNEXPECTED.reason
-        left_s: float | None = self._context.time_remaining()
-        if left_s is not None and left_s <= 0:
-            return grpc.StatusCode.DEADLINE_EXCEEDED, ""
+        # The client went away, or its time is over: it does not say which, and its clock began before ours.
         return grpc.StatusCode.CANCELLED, ""
 
     async def _abort(self, error: StewardError) -> NoReturn:
