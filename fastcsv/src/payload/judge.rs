@@ -12,6 +12,9 @@ use super::walk::{PayloadWalk, WalkBounds};
 /// The deepest nesting that can be asked for: the general validator reads its tree with a stack.
 const DEPTH_MAX: u32 = 120;
 
+/// The largest payload that can be asked for: places in it are kept in 32 bits.
+const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+
 /// Tables without a node: strict JSON alone.
 static NO_TABLES: PayloadTables = PayloadTables { nodes: Vec::new(), root: 0 };
 
@@ -56,6 +59,9 @@ impl PayloadLimits {
         if self.max_depth > DEPTH_MAX {
             return Err("max_depth must be at most 120");
         }
+        if self.max_payload_bytes > PAYLOAD_BYTES_MAX {
+            return Err("max_payload_bytes must be at most 1 GiB");
+        }
         if self.max_violations == 0 {
             return Err("max_violations must be at least 1");
         }
@@ -72,8 +78,9 @@ impl PayloadSchema {
         strict: bool,
         limits: &PayloadLimits,
     ) -> PayloadReport<'a> {
-        if payload.len() > limits.max_payload_bytes {
-            let message = format!("is longer than {} bytes", limits.max_payload_bytes);
+        let bytes_max = limits.max_payload_bytes.min(PAYLOAD_BYTES_MAX);
+        if payload.len() > bytes_max {
+            let message = format!("is longer than {bytes_max} bytes");
             return refused("payloadBytes", message);
         }
         let Ok(text) = simdutf8::basic::from_utf8(payload) else {

@@ -18,6 +18,7 @@ use super::tables::{MemberChoice, NodeIndex, ObjectRules, OtherMembers, PayloadT
 use super::text::{self, TextFault};
 use crate::rules::decimal::Decimal;
 use crate::schema::scalar::{Scalar, TypeSet};
+use crate::tokenise::narrow;
 
 /// The bounds of one walk.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +39,13 @@ pub(super) struct PayloadWalk<'a> {
     report: PayloadReport<'a>,
 }
 
-/// A member that the schema does not name.
-struct OtherMember<'a> {
-    name: Cow<'a, str>,
-    value: (usize, usize),
+/// Where bytes of the payload begin and end. A payload is shorter than 4 GiB, and may have millions of members.
+type Span = (u32, u32);
+
+/// A member that the schema does not name: its name between the quotes, and its value.
+struct OtherMember {
+    name: Span,
+    value: Span,
 }
 
 /// Where the reading of an object's members stands.
@@ -55,7 +59,9 @@ struct ObjectState<'a> {
     chosen: Option<NodeIndex>,
     /// Where the value begins that was passed because the choice was not known yet.
     passed: Option<usize>,
-    others: Vec<OtherMember<'a>>,
+    others: Vec<OtherMember>,
+    /// Whether one of their names has escapes.
+    has_escapes: bool,
 }
 
 impl<'a> PayloadWalk<'a> {
@@ -270,6 +276,7 @@ impl<'a> PayloadWalk<'a> {
             chosen: None,
             passed: None,
             others: Vec::new(),
+            has_escapes: false,
         };
         self.reader.skip_blanks();
         if self.reader.peek() == Some(b'}') {
@@ -324,8 +331,9 @@ impl<'a> PayloadWalk<'a> {
             return self.named_member(state, rules, place, &path);
         }
         self.other_member(state, &path)?;
-        let value = (start, self.reader.at);
-        state.others.push(OtherMember { name, value });
+        let name = span(name_start + 1, name_start + 1 + raw.text.len());
+        state.others.push(OtherMember { name, value: span(start, self.reader.at) });
+        state.has_escapes |= raw.has_escapes;
         Ok(())
     }
 
@@ -406,7 +414,9 @@ impl<'a> PayloadWalk<'a> {
         start: usize,
     ) -> Result<(), JsonFault> {
         let end = self.reader.at;
-        self.note_doubled_others(&mut state.others, path);
+        if state.others.len() > 1 {
+            self.note_doubled_others(&mut state, path);
+        }
         let Some(rules) = state.rules else { return Ok(()) };
         if let (Some(passed), Some(choice)) = (state.passed, &rules.choice) {
             let member = &rules.members.members[choice.judged];
@@ -430,13 +440,25 @@ impl<'a> PayloadWalk<'a> {
         Ok(())
     }
 
-    fn note_doubled_others(&mut self, others: &mut [OtherMember<'_>], path: &ValuePath<'_>) {
-        if others.len() < 2 {
-            return;
+    fn note_doubled_others(&mut self, state: &mut ObjectState<'a>, path: &ValuePath<'_>) {
+        let text = self.reader.text;
+        let has_escapes = state.has_escapes;
+        let name_of = |member: &OtherMember| {
+            let text = text_of(text, member.name);
+            text::decode(RawString { text, has_escapes }).0
+        };
+        let others = &mut state.others;
+        if has_escapes {
+            others.sort_by_cached_key(|member| (name_of(member), member.value));
+        } else {
+            others.sort_unstable_by_key(|member| (text_of(text, member.name), member.value));
         }
-        others.sort_unstable_by(|a, b| (&a.name, a.value).cmp(&(&b.name, b.value)));
-        for pair in others.windows(2).filter(|pair| pair[0].name == pair[1].name) {
-            self.note_doubled(&path.member(&pair[1].name), pair[1].value);
+        for pair in others.windows(2) {
+            let name = name_of(&pair[1]);
+            if name_of(&pair[0]) == name {
+                let (start, end) = pair[1].value;
+                self.note_doubled(&path.member(&name), (start as usize, end as usize));
+            }
         }
     }
 
@@ -464,6 +486,14 @@ impl<'a> PayloadWalk<'a> {
             self.report.violations.push(PayloadViolation { pointer, keyword, message, value });
         }
     }
+}
+
+fn span(start: usize, end: usize) -> Span {
+    (narrow(start), narrow(end))
+}
+
+fn text_of(text: &str, span: Span) -> &str {
+    &text[span.0 as usize..span.1 as usize]
 }
 
 /// Whether the node's `type`, which is its first rule, takes an object or a list.
