@@ -80,6 +80,14 @@ fn what_is_no_json_is_refused_whole() {
         "{1:1}",
         "{\"a\":1 \"b\":2}",
         "{\"a\":1]",
+    ] {
+        assert_eq!(faults(payload.as_bytes()), [(String::new(), "json")], "{payload:?}");
+    }
+}
+
+#[test]
+fn a_scalar_that_is_no_json_is_refused_whole() {
+    for payload in [
         "nul",
         "nulL",
         "True",

@@ -61,7 +61,7 @@ struct TableCompiler<'d> {
 }
 
 /// Nothing where the schema is declined.
-type Compiled<T> = Result<Option<T>, SchemaError>;
+type Declinable<T> = Result<Option<T>, SchemaError>;
 
 /// Returns from the function where the value was declined.
 macro_rules! or_decline {
@@ -74,7 +74,7 @@ macro_rules! or_decline {
 }
 
 impl<'d> TableCompiler<'d> {
-    fn node(&mut self, schema: &'d Value, pointer: &str) -> Compiled<NodeIndex> {
+    fn node(&mut self, schema: &'d Value, pointer: &str) -> Declinable<NodeIndex> {
         let Value::Object(keywords) = schema else {
             let mut checks = or_decline!(compile::compile(schema, pointer, self.limits)?);
             for rule in &mut checks.rules {
@@ -103,7 +103,11 @@ impl<'d> TableCompiler<'d> {
     }
 
     /// The node that a reference leads to, where nothing but annotations stands beside it.
-    fn referred(&mut self, keywords: &'d Map<String, Value>, pointer: &str) -> Compiled<NodeIndex> {
+    fn referred(
+        &mut self,
+        keywords: &'d Map<String, Value>,
+        pointer: &str,
+    ) -> Declinable<NodeIndex> {
         let is_alone = keywords.keys().all(|it| it == "$ref" || is_annotation(it));
         let targets = self.links.targets_of(keywords, "$ref");
         match targets.as_slice() {
@@ -117,7 +121,7 @@ impl<'d> TableCompiler<'d> {
         keywords: &'d Map<String, Value>,
         schema: &'d Value,
         pointer: &str,
-    ) -> Compiled<ValueNode> {
+    ) -> Declinable<ValueNode> {
         let is_root = ptr::eq(schema, self.root);
         let of_scalars = keywords.iter().filter(|(keyword, _)| {
             !(STRUCTURE.contains(&keyword.as_str()) || is_root && *keyword == "$id")
@@ -154,7 +158,7 @@ impl<'d> TableCompiler<'d> {
         &mut self,
         keywords: &'d Map<String, Value>,
         pointer: &str,
-    ) -> Compiled<ListRules> {
+    ) -> Declinable<ListRules> {
         let items = match keywords.get("items") {
             Some(schema) => Some(or_decline!(self.node(schema, &format!("{pointer}/items"))?)),
             None => None,
@@ -170,7 +174,7 @@ impl<'d> TableCompiler<'d> {
         &mut self,
         keywords: &'d Map<String, Value>,
         pointer: &str,
-    ) -> Compiled<ObjectRules> {
+    ) -> Declinable<ObjectRules> {
         let properties = keywords.get("properties").and_then(Value::as_object);
         let mut members = Vec::new();
         for (name, schema) in properties.into_iter().flatten() {
@@ -229,7 +233,7 @@ impl<'d> TableCompiler<'d> {
         branches: &'d Value,
         members: &[NamedMember],
         pointer: &str,
-    ) -> Compiled<MemberChoice> {
+    ) -> Declinable<MemberChoice> {
         let mut places: Option<(usize, usize)> = None;
         let mut compiled: Vec<(Box<str>, NodeIndex)> = Vec::new();
         for (index, branch) in branches.as_array().into_iter().flatten().enumerate() {

@@ -3,7 +3,8 @@
 //! Most payloads have their members in the order of the schema, so the member behind the last one found is compared first.
 //! A set of members is one bit each in a word, which also tells a doubled member from a first one at no cost.
 
-use super::tables::NodeIndex;
+/// The index of a node among those of a document (see `tables`).
+pub(super) type NodeIndex = u32;
 
 /// An object with more named members is left to the general validator.
 pub(super) const MEMBERS_MAX: usize = 64;

@@ -11,6 +11,7 @@ mod general;
 mod judge;
 mod members;
 mod numeric;
+mod object;
 mod path;
 mod reader;
 mod report;

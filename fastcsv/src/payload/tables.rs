@@ -1,10 +1,8 @@
 //! The compiled form of a payload's schema: one node for each subschema, referred to by its index.
 
 use super::members::MemberTable;
+pub(super) use super::members::NodeIndex;
 use crate::schema::check::{Check, Checks};
-
-/// The index of a node.
-pub(super) type NodeIndex = u32;
 
 /// The nodes of a document. The first is the root's.
 #[derive(Debug, Default)]
