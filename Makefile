@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full test-arm check bench fuzz sanitize proto client docs format sync clean
+.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres soak fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -50,6 +50,14 @@ check: sync  ## lint, types, formatting, the contract, the layers
 
 bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-postgres: sync  ## measure the pool and the breaker beside their peers; prints a page
+	$(BIN)/python -m benchmarks.postgres
+
+# MINUTES=60 of load and trouble; not a part of make test.
+soak: MINUTES = 60
+soak: sync  ## an hour of load and trouble on a pool, after which nothing may have grown
+	$(BIN)/python -m benchmarks.postgres.soak --minutes $(MINUTES)
 
 # Both need flags that stable Rust hides; RUSTC_BOOTSTRAP shows them, so that no second toolchain has to be there.
 FUZZ_TARGETS := json schema records whole_file payload

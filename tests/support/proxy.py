@@ -69,6 +69,12 @@ class Proxy:
                 pair.forgotten = True
         self._flowing.set()
 
+    def end_forgotten(self) -> None:
+        """Ends what was forgotten, on the server's side too, as the server's keepalive would in the end."""
+        for pair in self._pairs():
+            if pair.forgotten:
+                pair.end()
+
     def reset(self) -> None:
         """Ends what is connected by RST."""
         for pair in self._pairs():

@@ -8,6 +8,7 @@ deadlock, a cancelled statement, a wrong password is an answer.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import importlib.util
 import re
@@ -57,25 +58,31 @@ def judge_connected(error: psycopg.Error, *, broken: bool) -> Verdict:
 def judge_loan(error: BaseException | None, *, broken: bool) -> Verdict | None:
     """Sorts what ended a block that had borrowed a connection; None where no database error did.
 
-    An error that was raised while psycopg's was handled counts as that. A block that was cancelled twice has a broken
-    connection too, for psycopg gives up then to end its statement: that says nothing of the server.
+    An error that was raised from psycopg's counts as that. A block that was cancelled may have a broken connection too,
+    for psycopg gives up after a while to end its statement: that alone says nothing of the server.
     """
     cause = _database_error(error)
     if cause is not None:
         return judge_connected(cause, broken=broken)
-    return Verdict.AWAY if broken and error is None else None
+    return Verdict.AWAY if broken and not _was_cancelled(error) else None
 
 
 def find_sqlstate(error: BaseException | None) -> str | None:
-    """The SQLSTATE of an error, or of the one in whose handling it was raised."""
+    """The SQLSTATE of an error, or of the one that it was raised from."""
     cause = _database_error(error)
     return None if cause is None else cause.sqlstate
 
 
 def _database_error(error: BaseException | None) -> psycopg.Error | None:
     while error is not None and not isinstance(error, psycopg.Error):
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
     return error
+
+
+def _was_cancelled(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, asyncio.CancelledError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def judge_connecting(error: psycopg.Error, ping: pq.Ping) -> Verdict:

@@ -380,7 +380,7 @@ async def test_a_daemon_that_is_not_root_runs_the_server_as_itself(folder):
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     # The interpreter may be installed where that user can't get: it imports all it needs, and only then becomes it.
     script = (
-        "import asyncio, os, sys, encodings.idna, psycopg, psycopg.types, psycopg_pool\n"
+        "import asyncio, os, sys, encodings.idna, psycopg, psycopg.types\n"
         "from pathlib import Path\n"
         "from stewardd.postgres.embedded import EmbeddedServer\n"
         "from stewardd.postgres.probe import probe\n"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 from psycopg import errors, pq
-from stewardd.postgres.sqlstate import Verdict, judge_connected, judge_connecting, judge_sqlstate
+from stewardd.postgres.sqlstate import (
+    Verdict,
+    judge_connected,
+    judge_connecting,
+    judge_loan,
+    judge_sqlstate,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +73,32 @@ def test_a_timeout_is_away_whatever_the_ping_says_a_moment_later():
 )
 def test_a_server_without_a_free_slot_is_away_although_it_answers_pings(text):
     assert judge_connecting(psycopg.OperationalError(text), pq.Ping.OK) is Verdict.AWAY
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+AWAY, ANSWERED = psycopg.errors.AdminShutdown("x"), psycopg.errors.UniqueViolation("x")
+
+
+@pytest.mark.parametrize(
+    ("error", "broken", "verdict"),
+    [
+        (None, False, None),
+        (None, True, Verdict.AWAY),  # the block swallowed what broke it
+        (AWAY, True, Verdict.AWAY),
+        (ANSWERED, False, Verdict.ANSWERED),
+        (raised(ValueError("x"), AWAY), True, Verdict.AWAY),
+        (raised(ValueError("x"), ANSWERED), False, Verdict.ANSWERED),
+        (ValueError("x"), False, None),
+        (ValueError("x"), True, Verdict.AWAY),
+        (asyncio.CancelledError(), True, None),
+        (raised(TimeoutError(), asyncio.CancelledError()), True, None),
+    ],
+)
+def test_a_loan_is_judged_by_the_database_error_that_ended_it(error, broken, verdict):
+    assert judge_loan(error, broken=broken) is verdict
