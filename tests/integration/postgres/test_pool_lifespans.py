@@ -246,6 +246,24 @@ async def test_a_closed_pool_keeps_nothing_open_and_tells_those_who_wait(databas
     assert pool.stats().size == 0
 
 
+async def test_a_pool_that_is_closed_while_it_cleans_leaves_nothing_open(database):
+    pool = await opened(database, PoolOptions(min_size=1, max_size=1))
+
+    async def begin_and_fail() -> psycopg.AsyncConnection[object]:
+        lent = []
+        with pytest.raises(ZeroDivisionError):
+            async with pool.connection() as connection:
+                lent.append(connection)
+                await connection.execute("BEGIN")
+                raise ZeroDivisionError
+        return lent[0]
+
+    connection = await begin_and_fail()
+    await pool.close()
+    assert connection.closed
+    assert pool.stats().size == 0
+
+
 async def test_time_that_is_over_is_counted(database):
     pool = await opened(database, PoolOptions(min_size=1, max_size=1, max_waiting=1))
     async with pool.connection():

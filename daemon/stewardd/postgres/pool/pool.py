@@ -84,6 +84,7 @@ class Pool:
             self._tasks,
             clock,
         )
+        self._cleaning: set[PooledConnection] = set()
         self._is_closed = False
 
     @property
@@ -105,6 +106,8 @@ class Pool:
         self._stock.close()
         await self._watcher.close()
         await self._tasks.close(_CLOSE_TIMEOUT_S)
+        while self._cleaning:  # what a task that was cancelled had not done
+            self._stock.retire(self._cleaning.pop(), RetireReason.CLOSED)
 
     def connection(self, timeout_s: float | None = None) -> Loan:
         """Lends a connection to an `async with` block, in autocommit mode: each statement is a transaction.
@@ -207,6 +210,7 @@ class Pool:
         if is_clean and not may_be_standby:
             self._stock.put(connection)
             return
+        self._cleaning.add(connection)
         self._tasks.spawn(self._clean(connection, may_be_standby=may_be_standby), "clean")
         if error is None:
             raise psycopg.errors.ActiveSqlTransaction(
@@ -239,20 +243,19 @@ class Pool:
 
     async def _clean(self, connection: PooledConnection, *, may_be_standby: bool) -> None:
         """Makes a connection fit to be lent again, and finds out whether its server became a standby."""
+        in_recovery = False
         try:
             await connection.clean(_CLEAN_TIMEOUT_S)
             if may_be_standby and not connection.closed:
                 in_recovery = await connection.in_recovery(_CLEAN_TIMEOUT_S)
-                if in_recovery and self._stock.expects_primary:
-                    self._stock.leave_standby(connection)
-                    return
         except (psycopg.Error, TimeoutError):
             pass  # it is closed by now
-        except asyncio.CancelledError:  # the pool is being closed
-            connection.finish()
+        self._cleaning.discard(connection)
         if connection.closed:
             self._watcher.suspect()
             self._take_out(connection, is_broken=False)
+        elif in_recovery and self._stock.expects_primary:
+            self._stock.leave_standby(connection)
         else:
             self._stock.put(connection)
 
