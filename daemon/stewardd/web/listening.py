@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
@@ -12,17 +13,30 @@ from stewardd.telemetry import logger
 log = logger("web")
 
 BACKLOG = 128
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def bind(address: str) -> list[socket.socket]:
-    """Binds HOST:PORT, at each address that the host has; port 0 takes a free one. Raises ConfigurationError."""
+    """Binds HOST:PORT, at each address of the host that this machine has; port 0 takes a free one.
+
+    Raises: ConfigurationError.
+    """
     host, _, port = address.rpartition(":")
     bound: list[socket.socket] = []
+    missing: OSError | None = None
     try:
         for family, numeric in _places(host.strip("[]")):
             # The free port that the first took is everybody's.
             place = (numeric, bound[0].getsockname()[1] if bound else int(port))
-            bound.append(_bound(family, place))
+            try:
+                bound.append(_bound(family, place))
+            except OSError as error:
+                # Many a machine without IPv6 names ::1 as localhost all the same.
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = error
+        if not bound and missing is not None:
+            raise missing
     except OSError as error:
         for each in bound:
             each.close()
