@@ -38,8 +38,9 @@ impl Difference {
         let missing = schema.columns().iter().filter(|it| !names.contains(it.name.as_str()));
         let (required, optional): (Vec<_>, Vec<_>) = missing.partition(|it| it.required);
         let known: HashSet<&str> = schema.columns().iter().map(|it| it.name.as_str()).collect();
-        let unknown = header.iter().map(|name| clean(name)).filter(|it| !known.contains(it));
-        let unknown: Vec<&str> = unknown.collect();
+        let is_known = |name: &str| known.contains(name) || schema.knows_unnamed(name);
+        let unknown: Vec<&str> =
+            header.iter().map(|name| clean(name)).filter(|it| !is_known(it)).collect();
         let missing: Vec<&str> =
             required.iter().chain(&optional).map(|it| it.name.as_str()).collect();
         Self {
@@ -149,6 +150,19 @@ fn is_near(left: &[char], right: &[char]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::SchemaLimits;
+
+    #[test]
+    fn a_column_that_a_pattern_of_names_speaks_of_is_not_unknown() {
+        let text =
+            br#"{"properties": {"hours": true}, "patternProperties": {"^hour": {"maximum": 9}}}"#;
+        let schema = RowSchema::compile("t", "1", text, &SchemaLimits::default()).unwrap();
+        let header = ["hour_1", "minute"].map(str::to_owned);
+        let found = Difference::between(&schema, &header);
+        assert_eq!(found.unknown, ["minute"]);
+        assert_eq!(found.missing_optional, ["hours"]);
+        assert_eq!(found.similar, []);
+    }
 
     fn pairs(unknown: &[&str], missing: &[&str]) -> Vec<(String, String, &'static str)> {
         let found = similar(unknown, missing);
