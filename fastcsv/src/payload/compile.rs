@@ -109,9 +109,9 @@ impl<'d> TableCompiler<'d> {
         pointer: &str,
     ) -> Declinable<NodeIndex> {
         let is_alone = keywords.keys().all(|it| it == "$ref" || is_annotation(it));
-        let targets = self.links.targets_of(keywords, "$ref");
-        match targets.as_slice() {
-            [Some(target)] if is_alone => self.node(target, &format!("{pointer}/$ref")),
+        let reference = keywords.get("$ref").and_then(Value::as_str);
+        match reference.and_then(|it| self.links.target(keywords, it)) {
+            Some(target) if is_alone => self.node(target, &format!("{pointer}/$ref")),
             _ => Ok(None),
         }
     }

@@ -225,7 +225,7 @@ fn only_format(checks: &Checks) -> Option<&'static Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::links::Links;
+    use crate::schema::links::{Links, Scope};
     use crate::schema::reading::types_of;
     use serde_json::json;
 
@@ -236,7 +236,7 @@ mod tests {
     fn failing(schema: &Value, cell: &str) -> Vec<&'static str> {
         let checks = checks(schema);
         let mut keywords = Vec::new();
-        let types = types_of(schema, &Links::of(schema));
+        let types = types_of(schema, &Links::of(schema), &Scope::default());
         checks.failures(&types.read(cell), |rule| keywords.push(rule.keyword));
         keywords
     }

@@ -1,7 +1,9 @@
 //! The targets of a document's references: by JSON pointer, `$anchor`, `$dynamicAnchor` or embedded `$id`.
 //!
 //! Resolves as the general validator does (JSON Schema 2020-12 core, section 8.2): against the base URI of
-//! the schema that the reference stands in, percent-encoding undone. Knows this one document alone.
+//! the schema that the reference stands in, percent-encoding undone. A `$dynamicRef` to a `$dynamicAnchor` leads to the
+//! outermost schema of that name on the way there (section 8.2.3.2), which is what a `Scope` is for. Knows this one
+//! document alone.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -12,14 +14,23 @@ use serde_json::{Map, Value};
 
 use super::subschema::{self, escaped};
 
+/// The embedded documents with a `$dynamicAnchor` that the way to a schema leads through, by base URI, the outermost
+/// first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Scope(Rc<[Rc<str>]>);
+
+/// A reference leads to nothing in the document.
+#[derive(Debug)]
+pub(crate) struct Lost;
+
 /// The schemas of a document by the names that references use.
 pub(crate) struct Links<'d> {
     document: &'d Value,
     /// By base URI, without a fragment.
     resources: HashMap<Rc<str>, &'d Value>,
     anchors: HashMap<(Rc<str>, &'d str), &'d Value>,
-    /// All schemas that one `$dynamicAnchor` names: which of them is meant depends on the way there.
-    dynamic: HashMap<&'d str, Vec<&'d Value>>,
+    /// What `$dynamicAnchor` names, by base URI and name.
+    dynamic: HashMap<Rc<str>, HashMap<&'d str, &'d Value>>,
     /// By the address of a schema.
     bases: HashMap<usize, Rc<str>>,
     root: Rc<str>,
@@ -56,7 +67,7 @@ impl<'d> Links<'d> {
             if let Some(name) = keywords.get(keyword).and_then(Value::as_str) {
                 self.anchors.insert((base.clone(), name), schema);
                 if keyword == "$dynamicAnchor" {
-                    self.dynamic.entry(name).or_default().push(schema);
+                    self.dynamic.entry(base.clone()).or_default().insert(name, schema);
                 }
             }
         }
@@ -86,18 +97,35 @@ impl<'d> Links<'d> {
         }
     }
 
-    /// What one of `$ref` and `$dynamicRef` leads to from a schema. Several for a dynamic reference that more
-    /// than one schema may answer; a `None` where it leads out of the document.
-    pub fn targets_of(&self, from: &Map<String, Value>, keyword: &str) -> Vec<Option<&'d Value>> {
-        let Some(reference) = from.get(keyword).and_then(Value::as_str) else {
-            return Vec::new();
-        };
-        let target = self.target(from, reference);
-        let name = target.and_then(|it| it.get("$dynamicAnchor")).and_then(Value::as_str);
-        match name.and_then(|name| self.dynamic.get(name)) {
-            Some(all) if keyword == "$dynamicRef" => all.iter().map(|it| Some(*it)).collect(),
-            _ => vec![target],
+    /// The scope inside of a schema that is reached from a scope.
+    pub fn entered(&self, scope: &Scope, schema: &Map<String, Value>) -> Scope {
+        match self.bases.get(&ptr::from_ref(schema).addr()) {
+            Some(base) if self.dynamic.contains_key(base) && !scope.0.contains(base) => {
+                Scope(scope.0.iter().chain([base]).cloned().collect())
+            }
+            _ => scope.clone(),
         }
+    }
+
+    /// What one of `$ref` and `$dynamicRef` leads to from a schema, in the scope inside of it; nothing where the
+    /// schema has no such keyword.
+    pub fn target_of(
+        &self,
+        from: &Map<String, Value>,
+        keyword: &str,
+        scope: &Scope,
+    ) -> Result<Option<&'d Value>, Lost> {
+        let Some(reference) = from.get(keyword).and_then(Value::as_str) else {
+            return Ok(None);
+        };
+        let target = self.target(from, reference).ok_or(Lost)?;
+        let name = target.get("$dynamicAnchor").and_then(Value::as_str);
+        let fragment = reference.split_once('#').and_then(|(_, it)| percent_decoded(it));
+        if keyword == "$ref" || name.is_none() || fragment.as_deref() != name {
+            return Ok(Some(target));
+        }
+        let anchored = |base: &Rc<str>| self.dynamic.get(base)?.get(name?).copied();
+        Ok(Some(scope.0.iter().find_map(anchored).unwrap_or(target)))
     }
 
     /// The JSON pointer of every schema of the document, by its address.
@@ -155,6 +183,41 @@ fn percent_decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_dynamic_reference_leads_to_the_outermost_anchor_on_the_way() {
+        let document = json!({
+            "$id": "https://example.org/row",
+            "$defs": {
+                "filled": {
+                    "$id": "filled",
+                    "$dynamicRef": "#T",
+                    "$defs": {"T": {"$dynamicAnchor": "T", "const": 0}}
+                },
+                "number": {"$id": "number", "$defs": {"T": {"$dynamicAnchor": "T", "const": 1}}},
+                "text": {"$id": "text", "$defs": {"T": {"$dynamicAnchor": "T", "const": 2}}},
+                "plain": {"$id": "plain", "$defs": {"T": {"$anchor": "T", "const": 3}}},
+                "pointing": {"$dynamicRef": "filled#/$defs/T"},
+            }
+        });
+        let links = Links::of(&document);
+        let schema = |name: &str| document["$defs"][name].as_object().unwrap();
+        let through = |names: &[&str]| {
+            names.iter().fold(Scope::default(), |scope, name| links.entered(&scope, schema(name)))
+        };
+        for (from, way, found) in [
+            ("filled", vec!["filled"], 0),
+            ("filled", vec!["number", "filled"], 1),
+            ("filled", vec!["text", "filled"], 2),
+            ("filled", vec!["text", "number", "filled"], 2),
+            ("filled", vec!["plain", "filled"], 0),
+            ("pointing", vec!["number", "pointing"], 0),
+        ] {
+            let target = links.target_of(schema(from), "$dynamicRef", &through(&way));
+            let value = target.unwrap().and_then(|it| it.get("const")).and_then(Value::as_i64);
+            assert_eq!(value, Some(found), "{way:?}");
+        }
+    }
 
     #[test]
     fn references_lead_where_the_standard_says() {

@@ -4,7 +4,7 @@
 //! their annotations and messages are collected along the same paths. An annotation that the validator would
 //! pass, but that applies to no named column, is refused where it stands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ptr;
 
 use regex::Regex;
@@ -14,7 +14,7 @@ use super::annotation::{self, PII};
 use super::author::{MESSAGE, Messages};
 use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
-use super::links::Links;
+use super::links::{Links, Scope};
 use super::pattern;
 use super::reading::types_of;
 use super::scalar::TypeSet;
@@ -24,6 +24,10 @@ use super::subschema;
 const ALWAYS: [&str; 1] = ["allOf"];
 /// Keywords that apply their schemas to the same value, and may let it fail them.
 const PERHAPS: [&str; 7] = ["anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"];
+
+/// Schemas, each counted once for every role and scope that it is reached in. Embedded documents with dynamic anchors
+/// that refer to one another in every order would make more of them than anybody can follow.
+const WAYS_MAX: usize = 1 << 17;
 
 /// What a schema is applied to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +44,7 @@ enum SchemaRole {
 pub(super) struct Reach<'d> {
     links: Links<'d>,
     pointers: HashMap<usize, String>,
-    seen: HashSet<(usize, SchemaRole)>,
+    seen: HashSet<(usize, SchemaRole, Scope)>,
     rows: Vec<RowPart<'d>>,
     /// Every schema that is reached or stands in a place for schemas, with its pointer.
     pub schemas: Vec<(&'d Map<String, Value>, String)>,
@@ -51,6 +55,7 @@ pub(super) struct Reach<'d> {
 /// One schema of the row: what it says of columns that it does not name.
 struct RowPart<'d> {
     keywords: &'d Map<String, Value>,
+    scope: Scope,
     is_certain: bool,
     patterns: Vec<(Regex, &'d Value)>,
 }
@@ -67,9 +72,9 @@ impl<'d> Reach<'d> {
             columns: Vec::new(),
         };
         // On a stack of its own: a chain of references is bounded in length, not in branches.
-        let mut waiting = vec![(document, SchemaRole::Row(true))];
-        while let Some((schema, role)) = waiting.pop() {
-            let mut next = reach.visit(schema, role, limits)?;
+        let mut waiting = vec![(document, SchemaRole::Row(true), Scope::default())];
+        while let Some((schema, role, scope)) = waiting.pop() {
+            let mut next = reach.visit(schema, role, &scope, limits)?;
             next.reverse();
             waiting.append(&mut next);
         }
@@ -87,13 +92,19 @@ impl<'d> Reach<'d> {
         &mut self,
         schema: &'d Value,
         role: SchemaRole,
+        scope: &Scope,
         limits: &SchemaLimits,
-    ) -> Result<Vec<(&'d Value, SchemaRole)>, SchemaError> {
+    ) -> Result<Vec<(&'d Value, SchemaRole, Scope)>, SchemaError> {
         let Value::Object(keywords) = schema else {
             return Ok(Vec::new());
         };
-        if !self.seen.insert((ptr::from_ref(keywords).addr(), role)) {
+        let scope = self.links.entered(scope, keywords);
+        if !self.seen.insert((ptr::from_ref(keywords).addr(), role, scope.clone())) {
             return Ok(Vec::new());
+        }
+        if self.seen.len() > WAYS_MAX {
+            let detail = "dynamic references lead more ways than can be followed";
+            return Err(SchemaError::new(SchemaReason::SchemaTooLarge, "", detail));
         }
         self.refuse_lost(keywords, role)?;
         if let SchemaRole::Row(is_certain) = role {
@@ -101,27 +112,23 @@ impl<'d> Reach<'d> {
             for (text, schema) in table(keywords, "patternProperties") {
                 patterns.push((pattern::compile(text, "/patternProperties", limits)?, schema));
             }
-            self.rows.push(RowPart { keywords, is_certain, patterns });
+            self.rows.push(RowPart { keywords, scope: scope.clone(), is_certain, patterns });
         }
         let mut next = Vec::new();
         for (keyword, value) in keywords {
             let role = below(role, keyword);
             let children = subschema::schemas_in(keyword, value).into_iter();
             if !matches!(keyword.as_str(), "$defs" | "definitions") {
-                next.extend(children.map(|(_, child)| (child, role)));
+                next.extend(children.map(|(_, child)| (child, role, scope.clone())));
             }
         }
         for keyword in ["$ref", "$dynamicRef"] {
-            let targets = self.links.targets_of(keywords, keyword);
-            let role = if targets.len() > 1 { below(role, "anyOf") } else { role };
-            for target in targets {
-                let target = target.ok_or_else(|| {
-                    let pointer = format!("{}/{keyword}", self.pointer(keywords));
-                    let detail = "the reference leads to nothing in the document";
-                    SchemaError::new(SchemaReason::ReferenceRefused, &pointer, detail)
-                })?;
-                next.push((target, role));
-            }
+            let target = self.links.target_of(keywords, keyword, &scope).map_err(|_| {
+                let pointer = format!("{}/{keyword}", self.pointer(keywords));
+                let detail = "the reference leads to nothing in the document";
+                SchemaError::new(SchemaReason::ReferenceRefused, &pointer, detail)
+            })?;
+            next.extend(target.map(|target| (target, role, scope.clone())));
         }
         Ok(next)
     }
@@ -159,8 +166,8 @@ impl<'d> Reach<'d> {
                 if noted.insert(ptr::from_ref(keywords).addr()) {
                     self.schemas.push((keywords, self.pointer(keywords)));
                     for keyword in ["$ref", "$dynamicRef"] {
-                        let targets = self.links.targets_of(keywords, keyword);
-                        waiting.extend(targets.into_iter().flatten());
+                        let reference = keywords.get(keyword).and_then(Value::as_str);
+                        waiting.extend(reference.and_then(|it| self.links.target(keywords, it)));
                     }
                 }
                 Ok(())
@@ -192,29 +199,38 @@ impl<'d> Reach<'d> {
         self.columns = columns;
     }
 
-    /// The schemas that the parts of the row give for the cells of one name.
-    fn schemas_of(&self, name: &str) -> Vec<&'d Value> {
+    /// The schemas that the parts of the row give for the cells of one name, with the scopes they are reached from.
+    fn schemas_of(&self, name: &str) -> Vec<(&'d Value, &Scope)> {
         let mut found = Vec::new();
         for part in &self.rows {
             let own = part.keywords.get("properties").and_then(|table| table.get(name));
-            let before = found.len();
-            found.extend(own);
             let matching = part.patterns.iter().filter(|(pattern, _)| pattern.is_match(name));
-            found.extend(matching.map(|(_, schema)| *schema));
-            if found.len() == before {
-                found.extend(part.keywords.get("additionalProperties"));
+            let mut schemas: Vec<_> = own.into_iter().collect();
+            schemas.extend(matching.map(|(_, schema)| *schema));
+            if schemas.is_empty() {
+                schemas.extend(part.keywords.get("additionalProperties"));
             }
+            found.extend(schemas.into_iter().map(|schema| (schema, &part.scope)));
         }
         if found.is_empty() {
-            let rest = self.rows.iter().map(|part| part.keywords.get("unevaluatedProperties"));
-            found.extend(rest.flatten());
+            found.extend(self.rest());
         }
         found
     }
 
+    /// The schemas of `unevaluatedProperties`.
+    fn rest(&self) -> impl Iterator<Item = (&'d Value, &Scope)> {
+        let schema = |part: &RowPart<'d>| part.keywords.get("unevaluatedProperties");
+        self.rows.iter().filter_map(move |part| Some((schema(part)?, &part.scope)))
+    }
+
+    fn types_of(&self, (schema, scope): (&Value, &Scope)) -> TypeSet {
+        types_of(schema, &self.links, scope)
+    }
+
     /// What the cells of a column are read as.
     pub fn types(&self, name: &str) -> TypeSet {
-        let types = self.schemas_of(name).into_iter().map(|schema| types_of(schema, &self.links));
+        let types = self.schemas_of(name).into_iter().map(|it| self.types_of(it));
         types.fold(TypeSet::default(), TypeSet::with)
     }
 
@@ -245,51 +261,52 @@ impl<'d> Reach<'d> {
     /// Hands over the schemas that apply to one value: the nearest first, each once.
     fn in_place(
         &self,
-        schemas: Vec<&'d Value>,
+        schemas: Vec<(&'d Value, &Scope)>,
         perhaps: bool,
         visit: &mut impl FnMut(&'d Map<String, Value>),
     ) {
         let mut seen = HashSet::new();
-        let mut waiting: std::collections::VecDeque<&Value> = schemas.into();
-        while let Some(schema) = waiting.pop_front() {
+        let schemas = schemas.into_iter().map(|(schema, scope)| (schema, scope.clone()));
+        let mut waiting: VecDeque<(&Value, Scope)> = schemas.collect();
+        while let Some((schema, scope)) = waiting.pop_front() {
             let Value::Object(keywords) = schema else {
                 continue;
             };
-            if !seen.insert(ptr::from_ref(keywords).addr()) {
+            let scope = self.links.entered(&scope, keywords);
+            if !seen.insert((ptr::from_ref(keywords).addr(), scope.clone())) {
                 continue;
             }
             visit(keywords);
             for keyword in ["$ref", "$dynamicRef"] {
-                waiting.extend(self.links.targets_of(keywords, keyword).into_iter().flatten());
+                let target = self.links.target_of(keywords, keyword, &scope).ok().flatten();
+                waiting.extend(target.map(|target| (target, scope.clone())));
             }
             let followed = ALWAYS.iter().chain(PERHAPS.iter().filter(|_| perhaps));
             for (keyword, value) in followed.filter_map(|name| Some((name, keywords.get(*name)?))) {
-                waiting.extend(subschema::schemas_in(keyword, value).into_iter().map(|it| it.1));
+                let children = subschema::schemas_in(keyword, value).into_iter();
+                waiting.extend(children.map(|(_, child)| (child, scope.clone())));
             }
         }
     }
 
     /// What the document says of columns that it does not name.
     pub fn unnamed(&self) -> UnnamedColumns {
-        let types = |schema: &Value| types_of(schema, &self.links);
-        let parts = self.rows.iter().map(|part| UnnamedPart {
-            patterns: part
-                .patterns
-                .iter()
-                .map(|(it, schema)| (it.clone(), types(schema)))
-                .collect(),
-            others: part.keywords.get("additionalProperties").map(types).unwrap_or_default(),
+        let parts = self.rows.iter().map(|part| {
+            let types = |schema: &Value| self.types_of((schema, &part.scope));
+            let patterns = part.patterns.iter().map(|(it, schema)| (it.clone(), types(schema)));
+            let others = part.keywords.get("additionalProperties").map(types);
+            UnnamedPart { patterns: patterns.collect(), others: others.unwrap_or_default() }
         });
-        let rest = self.rows.iter().filter_map(|part| part.keywords.get("unevaluatedProperties"));
+        let rest = self.rest().map(|it| self.types_of(it));
         UnnamedColumns {
             parts: parts.collect(),
-            rest: rest.map(types).fold(TypeSet::default(), TypeSet::with),
+            rest: rest.fold(TypeSet::default(), TypeSet::with),
         }
     }
 
     /// The pointers of marks that no way leads to.
     pub fn idle_marks(&self) -> impl Iterator<Item = String> {
-        let reached: HashSet<usize> = self.seen.iter().map(|(address, _)| *address).collect();
+        let reached: HashSet<usize> = self.seen.iter().map(|(address, ..)| *address).collect();
         let idle = self
             .schemas
             .iter()

@@ -6,7 +6,7 @@ use std::ptr;
 
 use serde_json::Value;
 
-use super::links::Links;
+use super::links::{Links, Scope};
 use super::scalar::TypeSet;
 use super::subschema;
 
@@ -23,30 +23,36 @@ pub(super) fn types_named(value: &Value) -> TypeSet {
     sets.fold(TypeSet::default(), TypeSet::with)
 }
 
-/// The types that a column's schema names, itself or through what it is made of.
-pub(super) fn types_of(schema: &Value, links: &Links<'_>) -> TypeSet {
-    collect_types(schema, links, &mut HashSet::new())
+/// The types that a column's schema, which is reached from a scope, names, itself or through what it is made of.
+pub(super) fn types_of(schema: &Value, links: &Links<'_>, scope: &Scope) -> TypeSet {
+    collect_types(schema, links, scope, &mut HashSet::new())
 }
 
-fn collect_types(schema: &Value, links: &Links<'_>, seen: &mut HashSet<usize>) -> TypeSet {
+fn collect_types(
+    schema: &Value,
+    links: &Links<'_>,
+    scope: &Scope,
+    seen: &mut HashSet<(usize, Scope)>,
+) -> TypeSet {
     let Value::Object(keywords) = schema else {
         return TypeSet::default();
     };
     if let Some(names) = keywords.get("type") {
         return types_named(names);
     }
-    if !seen.insert(ptr::from_ref(keywords).addr()) {
+    let scope = links.entered(scope, keywords);
+    if !seen.insert((ptr::from_ref(keywords).addr(), scope.clone())) {
         return TypeSet::default();
     }
     let parts = PARTS.iter().filter_map(|name| Some((*name, keywords.get(*name)?)));
     let parts = parts.flat_map(|(name, value)| subschema::schemas_in(name, value));
     let mut types = TypeSet::default();
     for (_, part) in parts {
-        types = types.with(collect_types(part, links, seen));
+        types = types.with(collect_types(part, links, &scope, seen));
     }
     for keyword in ["$ref", "$dynamicRef"] {
-        for target in links.targets_of(keywords, keyword).into_iter().flatten() {
-            types = types.with(collect_types(target, links, seen));
+        if let Ok(Some(target)) = links.target_of(keywords, keyword, &scope) {
+            types = types.with(collect_types(target, links, &scope, seen));
         }
     }
     types
@@ -87,7 +93,7 @@ mod tests {
             (json!({"not": {"type": "integer"}}), T::INTEGER),
             (json!({"$ref": "#/$defs/none"}), T::default()),
         ] {
-            assert_eq!(types_of(&schema, &links), types, "{schema}");
+            assert_eq!(types_of(&schema, &links, &Scope::default()), types, "{schema}");
         }
     }
 }

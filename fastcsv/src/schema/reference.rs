@@ -11,7 +11,7 @@ use std::ptr;
 use serde_json::{Map, Value};
 
 use super::error::{SchemaError, SchemaReason};
-use super::links::Links;
+use super::links::{Links, Scope};
 use super::subschema::{self, escaped};
 
 /// Schemas inside schemas, references followed. The general validator overflows two megabytes of stack
@@ -89,8 +89,13 @@ impl<'d> Explorer<'d, '_> {
                 children.push((format!("{pointer}/{}{suffix}", escaped(keyword)), child));
             }
         }
-        let referred = self.links.targets_of(keywords, "$ref").into_iter().flatten();
-        children.extend(referred.map(|schema| (format!("{pointer}/$ref"), schema)));
+        // Where a dynamic reference leads depends on the way to it: it counts for the depth, and for no circle.
+        let followed = if self.in_place { &["$ref"][..] } else { &["$ref", "$dynamicRef"] };
+        for keyword in followed {
+            let target = self.links.target_of(keywords, keyword, &Scope::default());
+            let target = target.ok().flatten();
+            children.extend(target.map(|schema| (format!("{pointer}/{keyword}"), schema)));
+        }
         children
     }
 }
@@ -145,6 +150,16 @@ mod tests {
         assert_eq!(refusal(&chain(250, &down)), None);
         let reason = |document: &Value| refusal(document).map(|(reason, _)| reason);
         assert_eq!(reason(&chain(10_000, &in_place)), Some(SchemaReason::SchemaTooLarge));
+        let link = |index: usize| {
+            let next = format!("#x{}", index + 1);
+            (
+                format!("x{index}"),
+                json!({"$dynamicAnchor": format!("x{index}"), "$dynamicRef": next}),
+            )
+        };
+        let mut table: Map<String, Value> = (0..1000).map(link).collect();
+        table.insert("x1000".into(), json!({"$dynamicAnchor": "x1000"}));
+        assert_eq!(reason(&json!({"$defs": table})), Some(SchemaReason::SchemaTooLarge));
         assert_eq!(reason(&chain(10_000, &down)), Some(SchemaReason::SchemaTooLarge));
     }
 }

@@ -371,6 +371,34 @@ fn references_out_of_the_document_are_refused_and_never_fetched() {
 }
 
 #[test]
+fn a_dynamic_reference_means_what_the_way_to_its_column_says() {
+    let filled =
+        json!({"$id": "filled", "$dynamicRef": "#T", "$defs": {"T": {"$dynamicAnchor": "T"}}});
+    let number = json!({"$dynamicAnchor": "T", "type": "integer", "maximum": 99});
+    let text = json!({"$dynamicAnchor": "T", "type": "string", "maxLength": 3, "x-steward-pii": true,
+        "x-steward-message": {"maxLength": "write three letters"}});
+    let schema = json!({
+        "$id": "https://example.org/row",
+        "properties": {"n": {"$ref": "number"}, "t": {"$ref": "text"}, "any": {"$ref": "filled"}},
+        "$defs": {
+            "filled": filled,
+            "number": {"$id": "number", "$ref": "filled", "$defs": {"T": number}},
+            "text": {"$id": "text", "$ref": "filled", "$defs": {"T": text}},
+        },
+    });
+    let names = ["n", "t", "any"];
+    assert_eq!(verdict(&schema, &names, &["007", "007", "007"]), []);
+    let failed = pairs(&[("n", "maximum"), ("t", "maxLength")]);
+    assert_eq!(verdict(&schema, &names, &["100", "0070", "1e9"]), failed);
+    assert_eq!(verdict(&schema, &names, &["x", "x", "x"]), pairs(&[("n", "type")]));
+    let text = schema.to_string();
+    let schema = RowSchema::compile("t", "1", text.as_bytes(), &SchemaLimits::default()).unwrap();
+    let pii: Vec<&str> =
+        schema.columns().iter().filter(|it| it.pii).map(|it| it.name.as_str()).collect();
+    assert_eq!(pii, ["t"]);
+}
+
+#[test]
 fn unknown_columns_are_judged_where_the_document_speaks_of_them() {
     let schema = json!({"properties": {"a": true}, "additionalProperties": false});
     assert_eq!(verdict(&schema, &["a", "b"], &["1", ""]), []);
