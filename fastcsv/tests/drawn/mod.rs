@@ -1,6 +1,6 @@
-//! Row schemas and cells, drawn: schemas from every keyword that the compiled checks claim, cells from
-//! texts that lie on the edges of what those keywords ask. The property test and a fuzz target draw from
-//! here.
+//! Row schemas and cells, drawn: schemas from every keyword that the compiled checks claim, behind references too
+//! and with messages of their author, cells from texts that lie on the edges of what those keywords ask. The property
+//! test and a fuzz target draw from here.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -157,18 +157,72 @@ fn column_schema() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What an author says. A schema that only may hold (`anyOf`) must not have it.
+fn message() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!("say it"),
+        json!({"type": "the wrong kind"}),
+        json!({"required": "fill it", "maximum": "too much"}),
+        json!({"anyOf": "none of these", "dependentRequired": "fill both"}),
+    ])
+}
+
+fn said(schema: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    (schema, prop_oneof![3 => Just(None), 1 => message().prop_map(Some)]).prop_map(|drawn| {
+        let (mut schema, message) = drawn;
+        if let (Some(keywords), Some(message)) = (schema.as_object_mut(), message) {
+            keywords.insert("x-steward-message".into(), message);
+        }
+        schema
+    })
+}
+
+/// A column that is made of others: of the one named `heard` under `$defs`, which always holds, of the one named
+/// `tried`, which may hold, or of the last column.
+fn referring() -> impl Strategy<Value = Value> {
+    let to = |name: &str| json!({"$ref": format!("#/$defs/{name}")});
+    let rest = || prop::collection::vec(keyword(), 0..3).prop_map(object);
+    let with = |mut rest: Value, keyword: &str, value: Value| {
+        rest.as_object_mut().unwrap().insert(keyword.into(), value);
+        rest
+    };
+    prop_oneof![
+        2 => rest().prop_map(move |it| with(it, "$ref", "#/$defs/heard".into())),
+        1 => (rest(), column_schema())
+            .prop_map(move |(it, other)| with(it, "allOf", json!([to("heard"), other]))),
+        1 => (rest(), column_schema())
+            .prop_map(move |(it, other)| with(it, "anyOf", json!([to("tried"), other]))),
+        1 => rest().prop_map(move |it| with(it, "$ref", "#/properties/d".into())),
+    ]
+}
+
+fn dependent_required() -> impl Strategy<Value = Value> {
+    let asked = prop::collection::vec(subsequence(COLUMNS.to_vec(), 0..=2), COLUMNS.len());
+    asked.prop_map(|asked| {
+        let table = COLUMNS.iter().zip(asked).filter(|(_, asked)| !asked.is_empty());
+        json!({"dependentRequired": table.map(|(name, asked)| ((*name).to_owned(), json!(asked)))
+            .collect::<Map<String, Value>>()})
+    })
+}
+
 fn object(keywords: Vec<(&'static str, Value)>) -> Value {
     Value::Object(keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// A row schema. One in four also says something that only the general validator judges.
 pub fn row_schema() -> impl Strategy<Value = Value> {
-    let columns = prop::collection::vec(column_schema(), COLUMNS.len());
+    let column = said(prop_oneof![9 => column_schema().boxed(), 1 => referring().boxed()]);
+    let columns = (prop::collection::vec(column, COLUMNS.len() - 1), said(column_schema()));
+    let columns = columns.prop_map(|(mut columns, last)| {
+        columns.push(last);
+        columns
+    });
+    let shared = (said(column_schema()), column_schema());
     let required = subsequence(COLUMNS.to_vec(), 0..=2);
     let rest = prop_oneof![
-        3 => Just(json!({})),
+        6 => Just(json!({})),
+        1 => said(dependent_required()),
         1 => select(vec![
-            json!({"dependentRequired": {"a": ["b"]}}),
             json!({"additionalProperties": false}),
             json!({
                 "if": {"required": ["a"]},
@@ -178,14 +232,27 @@ pub fn row_schema() -> impl Strategy<Value = Value> {
             json!({"not": {"required": ["a", "b"]}}),
         ]),
     ];
-    (columns, required, rest).prop_map(|(columns, required, rest)| {
+    (columns, shared, required, rest).prop_map(|(columns, (heard, tried), required, rest)| {
         let named = COLUMNS.iter().map(|name| (*name).to_owned());
         let properties: Map<String, Value> = named.zip(columns).collect();
         let mut document =
             json!({"type": "object", "properties": properties, "required": required});
-        document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let root = document.as_object_mut().unwrap();
+        root.extend(rest.as_object().unwrap().clone());
+        if root.values().any(refers) {
+            root.insert("$defs".into(), json!({"heard": heard, "tried": tried}));
+        }
         document
     })
+}
+
+/// Whether a reference stands somewhere in it.
+fn refers(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.contains_key("$ref") || members.values().any(refers),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
+    }
 }
 
 pub fn cell() -> impl Strategy<Value = String> {
