@@ -93,7 +93,10 @@ def _versions(
     client: Client, context: click.Context, _incomplete: str
 ) -> Iterable[tuple[str, str]]:
     found = {each.name.rpartition("/")[2]: each for each in _schemas(client, context)}
-    return [(version, f"from {each.effective_date}") for version, each in sorted(found.items())]
+    return [
+        (version, f"from {each.effective_date}" if each.effective_date else "")
+        for version, each in sorted(found.items())
+    ]
 
 
 def _fields(client: Client, context: click.Context, _incomplete: str) -> Iterable[tuple[str, str]]:

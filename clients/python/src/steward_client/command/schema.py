@@ -65,10 +65,9 @@ def show(session: Session, kind: str, version: str | None, is_document: bool) ->
     if session.is_json:
         document.emit({**document.shape(found), "document": json.loads(found.document)})
         return Exit.DONE
+    since = f", in effect from {found.effective_date}" if found.effective_date else ""
     deprecated = ", deprecated" if found.deprecated else ""
-    screen.line(
-        f"{short_name(found.name)}, in effect from {found.effective_date}{deprecated}", style="bold"
-    )
+    screen.line(f"{short_name(found.name)}{since}{deprecated}", style="bold")
     rows = [
         (each.name, "required" if each.required else "", "personal data" if each.pii else "")
         for each in found.columns

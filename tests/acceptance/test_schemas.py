@@ -1,0 +1,96 @@
+"""Schemas of one's own at start: what in them has no effect is warned of, what cannot be meant is refused."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from steward_client import Client
+
+from tests.acceptance.test_starts import refused_start
+from tests.support.daemon import Daemon
+
+SCHEMA = {
+    "properties": {
+        "id": {"type": "string", "format": "isbn"},
+        "note": {"type": "string", "x-origin": "the clinic", "sortable": True},
+    },
+    "required": ["id"],
+}
+WARNINGS = (
+    "the format isbn is unknown and checks nothing (at /properties/id/format)",
+    "the keyword sortable is unknown and checks nothing (at /properties/note/sortable)",
+)
+
+
+@pytest.fixture
+def schemas(folder):
+    (folder / "schemas" / "csv" / "visit").mkdir(parents=True)
+    (folder / "steward.toml").write_text(
+        f'[validation]\nschema_dirs = ["{folder}/schemas"]\n[postgres.databases.away]\n'
+        'url = "postgresql://nobody@127.0.0.1:1/nothing"\n'
+    )
+    return folder / "schemas"
+
+
+def write(schemas, document):
+    path = schemas / "csv" / "visit" / "1.0.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_what_has_no_effect_is_warned_of_at_start_and_where_the_schema_is_shown(folder, schemas):
+    path = write(schemas, SCHEMA)
+    with Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon:
+        told = daemon.events("part of a schema has no effect")
+        assert [each["warning"] for each in told] == list(WARNINGS)
+        assert {each["path"] for each in told} == {str(path)}
+        with Client(daemon.address) as client:
+            assert client.get_schema("visit").warnings == WARNINGS
+            assert client.get_schema("language_session").warnings == ()
+        command = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
+        shown = subprocess.run(
+            [*command, "schema", "show", "visit"], capture_output=True, text=True, check=True
+        )
+        assert shown.stdout.splitlines()[0] == "visit 1.0", "no date is told where none is given"
+        lines = [line for line in shown.stdout.splitlines() if line.startswith("warning: ")]
+        assert lines == [f"warning: {each}" for each in WARNINGS]
+
+
+def test_files_that_are_no_schemas_are_named_at_start(folder, schemas):
+    write(schemas, {"properties": {"id": True}})
+    strays = ["visit.json", "csv/visit.json", "csv/visit/1.0.yaml", "json/visit/1.0.json"]
+    for name in strays:
+        (schemas / name).parent.mkdir(parents=True, exist_ok=True)
+        (schemas / name).write_text("{}")
+    (schemas / ".git").mkdir()
+    (schemas / ".git" / "config").write_text("")
+    with Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon:
+        told = daemon.events("file in a schema folder is not read")
+        assert {each["path"] for each in told} == {str(schemas / name) for name in strays}
+        assert {each["expected"] for each in told} == {"csv/<name>/<version>.json"}
+        with Client(daemon.address) as client:
+            assert [each.name for each in client.list_schemas() if "visit" in each.name] == [
+                "schemas/visit/versions/1.0"
+            ]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"properties": {"id": True}, "requried": ["id"]}, "required"),
+        ({"properties": {"id": {"minLenght": 1}}}, "minLength"),
+        ({"properties": {"id": {"x-steward-pi": True}}}, "x-steward-pi"),
+        ('{"properties": {"id": true, "id": {"x-steward-pii": true}}}', "twice"),
+        ({"properties": {"id": {"$ref": "#/$defs/none"}}}, "reference"),
+    ],
+)
+def test_a_schema_that_cannot_be_meant_so_is_refused_with_its_file_and_place(
+    folder, schemas, document, said
+):
+    path = write(schemas, document)
+    told = refused_start(
+        "--data-dir", str(folder / "data"), "--config", str(folder / "steward.toml")
+    )
+    assert str(path) in told
+    assert said in told
