@@ -68,6 +68,8 @@ class PoolMachine(RuleBasedStateMachine):
         self.served: list[int] = []  # as the pool served them
         self.owed: list[int] = []  # as the model would
         self.uses: Counter[int] = Counter()
+        self.drained: set[int] = set()  # whoever was lent before a drain
+        self.lent_in_spite_of_a_drain: list[int] = []
         self.count = self.refused = self.cancelled = 0
 
     @initialize()
@@ -130,6 +132,8 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule()
     def drain(self) -> None:
+        self.drained |= set(self.uses)
+
         async def in_the_loop() -> None:
             self.pool.drain()
 
@@ -165,6 +169,7 @@ class PoolMachine(RuleBasedStateMachine):
         pids = [caller.pid for caller in self.holding]
         assert len(set(pids)) == len(pids)  # a connection is lent to one caller
         assert max(self.uses.values(), default=0) <= OPTIONS.max_uses
+        assert self.lent_in_spite_of_a_drain == []
         assert self.sessions() == stats.size
 
     def teardown(self) -> None:
@@ -185,6 +190,8 @@ class PoolMachine(RuleBasedStateMachine):
                 caller.pid = connection.info.backend_pid
                 self.served.append(caller.number)
                 self.uses[caller.pid] += 1
+                if caller.pid in self.drained:
+                    self.lent_in_spite_of_a_drain.append(caller.pid)
                 match await caller.orders:
                     case "end":
                         await connection.execute("SELECT 1")
