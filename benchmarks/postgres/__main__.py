@@ -1,6 +1,7 @@
 """`make bench-postgres`: what pool and breaker cost, beside their peers; writes build/benchmarks/POSTGRES.md."""
 
 import argparse
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from statistics import median
 
 from benchmarks import machine, places
 from benchmarks.postgres import loans
-from benchmarks.postgres.breaker import query_cost
+from benchmarks.postgres.breaker import ASKED_US, LoanCost, loan_cost
 from benchmarks.postgres.bursts import CALLERS, CONNECT_DELAY_S, HIKARI, OURS, Burst, bursts
 from benchmarks.postgres.server import server
 from benchmarks.results import table
@@ -36,6 +37,16 @@ def loans_table(found: dict[str, float]) -> str:
     return table(("lending and taking back", "CPU", "ours ÷ it"), rows)
 
 
+def breaker_table(cost: LoanCost) -> str:
+    """Return what a loan costs with the breaker before it, and with the timing for the metrics."""
+    rows = [
+        ("the pool alone", f"{cost.pool_us:.2f} µs"),
+        ("through the breaker", f"{cost.breaker_us:.2f} µs"),
+        ("through the breaker, timed for the metrics", f"{cost.timed_us:.2f} µs"),
+    ]
+    return table(("a loan", "CPU"), rows)
+
+
 def bursts_table(found: dict[int, dict[str, Burst]]) -> str:
     """Return the time and the connections of each burst."""
     rows = [
@@ -52,7 +63,7 @@ def bursts_table(found: dict[int, dict[str, Burst]]) -> str:
 
 
 def goals(
-    lent: dict[str, float], found: dict[int, dict[str, Burst]], breaker_us: float
+    lent: dict[str, float], found: dict[int, dict[str, Burst]], cost: LoanCost
 ) -> list[tuple[str, str, str, str]]:
     """Return what was asked beside what was measured."""
     ratio = lent[loans.OURS] / lent[loans.PAIR]
@@ -63,7 +74,12 @@ def goals(
             f"{ratio:.2f}",
             ratio <= ASKED_LOAN,
         ),
-        ("breaker and timing, a query", "≤ 2 µs", f"{breaker_us:.2f} µs", breaker_us <= 2),
+        (
+            "breaker and timing, more for a loan",
+            f"≤ {ASKED_US:g} µs",
+            f"{cost.more_us:.2f} µs",
+            cost.more_us <= ASKED_US,
+        ),
     ]
     for queries, by_pool in found.items():
         ours, peer = by_pool[OURS], by_pool.get(HIKARI)
@@ -86,8 +102,8 @@ def main() -> None:
     before = machine.moment()
     with server() as target:
         lent = measure_loans(target.conninfo, rounds)
+        cost = asyncio.run(loan_cost(target, rounds))
         found, left_out = bursts(target, rounds)
-    cost = query_cost()
     how = (
         f"{machine.describe()}; psycopg_pool {version('psycopg-pool')}; {rounds} rounds, in turn, medians; before the "
         f"run {before.busy_cores:.1f} cores were busy with other work."
@@ -96,10 +112,9 @@ def main() -> None:
         [
             "# The pool and the breaker",
             how,
-            table(
-                ("what", "asked", "measured", "met"), goals(lent, found, cost.breaker_and_timing_us)
-            ),
+            table(("what", "asked", "measured", "met"), goals(lent, found, cost)),
             loans_table(lent),
+            breaker_table(cost),
             (
                 "The pool was idle, of five connections and at most twenty. A query takes 2 ms, connecting "
                 f"{CONNECT_DELAY_S * 1e3:.0f} ms."

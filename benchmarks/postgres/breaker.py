@@ -1,70 +1,77 @@
-"""What the breaker and the timing of a query cost a caller: CPU time of one core, medians, the empty loop taken off.
+"""What the breaker and the metrics' timing add to a loan with which nothing is done: CPU time of one core, medians.
 
 `python -m benchmarks.postgres.breaker` prints it by itself.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from random import random
 from statistics import median
 
-from stewardd.postgres.breaker import Breaker, BreakerOptions
+from stewardd.app.metrics import DaemonMetrics
+from stewardd.postgres.connect import Connection
+from stewardd.postgres.database import Database
+from stewardd.postgres.databases import Databases
+from stewardd.postgres.pool import Pool, PoolOptions
+from stewardd.postgres.target import DatabaseTarget
 
-QUERIES = 200_000
+from benchmarks.postgres.server import server
+
+LOANS = 20_000
 ROUNDS = 9
 ASKED_US = 2.0
+# A connection that is replaced on the way would be measured too.
+OPTIONS = PoolOptions(min_size=2, max_size=2, max_uses=10**9)
+
+Lend = Callable[[], AbstractAsyncContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
-class QueryCost:
-    """Microseconds that each query costs more; `asked_us` is what both together may cost."""
+class LoanCost:
+    """Microseconds of a loan: of the pool alone, through the breaker, and with the metrics' timing as well."""
 
+    pool_us: float
     breaker_us: float
-    breaker_and_timing_us: float
-    asked_us: float = ASKED_US
+    timed_us: float
+
+    @property
+    def more_us(self) -> float:
+        """What breaker and timing add together; `ASKED_US` is what they may."""
+        return self.timed_us - self.pool_us
 
 
-def empty_s() -> float:
-    """Return the CPU time of the loop itself."""
+async def loan_us(lend: Lend) -> float:
+    """Borrows and gives back, so many times."""
     began_s = time.process_time()
-    for _ in range(QUERIES):
-        pass
-    return time.process_time() - began_s
+    for _ in range(LOANS):
+        async with lend():
+            pass
+    return (time.process_time() - began_s) / LOANS * 1e6
 
 
-def breaker_s(breaker: Breaker) -> float:
-    """Return the CPU time of admitting and reporting, the clock not asked."""
-    began_s = time.process_time()
-    for _ in range(QUERIES):
-        breaker.succeeded(breaker.admit(0.0), 0.0)
-    return time.process_time() - began_s
-
-
-def breaker_and_timing_s(breaker: Breaker) -> float:
-    """Return the CPU time of admitting, timing and reporting, as around each connection that is lent."""
-    clock, held_s = time.monotonic, 0.0
-    began_s = time.process_time()
-    for _ in range(QUERIES):
-        lent_s = clock()
-        ticket = breaker.admit(lent_s)
-        returned_s = clock()
-        held_s += returned_s - lent_s
-        breaker.succeeded(ticket, returned_s)
-    return time.process_time() - began_s
-
-
-def query_cost(rounds: int = ROUNDS) -> QueryCost:
-    """Measure in turn, so many times."""
-    breaker = Breaker("main", BreakerOptions(), random, time.monotonic())
-    alone, timed = [], []
-    for _ in range(rounds):
-        loop_s = empty_s()
-        alone.append(breaker_s(breaker) - loop_s)
-        timed.append(breaker_and_timing_s(breaker) - loop_s)
-    return QueryCost(median(alone) / QUERIES * 1e6, median(timed) / QUERIES * 1e6)
+async def loan_cost(target: DatabaseTarget, rounds: int = ROUNDS) -> LoanCost:
+    """Measures the three in turn, so many times."""
+    pool, plain, timed = Pool(target, OPTIONS), Database(target, OPTIONS), Database(target, OPTIONS)
+    DaemonMetrics().add_databases(Databases([timed]))
+    lenders: tuple[Lend, ...] = (pool.connection, plain.connection, timed.connection)
+    try:
+        for each in (pool, plain, timed):
+            await each.open()
+        turns = [[await loan_us(lend) for lend in lenders] for _ in range(rounds + 1)]
+    finally:
+        for each in (pool, plain, timed):
+            await each.close()
+    # The first turn waits for the connections.
+    return LoanCost(*(median(column) for column in zip(*turns[1:], strict=True)))
 
 
 if __name__ == "__main__":
-    cost = query_cost()
-    print(f"breaker: {cost.breaker_us:.2f} µs a query")
-    print(f"breaker and timing: {cost.breaker_and_timing_us:.2f} µs a query, asked {ASKED_US:g}")
+    with server() as here:
+        cost = asyncio.run(loan_cost(here))
+    print(f"the pool alone:             {cost.pool_us:5.2f} µs a loan")
+    print(f"through the breaker:        {cost.breaker_us:5.2f} µs")
+    print(
+        f"with timing for metrics:    {cost.timed_us:5.2f} µs, {cost.more_us:.2f} more; asked: {ASKED_US:g}"
+    )

@@ -156,6 +156,10 @@ def vocabulary(address):
         "retire_reasons": {
             *("uses", "lifetime", "idle", "broken", "drained", "standby", "closed"),
         },
+        "breaker_causes": {
+            *("failures", "time_over", "database_seen", "probe_succeeded", "probe_failed"),
+            *("reset", "forced"),
+        },
         "breaker_states": {"closed", "open", "half_open", "forced_open"},
         "drain_reasons": {"broken", "outage", "standby", "retargeted", "asked"},
     }

@@ -45,6 +45,7 @@ async def start_databases(assembly: Assembly) -> Databases:
         pool, breaker = pool_options(settings, None), breaker_options(settings, None)
         made = [Database(target, pool, breaker, embedded=True)]
     databases = Databases(made)
+    assembly.metrics.add_databases(databases)  # before any of them connects, which is counted
     for database in databases:
         await database.open()
         assembly.running.push_async_callback(database.close)
@@ -52,7 +53,6 @@ async def start_databases(assembly: Assembly) -> Databases:
         component = "database" if len(databases) == 1 else f"database/{database.name}"
         assembly.monitor.add(_probe(component, database, settings))
     assembly.servicers.append(DatabaseServicer(databases, assembly.monitor))
-    assembly.metrics.add_databases(databases)
     return databases
 
 

@@ -19,6 +19,7 @@ from stewardd.metrics.backups import BackupReading
 from stewardd.metrics.batches import BatchMetrics
 from stewardd.metrics.calls import CallMetrics
 from stewardd.metrics.catalogue import CATALOGUE
+from stewardd.metrics.connections import ConnectionTimes
 from stewardd.metrics.databases import BreakerReading, PoolReading
 from stewardd.metrics.exposition import Metrics
 from stewardd.metrics.operations import LaneReading, OperationMetrics
@@ -27,10 +28,11 @@ from stewardd.metrics.repository import RepositoryMetrics
 from stewardd.operations.kinds import KINDS, LANES
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
-from stewardd.postgres.breaker import BreakerState, BreakerView
+from stewardd.postgres.breaker import BreakerState, BreakerView, Transition, TransitionCause
 from stewardd.postgres.databases import Databases
-from stewardd.postgres.observer import DrainReason
+from stewardd.postgres.observer import DrainReason, SilentObserver
 from stewardd.postgres.pool.stats import PoolStats, RetireReason
+from stewardd.postgres.sqlstate import Verdict
 from stewardd.quarantine.finding.open_rows import OpenRowCount
 from stewardd.quarantine.log.commits import Action, BatchCommit
 from stewardd.repository.lease import WriterLease
@@ -97,15 +99,19 @@ class DaemonMetrics:
         states = [each.value for each in BreakerState]
         self._vocabulary["breaker_states"] = states
         self._vocabulary["retire_reasons"] = [each.value for each in RetireReason]
+        self._vocabulary["breaker_causes"] = [each.value for each in TransitionCause]
         self._vocabulary["drain_reasons"] = [each.value for each in DrainReason]
         database_metrics.add_pools(
             self._metrics, lambda: {each.name: _pool(each.pool.stats()) for each in databases}
         )
-        database_metrics.add_breakers(
+        changed = database_metrics.add_breakers(
             self._metrics,
             states,
             lambda: {each.name: _breaker(each.view().breaker) for each in databases},
         )
+        times = ConnectionTimes(self._metrics)
+        for database in databases:
+            database.observe(DatabaseMeter(times, changed, database.name))
 
     def add_operations(self, operations: Operations) -> None:
         """Adds the operations, and listens to how they end."""
@@ -172,6 +178,35 @@ class DaemonMetrics:
                 )
 
         return ended
+
+
+class DatabaseMeter(SilentObserver):
+    """What one database tells of its breaker and of its connections."""
+
+    def __init__(
+        self, times: ConnectionTimes, changed: Callable[[str, str], None], database: str
+    ) -> None:
+        self._changed = changed
+        self._database = database
+        self._waited = times.waited(database)
+        self._held = times.held(database)
+        self._connected = times.connected(database)
+
+    def breaker_changed(self, change: Transition) -> None:
+        """Counts a change of the breaker."""
+        self._changed(self._database, change.cause.value)
+
+    def connected(self, duration_s: float) -> None:
+        """Counts a connection that was made."""
+        self._connected(duration_s)
+
+    def acquired(self, waited_s: float) -> None:
+        """Counts a caller that got a connection."""
+        self._waited(waited_s)
+
+    def released(self, verdict: Verdict | None, held_s: float) -> None:  # noqa: ARG002 - the pool tells it
+        """Counts a connection that came back."""
+        self._held(held_s)
 
 
 class QuarantineMeter:

@@ -6,6 +6,7 @@ from stewardd.metrics import (
     backups,
     batches,
     calls,
+    connections,
     databases,
     health,
     operations,
@@ -23,7 +24,7 @@ AREAS: dict[str, tuple[Metric, ...]] = {
     "The quarantine": quarantine.METRICS,
     "Operations": operations.METRICS,
     "Backups": backups.METRICS,
-    "Databases": databases.METRICS,
+    "Databases": (*databases.METRICS, *connections.METRICS),
     "The repository": repository.METRICS,
     "The process": process.METRICS,
 }

@@ -25,11 +25,12 @@ RETIRED_FOR = Label(
     "why a connection was closed: `uses`, `lifetime`, `idle`, `broken`, `drained`, `standby`, `closed`",
     source="retire_reasons",
 )
-DRAINED_FOR = Label(
-    "cause",
-    "why all were closed: `broken`, `outage`, `standby`, `retargeted`, `asked`",
-    source="drain_reasons",
+_CAUSES = (
+    "why all connections were closed: `broken`, `outage`, `standby`, `retargeted`, `asked`; why the breaker changed: "
+    "`failures`, `time_over`, `database_seen`, `probe_succeeded`, `probe_failed`, `reset`, `forced`"
 )
+DRAINED_FOR = Label("cause", _CAUSES, source="drain_reasons")
+CHANGED_FOR = Label("cause", _CAUSES, source="breaker_causes")
 
 BREAKER_STATE = Label("state", _STATES, source="breaker_states")
 
@@ -96,6 +97,12 @@ FAILURES = Metric(
 OPENED = Metric(
     "steward_breaker_opened_total", Kind.COUNTER, "Times that the breaker opened.", (DATABASE,)
 )
+CHANGES = Metric(
+    "steward_breaker_changes_total",
+    Kind.COUNTER,
+    "Changes of the breaker's state.",
+    (DATABASE, CHANGED_FOR),
+)
 REFUSED = Metric(
     "steward_breaker_refused_callers_total",
     Kind.COUNTER,
@@ -106,6 +113,7 @@ METRICS = (
     BREAKER,
     FAILURES,
     OPENED,
+    CHANGES,
     REFUSED,
     CONNECTIONS,
     BOUNDS,
@@ -147,8 +155,8 @@ class BreakerReading:
 
 def add_breakers(
     metrics: Metrics, states: Sequence[str], breakers: Callable[[], Mapping[str, BreakerReading]]
-) -> None:
-    """Adds the metrics of the breakers, by the names of their databases."""
+) -> Callable[[str, str], None]:
+    """Adds the metrics of the breakers, by the names of their databases; returns what counts a change, by its cause."""
 
     def add_one(metric: Metric, read: Callable[[BreakerReading], int]) -> None:
         metrics.read(metric, lambda: {(name,): read(each) for name, each in breakers().items()})
@@ -164,6 +172,7 @@ def add_breakers(
     add_one(FAILURES, lambda breaker: breaker.failures)
     add_one(OPENED, lambda breaker: breaker.opened)
     add_one(REFUSED, lambda breaker: breaker.refused)
+    return metrics.counter(CHANGES).add
 
 
 def add_pools(metrics: Metrics, pools: Callable[[], Mapping[str, PoolReading]]) -> None:

@@ -15,7 +15,7 @@ import psycopg
 
 from stewardd.errors import StewardError
 from stewardd.postgres.breaker import Breaker, Ticket
-from stewardd.postgres.observer import ConnectionObserver, DrainReason, Leak
+from stewardd.postgres.observer import ConnectionObserver, DrainReason, Leak, SilentObserver
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.postgres.target import DatabaseTarget
 
@@ -34,16 +34,12 @@ class ConnectionReports:
     """The observer of one pool: tells the breaker, and passes all on to `following`. `last_failure` is for people."""
 
     def __init__(
-        self,
-        target: DatabaseTarget,
-        breaker: Breaker,
-        clock: Callable[[], float],
-        following: ConnectionObserver,
+        self, target: DatabaseTarget, breaker: Breaker, clock: Callable[[], float]
     ) -> None:
         self._target = target
         self._breaker = breaker
         self._clock = clock
-        self._following = following
+        self.following: ConnectionObserver = SilentObserver()
         self._loans_fail = False
         self.last_failure: CountedFailure | None = None
 
@@ -68,7 +64,7 @@ class ConnectionReports:
     def connected(self, duration_s: float) -> None:
         """A connection was made."""
         self._connect_answered()
-        self._following.connected(duration_s)
+        self.following.connected(duration_s)
 
     def connect_failed(self, verdict: Verdict, error: StewardError) -> None:
         """A connection could not be made."""
@@ -77,28 +73,28 @@ class ConnectionReports:
             self._breaker.failed(self._breaker.current_ticket(), self._clock())
         else:
             self._connect_answered()
-        self._following.connect_failed(verdict, error)
+        self.following.connect_failed(verdict, error)
 
     def acquired(self, waited_s: float) -> None:
         """A caller got a connection."""
-        self._following.acquired(waited_s)
+        self.following.acquired(waited_s)
 
     def released(self, verdict: Verdict | None, held_s: float) -> None:
         """A caller gave a connection back; `loan_ended` counts that, for it knows the ticket."""
-        self._following.released(verdict, held_s)
+        self.following.released(verdict, held_s)
 
     def database_seen(self) -> None:
         """The pool's watcher found the database there."""
         self._breaker.database_seen(self._clock())
-        self._following.database_seen()
+        self.following.database_seen()
 
     def drained(self, reason: DrainReason) -> None:
         """The pool closed all connections that it had."""
-        self._following.drained(reason)
+        self.following.drained(reason)
 
     def leak_found(self, leak: Leak) -> None:
         """A loan has passed the bound."""
-        self._following.leak_found(leak)
+        self.following.leak_found(leak)
 
     def _connect_answered(self) -> None:
         now_s = self._clock()

@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.postgres.breaker import Breaker, BreakerOptions, BreakerState, BreakerView, Transition
 from stewardd.postgres.connect import Connection
 from stewardd.postgres.connection_reports import ConnectionReports, CountedFailure
-from stewardd.postgres.guarded_loan import Guard, GuardedLoan
-from stewardd.postgres.observer import ConnectionObserver, Leak, SilentObserver
+from stewardd.postgres.guarded_loan import GuardedLoan, LoanGuard
+from stewardd.postgres.observer import ConnectionObserver, Leak
 from stewardd.postgres.pool import Pool, PoolOptions, PoolStats
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.target import DatabaseTarget
@@ -77,11 +77,17 @@ class DatabaseView:
     force_reason: str
 
 
+class DatabaseObserver(ConnectionObserver, Protocol):
+    """What happens to a database: to its connections, and to its breaker."""
+
+    def breaker_changed(self, change: Transition) -> None:
+        """The breaker changed its state."""
+
+
 class Database:
     """A database of the configuration. `open` once, `close` once; opening never waits for the database.
 
     `direct` is the server's own address where `target` is a pooler's; `source` reads the target anew (see Pool).
-    `observer` hears of the connections, after the breaker.
     """
 
     def __init__(
@@ -93,7 +99,6 @@ class Database:
         direct: DatabaseTarget | None = None,
         source: Callable[[], DatabaseTarget] | None = None,
         embedded: bool = False,
-        observer: ConnectionObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -104,9 +109,7 @@ class Database:
         self._clock = clock
         self._breaker = Breaker(target.name, self._breaker_options, chance, clock())
         self._breaker.listen(self._breaker_changed)
-        self._reports = ConnectionReports(
-            target, self._breaker, clock, observer or SilentObserver()
-        )
+        self._reports = ConnectionReports(target, self._breaker, clock)
         self._server: ServerView | None = None
         self._state_time = datetime.now(UTC)
         self._half_open_time: datetime | None = None
@@ -115,7 +118,7 @@ class Database:
         self._direct = direct
         self.embedded = embedded
         self.pool = Pool(target, pool_options, self._reports, source=source)
-        self._guard = Guard(self.pool, self._breaker, self._reports, clock)
+        self._guard = LoanGuard(self.pool, self._breaker, self._reports, clock)
 
     @property
     def name(self) -> str:
@@ -131,6 +134,11 @@ class Database:
     def direct_target(self) -> DatabaseTarget:
         """Where what needs a session of its own goes: dumps, snapshots, advisory locks."""
         return self._direct or self.target
+
+    def observe(self, observer: DatabaseObserver) -> None:
+        """Tells `observer` of the breaker and of the connections from now on; there is one."""
+        self._breaker.listen(observer.breaker_changed)
+        self._reports.following = observer
 
     async def open(self) -> None:
         """Begins to connect, in the background."""

@@ -25,7 +25,7 @@ from stewardd.postgres.sqlstate import Verdict, judge_loan
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class LoanGuard:
     """What all loans of one database share."""
 
     pool: Pool
@@ -39,7 +39,7 @@ class GuardedLoan(Loan):
 
     __slots__ = ("_guard", "_ticket")
 
-    def __init__(self, guard: Guard, timeout_s: float | None) -> None:
+    def __init__(self, guard: LoanGuard, timeout_s: float | None) -> None:
         super().__init__(guard.pool, timeout_s)
         self._guard = guard
 

@@ -24,7 +24,7 @@ class Reported:
         self.now_s = 0.0
         options = BreakerOptions(failures=3)
         self.breaker = Breaker("main", options, lambda: 0.5, self.now_s)
-        self.reports = ConnectionReports(TARGET, self.breaker, lambda: self.now_s, SilentObserver())
+        self.reports = ConnectionReports(TARGET, self.breaker, lambda: self.now_s)
 
     @property
     def state(self) -> BreakerState:
@@ -128,9 +128,9 @@ class Recorder(SilentObserver):
 
 
 def test_who_observes_as_well_hears_everything():
-    following = Recorder()
     breaker = Breaker("main", BreakerOptions(), lambda: 0.5, 0.0)
-    reports = ConnectionReports(TARGET, breaker, lambda: 0.0, following)
+    reports = ConnectionReports(TARGET, breaker, lambda: 0.0)
+    following = reports.following = Recorder()
     reports.connected(0.1)
     reports.connect_failed(Verdict.AWAY, AWAY)
     reports.acquired(0.1)
