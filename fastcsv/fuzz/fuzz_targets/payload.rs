@@ -23,7 +23,7 @@ static SCHEMAS: LazyLock<Vec<PayloadSchema>> = LazyLock::new(|| {
     let documents: [&[u8]; 3] = [
         include_bytes!("../../../schemas/json/buddy_webhook/1.0.json"),
         include_bytes!("../../../schemas/json/ecornell_webhook/1.0.json"),
-        br#"{"not": {"const": 1}, "propertyNames": {"maxLength": 5}, "items": {"$ref": "#"}}"#,
+        br##"{"not": {"const": 1}, "propertyNames": {"maxLength": 5}, "items": {"$ref": "#"}}"##,
     ];
     let compile = |document: &[u8]| {
         PayloadSchema::compile("a", "1.0", document, &SchemaLimits::default()).expect("it compiles")
@@ -44,8 +44,10 @@ fn as_it_stands(payload: &[u8]) {
         let report = schema.judge(payload, true, &PayloadLimits::default());
         assert_eq!(report.is_valid(), report.violations.is_empty());
     }
-    let any = PayloadSchema::compile("any", "1.0", b"{}", &SchemaLimits::default()).expect("it compiles");
-    let report = any.judge(payload, false, &PayloadLimits { max_depth: 100, ..PayloadLimits::default() });
+    let any =
+        PayloadSchema::compile("any", "1.0", b"{}", &SchemaLimits::default()).expect("it compiles");
+    let report =
+        any.judge(payload, false, &PayloadLimits { max_depth: 100, ..PayloadLimits::default() });
     if report.violations.iter().any(|it| ["depth", "encoding"].contains(&it.keyword)) {
         return;
     }
