@@ -23,13 +23,13 @@ from stewardd.backup import progress as backup_progress
 from stewardd.batches import manifest as batches
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import State
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.errors import Corrupt
 from stewardd.operations import state as operations
 from stewardd.quarantine import operations as quarantine_operations
 from stewardd.quarantine.files import records as record
 from stewardd.quarantine.finding import columns
-from stewardd.quarantine.log import batch_state, checkpoint, commits
+from stewardd.quarantine.log import batch_state, changes, checkpoint, commits
 from stewardd.quarantine.removing import archives
 from stewardd.repository import claims, identity, liveness, log, publication
 from stewardd.repository.document import MARK, Codec
@@ -43,8 +43,8 @@ WHEN = datetime(2026, 11, 27, 8, 0, 0, 123000, UTC)
 SHA = "ab" * 32
 FILE = BatchFile("records.jsonl", 700, 12, "changes/x/records.jsonl")
 CHANGES = (
-    commits.Change(7, State.RESOLVED, 2, "1.1", {"rating": "1"}),
-    commits.Change(
+    changes.Change(7, State.RESOLVED, 2, "1.1", {"rating": "1"}),
+    changes.Change(
         9,
         State.OPEN,
         1,
@@ -104,7 +104,7 @@ def backup() -> backups.BackupManifest:
 
 
 def commit(**fields: Any) -> commits.BatchCommit:
-    return commits.BatchCommit(1, ID, commits.Action.CORRECT, WHEN, "mia", "because", **fields)
+    return commits.BatchCommit(1, ID, changes.Action.CORRECT, WHEN, "mia", "because", **fields)
 
 
 SMALL = commits.inline_commit(commit(), CHANGES)
@@ -142,7 +142,7 @@ def _folds(body: bytes) -> None:
     for each in state.exports:
         export_message(ID, each)
     for change in made.changes or ():
-        commits.read_event_line(commits.write_event_line(made.event(change)))
+        changes.read_event_line(changes.write_event_line(made.event(change)))
 
 
 def _operation(kind: str, metadata: dict[str, Any]) -> Callable[[bytes], None]:
@@ -301,14 +301,14 @@ SAMPLES = [
     Sample("small commit", commits.COMMIT_CODEC, commits.write_commit(SMALL), _folds),
     Sample("export commit", commits.COMMIT_CODEC, commits.write_commit(EXPORTED), _folds),
     Sample("rewriting commit", commits.COMMIT_CODEC, commits.write_commit(REWRITTEN), _folds),
-    _sample("change", commits.CHANGE_CODEC, CHANGES[1]),
+    _sample("change", changes.CHANGE_CODEC, CHANGES[1]),
     Sample(
         "event",
-        commits.HISTORY_CODEC,
-        commits.write_event_line(SMALL.event(CHANGES[1])),
-        commits.read_event_line,
+        changes.HISTORY_CODEC,
+        changes.write_event_line(SMALL.event(CHANGES[1])),
+        changes.read_event_line,
     ),
-    _sample("summary", checkpoint.SUMMARY_CODEC, Summary(3, 1, 1, (FILE,))),
+    _sample("summary", checkpoint.SUMMARY_CODEC, LogSummary(3, 1, 1, (FILE,))),
     _sample(
         "checkpoint",
         checkpoint.CHECKPOINT_CODEC,
@@ -321,7 +321,7 @@ SAMPLES = [
         "archived row",
         archives.ARCHIVE_CODEC,
         archives.ArchiveDocument(
-            RECORD, "resolved", 1, (commits.history_document(SMALL.event(CHANGES[0])),)
+            RECORD, "resolved", 1, (changes.history_document(SMALL.event(CHANGES[0])),)
         ),
     ),
     _sample("report", columns.REPORT_CODEC, columns.ReportDocument(("note",))),

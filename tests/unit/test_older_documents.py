@@ -7,8 +7,9 @@ import pytest
 from stewardd.backup.manifest import BACKUP_MANIFEST
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
+from stewardd.quarantine.log.changes import CHANGE_CODEC, HISTORY_CODEC
 from stewardd.quarantine.log.checkpoint import CHECKPOINT_CODEC, SUMMARY_CODEC
-from stewardd.quarantine.log.commits import CHANGE_CODEC, COMMIT_CODEC, HISTORY_CODEC
+from stewardd.quarantine.log.commits import COMMIT_CODEC
 from stewardd.repository.claims import ANSWER_CODEC, ATTEMPT_CODEC
 from stewardd.repository.document import Codec
 from stewardd.repository.identity import IDENTITY_CODEC

@@ -34,12 +34,13 @@ from stewardd.postgres.observer import DrainReason, SilentObserver
 from stewardd.postgres.pool.stats import PoolStats, RetireReason
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.quarantine.finding.open_rows import OpenRowCount
-from stewardd.quarantine.log.commits import Action, BatchCommit
+from stewardd.quarantine.log.changes import Action
+from stewardd.quarantine.log.commits import BatchCommit
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Swept
 from stewardd.schemas.registry import Registry
-from stewardd.validation.batches import BatchLimit
-from stewardd.validation.work import Upload
+from stewardd.validation.batch_starter import BatchLimit
+from stewardd.validation.upload import Upload
 from stewardd.web.readiness import Readiness
 
 # Of a batch whose schema was taken out of the daemon's folders since.

@@ -92,7 +92,6 @@ def build_quarantine(
             exports=quarantine.exports,
             operations=long_ones,
             timeouts=assembly.upload_timeouts,
-            max_message_bytes=assembly.settings.server.max_message_bytes,
         )
     )
     if assembly.settings.quarantine.keep_closed_s:

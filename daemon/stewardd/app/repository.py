@@ -16,7 +16,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Sweep
 from stewardd.scheduler.job import Job
 from stewardd.telemetry import logger
-from stewardd.validation.source import Roots
+from stewardd.validation.input_files import InputRoots
 
 log = logger("app")
 
@@ -33,7 +33,7 @@ class Repository:
     store: Store
     lease: WriterLease
     claims: Claims
-    uri_roots: Roots
+    uri_roots: InputRoots
 
 
 async def start_repository(assembly: Assembly) -> Repository:
@@ -47,7 +47,7 @@ async def start_repository(assembly: Assembly) -> Repository:
     data_dir = assembly.settings.data_dir
     made = await asyncio.to_thread(check_folder, data_dir, "data folder", links=False)
     try:
-        uri_roots = Roots.of(assembly.settings.validation.uri_roots, assembly.open_inbox)
+        uri_roots = InputRoots.of(assembly.settings.validation.uri_roots, assembly.open_inbox)
         await uri_roots.check()
         store = await open_repository(assembly.settings.repository_url, assembly.store_options)
     except BaseException:

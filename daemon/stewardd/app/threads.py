@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stewardd.app.assembly import Assembly
 from stewardd.quarantine.files.worker_threads import WorkerThreads
-from stewardd.validation.engine import EngineThreads
+from stewardd.validation.engine_threads import EngineThreads
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from stewardd.app.threads import ThreadPools
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
-from stewardd.validation.batches import Batches, BatchLimit
+from stewardd.validation.batch_starter import BatchLimit, BatchStarter
 
 
 def build_validation(
@@ -21,25 +21,19 @@ def build_validation(
     """Adds the service."""
     settings = assembly.settings
     limit = BatchLimit(settings.server.max_concurrent_batches)
-    batches = Batches(
+    starter = BatchStarter(
         registry=registry,
         catalog=catalog,
         store=repository.store,
         lease=repository.lease,
         claims=repository.claims,
         scratch=assembly.scratch,
-        engine=threads.engine,
-        bounds=settings.validation,
+        threads=threads.engine,
+        limits=settings.validation,
         roots=repository.uri_roots,
-        limit=limit,
+        batch_limit=limit,
         on_end=assembly.metrics.add_batches(limit),
     )
     assembly.servicers.append(
-        ValidationServicer(
-            batches,
-            catalog,
-            registry,
-            assembly.upload_timeouts,
-            settings.server.max_message_bytes,
-        )
+        ValidationServicer(starter, catalog, registry, assembly.upload_timeouts)
     )

@@ -1,7 +1,7 @@
-"""What has been published: batches by id, in pages, and their files.
+"""The published batches: one by its id, pages of them, and their files.
 
-A manifest never changes. What has become of a batch's rows since is not known here: the catalog is given a function
-that tells it, and returns every batch with it.
+A manifest never changes. The counts of a batch's rows since its publication come from its log (`since`), and every
+batch is returned with them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BATCH_MANIFEST, KIND, BatchManifest
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.errors import BatchNotFound, BatchRewritten, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog, Entry
@@ -25,7 +25,7 @@ READ_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileLocation:
-    """Where a file of a batch stands in the repository."""
+    """Where a file of a batch is stored in the repository."""
 
     key: str
     size_bytes: int
@@ -34,17 +34,17 @@ class FileLocation:
 
 @dataclass(frozen=True, slots=True)
 class BatchPage:
-    """Some batches, newest first, and the token of the page after; "" after the last."""
+    """Some batches, newest first, and the token of the next page. The token is empty on the last page."""
 
     items: list[BatchManifest]
     next_page_token: str
 
 
 class BatchCatalog:
-    """Reads published batches; nothing here writes. `since` tells by its folder what has happened to a batch."""
+    """Reads published batches; nothing here writes. `since` returns the counts of a batch's log, by its folder."""
 
     def __init__(
-        self, store: Store, since: Callable[[str], Awaitable[Summary]] | None = None
+        self, store: Store, since: Callable[[str], Awaitable[LogSummary]] | None = None
     ) -> None:
         self._store = store
         self._since = since
@@ -70,9 +70,9 @@ class BatchCatalog:
         batch_filter: BatchFilter | None = None,
         id_prefix: str = "",
     ) -> BatchPage:
-        """Returns a page of batches, newest first, of those that a filter leaves.
+        """Returns a page of the batches that a filter takes, newest first.
 
-        One that cannot be read is logged, and left out.
+        A batch that cannot be read is logged, and left out.
         """
 
         def accept(entry: Entry[BatchManifest]) -> bool:
@@ -91,7 +91,7 @@ class BatchCatalog:
     async def newest_first(
         self, batch_filter: BatchFilter, before: str | None = None
     ) -> AsyncGenerator[tuple[str, BatchManifest | None], None]:
-        """Yields batches from before an id on, each with its id; None for one that the filter leaves out."""
+        """Yields (id, batch) of the batches before an id, newest first. A batch is None where the filter rejects it."""
         entries = self._catalog.newest_first(before=before, within=_days(batch_filter))
         async with aclosing(entries):
             async for entry in entries:
@@ -99,13 +99,13 @@ class BatchCatalog:
                 yield entry.identifier, batch if batch_filter.takes(batch) else None
 
     async def identifiers(self) -> AsyncGenerator[str, None]:
-        """Yields the id of every batch, newest first, also of one that cannot be read or is not published."""
+        """Yields all ids, newest first, also those of batches that cannot be read or are not published."""
         async with aclosing(self._catalog.identifiers()) as found:
             async for identifier in found:
                 yield identifier
 
     async def locate(self, batch_id: str, file: str) -> FileLocation:
-        """Says where a file of a batch stands. Raises: BatchNotFound, also for a file that the batch does not have."""
+        """Returns where a file of a batch is stored. Raises: BatchNotFound, also where the batch has no such file."""
         manifest = await self.get(batch_id)
         found = manifest.file(file)
         if found is None:
@@ -116,13 +116,13 @@ class BatchCatalog:
     async def read_file(
         self, batch_id: str, file: str, offset: int, crc32c: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Streams a file of a batch from an offset on; `crc32c` is that of the whole file, as the caller knows it.
+        """Streams a file of a batch from an offset on. `crc32c` is the checksum of the file that the caller knows.
 
-        A file that goes while it is read is begun anew where no byte of it was sent, and nowhere else: what comes after
-        the first bytes of one file is never of another.
+        Where a rewriting removes the file before the first bytes are read, the new file is read. After the first bytes
+        it is not: bytes of two files are never mixed.
 
-        Raises: BatchNotFound; InvalidRequest past its end; BatchRewritten where it is another file than the caller
-        knows, or went midway; Corrupt where it is missing.
+        Raises: BatchNotFound; InvalidRequest for an offset past the end; BatchRewritten where the file has another
+        checksum, or was removed midway; Corrupt where it is missing.
         """
 
         async def first(
@@ -157,12 +157,12 @@ class BatchCatalog:
 
 
 def scope_of(batch_filter: BatchFilter | None) -> dict[str, Any]:
-    """Returns what a page token is bound to; nothing for the listing of all batches."""
+    """The filter that a page token is bound to. Empty for a listing without a filter."""
     return {} if not batch_filter else asdict(batch_filter)
 
 
 def _days(batch_filter: BatchFilter | None) -> tuple[str | None, str | None]:
-    """The days that can hold such batches: an id is made when an upload begins, and the batch exists when it ends."""
+    """The days in which batches of a filter may lie. An id has the day on which its upload began, not when it ended."""
     if batch_filter is None:
         return (None, None)
     first, last = batch_filter.create_after, batch_filter.create_before

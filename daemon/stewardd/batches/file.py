@@ -16,7 +16,7 @@ from stewardd.repository.document import (
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A file of a batch; `crc32c` is CRC-32C (RFC 3720). `at` is where it lies, if not under its name."""
+    """A file of a batch. `crc32c` is CRC-32C (RFC 3720). `at` is its key below the batch's folder, if not its name."""
 
     name: ObjectName
     size_bytes: Count
@@ -25,5 +25,5 @@ class BatchFile:
 
     @property
     def object(self) -> str:
-        """Where it lies, below the batch's folder."""
+        """The key below the batch's folder."""
         return self.at or self.name

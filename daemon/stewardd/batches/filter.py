@@ -1,4 +1,4 @@
-"""Which batches a caller wants: a pure predicate over manifests. Page tokens are bound to it."""
+"""A filter of batches: a pure predicate over manifests. Page tokens are bound to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stewardd.batches.states import State
 
 @dataclass(frozen=True, slots=True)
 class BatchFilter:
-    """Which batches are wanted; a member that is None leaves none out."""
+    """Which batches are wanted. None takes any."""
 
     schema: str | None = None
     schema_version: str | None = None
@@ -26,7 +26,7 @@ class BatchFilter:
         return self != BatchFilter()
 
     def takes(self, batch: BatchManifest) -> bool:
-        """Whether a batch is wanted."""
+        """Whether the filter takes a batch."""
         return (
             self.schema in (None, batch.schema)
             and self.schema_version in (None, batch.schema_version)

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import State
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.repository.document import (
     NOT_STORED,
     Codec,
@@ -55,7 +55,7 @@ class BatchManifest:
     # Manifests of older daemons do not have these two.
     missing_optional_columns: tuple[str, ...] = ()
     similar_columns: dict[str, str] = field(default_factory=dict)
-    # The counts of the log; not part of the manifest, which never changes.
+    # The counts of the log. They are not stored in the manifest, which never changes.
     resolved_rows: Annotated[Count, NOT_STORED] = 0
     discarded_rows: Annotated[Count, NOT_STORED] = 0
     commits: Annotated[Count, NOT_STORED] = 0
@@ -66,7 +66,7 @@ class BatchManifest:
 
     @property
     def folder(self) -> str:
-        """Where it lies in the repository."""
+        """The folder of the batch in the repository."""
         return folder_of(KIND, self.batch_id)
 
     @property
@@ -83,15 +83,15 @@ class BatchManifest:
         }[state]
 
     def key(self, file: BatchFile) -> str:
-        """Where a file of the batch stands in the repository."""
+        """The key of a file of the batch."""
         return f"{self.folder}/{file.object}"
 
     def file(self, name: str) -> BatchFile | None:
-        """Returns the file of that name, None where the batch has none."""
+        """Returns the file of a name. None where the batch has none."""
         return next((file for file in self.files if file.name == name), None)
 
-    def as_of(self, since: Summary) -> Self:
-        """Returns the batch with the counts of its log, and with the files of its last rewriting, if there was one."""
+    def as_of(self, since: LogSummary) -> Self:
+        """Returns the batch with the counts of its log, and with the files of its last rewriting."""
         return dataclasses.replace(
             self,
             resolved_rows=since.resolved_rows,

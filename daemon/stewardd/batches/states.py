@@ -1,9 +1,9 @@
-"""The states of a batch's quarantined rows, four bytes for each row that was changed.
+"""The states of a batch's quarantined rows: four bytes for each row that was changed.
 
-Rows are grouped by their number's upper bits. A group holds two sorted arrays, the lower 16 bits and the values, so
-that five million rows take 20 MB in memory, in a commit and in a checkpoint, which hold a binary copy. A row that has
-no entry is open and was never judged again. Instances are immutable: threads may read one while the next is made, and
-the next shares every group that it does not change.
+Rows are grouped by their number's upper bits; a group holds two sorted arrays, the lower 16 bits and the values, so
+that five million rows take 20 MB whatever their numbers. Commits and checkpoints store the arrays in binary. A row
+without a value is open and was never validated again. Instances are immutable: threads may read one while the
+next is made, and the next shares every group that it does not change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GROUP = struct.Struct("<QI")
 
 
 class State(IntEnum):
-    """The state of a quarantined row. The numbers are stored: they never change."""
+    """The state of a quarantined row. The numbers are stored, so they never change."""
 
     OPEN = 0
     RESOLVED = 1
@@ -48,14 +48,14 @@ _NAMES_NO_STATE = bytes(value & 3 not in set(State) for value in range(256))
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """The state of one row. `purged`: the row's cells are gone, and its state still counts."""
+    """State and attempt of a row. `purged`: its data was removed, and its state still counts."""
 
     state: State = State.OPEN
     attempt: int = 0
     purged: bool = False
 
     def packed(self) -> int:
-        """As 16 bits: 13 for the attempt, one for purged, two for the state."""
+        """The state in 16 bits: 13 for the attempt, one for purged, two for the state."""
         return self.attempt << 3 | self.purged << 2 | self.state
 
 
@@ -78,7 +78,7 @@ class _Group:
     def overlaid(self, other: _Group) -> _Group:
         if (
             self.lows[-1] < other.lows[0]
-        ):  # what comes in order is appended, the common case of a sheet
+        ):  # the common case of a sheet: all rows come after the old ones
             return _Group(self.lows + other.lows, self.values + other.values)
         if len(other.lows) == 1:
             return self._with_one(other.lows[0], other.values[0])
@@ -99,7 +99,7 @@ class _Group:
 
 
 class RowStates:
-    """The states of the rows that were changed."""
+    """The states of rows. Rows that were never changed are not in it."""
 
     def __init__(self, groups: Mapping[int, _Group] | None = None) -> None:
         self._groups: Mapping[int, _Group] = groups or {}
@@ -107,8 +107,8 @@ class RowStates:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, RowState]]) -> RowStates:
-        """Takes rows in ascending order, each once."""
-        builder = StatesBuilder()
+        """Makes states from rows, which must ascend."""
+        builder = RowStatesBuilder()
         for number, row in rows:
             builder.add(number, row)
         return builder.built()
@@ -128,7 +128,7 @@ class RowStates:
                 yield high << 16 | low, _unpacked(value)
 
     def overlaid(self, other: RowStates) -> RowStates:
-        """These states, replaced by the other ones where `other` has any."""
+        """These states, replaced by the other ones where those have a value."""
         groups = dict(self._groups)
         for high, group in other._groups.items():
             mine = groups.get(high)
@@ -136,13 +136,13 @@ class RowStates:
         return RowStates(groups)
 
     def count(self, state: State) -> int:
-        """How many rows that have an entry are in a state."""
+        """How many of the changed rows are in a state."""
         return sum(
             sum((value & 3) == state for value in group.values) for group in self._groups.values()
         )
 
     def first(self, state: State, number: int) -> int | None:
-        """The first row from a number on that has an entry and is in a state; None where there is none."""
+        """The first changed row from a number on that is in a state."""
         for high in sorted(high for high in self._groups if high >= number >> 16):
             group = self._groups[high]
             begin = bisect_left(group.lows, number & 0xFFFF) if high == number >> 16 else 0
@@ -152,15 +152,15 @@ class RowStates:
         return None
 
     def count_purged(self, state: State) -> int:
-        """How many rows in a state are purged."""
+        """How many of the purged rows are in a state."""
         wanted = RowState(state, purged=True).packed()
         return sum(
             sum((value & 7) == wanted for value in group.values) for group in self._groups.values()
         )
 
     def any_retried(self) -> bool:
-        """Whether any row was judged again and is not resolved: its violations are other than those it came with."""
-        if self._any_retried is None:  # each page of a filtered listing needs it
+        """Whether a row was validated again and is not resolved. Its violations may differ from those of its record."""
+        if self._any_retried is None:  # each page of a filtered listing asks
             self._any_retried = any(
                 value >> 3 and (value & 3) != State.RESOLVED
                 for group in self._groups.values()
@@ -169,7 +169,7 @@ class RowStates:
         return self._any_retried
 
     def to_bytes(self) -> bytes:
-        """A binary copy, little-endian."""
+        """The states in binary, little-endian."""
         parts = [_MAGIC]
         for high in sorted(self._groups):
             group = self._groups[high]
@@ -179,7 +179,7 @@ class RowStates:
 
     @classmethod
     def from_bytes(cls, body: bytes) -> RowStates:
-        """Reads a copy. Raises: Corrupt."""
+        """Reads what `to_bytes` wrote. Raises: Corrupt."""
         if not body.startswith(_MAGIC):
             raise Corrupt("the states of a batch's rows cannot be read")
         groups: dict[int, _Group] = {}
@@ -201,14 +201,14 @@ class RowStates:
         return cls(groups)
 
 
-class StatesBuilder:
-    """Gathers states, by ascending row."""
+class RowStatesBuilder:
+    """Collects states of rows, which must ascend."""
 
     def __init__(self) -> None:
         self._groups: dict[int, _Group] = {}
 
     def add(self, number: int, row: RowState) -> None:
-        """Adds a row that comes after all before it."""
+        """Adds a row. Raises: ValueError unless its number is greater than all before."""
         high, low = number >> 16, number & 0xFFFF
         group = self._groups.get(high)
         if group is None:
@@ -219,7 +219,7 @@ class StatesBuilder:
         group.values.append(row.packed())
 
     def built(self) -> RowStates:
-        """What was gathered; nothing may be added afterwards."""
+        """The states. Nothing may be added afterwards."""
         return RowStates(self._groups)
 
 

@@ -1,4 +1,4 @@
-"""The counts of a batch's quarantined rows, by what was done with them since it was published."""
+"""The counts of a batch's log: how many of its quarantined rows were resolved and discarded since."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stewardd.repository.document import Count
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class LogSummary:
     """The counts of a batch's log up to commit `number`, 0 for an empty log.
 
     `files` are the files of the last rewriting, None where there was none.

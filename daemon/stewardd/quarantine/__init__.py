@@ -3,7 +3,7 @@
     operations      starts what takes long: retry, purge, erasure
     changing        corrections, edited sheets, retries        exporting        removing      independent of each other
     finding         rows with their history, listings, statistics
-    log             what has happened to the rows of a batch: commits, and the state that they add up to
+    log             the commits of a batch, the state that they add up to, and the events of its rows
     files           how the files of a batch are read, on worker threads
 
 Imports go downwards only; pyproject.toml holds them to it.

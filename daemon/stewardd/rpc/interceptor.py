@@ -1,27 +1,28 @@
-"""The outermost interceptor: counts and times calls, refuses those over the bound, and maps every error.
+"""The outermost interceptor: limits, counts and times calls, checks every request message, and maps every error.
 
-An exception that leaves a handler would reach the client with its text; here nothing does but what the table in
-status.py says. Health is exempt from the bound, so that a full daemon can still say that it is full. A cancelled call
-is let through as what it is: swallowing CancelledError leaks the call.
+An exception that leaves a handler would reach the client with its text; here only what the table in status.py says
+does. Health is exempt from the limit, so that a full daemon can still say that it is full. CancelledError is raised
+again: swallowing it leaks the call. grpc decodes a message before a handler runs, and an error there would reach the
+client as UNKNOWN: so the decoder raises nothing, and marks the message. No byte of a malformed message is quoted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from stewardd.errors import StewardError, TooManyRequests
+from stewardd.errors import MalformedMessage, MessageTooLarge, StewardError, TooManyRequests
 from stewardd.metrics.calls import CallMetrics
-from stewardd.rpc.bounds import check_size
 from stewardd.rpc.context import Context
-from stewardd.rpc.malformed import WellFormed, tolerant, well_formed
 from stewardd.rpc.status import UNEXPECTED, code_of, to_status
+from stewardd.rpc.uploads import Chunk
 from stewardd.telemetry import logger
 
 log = logger("rpc")
@@ -31,8 +32,8 @@ UNKNOWN = grpc.StatusCode.UNKNOWN
 Check = Callable[[Any, str], Any]
 
 
-class Guard(grpc.aio.ServerInterceptor):
-    """Wraps every handler. `running` is how many calls are being served, those that are exempt left out."""
+class CallGuard(grpc.aio.ServerInterceptor):
+    """Wraps every handler. `running` counts the calls that are being served, without the exempt ones."""
 
     def __init__(
         self, max_concurrent_calls: int, max_message_bytes: int, metrics: CallMetrics
@@ -49,7 +50,7 @@ class Guard(grpc.aio.ServerInterceptor):
         ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Returns the handler, guarded; None, as grpc wants it, for a method that nobody serves."""
+        """Returns the handler, guarded. None for an unknown method, as grpc expects it."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
@@ -57,31 +58,32 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _guarded(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         coders = {
-            "request_deserializer": tolerant(handler.request_deserializer),
+            "request_deserializer": _marking_malformed(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(handler.unary_unary, method, self._one), **coders
+                self._unary(handler.unary_unary, method, self._message), **coders
             )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
-                self._stream(handler.unary_stream, method, self._one), **coders
+                self._stream(handler.unary_stream, method, self._message), **coders
             )
         if handler.stream_unary:
             return grpc.stream_unary_rpc_method_handler(
-                self._unary(handler.stream_unary, method, WellFormed), **coders
+                self._unary(handler.stream_unary, method, self._messages), **coders
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                self._stream(handler.stream_stream, method, WellFormed), **coders
+                self._stream(handler.stream_stream, method, self._messages), **coders
             )
         raise TypeError(f"{method}: no handler of a kind that the contract has")
 
-    def _one(self, request: Any, method: str) -> Any:
-        """The only message of a call; the size of a stream's messages is looked at by the handler, as they come."""
-        check_size(well_formed(request, method).ByteSize(), self._max_message_bytes)
-        return request
+    def _message(self, request: Any, method: str) -> Any:
+        return _checked(request, method, self._max_message_bytes)
+
+    def _messages(self, requests: AsyncIterator[Any], method: str) -> _CheckedMessages:
+        return _CheckedMessages(requests, method, self._max_message_bytes)
 
     def _unary(self, behaviour: Any, method: str, checked: Check) -> Any:
         async def guarded(request: Any, context: Context) -> Any:
@@ -91,8 +93,8 @@ class Guard(grpc.aio.ServerInterceptor):
         return guarded
 
     def _stream(self, behaviour: Any, method: str, checked: Check) -> Any:
-        # A coroutine that writes, not a generator: grpc leaves a generator that it was writing for to the garbage
-        # collector when the call is cancelled, and what the call holds would be given back no one knows when.
+        # A coroutine that writes, not a generator. When a call is cancelled, grpc leaves a generator to the garbage
+        # collector, and what the call holds would be released at an unknown time.
         async def guarded(request: Any, context: Context) -> None:
             async with (
                 _Call(self, method, context),
@@ -104,7 +106,7 @@ class Guard(grpc.aio.ServerInterceptor):
         return guarded
 
     def enter(self, method: str) -> bool:
-        """Counts a call in. Raises TooManyRequests; False for a call that is not counted."""
+        """Counts a call. Returns False for an exempt call. Raises: TooManyRequests."""
         if method.startswith(EXEMPT):
             return False
         if self.running >= self._max_concurrent_calls:
@@ -113,10 +115,61 @@ class Guard(grpc.aio.ServerInterceptor):
         return True
 
 
-class _Call:
-    """One call, from its first moment to its last: counted, timed, logged, its error mapped."""
+class _Malformed:
+    """Stands for a message that could not be decoded."""
 
-    def __init__(self, guard: Guard, method: str, context: Context) -> None:
+
+_MALFORMED = _Malformed()
+
+
+def _marking_malformed(decode: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """Returns a decoder that returns _MALFORMED where `decode` raises."""
+    if decode is None:
+        return None
+
+    def decode_or_mark(raw: bytes) -> Any:
+        try:
+            return decode(raw)
+        except (DecodeError, ValueError):
+            return _MALFORMED
+
+    return decode_or_mark
+
+
+def _checked(message: Any, method: str, max_bytes: int, number: int | None = None) -> Any:
+    """Returns the message. `number` is its place in a stream, from 1. Raises: MalformedMessage, MessageTooLarge."""
+    if message is _MALFORMED:
+        which = "the message" if number is None else f"message {number} of the stream"
+        raise MalformedMessage(f"{which} is none of {method}")
+    size_bytes = message.size_bytes if isinstance(message, Chunk) else message.ByteSize()
+    # grpc's own limit is higher, so that this one can be told with a reason and a hint.
+    if size_bytes > max_bytes:
+        raise MessageTooLarge(f"a message of {size_bytes} bytes is over the limit of {max_bytes}")
+    return message
+
+
+class _CheckedMessages:
+    """The messages of a stream, each checked when it is read. Raises: MalformedMessage, MessageTooLarge."""
+
+    def __init__(self, messages: AsyncIterator[Any], method: str, max_bytes: int) -> None:
+        self._messages = messages
+        self._method = method
+        self._max_bytes = max_bytes
+        self._count = 0
+
+    def __aiter__(self) -> _CheckedMessages:
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await anext(self._messages)
+        self._count += 1
+        return _checked(message, self._method, self._max_bytes, self._count)
+
+
+class _Call:
+    """One call, from its beginning to its end: it is counted, timed and logged, and its error is mapped."""
+
+    def __init__(self, guard: CallGuard, method: str, context: Context) -> None:
         self._guard = guard
         self._method = method
         self._name = method.removeprefix("/")
@@ -145,7 +198,7 @@ class _Call:
             )
             await self._abort(error)
         elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-            # The edge: what nobody foresaw is logged whole, and the client learns no more than that it happened.
+            # The edge: an unforeseen error is logged with its traceback, and the client is told only that it happened.
             log.error("call failed", method=self._method, elapsed_ms=elapsed_ms, exc_info=error)
             await self._abort(UNEXPECTED)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):

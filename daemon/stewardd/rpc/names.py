@@ -1,6 +1,6 @@
-"""Resource names (AIP-122): how they are written and read.
+"""Resource names (AIP-122), written and read, and the other short texts of requests.
 
-A name that is not of its form is INVALID_ARGUMENT, with an example of the form; `_malformed` is the one place for that.
+A name that is not of its form is INVALID_ARGUMENT, with an example of the form (`_malformed`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from stewardd.schemas.names import NAME, VERSION
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ROW_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv")
+MAX_WORD = 1024
+MAX_ACTOR = 256
+MAX_REQUEST_ID = 128
 _EXAMPLE_ID = "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f4"
 
 
@@ -128,6 +131,23 @@ def parse_schema_id(name: str, *, field: str) -> str:
     if head != "schemas" or not NAME.fullmatch(parsed):
         raise _malformed(field, "schemas/{schema}", "schemas/language_session")
     return parsed
+
+
+def request_id_of(text: str, *, field: str = "request_id") -> str:
+    """Returns a request_id (AIP-155); "" where none is given. Raises: InvalidRequest for a long one."""
+    return word_of(text, field=field, longest=MAX_REQUEST_ID)
+
+
+def word_of(text: str, *, field: str, longest: int = MAX_WORD) -> str:
+    """Returns a short text. Raises: InvalidRequest for a long one."""
+    if len(text) > longest:
+        raise InvalidRequest(f"{field} is longer than {longest} characters", field=field)
+    return text
+
+
+def actor_of(text: str) -> str:
+    """Returns who asks, as the request says. It is not authenticated. Raises: InvalidRequest for a long one."""
+    return word_of(text, field="actor", longest=MAX_ACTOR)
 
 
 def _is_of_batch(parts: list[str], collection: str) -> bool:

@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pool
 
 from stewardd.errors import ConfigurationError
 from stewardd.rpc.addresses import SocketAccess, clear_socket, distinct, open_to, opened
-from stewardd.rpc.interceptor import Guard
+from stewardd.rpc.interceptor import CallGuard
 from stewardd.rpc.reflection import METHOD as REFLECTION_METHOD
 from stewardd.rpc.reflection import NAMES as REFLECTION_SERVICES
 from stewardd.rpc.reflection import add_reflection
@@ -41,7 +41,7 @@ class Servicer(Protocol):
 class Server:
     """A grpc.aio server with everything on it. Made inside a running event loop."""
 
-    def __init__(self, guard: Guard, max_message_bytes: int) -> None:
+    def __init__(self, guard: CallGuard, max_message_bytes: int) -> None:
         self._server = grpc.aio.server(
             interceptors=[guard],
             compression=grpc.Compression.NoCompression,

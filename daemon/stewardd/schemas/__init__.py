@@ -1,1 +1,1 @@
-"""The schemas that rows and payloads are held to: JSON Schema documents, found in folders, compiled by fastcsv."""
+"""The schemas of rows and payloads: JSON Schema documents, found in folders, compiled by fastcsv."""

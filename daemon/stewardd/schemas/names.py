@@ -1,4 +1,4 @@
-"""Names and versions of schemas: what they may look like, and how versions are ordered."""
+"""Names and versions of schemas: their form, and the order of versions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class SchemaKey(NamedTuple):
 
     @property
     def order(self) -> tuple[str, int, int]:
-        """Sorts by name, then from old to new: 1.9 stands before 1.10."""
+        """Sorts by name, then from old to new: 1.9 comes before 1.10."""
         major, minor = self.version.split(".")
         return (self.name, int(major), int(minor))

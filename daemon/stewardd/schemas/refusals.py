@@ -1,4 +1,4 @@
-"""What the engine refuses, as the daemon's errors: one table for everything that fastcsv and the disk can raise."""
+"""The errors of the engine as errors of the daemon: one table for all that fastcsv and the disk can raise."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turns what fastcsv raises into HeaderRefused, InputRefused, StorageFull or Failed.
+    """Maps the errors of fastcsv. The reason of the engine, such as EMPTY_INPUT, is in the metadata under `cause`.
 
-    The engine's own reason (such as EMPTY_INPUT) travels in the metadata under `cause`.
+    Raises: HeaderRefused, InputRefused, StorageFull, Failed.
     """
     try:
         yield

@@ -1,8 +1,8 @@
 """The registry: every version of every row schema, compiled once at start.
 
-A schema is the file `<folder>/csv/<name>/<version>.json`; the path alone says what it is called. The folder that comes
-with steward is read first, then those of the configuration; two files for one version are refused, since a version
-means one thing. A document that does not compile stops the start: a daemon must not come up judging less than it did.
+A schema is the file `<folder>/csv/<name>/<version>.json`; its path gives its name and version. The folder that comes
+with steward is read first, then those of the configuration. Two files for one version are refused. A document that does
+not compile stops the start: a daemon must not start with fewer schemas than it is configured with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stewardd.telemetry import logger
 BUILTIN = Path(__file__).parent
 ROW_KIND = "csv"
 FACTS = 20
-"""Names in the metadata of an error, which has to fit in a gRPC trailer."""
+"""At most so many names in the metadata of an error, which has to fit in a gRPC trailer."""
 STRAYS_MAX = 100
 
 _log = logger("schemas")
@@ -36,7 +36,7 @@ class Registry:
 
     @classmethod
     def load(cls, folders: Sequence[Path] = ()) -> Registry:
-        """Compiles what stands in the folders. Raises ConfigurationError, naming the file."""
+        """Compiles the schemas in the folders. Raises: ConfigurationError, which names the file."""
         found: dict[SchemaKey, Path] = {}
         strays: list[Path] = []
         for folder in (BUILTIN, *folders):
@@ -69,11 +69,11 @@ class Registry:
         return registry
 
     def get(self, name: str, version: str | None = None) -> fastcsv.Schema:
-        """Returns one version, or the newest. Raises SchemaNotFound."""
+        """Returns one version, or the newest. Raises: SchemaNotFound."""
         return self._find(name, version)[0]
 
     def document(self, name: str, version: str) -> str:
-        """Returns the JSON text of one version. Raises SchemaNotFound."""
+        """Returns the JSON text of one version. Raises: SchemaNotFound."""
         return self._find(name, version)[1]
 
     def all(self) -> list[fastcsv.Schema]:
@@ -81,7 +81,7 @@ class Registry:
         return [schema for schema, _ in self._by_key.values()]
 
     def candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
-        """Returns the schemas that a caller's pins leave for a header to fit. Raises UnknownSchema for none."""
+        """Returns the schemas that a header may fit, by the name and version that are given. Raises: UnknownSchema."""
         fitting = [
             schema
             for schema in self.all()
@@ -96,7 +96,7 @@ class Registry:
         return fitting
 
     def detect(self, header: Sequence[str]) -> fastcsv.Schema:
-        """Returns the schema that fits a header best (domain rules of detection). Raises HeaderRefused."""
+        """Returns the schema that fits a header best. Raises: HeaderRefused."""
         try:
             return fastcsv.detect(self.all(), list(header))
         except fastcsv.HeaderError as error:
@@ -113,7 +113,7 @@ class Registry:
 
 
 def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
-    """Returns what a client can act on: the missing columns, what may be meant for them, and the nearest schema."""
+    """Returns the missing columns, the columns that may be meant for them, and the nearest schema."""
     similar = list(error.similar.items())[:FACTS]
     facts = {
         "missing_columns": ",".join(error.missing[:FACTS]),
@@ -124,7 +124,7 @@ def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
 
 
 def _strays(folder: Path) -> list[Path]:
-    """Returns the first files below a folder that are no `csv/<name>/<version>.json`, at most STRAYS_MAX."""
+    """Returns files below a folder that are no `csv/<name>/<version>.json`, at most STRAYS_MAX."""
     files = (
         path
         for path in folder.rglob("*")

@@ -1,1 +1,1 @@
-"""Validation of batches: what comes in is judged row by row, and becomes visible whole or not at all."""
+"""Validation of batches: every row is checked by a schema, and a batch becomes visible as a whole or not at all."""

@@ -1,11 +1,11 @@
-"""Reading a file that a caller names by URI, without ever leaving the configured roots.
+"""Opens a file that a caller names by URI, and never a file outside of the configured roots.
 
-A name is percent-encoded as in any URI. What is no escape (a blank, `+`, a lone `%`, a letter of any language) may
-stand as it is; `?` and `#` have to be encoded. This holds for files and for objects of a bucket alike.
+A name is percent-encoded as in any URI. Characters that are no escape (a blank, `+`, a lone `%`, a letter of any
+language) may be written as they are; `?` and `#` have to be encoded. Files and objects of a bucket have the same rules.
 
 The path is walked from its root one component at a time with O_NOFOLLOW relative to the folder opened before, so that
 neither `..`, nor a symbolic link, nor a folder swapped during the walk leads outside. Links are refused even where
-they would stay inside: telling the two apart is the race that the walk avoids.
+they would stay inside: a check of the target would be the race that the walk avoids.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ENCODING_HINT = "percent-encode the name: ? is written %3F, # is %23, and a % be
 def open_uri(uri: str, roots: Sequence[Path]) -> int:
     """Returns a descriptor of the regular file that `uri` names, open for reading; the caller closes it.
 
-    Raises UriRefused: not a `file:///…` URI (RFC 8089), outside the roots, through a link, missing, or no regular file.
+    Raises: UriRefused where it is no `file:///…` URI (RFC 8089), outside the roots, behind a link, missing, or no
+    regular file.
     """
     path = _path_of(uri)
     for root in roots:
@@ -40,7 +41,7 @@ def open_uri(uri: str, roots: Sequence[Path]) -> int:
 def name_below(uri: str, root: str) -> str | None:
     """Returns the name below `root`, a prefix of a bucket, of the object that `uri` names; None where it is elsewhere.
 
-    Raises UriRefused: a query or a fragment, `..`, bytes that are no UTF-8.
+    Raises: UriRefused for a query or a fragment, for `..` and for bytes that are not UTF-8.
     """
     bucket, path = _bucket_and_path(uri)
     root_bucket, root_path = _bucket_and_path(root)
@@ -59,7 +60,7 @@ def name_below(uri: str, root: str) -> str | None:
 
 
 def _bucket_and_path(uri: str) -> tuple[str, str]:
-    """Splits by hand: urlsplit would drop blanks and line ends, which a name may hold."""
+    """Splits without urlsplit, which would drop blanks and line ends; a name may hold them."""
     scheme, _, rest = uri.partition("://")
     bucket, _, path = rest.partition("/")
     return f"{scheme.lower()}://{bucket}", path

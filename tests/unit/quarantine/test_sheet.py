@@ -110,3 +110,9 @@ def test_the_longest_cell_comes_back_with_its_apostrophe(sheet):
     assert row.cells == {"name": text}
     with pytest.raises(InputRefused, match="larger than field limit"):
         list(sheet(f"{LEADING},name\r\nbatches/b,1,,,,'={text}\r\n", bound=40_000).rows())
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", "\ufeff", " \ufeff ", "\u00a0"])
+def test_a_column_is_known_by_its_name_as_the_engine_cleans_it(sheet, blanks):
+    (row,) = sheet(f"{LEADING},{blanks}name{blanks}\r\nbatches/b,1,,,,ana\r\n").rows()
+    assert row.cells == {"name": "ana"}

@@ -25,17 +25,14 @@ from stewardd.quarantine.files.worker_threads import WorkerThreads
 from stewardd.quarantine.finding.rows import Row
 from stewardd.quarantine.log.batch_logs import AppendResult, BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.commits import (
+from stewardd.quarantine.log.changes import (
     CHANGE_CODEC,
     CHANGES,
-    STATES,
     Action,
-    BatchCommit,
     Change,
-    Tally,
-    inline_commit,
     read_change_line,
 )
+from stewardd.quarantine.log.commits import STATES, BatchCommit, ChangeCounts, inline_commit
 from stewardd.quarantine.log.planned_commit import PlanOutdated
 from stewardd.repository.identifiers import uuid7
 
@@ -59,7 +56,7 @@ class RevalidationPlan:
     """Changes to commit: their files, and the states that the rows had when they were read."""
 
     folder: Path
-    tally: Tally
+    counts: ChangeCounts
     rewritten: int
     rows: array[int]
     states_read: array[int]
@@ -131,7 +128,7 @@ class BulkRevalidation:
             )
             for name, each in self._versions.items()
         }
-        tally = Tally()
+        counts = ChangeCounts()
         if self._numbers:
             with (
                 (self.folder / _ROWS).open("rb") as rows,
@@ -143,10 +140,10 @@ class BulkRevalidation:
                     state = State.OPEN if violations else State.RESOLVED
                     change = Change(number, state, attempt, version, cells, violations)
                     changes.write(CHANGE_CODEC.encode(change))
-                    tally.add(change)
-            (self.folder / STATES).write_bytes(tally.states.built().to_bytes())
+                    counts.add(change)
+            (self.folder / STATES).write_bytes(counts.states.built().to_bytes())
         return RevalidationPlan(
-            self.folder, tally, self.rewritten, self._numbers, self._states_read
+            self.folder, counts, self.rewritten, self._numbers, self._states_read
         )
 
     def close(self) -> None:
@@ -210,6 +207,6 @@ async def commit_plan(
             commit = BatchCommit(
                 now.number + 1, staged.identifier, action, logs.clock(), actor, stored=True
             )
-            return await checked(now, plan.tally.put_into(commit))
+            return await checked(now, plan.counts.put_into(commit))
 
         return await logs.append_staged(batch, staged, decide_staged)

@@ -18,13 +18,8 @@ from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.rows import BatchRows, Row
 from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.commits import (
-    Action,
-    BatchCommit,
-    Change,
-    digest_of,
-    inline_commit,
-)
+from stewardd.quarantine.log.changes import Action, Change, digest_of
+from stewardd.quarantine.log.commits import BatchCommit, inline_commit
 from stewardd.quarantine.log.planned_commit import PlanOutdated
 from stewardd.repository.attempts import repeat_while_overtaken
 from stewardd.repository.identifiers import uuid7
@@ -92,7 +87,8 @@ class Corrections:
                     field="cells",
                     hint="shorten it; the bound is `validation.max_field_bytes`",
                 )
-        # A plan is outdated where the batch was rewritten. That may have left this row alone, so nobody is told.
+        # A rewriting of the batch may have left this row as it was. So it is no error for the caller, as long as the
+        # row itself has not changed.
         return await repeat_while_overtaken(
             lambda: self._correct_once(batch_id, number, cells, version, etag, actor),
             PlanOutdated,

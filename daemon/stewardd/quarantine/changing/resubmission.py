@@ -32,7 +32,7 @@ from stewardd.quarantine.changing.sheet_upload import SheetUpload
 from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.batch_logs import BatchLogs
-from stewardd.quarantine.log.commits import Action
+from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.log.planned_commit import plan_and_commit
 
 MAX_NAMED_CONFLICTS = 1000
@@ -144,7 +144,7 @@ class Resubmission:
             bulk = BulkRevalidation(revalidator, columns, folder, rows.state.rewritten)
             try:
                 plan = await threads.run(lambda: self._plan(sheet, rows, bulk, request, outcome))
-                if plan.tally.rows and not request.dry_run:
+                if plan.counts.rows and not request.dry_run:
                     outcome.commit = await self._commit(rows.batch, plan, request)
             finally:
                 bulk.close()
@@ -194,6 +194,6 @@ class Resubmission:
                 schema = schemas.get(version) or self._revalidator.schema(rows.batch, version)
                 bulk.add(row, came.cells, schemas.setdefault(version, schema))
         plan = bulk.validate()
-        outcome.resolved_rows = plan.tally.resolved_rows
-        outcome.invalid_rows = plan.tally.rows - plan.tally.resolved_rows
+        outcome.resolved_rows = plan.counts.resolved_rows
+        outcome.invalid_rows = plan.counts.rows - plan.counts.resolved_rows
         return plan

@@ -1,7 +1,7 @@
 """Retries: validating open rows again in bulk, as when a new schema version relaxes a rule.
 
-Rows are validated with the cells that they have now. Rows whose cells may not be what was sent are left to people. A
-row that this version has validated already is skipped, so a retry that was interrupted is simply started again. Each
+Rows are validated with the cells that they have now. Rows whose cells may differ from what was sent are left to people.
+A row that this version has validated already is skipped, so a retry that was interrupted is simply started again. Each
 commit moves so many rows, and each row moves once: what was committed before a kill stays.
 """
 
@@ -27,7 +27,7 @@ from stewardd.quarantine.finding.batch_selection import BatchSelection, ReportPr
 from stewardd.quarantine.finding.row_filter import RowFilter, filtered_rows
 from stewardd.quarantine.finding.rows import BatchRows, Row
 from stewardd.quarantine.log.batch_logs import BatchLogs
-from stewardd.quarantine.log.commits import Action
+from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.log.planned_commit import plan_and_commit
 
 
@@ -140,7 +140,7 @@ class Retry:
                     plan, last = await threads.run(
                         lambda: self._plan(rows, bulk, schema, first, request)
                     )
-                    if plan.tally.rows and not request.dry_run:
+                    if plan.counts.rows and not request.dry_run:
                         await commit_plan(
                             self._logs, threads, rows.batch, plan, Action.RETRY, request.actor
                         )
@@ -151,9 +151,9 @@ class Retry:
         plan, last = await plan_and_commit(
             lambda: self._reader.do_work(batch.batch_id, plan_then_commit, batch)
         )
-        outcome.judged_rows += plan.tally.rows
-        outcome.resolved_rows += plan.tally.resolved_rows
-        return None if plan.tally.rows < self._commit_rows else last + 1
+        outcome.judged_rows += plan.counts.rows
+        outcome.resolved_rows += plan.counts.resolved_rows
+        return None if plan.counts.rows < self._commit_rows else last + 1
 
     def _plan(
         self,

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import fastcsv
 from stewardd.errors import Exhausted, InputRefused
 from stewardd.quarantine.files.csv_records import unguarded
 from stewardd.quarantine.files.sheet_layout import (
@@ -110,7 +111,7 @@ class Sheet:
         raise _no_row_column(ROW)
 
     def _rows(self, records: Iterator[tuple[int, list[str]]]) -> Iterator[SheetRow]:
-        names = [name.strip() for name in next(records, (1, []))[1]]
+        names = [fastcsv.clean_name(name) for name in next(records, (1, []))[1]]
         places = self._places(names)
         found = 0
         for line, cells in records:

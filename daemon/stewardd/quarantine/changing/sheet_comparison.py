@@ -20,7 +20,7 @@ from stewardd.errors import InputRefused
 from stewardd.quarantine.changing.damage import Damage, damage
 from stewardd.quarantine.changing.sheet import Sheet, SheetRow
 from stewardd.quarantine.finding.rows import BatchRows, Row, row_digest
-from stewardd.quarantine.log.commits import digest_of
+from stewardd.quarantine.log.changes import digest_of
 
 
 class RowDecision(Enum):

@@ -45,7 +45,8 @@ from stewardd.quarantine.finding.row_filter import filtered_rows
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.commits import Action, BatchCommit, Export, ExportFacts
+from stewardd.quarantine.log.changes import Action
+from stewardd.quarantine.log.commits import BatchCommit, Export, ExportFacts
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.rereading import cut_short
 

@@ -18,7 +18,7 @@ from stewardd.quarantine.files.csv_records import csv_line
 from stewardd.quarantine.files.records import read_record
 from stewardd.quarantine.files.valid_csv import VALID, columns_of_header, valid_records
 from stewardd.quarantine.finding.rows import BatchRows
-from stewardd.quarantine.log.commits import RowEvent
+from stewardd.quarantine.log.changes import RowEvent
 from stewardd.quarantine.log.events import cells_after
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from stewardd.repository.backend.store import MAX_WHOLE_BYTES, Store
+from stewardd.repository.backend.store import Store
 
 READ_BYTES = 256 * 1024
 T = TypeVar("T")
@@ -23,9 +23,9 @@ class BlockingStore:
         self._store = store
         self._loop = asyncio.get_running_loop()
 
-    def get(self, key: str, *, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
+    def get(self, key: str) -> bytes:
         """See Store.get."""
-        return self._wait(self._store.get(key, max_bytes=max_bytes))
+        return self._wait(self._store.get(key))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See Store.get_range."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import fastcsv
+
 BATCH, ROW, ETAG, ERRORS, RAW = LEADING = ("Batch", "Row Number", "Etag", "Errors", "Raw Row")
 # Excel takes a file for UTF-8 only if it begins with this mark.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -29,7 +31,7 @@ def leading_columns(columns: Sequence[str]) -> tuple[str, ...]:
 
 def prefixes_of(name: str, column: str) -> int:
     """0 for a column that cannot be taken for the leading one, 1 for its namesake, 2 with one `Steward ` before it."""
-    folded = column.strip().casefold()
+    folded = fastcsv.clean_name(column).casefold()
     if not folded.endswith(name.casefold()):
         return 0
     before = folded.removesuffix(name.casefold())

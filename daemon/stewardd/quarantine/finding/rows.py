@@ -20,7 +20,7 @@ from stewardd.quarantine.files.records import (
 )
 from stewardd.quarantine.files.sorted_lines import SortedLines
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.commits import RowEvent, digest_of
+from stewardd.quarantine.log.changes import RowEvent, digest_of
 from stewardd.quarantine.log.events import BatchEvents, cells_after, last_validation
 
 PAGE_BYTES = 1024 * 1024

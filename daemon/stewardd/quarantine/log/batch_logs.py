@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowStates
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.errors import ObjectExists, ObjectNotFound, StewardError
 from stewardd.quarantine.log.batch_state import BatchState, apply_commit, apply_to_summary
 from stewardd.quarantine.log.checkpoint import read_checkpoint, read_summary, write_checkpoint
@@ -81,15 +81,15 @@ class BatchLogs:
     ) -> None:
         self._on_commit = on_commit
         self.store = store
-        self.lease = lease
+        self._lease = lease
         self.clock = clock
         self._cached_rows = cached_rows
         self._states: OrderedDict[str, BatchState] = OrderedDict()
         self._checkpointed: dict[str, int] = {}
-        self._summaries: OrderedDict[str, Summary] = OrderedDict()
+        self._summaries: OrderedDict[str, LogSummary] = OrderedDict()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def summary(self, folder: str) -> Summary:
+    async def summary(self, folder: str) -> LogSummary:
         """The counts of a batch's rows. It does not read their states. Raises: RepositoryDown, Corrupt."""
         known = self._summaries.get(folder)
         if known is None:
@@ -152,7 +152,7 @@ class BatchLogs:
 
     def log(self, batch: BatchManifest) -> CommitLog:
         """The log of a batch."""
-        return CommitLog(self.store, self.lease, batch.folder)
+        return CommitLog(self.store, self._lease, batch.folder)
 
     async def _append(
         self,
@@ -224,17 +224,17 @@ class BatchLogs:
         self._checkpointed[folder] = state.number
         return state
 
-    async def _first_summary(self, folder: str) -> Summary:
+    async def _first_summary(self, folder: str) -> LogSummary:
         """The counts of the checkpoint. Most batches have no log: then nothing else is read."""
         async for _ in self.store.list(f"{folder}/log"):
             break
         else:
-            return Summary()
+            return LogSummary()
         key = f"{folder}/{CHECKPOINT}"
         try:
             head = await self.store.get_range(key, 0, _HEAD_BYTES)
         except ObjectNotFound:
-            return Summary()
+            return LogSummary()
         return read_summary(head.partition(b"\n")[0])
 
     async def _maybe_write_checkpoint(self, folder: str, state: BatchState) -> None:

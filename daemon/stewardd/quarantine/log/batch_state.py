@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import RowStates
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.errors import Corrupt
 from stewardd.quarantine.log.commits import BatchCommit, Export
 from stewardd.repository.document import Count, Identifier
@@ -48,9 +48,9 @@ class BatchState:
     archives: tuple[str, ...] = ()
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> LogSummary:
         """The counts alone."""
-        return Summary(self.number, self.resolved_rows, self.discarded_rows, self.files)
+        return LogSummary(self.number, self.resolved_rows, self.discarded_rows, self.files)
 
 
 def apply_commit(state: BatchState, commit: BatchCommit, changed: RowStates) -> BatchState:
@@ -80,12 +80,12 @@ def apply_commit(state: BatchState, commit: BatchCommit, changed: RowStates) -> 
     )
 
 
-def apply_to_summary(summary: Summary, commits: Iterable[BatchCommit]) -> Summary:
+def apply_to_summary(summary: LogSummary, commits: Iterable[BatchCommit]) -> LogSummary:
     """The counts after some more commits. Their changes need not be read for it."""
     for commit in commits:
         if commit.rewrite is not None:
             new = commit.rewrite
-            summary = Summary(commit.number, new.resolved_rows, new.discarded_rows, new.files)
+            summary = LogSummary(commit.number, new.resolved_rows, new.discarded_rows, new.files)
         else:
             summary = replace(
                 summary,

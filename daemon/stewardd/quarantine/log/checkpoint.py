@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stewardd.batches.states import RowStates
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.quarantine.log.batch_state import BatchState, Span
 from stewardd.quarantine.log.commits import Export
 from stewardd.repository.document import Codec, Count, Identifier, Key
@@ -26,7 +26,7 @@ class CheckpointDocument:
     archives: tuple[Key, ...]
 
 
-SUMMARY_CODEC = Codec(Summary)
+SUMMARY_CODEC = Codec(LogSummary)
 CHECKPOINT_CODEC = Codec(CheckpointDocument)
 _CHECKPOINT = "the checkpoint of a batch's log"
 
@@ -60,6 +60,6 @@ def read_checkpoint(body: bytes) -> BatchState:
     )
 
 
-def read_summary(line: bytes) -> Summary:
+def read_summary(line: bytes) -> LogSummary:
     """Reads the first line of a checkpoint. Raises: Corrupt."""
     return SUMMARY_CODEC.decode(line, _CHECKPOINT)

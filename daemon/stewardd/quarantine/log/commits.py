@@ -1,4 +1,4 @@
-"""A commit of a batch's log, and the changes of rows that it makes.
+"""The commits of a batch's log.
 
 A small commit holds its changes itself. A large one has them in two files beside it, sorted by row: `changes.jsonl` has
 a line for each change, `states.bin` only the states, which is all that the state of the batch is made from.
@@ -6,26 +6,14 @@ a line for each change, `states.bin` only the states, which is all that the stat
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field
-
 from stewardd.batches.file import BatchFile
-from stewardd.batches.states import (
-    MAX_ATTEMPT,
-    RowState,
-    RowStates,
-    State,
-    StatesBuilder,
-    StoredState,
-)
-from stewardd.quarantine.files.records import RowViolation
+from stewardd.batches.states import RowStates, RowStatesBuilder, State
+from stewardd.quarantine.log.changes import Action, Change, RowEvent
 from stewardd.repository import log as repository_log
 from stewardd.repository.document import (
     LEFT_OUT_IF_EMPTY,
@@ -39,65 +27,9 @@ from stewardd.repository.document import (
 )
 from stewardd.repository.log import StoredCommit
 
-CHANGES = "changes.jsonl"
 STATES = "states.bin"
-CHANGE_PREFIX = b'{"row":'
 _FORMAT = 1
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-class Action(StrEnum):
-    """What a commit does."""
-
-    CORRECT = "correct"
-    RESUBMIT = "resubmit"
-    RETRY = "retry"
-    DISCARD = "discard"
-    EXPORT = "export"
-    PURGE = "purge"
-    ERASE = "erase"
-    GIVEN_UP = repository_log.GIVEN_UP
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a commit changes about one row. `cells` are those of a corrected row, None where they stay as they are."""
-
-    # The row comes first: by it a file of changes is searched.
-    row: Count
-    state: StoredState
-    attempt: Annotated[int, Field(ge=0, le=MAX_ATTEMPT)]
-    version: str = ""
-    cells: dict[str, str] | None = None
-    violations: Annotated[tuple[RowViolation, ...], Field(alias="errors")] = ()
-
-    @property
-    def row_state(self) -> RowState:
-        """State and attempt, as the state of the batch has them."""
-        return RowState(self.state, self.attempt)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryDocument(Change):
-    """A line of a rewritten history: the change, and what its commit says of it."""
-
-    commit: Count
-    time: Moment
-    actor: str
-    action: Action
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowEvent:
-    """A change of a row, with the number, time, actor, action and reason of its commit."""
-
-    commit: int
-    time: datetime
-    actor: str
-    action: Action
-    reason: str
-    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +108,7 @@ class CommitDocument:
         if self.first > self.last or self.resolved_rows + self.discarded_rows > self.rows:
             raise ValueError("its counts do not add up")
         if self.changes is not None:
-            counts = Tally.of(self.changes).counts
+            counts = ChangeCounts.of(self.changes).counts
             if counts != (
                 self.rows,
                 self.first,
@@ -188,8 +120,6 @@ class CommitDocument:
 
 
 COMMIT_CODEC = Codec(CommitDocument, constants={"format": _FORMAT})
-CHANGE_CODEC = Codec(Change)
-HISTORY_CODEC = Codec(HistoryDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +152,7 @@ class BatchCommit:
 
 
 @dataclass(slots=True)
-class Tally:
+class ChangeCounts:
     """Counts the changes of a commit, and collects their states."""
 
     rows: int = 0
@@ -230,15 +160,15 @@ class Tally:
     last: int = 0
     resolved_rows: int = 0
     discarded_rows: int = 0
-    states: StatesBuilder = field(default_factory=StatesBuilder)
+    states: RowStatesBuilder = field(default_factory=RowStatesBuilder)
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Self:
         """Counts changes. Raises: ValueError unless they come by ascending row."""
-        tally = cls()
+        counts = cls()
         for change in changes:
-            tally.add(change)
-        return tally
+            counts.add(change)
+        return counts
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
@@ -269,7 +199,7 @@ class Tally:
 def inline_commit(commit: BatchCommit, changes: Iterable[Change]) -> BatchCommit:
     """A commit that holds its changes itself."""
     ordered = tuple(sorted(changes, key=lambda each: each.row))
-    return replace(Tally.of(ordered).put_into(commit), changes=ordered)
+    return replace(ChangeCounts.of(ordered).put_into(commit), changes=ordered)
 
 
 def write_commit(commit: BatchCommit) -> bytes:
@@ -320,52 +250,3 @@ def read_commit(stored: StoredCommit) -> BatchCommit:
         export=found.export,
         rewrite=rewrite,
     )
-
-
-def read_change_line(line: bytes) -> Change:
-    """Reads a line of changes.jsonl. Raises: Corrupt."""
-    return CHANGE_CODEC.decode(line, "a change of a row")
-
-
-def history_document(event: RowEvent) -> HistoryDocument:
-    """Returns an event as a rewritten history has it."""
-    change = event.change
-    return HistoryDocument(
-        change.row,
-        change.state,
-        change.attempt,
-        change.version,
-        change.cells,
-        change.violations,
-        commit=event.commit,
-        time=event.time,
-        actor=event.actor,
-        action=event.action,
-        reason=event.reason,
-    )
-
-
-def write_event_line(event: RowEvent) -> bytes:
-    """Writes a line of history.jsonl, which a rewriting makes."""
-    return HISTORY_CODEC.encode(history_document(event))
-
-
-def read_event_line(line: bytes) -> RowEvent:
-    """Reads a line of history.jsonl. Raises: Corrupt."""
-    found = HISTORY_CODEC.decode(line, "an event of a row's history")
-    change = Change(
-        found.row, found.state, found.attempt, found.version, found.cells, found.violations
-    )
-    return RowEvent(found.commit, found.time, found.actor, found.action, found.reason, change)
-
-
-def digest_of(cells: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
-    """A hash of cells. It ignores their order, empty cells, and the kind of line ends, which spreadsheets change."""
-    items = cells.items() if isinstance(cells, Mapping) else cells
-    kept = sorted(
-        (column, value.replace("\r\n", "\n").replace("\r", "\n"))
-        for column, value in items
-        if value != ""
-    )
-    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]

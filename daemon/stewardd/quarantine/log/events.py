@@ -13,16 +13,15 @@ from itertools import groupby
 from stewardd.quarantine.files.blocking_store import BlockingStore
 from stewardd.quarantine.files.sorted_lines import SortedLines
 from stewardd.quarantine.log.batch_state import BatchState, Span
-from stewardd.quarantine.log.commits import (
+from stewardd.quarantine.log.changes import (
     CHANGE_PREFIX,
     CHANGES,
     Action,
-    BatchCommit,
     RowEvent,
     read_change_line,
-    read_commit,
     read_event_line,
 )
+from stewardd.quarantine.log.commits import BatchCommit, read_commit
 from stewardd.repository.log import StoredCommit, commit_key, data_folder
 
 HISTORY = "history.jsonl"

@@ -13,7 +13,7 @@ import zstandard
 from stewardd.batches.states import RowState
 from stewardd.quarantine.files.blocking_store import BlockingStore
 from stewardd.quarantine.files.records import read_json_line
-from stewardd.quarantine.log.commits import HistoryDocument, RowEvent, history_document
+from stewardd.quarantine.log.changes import HistoryDocument, RowEvent, history_document
 from stewardd.repository.document import Codec, Count, JsonObject
 
 ARCHIVE = "rows.jsonl.zst"

@@ -14,7 +14,6 @@ from contextlib import suppress
 
 from stewardd.quarantine.removing.escapes import decoded_near_escapes, decodings
 
-_LOCAL_PART = 64  # RFC 5321
 _JOINING = ".-_+'&"
 _ATEXT = frozenset("!#$%&'*+/=?^_`{|}~.-")
 _NEXT_LOCAL_PART = re.compile(r"[.\-]+[^\W_]{1,64}@")

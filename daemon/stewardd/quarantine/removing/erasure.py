@@ -24,7 +24,7 @@ from stewardd.errors import (
     StewardError,
 )
 from stewardd.quarantine.finding.batch_selection import BatchSelection, ReportProgress
-from stewardd.quarantine.log.commits import Action
+from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure_rules import ErasedCounts, ErasureRules
 from stewardd.quarantine.removing.rewriting import BatchRewriter
@@ -50,7 +50,7 @@ class EraseRequest:
 
 @dataclass(slots=True)
 class EraseOutcome:
-    """What was masked, or in a dry run would be."""
+    """The counts of what was masked, or in a dry run would be."""
 
     scanned_batches: int = 0
     batches: int = 0

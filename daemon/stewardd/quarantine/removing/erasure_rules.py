@@ -22,7 +22,7 @@ from stewardd.quarantine.files.records import (
 )
 from stewardd.quarantine.files.valid_csv import VALID
 from stewardd.quarantine.finding.rows import BatchRows
-from stewardd.quarantine.log.commits import RowEvent
+from stewardd.quarantine.log.changes import RowEvent
 from stewardd.quarantine.removing.archives import ARCHIVE_CODEC, ArchiveWriter, archive_lines
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult
@@ -30,7 +30,7 @@ from stewardd.quarantine.removing.rewrite_rules import RewriteResult
 
 @dataclass(slots=True)
 class ErasedCounts:
-    """What was masked in one batch."""
+    """The counts of what was masked in one batch."""
 
     quarantined_rows: int = 0
     valid_rows: int = 0

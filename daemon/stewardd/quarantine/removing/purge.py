@@ -14,12 +14,12 @@ from pathlib import Path
 
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
-from stewardd.batches.states import RowState, State, StatesBuilder
+from stewardd.batches.states import RowState, RowStatesBuilder, State
 from stewardd.errors import InvalidRequest
 from stewardd.quarantine.files.records import read_record
 from stewardd.quarantine.finding.batch_selection import BatchSelection, ReportProgress
 from stewardd.quarantine.finding.rows import BatchRows
-from stewardd.quarantine.log.commits import Action, RowEvent
+from stewardd.quarantine.log.changes import Action, RowEvent
 from stewardd.quarantine.removing.archives import ArchiveWriter, archive_line
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult
 from stewardd.quarantine.removing.rewriting import BatchRewriter
@@ -45,7 +45,7 @@ class PurgeRequest:
 
 @dataclass(slots=True)
 class PurgeOutcome:
-    """What was removed, or in a dry run would be."""
+    """The counts of what was removed, or in a dry run would be."""
 
     batches: int = 0
     rows: Counter[State] = field(default_factory=Counter)
@@ -108,7 +108,7 @@ class PurgeRules:
     def start(self, rows: BatchRows, folder: Path) -> None:
         """See RewriteRules.start."""
         self._reset()
-        self._states = StatesBuilder()
+        self._states = RowStatesBuilder()
         self._rows = rows
         self._read_cursors(rows)
         archived = self._request.archive and not self._request.dry_run

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from stewardd.batches.states import RowStates
 from stewardd.quarantine.finding.rows import BatchRows
-from stewardd.quarantine.log.commits import RowEvent
+from stewardd.quarantine.log.changes import RowEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.batch_logs import CHECKPOINT, BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.commits import STATES, Action, BatchCommit, Rewrite
+from stewardd.quarantine.log.changes import Action
+from stewardd.quarantine.log.commits import STATES, BatchCommit, Rewrite
 from stewardd.quarantine.log.events import HISTORY
 from stewardd.quarantine.log.planned_commit import PlanOutdated, plan_and_commit
 from stewardd.quarantine.removing.archives import ARCHIVE

@@ -17,7 +17,7 @@ from stewardd.quarantine.files.csv_records import csv_line, guarded, split
 from stewardd.quarantine.files.records import RECORDS, read_record
 from stewardd.quarantine.files.valid_csv import VALID, valid_records
 from stewardd.quarantine.finding.rows import BatchRows
-from stewardd.quarantine.log.commits import write_event_line
+from stewardd.quarantine.log.changes import write_event_line
 from stewardd.quarantine.log.events import HISTORY
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult, RewriteRules
 

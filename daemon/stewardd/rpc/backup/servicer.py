@@ -11,7 +11,7 @@ from stewardd.backup.creation import BackupCreation
 from stewardd.rpc import names
 from stewardd.rpc.backup.messages import backup_message
 from stewardd.rpc.context import Context
-from stewardd.rpc.filters import request_id_of, word_of
+from stewardd.rpc.names import request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 

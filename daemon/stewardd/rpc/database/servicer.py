@@ -14,7 +14,7 @@ from stewardd.postgres.databases import Databases
 from stewardd.rpc import names
 from stewardd.rpc.context import Context
 from stewardd.rpc.database.messages import database_message
-from stewardd.rpc.filters import word_of
+from stewardd.rpc.names import word_of
 from stewardd.rpc.pages import last_name_of, page_size_of, token_after
 
 WATCH_INTERVAL_S = 0.5

@@ -1,4 +1,4 @@
-"""Quarantined rows and what comes of them, as messages of the contract."""
+"""Quarantined rows, their events and their exports, as messages of the contract."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from stewardd.quarantine.exporting.export_file import ExportFormat, ExportReques
 from stewardd.quarantine.files.records import CUT_CHARACTERS, RowViolation, cut_cells
 from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.finding.rows import Row
-from stewardd.quarantine.log.commits import Action, Export, RowEvent
+from stewardd.quarantine.log.changes import Action, RowEvent
+from stewardd.quarantine.log.commits import Export
 from stewardd.rpc import names
-from stewardd.rpc.filters import state_message, state_of, word_of
+from stewardd.rpc.filters import state_message, state_of
+from stewardd.rpc.names import word_of
 from stewardd.rpc.times import timestamp
 
 HISTORY_BYTES = 1024 * 1024
@@ -35,7 +37,7 @@ _FORMATS = {
 
 
 def row_message(row: Row, *, history: bool = False) -> q.QuarantinedRow:
-    """Returns a row as the contract has it; its history is left out unless it is asked for."""
+    """Returns a row as the contract has it, with its history only where `history` says so."""
     record = row.record
     message = q.QuarantinedRow(
         name=names.row(row.batch_id, row.number),
@@ -105,7 +107,7 @@ def _history(row: Row) -> Iterable[q.RowEvent]:
 
 
 def _cut(message: q.RowEvent) -> None:
-    """Leaves the beginnings of values, that a long history of a large row fits into a message."""
+    """Cuts values to their beginnings, so that a long history of a large row fits into a message."""
     for cell in (*message.cells_before, *message.cells_after):
         cell.value = cell.value[:CUT_CHARACTERS]
     for violation in message.violations:
@@ -159,7 +161,7 @@ def export_message(batch_id: str, export: Export) -> q.Export:
 
 
 def export_request_of(request: q.ExportQuarantineRequest) -> ExportRequest:
-    """Returns which rows are wanted, as which file."""
+    """Returns which rows to export, as which file. Raises: InvalidRequest."""
     batch_id, export_id = names.parse_export(request.name)
     kind = _FORMATS.get(request.format)
     if kind is None:

@@ -1,4 +1,4 @@
-"""The quarantine's operations: what is asked for, and what came of it, as messages of the contract."""
+"""The operations of the quarantine: their requests and their results, as messages of the contract."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.rpc import names
-from stewardd.rpc.filters import actor_of, batch_filter_of, moment_of, state_of, word_of
+from stewardd.rpc.filters import batch_filter_of, moment_of, state_of
+from stewardd.rpc.names import actor_of, word_of
 from stewardd.rpc.times import timestamp
 
 
 def retry_request(message: q.RetryQuarantineRequest) -> RetryRequest:
-    """Returns which rows are to be judged again."""
+    """Returns the request of a retry. Raises: InvalidRequest."""
     return RetryRequest(
         batch_id=names.parse_batch_parent(message.parent),
         batches=batch_filter_of(message.batches),
@@ -41,7 +42,7 @@ def retry_request(message: q.RetryQuarantineRequest) -> RetryRequest:
 
 
 def purge_request(message: q.PurgeQuarantineRequest) -> PurgeRequest:
-    """Returns which rows are to go."""
+    """Returns the request of a purge. Raises: InvalidRequest."""
     if not message.HasField("before"):
         raise InvalidRequest("before is required", field="before")
     states = [state_of(each, field="states") for each in message.states]
@@ -60,12 +61,12 @@ def purge_request(message: q.PurgeQuarantineRequest) -> PurgeRequest:
 
 
 def erase_request(message: q.EraseSubjectRequest) -> EraseRequest:
-    """Returns whom to erase."""
+    """Returns the request of an erasure. Raises: InvalidRequest."""
     return EraseRequest(DataSubject(message.email), message.dry_run, actor_of(message.actor))
 
 
 def quarantine_metadata(state: OperationState) -> q.QuarantineOperationMetadata:
-    """Returns how far an operation has come. Raises: Corrupt."""
+    """Returns the progress of an operation. Raises: Corrupt."""
     progress = QUARANTINE_PROGRESS.from_json(state.metadata, names.operation(state.id))
     return q.QuarantineOperationMetadata(
         method=state.kind,
@@ -77,7 +78,7 @@ def quarantine_metadata(state: OperationState) -> q.QuarantineOperationMetadata:
 
 
 def retry_response(state: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what a retry came to. Raises: Corrupt."""
+    """Returns the result of a retry. Raises: Corrupt."""
     found = RETRY_RESPONSE.from_json(response, names.operation(state.id))
     return q.RetryQuarantineResponse(
         batches=found.batches,
@@ -90,7 +91,7 @@ def retry_response(state: OperationState, response: Mapping[str, Any]) -> Messag
 
 
 def purge_response(state: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what a purge came to. Raises: Corrupt."""
+    """Returns the result of a purge. Raises: Corrupt."""
     found = PURGE_RESPONSE.from_json(response, names.operation(state.id))
     return q.PurgeQuarantineResponse(
         batches=found.batches,
@@ -102,6 +103,6 @@ def purge_response(state: OperationState, response: Mapping[str, Any]) -> Messag
 
 
 def erase_response(state: OperationState, response: Mapping[str, Any]) -> Message:
-    """Returns what an erasure came to. Raises: Corrupt."""
+    """Returns the result of an erasure. Raises: Corrupt."""
     found = ERASE_RESPONSE.from_json(response, names.operation(state.id))
     return q.EraseSubjectResponse(**asdict(found))

@@ -1,4 +1,4 @@
-"""QuarantineService: the rows that did not pass, and what becomes of them."""
+"""QuarantineService: quarantined rows, their corrections, exports, retries, purges and erasures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from stewardd.quarantine.finding.stats import Statistics
 from stewardd.quarantine.operations import QuarantineOperations
 from stewardd.rpc import names
 from stewardd.rpc.context import Context
-from stewardd.rpc.filters import actor_of, batch_filter_of, request_id_of, state_of, word_of
+from stewardd.rpc.filters import batch_filter_of, state_of
+from stewardd.rpc.names import actor_of, request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.quarantine.messages import (
@@ -45,7 +46,7 @@ Response = quarantine_pb2.ExportQuarantineResponse
 
 
 class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
-    """Translates; what a row goes through is said in quarantine/."""
+    """Translates between the contract and quarantine/, which holds the logic."""
 
     service_name = quarantine_pb2.DESCRIPTOR.services_by_name["QuarantineService"].full_name
 
@@ -60,7 +61,6 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         exports: Exports,
         operations: QuarantineOperations,
         timeouts: UploadTimeouts,
-        max_message_bytes: int,
     ) -> None:
         self._catalog = catalog
         self._listing = listing
@@ -70,7 +70,6 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         self._exports = exports
         self._operations = operations
         self._timeouts = timeouts
-        self._max_message_bytes = max_message_bytes
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the service."""
@@ -107,7 +106,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def GetQuarantineStats(
         self, request: quarantine_pb2.GetQuarantineStatsRequest, context: Context
     ) -> quarantine_pb2.QuarantineStats:
-        """Counts."""
+        """Returns the counts of one batch or of all."""
         batch_id = names.parse_batch_parent(request.parent)
         if not 0 <= request.top_values <= MAX_TOP_VALUES:
             raise InvalidRequest(f"top_values is not 0 to {MAX_TOP_VALUES}", field="top_values")
@@ -163,8 +162,8 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
         request_iterator: AsyncIterator[quarantine_pb2.ResubmitSheetRequest],
         context: Context,
     ) -> quarantine_pb2.ResubmitSheetResponse:
-        """Takes an edited sheet back."""
-        messages = UploadMessages(request_iterator, self._timeouts, self._max_message_bytes)
+        """Takes an edited sheet."""
+        messages = UploadMessages(request_iterator, self._timeouts)
         request = _sheet_request(await messages.open())
         with self._resubmission.upload() as upload:
             while (data := await messages.chunk()) is not None:
@@ -188,7 +187,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def CreateExport(
         self, request: quarantine_pb2.CreateExportRequest, context: Context
     ) -> quarantine_pb2.Export:
-        """Fixes an export, and moves its cursor."""
+        """Creates an export, and moves its cursor."""
         batch_id = names.parse_uuid("batches", request.parent, field="parent")
         export = await self._exports.create(
             batch_id,
@@ -202,7 +201,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def ListExports(
         self, request: quarantine_pb2.ListExportsRequest, context: Context
     ) -> quarantine_pb2.ListExportsResponse:
-        """Returns a page of exports; the token is the commit of the last one before."""
+        """Returns a page of exports. The token is the commit of the last export on the page before."""
         batch_id = names.parse_uuid("batches", request.parent, field="parent")
         size = page_size_of(request.page_size)
         if request.page_token and not EXPORT_PAGE_TOKEN.fullmatch(request.page_token):
@@ -239,7 +238,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def RetryQuarantine(
         self, request: quarantine_pb2.RetryQuarantineRequest, context: Context
     ) -> operations_pb2.Operation:
-        """Starts judging rows again."""
+        """Starts a retry."""
         asked = retry_request(request)
         return operation_message(
             await self._operations.retry(asked, request_id_of(request.request_id))
@@ -248,7 +247,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def PurgeQuarantine(
         self, request: quarantine_pb2.PurgeQuarantineRequest, context: Context
     ) -> operations_pb2.Operation:
-        """Starts removing rows."""
+        """Starts a purge."""
         asked = purge_request(request)
         return operation_message(
             await self._operations.purge(asked, request_id_of(request.request_id))
@@ -257,7 +256,7 @@ class QuarantineServicer(quarantine_pb2_grpc.QuarantineServiceServicer):
     async def EraseSubject(
         self, request: quarantine_pb2.EraseSubjectRequest, context: Context
     ) -> operations_pb2.Operation:
-        """Starts erasing a person."""
+        """Starts an erasure."""
         asked = erase_request(request)
         return operation_message(
             await self._operations.erase(asked, request_id_of(request.request_id))
@@ -282,7 +281,7 @@ def _sheet_request(message: quarantine_pb2.ResubmitSheetRequest.Open) -> SheetRe
 
 
 def cursor_of(text: str) -> str:
-    """Returns the name of a cursor. InvalidRequest for what is none."""
+    """Returns the name of a cursor. Raises: InvalidRequest for a text that is none."""
     if not CURSOR.fullmatch(text):
         raise InvalidRequest(
             "cursor is not of lower-case letters, digits and hyphens", field="cursor"

@@ -1,4 +1,4 @@
-"""ValidationService: the stream of ValidateBatch, and what can be read of batches and schemas."""
+"""ValidationService: the stream of ValidateBatch, and the reading of batches and schemas."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ import fastcsv
 from stewardd.batches.catalog import BatchCatalog
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
-from stewardd.rpc.chunks import Chunk, read_message
 from stewardd.rpc.context import Context
-from stewardd.rpc.filters import batch_filter_of, request_id_of
+from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.uploads import UploadMessages, UploadTimeouts
+from stewardd.rpc.uploads import Chunk, UploadMessages, UploadTimeouts, read_message
 from stewardd.rpc.validation.messages import batch_message, schema_message
 from stewardd.schemas.registry import Registry
-from stewardd.validation.batches import Batches, BatchRequest
-from stewardd.validation.draft import ReadOptions
-from stewardd.validation.work import Work
+from stewardd.validation.batch_starter import BatchRequest, BatchStarter
+from stewardd.validation.batch_validation import BatchValidation
+from stewardd.validation.read_options import ReadOptions
+from stewardd.validation.replay import BatchReplay
 
+Validation = BatchValidation | BatchReplay
 Request = validation_pb2.ValidateBatchRequest
 Response = validation_pb2.ValidateBatchResponse
 
@@ -35,26 +36,24 @@ SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 
 
 class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
-    """Translates; what a batch is and when it exists is said in validation/."""
+    """Translates between the contract and validation/, which says what a batch is and when it exists."""
 
     service_name = validation_pb2.DESCRIPTOR.services_by_name["ValidationService"].full_name
 
     def __init__(
         self,
-        batches: Batches,
+        starter: BatchStarter,
         catalog: BatchCatalog,
         registry: Registry,
         timeouts: UploadTimeouts,
-        max_message_bytes: int,
     ) -> None:
-        self._batches = batches
+        self._starter = starter
         self._catalog = catalog
         self._registry = registry
         self._timeouts = timeouts
-        self._max_message_bytes = max_message_bytes
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Registers the service, with a reader of its own for the messages of ValidateBatch (chunks.py)."""
+        """Registers the service, with a reader of its own for the messages of ValidateBatch (uploads.py)."""
         validation_pb2_grpc.add_ValidationServiceServicer_to_server(self, server)
         upload = grpc.stream_stream_rpc_method_handler(
             self.ValidateBatch,
@@ -68,23 +67,23 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self, request_iterator: AsyncIterator[Request | Chunk], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
-        messages = UploadMessages(request_iterator, self._timeouts, self._max_message_bytes)
-        work = await self._batches.begin(_batch_request(await messages.open()))
-        taking = asyncio.create_task(_take(messages, work))
+        messages = UploadMessages(request_iterator, self._timeouts)
+        validation = await self._starter.start(_batch_request(await messages.open()))
+        receiving = asyncio.create_task(_receive(messages, validation))
         try:
-            responses = _Responses(work)
-            while not taking.done():
-                await responses.pause(taking)
+            responses = _InterimResponses(validation)
+            while not receiving.done():
+                await responses.wait(receiving)
                 for response in responses.due():
                     yield response
-            commit = await taking
-            manifest = await work.commit(commit.size_bytes, commit.crc32c)
-            for response in responses.last():
+            commit = await receiving
+            manifest = await validation.commit(commit.size_bytes, commit.crc32c)
+            for response in responses.accepted():
                 yield response
             yield Response(summary=Response.Summary(batch=batch_message(manifest)))
         finally:
             # Also when the client is gone: nothing of an unpublished batch may stay.
-            await asyncio.shield(_end(taking, work))
+            await asyncio.shield(_end(receiving, validation))
 
     async def GetBatch(
         self, request: validation_pb2.GetBatchRequest, context: Context
@@ -128,7 +127,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     async def ListSchemas(
         self, request: validation_pb2.ListSchemasRequest, context: Context
     ) -> validation_pb2.ListSchemasResponse:
-        """Returns a page of schemas; the token is how many came before."""
+        """Returns a page of schemas. The token is how many schemas came before."""
         size = page_size_of(request.page_size)
         if request.page_token and not SCHEMA_PAGE_TOKEN.fullmatch(request.page_token):
             raise InvalidRequest("page_token is none of this method's", field="page_token")
@@ -143,7 +142,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     async def DetectSchema(
         self, request: validation_pb2.DetectSchemaRequest, context: Context
     ) -> validation_pb2.DetectSchemaResponse:
-        """Says which schema a header detects."""
+        """Returns the schema that fits a header best."""
         schema = self._registry.detect(request.columns)
         difference = fastcsv.compare(schema, request.columns)
         return validation_pb2.DetectSchemaResponse(
@@ -154,70 +153,69 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         )
 
 
-async def _take(messages: UploadMessages, work: Work) -> Request.Commit:
-    """Takes all that the client sends, or the file that it names; returns its Commit."""
-    while (data := await messages.chunk(upload=work.is_upload)) is not None:
-        await work.feed(data)
-    async for _ in work.read_uri():
+async def _receive(messages: UploadMessages, validation: Validation) -> Request.Commit:
+    """Receives all that the client sends, or reads the file that it names. Returns its Commit."""
+    while (data := await messages.chunk(upload=validation.is_upload)) is not None:
+        await validation.add_chunk(data)
+    async for _ in validation.read_input_file():
         pass
     commit: Request.Commit = messages.commit
     return commit
 
 
-async def _end(taking: asyncio.Task[Request.Commit], work: Work) -> None:
-    taking.cancel()
-    await asyncio.wait([taking])
-    if not taking.cancelled():
-        # It was raised where it mattered, or does not matter any more.
-        taking.exception()
-    await work.close()
+async def _end(receiving: asyncio.Task[Request.Commit], validation: Validation) -> None:
+    receiving.cancel()
+    await asyncio.wait([receiving])
+    if not receiving.cancelled():
+        receiving.exception()  # read, so that asyncio does not log it
+    await validation.close()
 
 
-class _Responses:
-    """What the client is told while its file is judged: Accepted once, Progress at most twice a second."""
+class _InterimResponses:
+    """The responses before the summary: Accepted once, Progress at most twice a second."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, validation: Validation) -> None:
+        self._validation = validation
         self._accepted = False
-        self._told_s = time.monotonic()
-        self._last_progress: Response | None = None
+        self._progress_s = time.monotonic()
+        self._last: Response | None = None
 
-    async def pause(self, taking: asyncio.Task[Request.Commit]) -> None:
-        """Waits until there may be something to tell, or the upload has ended."""
+    async def wait(self, receiving: asyncio.Task[Request.Commit]) -> None:
+        """Waits until a response may be due, or until nothing more is received. Raises: HeaderRefused."""
         if self._accepted:
-            due_s = self._told_s + PROGRESS_INTERVAL_S - time.monotonic()
-            await asyncio.wait([taking], timeout=max(0.0, due_s))
+            due_s = self._progress_s + PROGRESS_INTERVAL_S - time.monotonic()
+            await asyncio.wait([receiving], timeout=max(0.0, due_s))
             return
-        known = self._work.header
-        both: set[asyncio.Future[Any]] = {taking, known}
+        header = self._validation.header
+        both: set[asyncio.Future[Any]] = {receiving, header}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if known.done():
-            known.result()  # a refused header is told at once, also to a client that waits to hear of it
+        if header.done():
+            header.result()  # a client may wait for Accepted before it sends more: refuse the header at once
 
     def due(self) -> list[Response]:
-        """Returns what the client should be told now."""
-        found = self.last()
-        if self._accepted and time.monotonic() - self._told_s >= PROGRESS_INTERVAL_S:
-            self._told_s = time.monotonic()
-            progress = Response(progress=_progress(self._work))
-            if progress != self._last_progress:
-                self._last_progress = progress
+        """Returns the responses that are due now."""
+        found = self.accepted()
+        if self._accepted and time.monotonic() - self._progress_s >= PROGRESS_INTERVAL_S:
+            self._progress_s = time.monotonic()
+            progress = Response(progress=_progress_message(self._validation))
+            if progress != self._last:
+                self._last = progress
                 found.append(progress)
         return found
 
-    def last(self) -> list[Response]:
-        """Returns Accepted, if it was not sent yet: a small file is judged before the first pause is over."""
-        schema = self._work.schema
+    def accepted(self) -> list[Response]:
+        """Returns Accepted, if the schema is known and it was not returned before."""
+        schema = self._validation.schema
         if self._accepted or schema is None:
             return []
         self._accepted = True
-        return [Response(accepted=_accepted(self._work, schema))]
+        return [Response(accepted=_accepted_message(self._validation, schema))]
 
 
-def _accepted(work: Work, schema: fastcsv.Schema) -> Response.Accepted:
-    difference = work.difference
+def _accepted_message(validation: Validation, schema: fastcsv.Schema) -> Response.Accepted:
+    difference = validation.difference
     return Response.Accepted(
-        batch=names.batch(work.batch_id),
+        batch=names.batch(validation.batch_id),
         schema=names.schema(schema.name, schema.version),
         unknown_columns=difference.unknown_columns,
         missing_optional_columns=difference.missing_optional_columns,
@@ -225,8 +223,8 @@ def _accepted(work: Work, schema: fastcsv.Schema) -> Response.Accepted:
     )
 
 
-def _progress(work: Work) -> Response.Progress:
-    progress = work.progress
+def _progress_message(validation: Validation) -> Response.Progress:
+    progress = validation.progress
     return Response.Progress(
         size_bytes=progress.size_bytes,
         total_rows=progress.total_rows,
@@ -251,7 +249,7 @@ def _batch_request(message: Request.Open) -> BatchRequest:
         if message.schema
         else None,
         schema_version=message.schema_version or None,
-        request_id=request_id_of(message.request_id, field="open.request_id"),
+        request_id=names.request_id_of(message.request_id, field="open.request_id"),
         source_file=message.source_file,
         uri=message.uri if source == "uri" else None,
         options=ReadOptions(

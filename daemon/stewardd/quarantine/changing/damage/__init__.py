@@ -1,8 +1,8 @@
-"""What spreadsheets do to cells that nobody edits: told from the value that a cell had, and the one that came back.
+"""Recognises what spreadsheets do to cells that nobody edits, from the value before and the value after. Pure.
 
-Pure. Only a change that a program makes by itself is damage; whatever else differs is somebody's edit. So a value is
-damage only where it is still the same number, the same date or the same text, written in another way, or what is left
-of it. `numbers.py`, `dates.py` and `letters.py` know a kind each.
+Only a change that a program makes by itself is damage; every other change is an edit. So a value is damaged where it is
+still the same number, date or text, written in another way, or a part of it. `numbers.py`, `dates.py` and `letters.py`
+recognise one kind each.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from stewardd.quarantine.changing.damage.kind import Damage
 
 __all__ = ["Damage", "damage"]
 
-# What a spreadsheet shows in the place of a value: an error of a formula, or a column that is too narrow.
+# What a spreadsheet shows in place of a value: the error of a formula, or a column that is too narrow.
 _ERROR = re.compile(
     r"#(?:NAME\?|VALUE!|REF!|DIV/0!|NUM!|N/A|NULL!|SPILL!|CALC!)|Err:[0-9]{3}|#{2,}", re.IGNORECASE
 )
-_CELL_LIMITS = range(
-    32_759, 32_768
-)  # what Excel and Calc hold in a cell, less what stood before it
+# What Excel and Calc hold in a cell, less the characters that stood before it.
+_CELL_LIMITS = range(32_759, 32_768)
 _LIMITS = (255, 1024, 65_535, *_CELL_LIMITS)
 _TRUE = frozenset({"true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "doğru"})
 _FALSE = frozenset({"false", "falsch", "faux", "falso", "onwaar", "yanlış"})
 
 
 def damage(before: str, after: str) -> Damage | None:
-    """What a spreadsheet did to a cell; None where it is the same, or where a person has edited it.
+    """The damage of a cell. None where the cell is unchanged or was edited by a person.
 
     >>> damage("00734", "734")
     <Damage.ZEROS: 'leading zeros are lost'>

@@ -1,7 +1,7 @@
-"""Dates and times that a spreadsheet writes in its own way, and what it takes for dates though it is none.
+"""Dates and times that a spreadsheet writes in its own way, and other texts that it takes for dates.
 
-A text may be several dates: 1/2/2025 is the second of January or the first of February. What comes back is damage
-where one of its readings is the same day and, as far as both have one, the same time of day.
+A text may be several dates: 1/2/2025 is the second of January or the first of February. A cell is damaged where a
+reading of the value after is the same day as one of the value before, and the same time of day if both have one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CENTURY = 100
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A reading: None for what the text does not say."""
+    """One reading of a text. None for a part that the text does not have."""
 
     day: date | None
     second: int | None = None
@@ -62,30 +62,30 @@ class _Moment:
 
 
 def damage(before: str, after: str) -> Damage | None:
-    """See damage.damage; None also for what is no date and no time."""
+    """See damage.damage. None also for a text that is no date and no time."""
     if len(before) > _LONGEST or len(after) > _LONGEST or not any(map(str.isdigit, before)):
         return None
     was, now = set(_moments(before)), set(_moments(after))
     if any(_is_same(old, new) for old in was for new in now):
         return Damage.DATE
-    if any(_is_left_of(old, after) for old in was) or _is_taken_for_date(before, after):
+    if any(_is_part_of(old, after) for old in was) or _is_taken_for_date(before, after):
         return Damage.DATE
     return None
 
 
 def _is_same(old: _Moment, new: _Moment) -> bool:
-    # No spreadsheet gives a time a zone, or another: whoever does means it.
+    # No spreadsheet adds or changes a zone: that is an edit.
     if old.day != new.day or new.zone not in (None, old.zone):
         return False
     if old.second is None or new.second is None:
-        # The same day, one that got midnight, or a moment of which the day is left.
+        # The same day with midnight added, or with its time removed.
         return old.day is not None and new.second in (None, 0)
     step = 1 if old.has_seconds and new.has_seconds else 60
     return old.second // step == new.second // step
 
 
-def _is_left_of(old: _Moment, after: str) -> bool:
-    """Whether a moment became the number of its day, or the minutes and seconds of its time."""
+def _is_part_of(old: _Moment, after: str) -> bool:
+    """Whether the value after is the serial number of the day, or the minutes and seconds of the time."""
     minutes = _MINUTES.fullmatch(after)
     if minutes and old.second is not None:
         return old.second % 3600 == int(minutes[1]) * 60 + int(minutes[2])
@@ -114,7 +114,7 @@ def _plus(day: date, days: timedelta) -> date | None:
 
 
 def _moments(text: str) -> Iterator[_Moment]:
-    """Every moment that a text may be."""
+    """Every date and time that a text may be."""
     time = _TIME.search(text)
     second, has_seconds, zone = None, False, None
     if time:
@@ -139,7 +139,7 @@ def _zone(text: str) -> str:
 
 
 def _parts(text: str) -> list[str] | None:
-    """The numbers and words of a text that has nothing else but what stands between the parts of a date."""
+    """The numbers and words of a text. None where other characters than those between parts of a date are in it."""
     if _BETWEEN.fullmatch(_PART.sub("", text)) is None:
         return None
     return _PART.findall(text)
@@ -178,15 +178,14 @@ def _day(year: str, month: int, day: int) -> Iterator[date]:
 
 
 def _is_taken_for_date(before: str, after: str) -> bool:
-    """Whether a text of two parts (1-2, 3/4, SEPT2) became a date of which they are two."""
+    """Whether a text of two parts (1-2, 3/4, SEPT2) became a date that has both parts."""
     was = [_value(each) for each in _PART.findall(before)] if _parts(before) is not None else []
     parts = _parts(after)
     if len(was) != 2 or None in was or parts is None or len(parts) not in (2, 3):
         return False
     words = [each for each in parts if not each.isdigit()]
-    if len(words) > 1 or (
-        not words and len(parts) < 3
-    ):  # two numbers are no date that came from two others
+    # Two numbers are no date that came from two other numbers.
+    if len(words) > 1 or (not words and len(parts) < 3):
         return False
     now = [_value(each) for each in parts]
     if None in now:

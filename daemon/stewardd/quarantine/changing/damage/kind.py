@@ -1,4 +1,4 @@
-"""The kinds of damage; each value is what people are told, behind the name of the column."""
+"""The kinds of damage. Each value is the text that people see behind the name of the column."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Damage(StrEnum):
-    """What a spreadsheet did to a cell."""
+    """The damage that a spreadsheet did to a cell."""
 
     ZEROS = "leading zeros are lost"
     POWER = "the number is written as a power of ten"

@@ -1,8 +1,8 @@
-"""Text that a spreadsheet alters: blanks, quotes and dashes, and letters that its character set does not have.
+"""Text that a spreadsheet changes: blanks, quotes and dashes, and letters that its character set does not have.
 
-A text that was saved in Windows-1252 has `?` for what that lacks; one that was read in another set than it was written
-in has two or three strange letters for one. Both are told letter by letter, so that a text may have both, and no
-letter may differ for another reason.
+A text that was saved in Windows-1252 has `?` for each letter that the set lacks. A text that was read in another set
+than it was written in has two or three strange letters for one. Both are recognised letter by letter: a text may have
+both, and it is damaged only if every difference is one of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from stewardd.quarantine.changing.damage.kind import Damage
 
 _BLANKS = re.compile(r"[\s\u00a0\u200b\u2007\u202f\ufeff]+")
-# What autocorrection, and a smaller character set, make of each other.
+# Signs that autocorrection or a smaller character set replaces by one another.
 _SIGNS = (
     ("'", "‘", "’", "‚", "‛", "′", "`", "´"),
     ('"', "“", "”", "„", "‟", "«", "»", "″"),
@@ -31,13 +31,13 @@ _SIGNS = (
     ("=>", "⇒"),
     ("<-", "←"),
 )
-_KIN = {sign: group for group in _SIGNS for sign in group}
-_LONGEST_SIGN = max(map(len, _KIN))
+_REPLACEMENTS = {sign: group for group in _SIGNS for sign in group}
+_LONGEST_SIGN = max(map(len, _REPLACEMENTS))
 _SETS = (
     *("utf-8", "cp1252", "latin-1", "iso8859-15", "mac_roman", "cp437", "cp850"),
     *("cp1250", "cp1251", "cp1253", "cp1254", "iso8859-2", "iso8859-9"),
 )
-# Letters that no decomposition takes apart, as the best fit of Windows does.
+# Letters without a decomposition, and what the best fit of Windows replaces them by.
 _BEST_FIT = {
     "ı": "i",
     "İ": "I",
@@ -54,31 +54,31 @@ _REPLACED = "?\ufffd_"
 
 
 def blanks(before: str, after: str) -> Damage | None:
-    """BLANKS where nothing else is different."""
+    """BLANKS where only blanks differ."""
     if before != after and _BLANKS.sub(" ", before).strip() == _BLANKS.sub(" ", after).strip():
         return Damage.BLANKS
     return None
 
 
 def damage(before: str, after: str) -> Damage | None:
-    """See damage.damage: LETTERS, or SIGNS where no letter is replaced."""
+    """See damage.damage. LETTERS, or SIGNS where no letter is replaced."""
     before, after = before.strip(), _BLANKS.sub(" ", after).strip()
     if not after:
         return None
-    if _comes_to(before, after, letters=False):
+    if _may_become(before, after, letters=False):
         return Damage.SIGNS
     composed = unicodedata.normalize("NFC", before)
-    if composed == unicodedata.normalize("NFC", after) or _comes_to(before, after, letters=True):
+    if composed == unicodedata.normalize("NFC", after) or _may_become(before, after, letters=True):
         return Damage.LETTERS
     return None
 
 
-def _comes_to(before: str, after: str, *, letters: bool) -> bool:
-    """Whether a text may have become another: every place in `after` that its beginning can reach is followed."""
+def _may_become(before: str, after: str, *, letters: bool) -> bool:
+    """Whether a text may have become another, by its replacements. Dynamic programming over the places in both."""
     reached = {0: {0}}
     at = 0
     end = len(before)
-    # `reached[i]` are the places in `after` at which what stands before place i of `before` may end.
+    # `reached[i]` are the places in `after` where the replacement of before[:i] may end.
     while at < end:
         places = reached.pop(at, None)
         if places:
@@ -98,22 +98,22 @@ def _comes_to(before: str, after: str, *, letters: bool) -> bool:
 
 
 def _units(text: str, at: int, *, letters: bool) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """What may stand for what begins at a place: how many characters that takes, and the alternatives."""
+    """The replacements of the text at a place: how many characters are replaced, and the alternatives."""
     blank = _BLANKS.match(text, at)
     if blank:
         yield blank.end() - at, (" ",)
         return
     for length in range(1, _LONGEST_SIGN + 1):
         sign = text[at : at + length]
-        if len(sign) == length and sign in _KIN:
-            yield length, _KIN[sign]
+        if len(sign) == length and sign in _REPLACEMENTS:
+            yield length, _REPLACEMENTS[sign]
     letter = text[at]
     yield 1, _becomes(letter) if letters and not letter.isascii() else (letter,)
 
 
 @lru_cache(maxsize=4096)
 def _becomes(letter: str) -> tuple[str, ...]:
-    """What a letter that is not of ASCII may have become: a sign for it, its nearest, or that of another set."""
+    """What a letter outside ASCII may have become: a sign, the nearest letter, or letters of another set."""
     found = {letter, *_REPLACED, unicodedata.normalize("NFD", letter)}
     if ord(letter) > 0xFFFF:  # two units of UTF-16, each replaced
         found |= {each * 2 for each in _REPLACED}
@@ -128,7 +128,7 @@ def _becomes(letter: str) -> tuple[str, ...]:
                 found.add(letter.encode(written).decode(read, "ignore"))
             except UnicodeEncodeError:
                 continue
-    # Windows reads the five bytes that its set does not have as controls.
+    # Windows reads the five bytes that its set lacks as control characters.
     found.add("".join(_windows(byte) for byte in letter.encode(errors="surrogatepass")))
     return tuple(found - {""})
 

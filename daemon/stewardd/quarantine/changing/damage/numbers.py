@@ -10,7 +10,7 @@ from stewardd.quarantine.changing.damage.kind import Damage
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _POWER = re.compile(r"[0-9.,]+[eE][+-]?[0-9]{1,4}")
-# Thousands of any country: three digits each behind a blank, a point, a comma or an apostrophe.
+# Thousands in any country: three digits behind a blank, a point, a comma or an apostrophe.
 _GROUPED = re.compile(
     r"[+-]?[0-9]{1,3}(?:([ \u00a0\u202f.,'’])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?"
 )
@@ -22,7 +22,7 @@ _MINUS = str.maketrans({"−": "-", "–": "-"})
 
 
 def damage(before: str, after: str) -> Damage | None:
-    """See damage.damage; None also for what is no number."""
+    """See damage.damage. None also for a text that is no number."""
     if len(before) > _LONGEST or len(after) > _LONGEST or not _NUMBER.fullmatch(before):
         return None
     was = list(_read(before))
@@ -44,7 +44,7 @@ def _same(before: str, after: str) -> Damage:
 
 
 def _readings(text: str) -> Iterator[Decimal]:
-    """Every number that a text may be, in some country: also with thousands, a currency or a percent sign."""
+    """Every number that a text may be in some country, also with thousands, a currency or a percent sign."""
     text = text.translate(_MINUS)
     bare = text.strip(_CURRENCY)
     if bare.endswith("%"):
@@ -67,7 +67,7 @@ def _read(text: str) -> Iterator[Decimal]:
 
 
 def _is_rounded(old: Decimal, new: Decimal, text: str) -> bool:
-    """Whether a number is what a spreadsheet keeps or shows of another that has more digits."""
+    """Whether a number is another one with fewer digits, as a spreadsheet stores or shows it."""
     if old.is_zero() or new.is_zero():
         return False
     digits, kept = _digits(old), _digits(new)
@@ -76,7 +76,7 @@ def _is_rounded(old: Decimal, new: Decimal, text: str) -> bool:
     if _POWER.search(text) or digits > _KEPT_DIGITS:
         sizes = {kept} if _POWER.search(text) else {max(kept, _KEPT_DIGITS), 16, 17}
         return any(_cut(old, size, how) == new for size in sizes for how in _WAYS)
-    # As a cell shows it: fewer decimals, rounded. A whole number in the place of a short one is somebody's edit.
+    # As a cell shows it: fewer decimals, rounded. A whole number in place of a short one is an edit.
     decimals = -int(new.normalize().as_tuple().exponent)
     if decimals < 1 and digits <= _SHOWN_DIGITS:
         return False

@@ -5,7 +5,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 from steward.v1 import validation_pb2
-from stewardd.rpc.chunks import Chunk, read_message
+from stewardd.rpc.uploads import Chunk, read_message
 
 Request = validation_pb2.ValidateBatchRequest
 SIZES = [0, 1, 125, 126, 127, 128, 16_381, 16_384, 2_097_149, 2_097_152]

@@ -1,7 +1,7 @@
 """Files that the daemon reads itself: below a root in a folder, or below a root in a bucket.
 
-A root is what the configuration allows, and nothing else can be named. A file that changes while it is read is
-refused: half of the old and half of the new is no file that anybody meant.
+The configuration names the roots; a file elsewhere is refused. A file that changes while it is read is refused too:
+half of the old and half of the new is not a file that anybody meant.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ log = logger("validation")
 READ_BYTES = 1024 * 1024
 
 
-class Source(Protocol):
-    """A file being read. `close` it in any case."""
+class InputFile(Protocol):
+    """A file to read. Close it in any case."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Gives the file's bytes, once. Raises InputRefused where it changed meanwhile."""
+        """Yields the bytes of the file, once. Raises: InputRefused where it changed meanwhile."""
 
     async def close(self) -> None:
-        """Lets go of it."""
+        """Closes the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Roots:
+class InputRoots:
     """What may be read: folders, and stores by their URL without a closing slash."""
 
     folders: Sequence[Path] = ()
     stores: Mapping[str, Store] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, roots: Sequence[str], open_store: Callable[[str], Store]) -> Roots:
+    def of(cls, roots: Sequence[str], open_store: Callable[[str], Store]) -> InputRoots:
         """Sorts configured roots into folders and stores, and opens these."""
         remote = [root.rstrip("/") for root in roots if _is_remote(root)]
         local = [_folder_of(root) for root in roots if not _is_remote(root)]
         return cls(local, {url: open_store(url) for url in remote})
 
     async def check(self) -> None:
-        """Tries each root once; what may be better later, such as a mount that is not there yet, is only warned of.
+        """Tries each root once. What may be better later, such as a mount that is not there yet, is only a warning.
 
-        Raises ConfigurationError where a bucket refuses for what somebody has to change.
+        Raises: ConfigurationError where a bucket refuses for a reason that somebody has to remove.
         """
         for folder in self.folders:
             if not await asyncio.to_thread(_is_readable, folder):
@@ -64,21 +64,21 @@ class Roots:
             if reason:
                 log.warning("a uri root may not be readable", root=root, reason=reason)
 
-    async def open(self, uri: str, executor: Executor) -> Source:
-        """Opens the file that a URI names. Raises UriRefused."""
+    async def open(self, uri: str, executor: Executor) -> InputFile:
+        """Opens the file that a URI names. Raises: UriRefused."""
         for root, store in self.stores.items():
             name = name_below(uri, root)
             if name is not None:
-                return await ObjectSource.open(store, name)
+                return await BucketInputFile.open(store, name)
         opening = asyncio.get_running_loop().run_in_executor(executor, open_uri, uri, self.folders)
         try:
-            return FileSource(await asyncio.shield(opening), executor)
+            return LocalInputFile(await asyncio.shield(opening), executor)
         except asyncio.CancelledError:
-            opening.add_done_callback(_close_unwanted)  # the thread opens it all the same
+            opening.add_done_callback(_close_unwanted)  # the thread opens the file all the same
             raise
 
 
-class FileSource:
+class LocalInputFile:
     """A regular file, by its descriptor."""
 
     def __init__(self, descriptor: int, executor: Executor) -> None:
@@ -87,7 +87,7 @@ class FileSource:
         self._reading: asyncio.Future[bytes] | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """See Source.chunks."""
+        """See InputFile.chunks."""
         loop = asyncio.get_running_loop()
         before = os.fstat(self._descriptor)
         while True:
@@ -103,14 +103,14 @@ class FileSource:
             raise _changed()
 
     async def close(self) -> None:
-        """See Source.close. A thread may still read for a call that was cancelled: it ends first."""
+        """See InputFile.close. It waits for a thread that still reads for a cancelled call."""
         if self._reading is not None:
             await asyncio.wait([self._reading])
-            self._reading.exception()  # it was raised where it mattered, or matters to nobody
+            self._reading.exception()  # read, so that asyncio does not log it
         os.close(self._descriptor)
 
 
-class ObjectSource:
+class BucketInputFile:
     """An object of a bucket."""
 
     def __init__(self, store: Store, key: str) -> None:
@@ -118,8 +118,8 @@ class ObjectSource:
         self._key = key
 
     @classmethod
-    async def open(cls, store: Store, key: str) -> ObjectSource:
-        """Looks whether the object is there. Raises UriRefused."""
+    async def open(cls, store: Store, key: str) -> BucketInputFile:
+        """Opens an object, if it exists. Raises: UriRefused."""
         try:
             await store.head(key)
         except ValueError as error:
@@ -137,7 +137,7 @@ class ObjectSource:
         return cls(store, key)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """See Source.chunks."""
+        """See InputFile.chunks."""
         before = await self._store.head(self._key)
         async for data in self._store.read(self._key, chunk_bytes=READ_BYTES):
             yield data
@@ -145,7 +145,7 @@ class ObjectSource:
             raise _changed()
 
     async def close(self) -> None:
-        """See Source.close."""
+        """See InputFile.close."""
 
 
 def _close_unwanted(opening: asyncio.Future[int]) -> None:

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from stewardd.validation.source import FileSource, Roots
+from stewardd.validation.input_files import InputRoots, LocalInputFile
 
 
 def open_files() -> int:
@@ -33,7 +33,7 @@ async def test_a_call_that_is_cancelled_while_its_file_is_opened_leaves_none_ope
     with Late() as executor:
         before = open_files()
         opening = asyncio.create_task(
-            Roots((tmp_path,)).open(f"file://{tmp_path}/some.csv", executor)
+            InputRoots((tmp_path,)).open(f"file://{tmp_path}/some.csv", executor)
         )
         await asyncio.sleep(0.05)
         opening.cancel()
@@ -48,7 +48,7 @@ async def test_a_file_is_not_closed_under_the_thread_that_reads_it():
     """Its descriptor would be somebody else's by then, and the read would take what is theirs."""
     reading, writing = os.pipe()
     with ThreadPoolExecutor(1) as executor:
-        source = FileSource(reading, executor)
+        source = LocalInputFile(reading, executor)
 
         async def read() -> None:
             async for _ in source.chunks():

@@ -6,18 +6,16 @@ from datetime import UTC, datetime
 import pytest
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import RowState, RowStates, State
-from stewardd.batches.summary import Summary
+from stewardd.batches.summary import LogSummary
 from stewardd.errors import Corrupt
 from stewardd.quarantine.files.records import RowViolation
 from stewardd.quarantine.log.batch_state import BatchState, apply_commit, apply_to_summary
+from stewardd.quarantine.log.changes import Action, Change, digest_of
 from stewardd.quarantine.log.checkpoint import read_checkpoint, read_summary, write_checkpoint
 from stewardd.quarantine.log.commits import (
-    Action,
     BatchCommit,
-    Change,
     ExportFacts,
     Rewrite,
-    digest_of,
     inline_commit,
     read_commit,
     write_commit,
@@ -76,7 +74,7 @@ def test_the_counts_are_those_of_the_rows():
     assert adds_up(state)
     assert [(s.number, s.first, s.last) for s in state.spans] == [(1, 7, 7), (2, 7, 9), (4, 8, 8)]
     assert [(e.commit, e.cursor, e.after) for e in state.exports] == [(5, "importer", 0)]
-    assert apply_to_summary(Summary(), COMMITS) == state.summary
+    assert apply_to_summary(LogSummary(), COMMITS) == state.summary
 
 
 @pytest.mark.parametrize("cut", range(6))

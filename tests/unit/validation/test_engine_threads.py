@@ -9,8 +9,12 @@ import time
 from concurrent.futures import wait
 
 import pytest
-from stewardd.validation.engine import LONE_NICENESS, EngineThreads
-from stewardd.validation.intake import MAX_PIECES, Intake
+from stewardd.validation.engine_threads import (
+    LONE_NICENESS,
+    MAX_PIECES,
+    EngineThreads,
+    PieceQueue,
+)
 
 PIECE = b"x" * 100
 
@@ -50,7 +54,7 @@ async def until(condition):
 
 async def test_all_pieces_are_judged_in_order(engine):
     judge = Judge()
-    intake = Intake(engine, judge, 5)
+    intake = PieceQueue(engine, judge, 5)
     pieces = [b"%d" % number for number in range(500)]
     for piece in pieces:
         await intake.put(piece)
@@ -61,7 +65,7 @@ async def test_all_pieces_are_judged_in_order(engine):
 async def test_no_more_waits_than_may(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 3 * len(PIECE))
+    intake = PieceQueue(engine, judge, 3 * len(PIECE))
     for _ in range(3):
         await asyncio.wait_for(intake.put(PIECE), 5)
     fourth = asyncio.create_task(intake.put(PIECE))
@@ -76,7 +80,7 @@ async def test_no_more_waits_than_may(engine):
 async def test_no_more_pieces_wait_than_may_however_small(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 1 << 30)
+    intake = PieceQueue(engine, judge, 1 << 30)
     async with asyncio.timeout(10):
         for _ in range(MAX_PIECES):
             await intake.put(b"x")
@@ -92,7 +96,7 @@ async def test_no_more_pieces_wait_than_may_however_small(engine):
 async def test_what_waits_is_judged_together_up_to_half_of_what_may(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 8 * len(PIECE))
+    intake = PieceQueue(engine, judge, 8 * len(PIECE))
     await intake.put(PIECE)
     await until(lambda: judge.inside)
     for _ in range(7):
@@ -104,7 +108,7 @@ async def test_what_waits_is_judged_together_up_to_half_of_what_may(engine):
 
 async def test_a_piece_over_the_bound_goes_alone(engine):
     judge = Judge()
-    intake = Intake(engine, judge, 1)
+    intake = PieceQueue(engine, judge, 1)
     for _ in range(3):
         await asyncio.wait_for(intake.put(PIECE), 5)
     await intake.settle()
@@ -113,7 +117,9 @@ async def test_a_piece_over_the_bound_goes_alone(engine):
 
 async def test_what_is_wrong_with_a_piece_ends_it_and_is_raised_by_what_comes_next(engine):
     judge = Judge()
-    intake = Intake(engine, judge, 12)  # room for the three, and too little to judge two at once
+    intake = PieceQueue(
+        engine, judge, 12
+    )  # room for the three, and too little to judge two at once
     judge.gate.clear()
     for piece in (b"good", b"bad", b"after"):
         await intake.put(piece)
@@ -129,7 +135,7 @@ async def test_what_is_wrong_with_a_piece_ends_it_and_is_raised_by_what_comes_ne
 async def test_who_waits_for_room_is_told_of_a_failure(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 1)
+    intake = PieceQueue(engine, judge, 1)
     await intake.put(b"bad")
     waiting = asyncio.create_task(intake.put(b"more"))
     await asyncio.sleep(0.01)
@@ -141,7 +147,7 @@ async def test_who_waits_for_room_is_told_of_a_failure(engine):
 async def test_closing_waits_for_the_piece_at_work_and_drops_the_others(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 1000)
+    intake = PieceQueue(engine, judge, 1000)
     await intake.put(PIECE)
     await until(lambda: judge.inside)
     for _ in range(4):
@@ -158,7 +164,7 @@ async def test_closing_waits_for_the_piece_at_work_and_drops_the_others(engine):
 async def test_a_wait_that_is_cancelled_leaves_the_rest_as_it_was(engine):
     judge = Judge()
     judge.gate.clear()
-    intake = Intake(engine, judge, 1)
+    intake = PieceQueue(engine, judge, 1)
     await intake.put(b"1")
     waiting = asyncio.create_task(intake.put(b"2"))
     await asyncio.sleep(0.01)
@@ -183,7 +189,7 @@ async def test_batches_that_are_more_than_threads_take_turns():
             return judge
 
         async def send(name):
-            intake = Intake(one_thread, judging(name), 2 * len(PIECE))
+            intake = PieceQueue(one_thread, judging(name), 2 * len(PIECE))
             for _ in range(50):
                 await intake.put(PIECE)
             await intake.settle()
@@ -242,7 +248,7 @@ async def test_a_batch_goes_on_elsewhere_when_another_comes_and_when_it_is_over(
 
     gate = threading.Event()
     with EngineThreads(2, 5) as engine:
-        intake = Intake(engine, judge, 10 * len(PIECE))
+        intake = PieceQueue(engine, judge, 10 * len(PIECE))
         for number in range(300):
             if number == 50:
                 read = engine.submit(gate.wait, 10)  # no batch
