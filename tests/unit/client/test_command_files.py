@@ -10,10 +10,18 @@ import time
 
 import pytest
 
-from tests.unit.client.contract_state import failing, status, succeed
-from tests.unit.client.test_download import ROWS, cut_after
+from tests.unit.client.contract_state import Call, Fault, failing, status, succeed
 
+ROWS = b"id,rating\n" + b"".join(b"%d,0.5\n" % number for number in range(3000))
 ARGV = [sys.executable, "-m", "steward_client.command"]
+
+
+def cut_after(size_bytes: int, code: str = "UNAVAILABLE", reason: str = "REPOSITORY_DOWN") -> Fault:
+    def fault(call: Call) -> None:
+        if call.received_bytes >= size_bytes:
+            failing(code, reason, "cut")(call)
+
+    return fault
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import random
 import threading
 
-import grpc
 import pytest
 from steward_client import RetryPolicy, errors
 
+from tests.support.call_proxy import ANSWERED, COMMIT, bare, failing
 from tests.support.proxy import Proxy
-from tests.unit.client.contract_state import failing
 
 BROKEN = [
     ("INTERNAL", "Internal error from Core"),
@@ -23,14 +22,9 @@ BROKEN = [
 CUTS = 3
 
 
-def bare(code, message):
-    """A fault that ends the call as a transport does: with code and text, and no more."""
-    return lambda call: call.context.abort(grpc.StatusCode[code], message)
-
-
 @pytest.mark.parametrize(("code", "message"), BROKEN)
 def test_a_broken_connection_is_told_as_one(both, server, code, message):
-    server.faults["Health"].extend([bare(code, message)] * 4)
+    server.fail("Health", *[bare(code, message)] * 4)
     with pytest.raises(errors.ConnectionLost) as caught:
         both.health()
     assert caught.value.metadata == {
@@ -45,8 +39,8 @@ def test_a_broken_connection_is_told_as_one(both, server, code, message):
 def test_an_upload_whose_connection_broke_is_sent_again_and_one_batch_comes_of_it(
     both, server, notes, code, message
 ):
-    server.faults["ValidateBatch"].append(bare(code, message))
-    server.faults["Published"].append(bare(code, message))
+    server.fail("ValidateBatch", bare(code, message))
+    server.fail("ValidateBatch", bare(code, message), at=ANSWERED)
     assert both.validate_file(notes).total_rows == 3
     assert len(server.batches) == 1
 
@@ -55,7 +49,7 @@ def test_an_upload_whose_connection_broke_is_sent_again_and_one_batch_comes_of_i
 @pytest.mark.parametrize("size_bytes", [30, 8_000_000])
 def test_the_same_words_from_the_daemon_are_its_answer(shells, server, size_bytes, code, message):
     # The longer one is still being written when the answer comes. Once each: a second try would hide a lost answer.
-    server.faults["ValidateBatch"].append(failing(code, "UNEXPECTED", message))
+    server.fail("ValidateBatch", failing(code, "UNEXPECTED", message))
     client = shells(server.address, retry=RetryPolicy(attempts=1))
     with pytest.raises(errors.Failed) as caught:
         client.validate_file(b"id,rating\n" + b"x" * size_bytes)
@@ -64,7 +58,7 @@ def test_the_same_words_from_the_daemon_are_its_answer(shells, server, size_byte
 
 @pytest.mark.parametrize("code", ["INTERNAL", "UNKNOWN"])
 def test_a_failure_that_speaks_of_no_connection_is_a_failure(both, server, notes, code):
-    server.faults["Commit"].append(bare(code, "it went wrong"))
+    server.fail("ValidateBatch", bare(code, "it went wrong"), at=COMMIT)
     with pytest.raises(errors.Failed):
         both.validate_file(notes)
     assert server.calls["ValidateBatch"] == 1
@@ -93,10 +87,13 @@ class Cuts:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_an_upload_over_a_network_that_cuts_it_at_any_moment_makes_one_batch(shells, server, seed):
+def test_an_upload_over_a_network_that_cuts_it_at_any_moment_makes_one_batch(
+    shells, noted, server, seed
+):
     content = b"id,rating\n" + b"x,0.5\n" * 800_000
-    patient = RetryPolicy(attempts=CUTS + 2, initial_delay_s=0.01, max_delay_s=0.05)
-    with Proxy(server.address) as proxy:
+    # The daemon needs a moment to see that a connection is gone, and refuses the same request_id until then.
+    patient = RetryPolicy(attempts=3 * CUTS, initial_delay_s=0.1, max_delay_s=0.5)
+    with Proxy(noted.address) as proxy:
         proxy.on_sent = cuts = Cuts(seed, len(content))
         batch = shells(proxy.address, retry=patient).validate_file(content)
     assert batch.total_rows == 800_000

@@ -5,25 +5,32 @@ import os
 from pathlib import Path
 
 import pytest
-from steward_client import errors
+from steward.v1.validation_pb2 import DownloadBatchFileRequest, DownloadBatchFileResponse
+from steward_client import Client, errors
 
-from tests.unit.client.contract_state import Call, Fault, failing
+from tests.support.call_proxy import RESPONSE, Fault, ProxiedCall, failing
+from tests.unit.client.on_a_daemon.noted import NotedProxy
 
-ROWS = b"id,rating\n" + b"".join(b"%d,0.5\n" % number for number in range(3000))
+ROWS = b"id,rating\n" + b"".join(b"%d,0.5\n" % number for number in range(600_000))
 
 
-@pytest.fixture
-def name(server, client):
-    """A file of about twenty kilobytes."""
-    return client.validate_file(ROWS, keep_valid_rows=True).file("valid.csv").name
+@pytest.fixture(scope="module")
+def name(noted):
+    """A file of some six megabytes, which come in several messages."""
+    with Client(noted.address) as client:
+        return client.validate_file(ROWS, keep_valid_rows=True).file("valid.csv").name
 
 
 def cut_after(size_bytes: int, code: str = "UNAVAILABLE", reason: str = "REPOSITORY_DOWN") -> Fault:
-    def fault(call: Call) -> None:
+    def fault(call: ProxiedCall) -> None:
         if call.received_bytes >= size_bytes:
             failing(code, reason, "cut")(call)
 
     return fault
+
+
+def offsets(server: NotedProxy) -> list[int]:
+    return [each.offset_bytes for each in server.of(DownloadBatchFileRequest)]
 
 
 def part_of(path: Path, name: str) -> Path:
@@ -48,7 +55,7 @@ def test_a_file_is_written_into_a_folder(both, name, tmp_path):
 def test_what_was_at_the_path_stays_until_the_new_is_whole(both, server, name, tmp_path):
     path = tmp_path / "good.csv"
     path.write_text("old")
-    server.faults["DownloadBatchFile"].append(cut_after(5000, "INTERNAL", "FAILED"))
+    server.fail("DownloadBatchFile", cut_after(1_500_000, "INTERNAL", "FAILED"), at=RESPONSE)
     with pytest.raises(errors.Failed):
         both.download_batch_file(name, path)
     assert path.read_text() == "old"
@@ -57,18 +64,19 @@ def test_what_was_at_the_path_stays_until_the_new_is_whole(both, server, name, t
 
 
 def test_a_cut_is_followed_by_going_on_where_it_was(both, server, name, tmp_path):
-    server.faults["DownloadBatchFile"].extend([cut_after(5000), cut_after(9000)])
+    server.fail("DownloadBatchFile", cut_after(1_500_000), cut_after(3_000_000), at=RESPONSE)
     both.download_batch_file(name, tmp_path / "good.csv")
     assert (tmp_path / "good.csv").read_bytes() == ROWS
-    assert server.offsets[0] == 0
-    assert 5000 <= server.offsets[1] < server.offsets[2] < len(ROWS)
+    first, second, third = offsets(server)
+    assert first == 0
+    assert 1_500_000 <= second < third < len(ROWS)
 
 
 def test_a_later_process_goes_on_where_an_earlier_one_was_cut(both, server, name, tmp_path):
     path = tmp_path / "good.csv"
     part_of(path, name).write_bytes(ROWS[:7000])
     both.download_batch_file(name, path)
-    assert server.offsets == [7000]
+    assert offsets(server) == [7000]
     assert path.read_bytes() == ROWS
 
 
@@ -80,11 +88,20 @@ def test_wrong_bytes_of_an_earlier_process_are_dropped(both, server, name, tmp_p
     assert path.read_bytes() == ROWS
 
 
-@pytest.mark.parametrize("wrong", [ROWS[:-1] + b"X", ROWS[:-1], ROWS + b"more"])
+@pytest.mark.parametrize(
+    "falsified",
+    [
+        pytest.param(lambda data: data[:-1] + b"X", id="another byte"),
+        pytest.param(lambda data: data[:-1], id="a byte less"),
+        pytest.param(lambda data: data + b"more", id="bytes more"),
+    ],
+)
 def test_bytes_that_are_not_what_the_batch_says_are_never_published(
-    both, server, name, tmp_path, wrong
+    both, server, name, tmp_path, falsified
 ):
-    server.contents[name] = wrong
+    server.changes["DownloadBatchFile"] = lambda response: DownloadBatchFileResponse(
+        data=falsified(response.data)
+    )
     with pytest.raises(errors.Corrupt):
         both.download_batch_file(name, tmp_path / "good.csv")
     assert not (tmp_path / "good.csv").exists()
@@ -92,12 +109,14 @@ def test_bytes_that_are_not_what_the_batch_says_are_never_published(
 
 def test_an_empty_file_is_written_too(both, server, tmp_path):
     batch = both.validate_file(b"id\n1\n")
-    both.download_batch_file(batch.file("errors.csv").name, tmp_path)
-    assert (tmp_path / "errors.csv").read_bytes() == b""
+    both.download_batch_file(batch.file("records.jsonl").name, tmp_path)
+    assert (tmp_path / "records.jsonl").read_bytes() == b""
 
 
 def test_a_file_that_the_batch_has_not_is_told_with_those_it_has(both, name):
-    with pytest.raises(errors.NotFound, match=r"report\.json, errors\.csv, valid\.csv"):
+    with pytest.raises(
+        errors.NotFound, match=r"records\.jsonl, errors\.csv, valid\.csv, report\.json"
+    ):
         both.download_batch_file(f"{name.split('/files/')[0]}/files/nothing.csv", "x")
 
 
