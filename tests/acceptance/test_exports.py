@@ -76,6 +76,9 @@ def test_each_good_row_is_in_one_export_of_a_cursor(daemon, service):
     with refused() as found:
         create("importer", request_id="one") and create("someone", request_id="one")
     assert found[0].reason == "REQUEST_ID_REUSED"
+    with refused() as found:
+        create("importer", request_id="one", include_valid=False)
+    assert found[0].reason == "REQUEST_ID_REUSED"
 
 
 def test_the_first_export_of_a_cursor_has_the_valid_rows_unless_the_request_leaves_them_out(

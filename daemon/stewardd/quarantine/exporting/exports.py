@@ -82,20 +82,19 @@ class Exports:
         batch = await self._catalog.get(batch_id)
         if include_valid:
             require_valid(batch)
-        with_valid = batch.file(VALID) is not None if include_valid is None else include_valid
         request = hashlib.sha256(request_id.encode()).hexdigest() if request_id else ""
         repeated: list[Export] = []
 
         async def decide(now: BatchState) -> BatchCommit | None:
             for each in now.exports:
                 if request and each.request == request:
-                    if each.cursor != cursor:
+                    if (each.cursor, each.include_valid) != (cursor, include_valid):
                         raise RequestIdReused(
-                            "the request_id was used for another cursor", field="request_id"
+                            "the request_id was used for another export", field="request_id"
                         )
                     repeated.append(each)
                     return None
-            facts = _facts(batch, now, cursor, request, include_valid=with_valid)
+            facts = _facts(batch, now, cursor, request, include_valid=include_valid)
             time = self._logs.clock()
             return BatchCommit(now.number + 1, uuid7(), Action.EXPORT, time, actor, export=facts)
 
@@ -207,18 +206,19 @@ class Exports:
 
 
 def _facts(
-    batch: BatchManifest, now: BatchState, cursor: str, request: str, *, include_valid: bool
+    batch: BatchManifest, now: BatchState, cursor: str, request: str, *, include_valid: bool | None
 ) -> ExportFacts:
+    with_valid = batch.file(VALID) is not None if include_valid is None else include_valid
     earlier = [each for each in now.exports if each.cursor == cursor]
     after = earlier[-1].commit if earlier else 0
     purged = 0 if earlier else now.states.count_purged(State.RESOLVED)
     exported = sum(each.resolved_rows + each.purged_rows for each in earlier)
     resolved = now.resolved_rows - exported - purged
     had_valid = any(each.valid_rows for each in earlier)
-    valid = batch.valid_rows if include_valid and not had_valid else 0
+    valid = batch.valid_rows if with_valid and not had_valid else 0
     if not resolved and not valid:
         raise _nothing(batch, cursor, had_valid=had_valid)
-    return ExportFacts(cursor, after, resolved, valid, request, purged)
+    return ExportFacts(cursor, after, resolved, valid, request, purged, include_valid)
 
 
 def _nothing(batch: BatchManifest, cursor: str, *, had_valid: bool) -> NothingToExport:

@@ -126,4 +126,5 @@ def _export_of(commit: BatchCommit) -> Export:
         valid_rows=facts.valid_rows,
         request=facts.request,
         purged_rows=facts.purged_rows,
+        include_valid=facts.include_valid,
     )

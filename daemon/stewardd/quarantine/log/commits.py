@@ -36,7 +36,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class ExportFacts:
     """What the commit of an export holds. `request` is the hash of its request_id, empty where there is none.
 
-    `purged_rows` counts the resolved rows that were removed before the first export of the cursor.
+    `purged_rows` counts the resolved rows that were removed before the first export of the cursor. `include_valid` is
+    what the request asked for, None where it left the choice to the daemon.
     """
 
     cursor: str
@@ -45,6 +46,7 @@ class ExportFacts:
     valid_rows: Count
     request: str
     purged_rows: Count = 0
+    include_valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Export:
     valid_rows: Count
     request: str
     purged_rows: Count = 0
+    include_valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
