@@ -153,6 +153,20 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(folder):
     assert not (folder / "data").exists()
 
 
+def test_a_second_daemon_for_which_nobody_chose_a_port_serves_without_one(folder):
+    with contextlib.ExitStack() as stack:
+        # Where another process has the port, that serves as well.
+        with contextlib.suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", 50552)))
+        daemon = Daemon(folder / "data", environment=NO_DATABASE)
+        del daemon.environment["STEWARDD_WEB__LISTEN"]
+        with daemon:
+            assert serves(daemon)
+            (told,) = daemon.events("no http port")
+            assert told["error"] == "cannot listen on '127.0.0.1:50552': address already in use"
+            assert "web.listen" in told["hint"]
+
+
 @pytest.mark.parametrize("address", ["unix:/tmp/x", "127.0.0.1", "127.0.0.1:99999", "50552"])
 def test_an_address_that_is_none_is_named(folder, address):
     said = refused_start("--data-dir", str(folder / "data"), "--web-listen", address)

@@ -14,8 +14,9 @@ class WebSettings(Section):
     """The HTTP port: /metrics for Prometheus, /livez and /readyz for probes."""
 
     listen: HttpAddress = "127.0.0.1:50552"
-    """HOST:PORT; port 0 takes a free one; empty: there is no HTTP port. It asks nobody who they are: let only a trusted
-    network reach it"""
+    """HOST:PORT; port 0 takes a free one; empty: there is no HTTP port. An address that is set has to be free; where
+    none is set and the default is taken, the daemon warns and has no HTTP port. It asks nobody who they are: let only a
+    trusted network reach it"""
 
     max_connections: Count = 64
     """connections that are open at once; a further one takes the place of the one that has been silent longest"""
