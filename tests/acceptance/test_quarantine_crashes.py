@@ -90,7 +90,7 @@ class Campaign:
 
     def export(self, service):
         """Makes an export, and downloads it and any that the dead left undownloaded."""
-        request = q.CreateExportRequest(parent=self.batch, cursor=CURSOR)
+        request = q.CreateExportRequest(parent=self.batch, cursor=CURSOR, include_valid=False)
         with suppress(grpc.RpcError):
             service.stub.CreateExport(request, timeout=30)
         listed = service.stub.ListExports(
