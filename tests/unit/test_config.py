@@ -8,8 +8,7 @@ from stewardd.config import loading as config
 from stewardd.config.operations import LaneSettings
 from stewardd.config.settings import Settings
 from stewardd.errors import ConfigurationError
-from stewardd.operations import kinds
-from stewardd.operations.kinds import OperationKind
+from stewardd.operations.kinds import LANES
 
 
 def load(tmp_path, text="", environment=None, **overrides):
@@ -138,8 +137,7 @@ def test_a_plain_value_in_the_place_of_a_section_does_not_give_way_to_another_so
 
 
 def test_every_lane_of_operations_may_have_a_number_of_its_own(tmp_path):
-    lanes = {kind.lane for kind in vars(kinds).values() if isinstance(kind, OperationKind)}
-    assert set(LaneSettings.model_fields) == lanes
+    assert list(LaneSettings.model_fields) == list(LANES)
     settings = load(tmp_path, "[operations.lanes]\nbackup = 1\n")
     assert settings.operations.max_running_by_lane == {"backup": 1}
 

@@ -17,6 +17,7 @@ async def start_operations(assembly: Assembly, repository: Repository) -> Operat
         repository.lease,
         max_running=settings.operations.max_running,
         max_running_by_lane=settings.operations.max_running_by_lane,
+        max_queued=settings.operations.max_queued,
     )
     assembly.running.push_async_callback(operations.close)
     assembly.metrics.add_operations(operations)

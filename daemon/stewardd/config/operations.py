@@ -1,4 +1,4 @@
-"""The section `operations`: how many of them run at once, in each lane."""
+"""The section `operations`: how many of them run at once, and how many wait, in each lane."""
 
 from __future__ import annotations
 
@@ -12,15 +12,28 @@ class LaneSettings(Section):
     backup: Count | None = None
     """backups that run at once"""
 
+    verification: Count | None = None
+    """proofs of backups that run at once"""
+
+    retention: Count | None = None
+    """prunings of backups that run at once"""
+
     quarantine: Count | None = None
     """retries, purges and erasures that run at once"""
+
+    migration: Count | None = None
+    """migrations that run at once"""
 
 
 class OperationsSettings(Section):
     """Work that outlasts a call."""
 
     max_running: Count = 2
-    """operations of one lane (backup, quarantine) that run at once; more wait for their turn"""
+    """operations of one lane (backup, verification, retention, quarantine, migration) that run at once; more wait for
+    their turn"""
+
+    max_queued: Count = 100
+    """operations of one lane that wait for their turn; more are refused"""
 
     lanes: LaneSettings = LaneSettings()
 

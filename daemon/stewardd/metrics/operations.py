@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 KIND = Label("kind", "a kind of operation, such as `CreateBackup`", source="operations")
 LANE = Label(
     "lane",
-    "a lane, in which so many operations run at once: `backup`, `quarantine`",
+    "a lane, in which so many operations run at once: `backup`, `verification`, `retention`, `quarantine`, `migration`",
     source="lanes",
 )
 OUTCOME = Label(

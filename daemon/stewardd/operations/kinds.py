@@ -1,12 +1,23 @@
 """Every kind of operation, one line each: its name and the lane that it runs in.
 
-The name is stored with each operation and never changes. Each lane runs its own number of operations at once, so that a
-night of backups does not stop a correction.
+The name is stored with each operation and never changes. Each lane runs its own number of operations at once, and has
+its own number of those that wait, so that a night of backups or of verifications does not stop a correction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Lane(StrEnum):
+    """What runs beside the others, whatever they do. The names are those of the settings and of a metric's label."""
+
+    BACKUP = "backup"
+    VERIFICATION = "verification"
+    RETENTION = "retention"
+    QUARANTINE = "quarantine"
+    MIGRATION = "migration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +25,13 @@ class OperationKind:
     """A kind of operation."""
 
     name: str
-    lane: str
+    lane: Lane
 
 
-CREATE_BACKUP = OperationKind("CreateBackup", lane="backup")
-RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane="quarantine")
-PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane="quarantine")
-ERASE_SUBJECT = OperationKind("EraseSubject", lane="quarantine")
+CREATE_BACKUP = OperationKind("CreateBackup", lane=Lane.BACKUP)
+RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
+PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
+ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
 
 KINDS = (CREATE_BACKUP, RETRY_QUARANTINE, PURGE_QUARANTINE, ERASE_SUBJECT)
-LANES = tuple(dict.fromkeys(kind.lane for kind in KINDS))
+LANES = tuple(each.value for each in Lane)

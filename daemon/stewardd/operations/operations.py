@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ class Operations:
     """Starts, finds and ends operations.
 
     At most `max_running` of each lane run at once here, or as many as `max_running_by_lane` says of it; at most
-    `max_queued` more of all lanes wait for their turn.
+    `max_queued` more of each lane wait for their turn.
     """
 
     def __init__(
@@ -95,12 +94,8 @@ class Operations:
         self._claims = Claims(store, lease)
         self._max_running = max_running
         self._max_running_by_lane = max_running_by_lane or {}
-        self._most = max_running + max_queued
-        self._lanes: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(max_running)
-        )
-        for lane, most in (max_running_by_lane or {}).items():
-            self._lanes[lane] = asyncio.Semaphore(most)
+        self._max_queued = max_queued
+        self._lanes: dict[str, asyncio.Semaphore] = {}
         self._clock = clock
         self._watch_interval_s = watch_interval_s
         self._poll_s = poll_s
@@ -120,8 +115,7 @@ class Operations:
         found = {}
         for name in LANES:
             turns = [each.has_slot for each in self._running.values() if each.lane == name]
-            slots = self._max_running_by_lane.get(name, self._max_running)
-            found[name] = LaneUse(turns.count(False), turns.count(True), slots)
+            found[name] = LaneUse(turns.count(False), turns.count(True), self._slots(name))
         return found
 
     async def start_once(
@@ -179,11 +173,7 @@ class Operations:
         """
         if self._closing:
             raise Unavailable("the daemon is stopping and starts nothing any more")
-        if len(self._running) >= self._most:
-            raise Exhausted(
-                f"{self._most} operations are running or waiting to run",
-                hint="wait for one to end, or cancel one",
-            )
+        self._check_room(lane)
         identifier = operation_id or self._new_id()
         request = OperationRequest(kind, dict(metadata), self._lease.ref, self._clock())
         running = RunningOperation(
@@ -196,7 +186,8 @@ class Operations:
             intervals=self._intervals,
         )
         # A caller that goes away meanwhile leaves an operation that runs, and not one that exists and never runs.
-        await uninterrupted(self._begin(running, run, self._lanes[lane]))
+        slots = self._lanes.setdefault(lane, asyncio.Semaphore(self._slots(lane)))
+        await uninterrupted(self._begin(running, run, slots))
         _log.info("operation started", operation=identifier, kind=kind)
         return running.state
 
@@ -287,6 +278,18 @@ class Operations:
         if pending:
             _log.warning("operations left to the sweep", operations=sorted(self._running))
             await asyncio.wait(pending)
+
+    def _slots(self, lane: str) -> int:
+        return self._max_running_by_lane.get(lane, self._max_running)
+
+    def _check_room(self, lane: str) -> None:
+        """Refuses an operation for which its lane has no room. Raises: Exhausted."""
+        there = sum(each.lane == lane for each in self._running.values())
+        if there >= self._slots(lane) + self._max_queued:
+            raise Exhausted(
+                f"{there} operations of the lane {lane!r} are running or waiting to run",
+                hint="wait for one to end, or cancel one; the bounds are in `[operations]`",
+            )
 
     def _new_id(self) -> str:
         return uuid7(lambda: self._clock().timestamp())

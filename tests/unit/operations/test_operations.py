@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from stewardd.errors import (
-    Exhausted,
     InvalidRequest,
     OperationNotFound,
     RepositoryDown,
@@ -183,52 +182,6 @@ async def test_work_that_ends_well_although_it_was_cancelled_has_ended_well(
     await asyncio.sleep(0.02)
     await operations.cancel(started.id)
     assert (await operations.wait(started.id, 5)).response == {"name": "published just before"}
-
-
-async def test_no_more_run_at_once_than_may_and_no_more_wait(daemon: Daemon) -> None:
-    operations = await daemon("a", max_running=2, max_queued=3)
-    running = most = 0
-    go = asyncio.Event()
-
-    async def work(handle: OperationContext) -> dict[str, Any]:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await go.wait()
-        await asyncio.sleep(0.02)
-        running -= 1
-        return {}
-
-    started = [await operations.start("k", {}, work) for _ in range(5)]
-    with pytest.raises(Exhausted, match="5 operations"):
-        await operations.start("k", {}, work)
-    go.set()
-    for each in started:
-        assert (await operations.wait(each.id, 5)).response == {}
-    assert most == 2
-    await operations.start("k", {}, work)
-
-
-async def test_a_lane_may_have_a_number_of_its_own(daemon: Daemon) -> None:
-    operations = await daemon("a", max_running=2, max_running_by_lane={"backup": 1})
-    begun: asyncio.Queue[str] = asyncio.Queue()
-
-    def work_of(name):
-        async def work(handle):
-            begun.put_nowait(name)
-            return await forever(handle)
-
-        return work
-
-    first = await operations.start("k", {}, work_of("backup 1"), lane="backup")
-    await operations.start("k", {}, work_of("backup 2"), lane="backup")
-    await operations.start("k", {}, work_of("row 1"), lane="quarantine")
-    await operations.start("k", {}, work_of("row 2"), lane="quarantine")
-    assert sorted([await begun.get() for _ in range(3)]) == ["backup 1", "row 1", "row 2"]
-    used = [(each.queued, each.running, each.slots) for each in operations.lanes().values()]
-    assert used == [(1, 1, 1), (0, 2, 2)]
-    await operations.cancel(first.id)
-    assert await begun.get() == "backup 2"
 
 
 async def test_what_waits_for_its_turn_can_be_cancelled(daemon: Daemon) -> None:
