@@ -21,7 +21,7 @@ from stewardd.app.quarantine import build_quarantine
 from stewardd.app.repository import start_repository
 from stewardd.app.schedule import start_schedule
 from stewardd.app.schemas import load_schemas
-from stewardd.app.scratch import clear_scratch
+from stewardd.app.scratch import clear_scratch, sweep_scratch_servers
 from stewardd.app.server import start_server
 from stewardd.app.threads import start_threads
 from stewardd.app.validation import build_validation
@@ -52,6 +52,7 @@ class Daemon:
             repository = await start_repository(assembly)
             readiness.use_lease(lambda: repository.lease.valid)
             await clear_scratch(assembly)
+            await sweep_scratch_servers(assembly)
             registry = await load_schemas(assembly)
             databases = await start_databases(assembly)
             threads = start_threads(assembly)

@@ -1,4 +1,4 @@
-"""The scratch folder of the data folder: batches in the making, and nothing that is worth keeping."""
+"""What of the data folder is not worth keeping: the folder of batches in the making, and scratch servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stewardd.app.assembly import Assembly
 from stewardd.errors import ConfigurationError
+from stewardd.postgres.scratch import ScratchOptions, ScratchServers
 from stewardd.telemetry import logger
 
 log = logger("app")
@@ -21,6 +22,15 @@ async def clear_scratch(assembly: Assembly) -> None:
     left = await asyncio.to_thread(_clear, assembly.scratch)
     if left:
         log.warning("removed batches in the making", batches=left)
+
+
+async def sweep_scratch_servers(assembly: Assembly) -> ScratchServers:
+    """Removes the scratch servers that a dead daemon left, and returns what starts new ones."""
+    settings = assembly.settings.postgres
+    options = ScratchOptions(settings.embedded_user or None, tuple(settings.server_dirs))
+    servers = ScratchServers(assembly.settings.data_dir, options)
+    await servers.sweep()
+    return servers
 
 
 def _clear(scratch: Path) -> list[str]:

@@ -79,6 +79,10 @@ class PostgresSettings(Section):
     tools_dir: Annotated[Folder | None, BeforeValidator(lambda value: value or None)] = None
     """the folder of pg_dump and pg_restore; empty: the daemon looks for the nearest version that fits the server"""
 
+    server_dirs: list[Folder] = []
+    """folders of a PostgreSQL server's programs (initdb, postgres) for scratch servers, on which migrations are proven;
+    looked at before those that are installed. The nearest major version not below the database's is taken"""
+
     pool_min_size: Annotated[int, Field(ge=0)] = 5
     """connections kept open"""
 

