@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from steward_client import Client
+from steward_client import Client, Member, SchemaKind
+from steward_client.errors import InvalidRequest
 
 from tests.acceptance.test_starts import refused_start
 from tests.support.daemon import Daemon
@@ -59,7 +60,7 @@ def test_what_has_no_effect_is_warned_of_at_start_and_where_the_schema_is_shown(
 
 def test_files_that_are_no_schemas_are_named_at_start(folder, schemas):
     write(schemas, {"properties": {"id": True}})
-    strays = ["visit.json", "csv/visit.json", "csv/visit/1.0.yaml", "json/visit/1.0.json"]
+    strays = ["visit.json", "csv/visit.json", "csv/visit/1.0.yaml", "xml/visit/1.0.json"]
     for name in strays:
         (schemas / name).parent.mkdir(parents=True, exist_ok=True)
         (schemas / name).write_text("{}")
@@ -68,7 +69,9 @@ def test_files_that_are_no_schemas_are_named_at_start(folder, schemas):
     with Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon:
         told = daemon.events("file in a schema folder is not read")
         assert {each["path"] for each in told} == {str(schemas / name) for name in strays}
-        assert {each["expected"] for each in told} == {"csv/<name>/<version>.json"}
+        assert {each["expected"] for each in told} == {
+            "csv/<name>/<version>.json or json/<name>/<version>.json"
+        }
         with Client(daemon.address) as client:
             assert [each.name for each in client.list_schemas() if "visit" in each.name] == [
                 "schemas/visit/versions/1.0"
@@ -94,3 +97,62 @@ def test_a_schema_that_cannot_be_meant_so_is_refused_with_its_file_and_place(
     )
     assert str(path) in told
     assert said in told
+
+
+def test_a_payload_schema_is_served_beside_those_of_rows(folder, schemas):
+    document = {"required": ["id"], "properties": {"id": {"type": "string", "x-steward-pii": True}}}
+    for name, version in (
+        ("visit_event", "1.0"),
+        ("visit_event", "1.10"),
+        ("ecornell_webhook", "1.1"),
+    ):
+        path = schemas / "json" / name / f"{version}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    with (
+        Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon,
+        Client(daemon.address) as client,
+    ):
+        rows = [each.name for each in client.list_schemas(kind="csv", page_size=1)]
+        payloads = [each.name for each in client.list_schemas(kind="payload", page_size=2)]
+        assert sorted(rows + payloads) == sorted(each.name for each in client.list_schemas())
+        assert "schemas/mentorship_session/versions/1.0" in rows
+        assert payloads.index("schemas/visit_event/versions/1.0") == len(payloads) - 2
+        assert payloads.count("schemas/ecornell_webhook/versions/1.1") == 1
+        assert len(payloads) == 9 + 3
+        found = client.get_schema("visit_event")
+        assert found.name == "schemas/visit_event/versions/1.10"
+        assert found.kind is SchemaKind.PAYLOAD
+        assert found.columns == ()
+        assert found.members == (Member("/id", required=True, pii=True),)
+        assert json.loads(found.document) == document
+        assert client.get_schema("language_session").kind is SchemaKind.CSV
+        with pytest.raises(InvalidRequest) as refused:
+            list(client.list_schemas(kind="xml"))
+        assert refused.value.reason == "SCHEMA_KIND_UNKNOWN"
+        with pytest.raises(InvalidRequest) as refused:
+            client.validate_file(b"id\n1\n", schema="visit_event")
+        assert refused.value.reason == "SCHEMA_UNKNOWN"
+
+
+def test_rows_and_payloads_share_one_space_of_names(folder, schemas):
+    write(schemas, {"properties": {"id": True}})
+    path = schemas / "json" / "visit" / "2.0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    told = refused_start(
+        "--data-dir", str(folder / "data"), "--config", str(folder / "steward.toml")
+    )
+    assert f"{path}: visit is the name of a csv schema already" in told
+    assert str(schemas / "csv" / "visit" / "1.0.json") in told
+
+
+def test_a_payload_schema_that_does_not_compile_is_refused_with_its_file(folder, schemas):
+    path = schemas / "json" / "visit_event" / "1.0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"properties": {"id": {"minLenght": 1}}}')
+    told = refused_start(
+        "--data-dir", str(folder / "data"), "--config", str(folder / "steward.toml")
+    )
+    assert str(path) in told
+    assert "minLength" in told

@@ -93,7 +93,7 @@ class World:
             path, out = Path(folder) / "in.csv", Path(folder) / "out"
             path.write_bytes(body)
             report = fastcsv.validate_file(
-                self.registry.get("language_session", "1.0"),
+                self.registry.rows("language_session", "1.0"),
                 path,
                 out,
                 batch=batch_id,

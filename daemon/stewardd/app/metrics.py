@@ -158,7 +158,7 @@ class DaemonMetrics:
 
     def add_quarantine(self, registry: Registry) -> QuarantineMeter:
         """Adds the quarantine, and with it the names of the schemas; returns what the ledger tells."""
-        schemas = {schema.name for schema in registry.all()}
+        schemas = {schema.key.name for schema in registry.all()}
         self._vocabulary["schemas"] = [*sorted(schemas), OTHER_SCHEMA]
         self._vocabulary["actions"] = [each.value for each in Action if each is not Action.GIVEN_UP]
         return QuarantineMeter(QuarantineMetrics(self._metrics), frozenset(schemas))

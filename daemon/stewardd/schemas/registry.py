@@ -1,23 +1,26 @@
-"""The registry: every version of every row schema, compiled once at start.
+"""The registry: every version of every schema of rows and of payloads, compiled once at start.
 
-A schema is the file `<folder>/csv/<name>/<version>.json`; its path gives its name and version. The folder that comes
-with steward is read first, then those of the configuration. Two files for one version are refused. A document that does
-not compile stops the start: a daemon must not start with fewer schemas than it is configured with.
+A schema is the file `<folder>/<kind>/<name>/<version>.json`; its path gives its kind, name and version. The folder that
+comes with steward is read first, then those of the configuration. Two files for one version are refused, and so is a
+name that stands under two kinds. A document that does not compile stops the start: a daemon must not start with fewer
+schemas than it is configured with.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import fastcsv
 from stewardd.errors import ConfigurationError, HeaderRefused, SchemaNotFound, UnknownSchema
+from stewardd.schemas.kinds import CompiledSchema, SchemaKind
+from stewardd.schemas.members import Member, members_of
 from stewardd.schemas.names import NAME, VERSION, SchemaKey
 from stewardd.telemetry import logger
 
 BUILTIN = Path(__file__).parent
-ROW_KIND = "csv"
 FACTS = 20
 """At most so many names in the metadata of an error, which has to fit in a gRPC trailer."""
 STRAYS_MAX = 100
@@ -25,91 +28,138 @@ STRAYS_MAX = 100
 _log = logger("schemas")
 
 
-class Registry:
-    """Compiled row schemas by name and version. Immutable."""
+@dataclass(frozen=True, slots=True)
+class RegisteredSchema:
+    """One version of a schema. `members` are those that a payload schema names; a row schema has columns instead."""
 
-    def __init__(self, schemas: Iterable[tuple[fastcsv.Schema, str]]) -> None:
-        by_key = {
-            SchemaKey(schema.name, schema.version): (schema, text) for schema, text in schemas
-        }
+    kind: SchemaKind
+    compiled: CompiledSchema
+    document: str
+    members: tuple[Member, ...]
+
+    @property
+    def key(self) -> SchemaKey:
+        """Name and version."""
+        return SchemaKey(self.compiled.name, self.compiled.version)
+
+    @classmethod
+    def of(cls, compiled: CompiledSchema, document: str) -> RegisteredSchema:
+        """Returns a compiled document as the registry keeps it."""
+        if isinstance(compiled, fastcsv.Schema):
+            return cls(SchemaKind.CSV, compiled, document, ())
+        return cls(SchemaKind.PAYLOAD, compiled, document, members_of(document))
+
+
+class Registry:
+    """Compiled schemas by name and version. A name stands for schemas of one kind. Immutable."""
+
+    def __init__(self, schemas: Iterable[tuple[CompiledSchema, str]]) -> None:
+        by_key = {each.key: each for each in itertools.starmap(RegisteredSchema.of, schemas)}
         self._by_key = {key: by_key[key] for key in sorted(by_key, key=lambda key: key.order)}
 
     @classmethod
     def load(cls, folders: Sequence[Path] = ()) -> Registry:
         """Compiles the schemas in the folders. Raises: ConfigurationError, which names the file."""
         found: dict[SchemaKey, Path] = {}
+        kinds: dict[str, tuple[SchemaKind, Path]] = {}
+        compiled: list[tuple[CompiledSchema, str]] = []
         strays: list[Path] = []
         for folder in (BUILTIN, *folders):
             if not folder.is_dir():
                 raise ConfigurationError(f"schema folder {folder} is not there")
             if folder != BUILTIN:
                 strays += _strays(folder)
-            for path in sorted((folder / ROW_KIND).glob("*/*.json")):
-                key = SchemaKey(path.parent.name, path.stem)
-                if not NAME.fullmatch(key.name) or not VERSION.fullmatch(key.version):
-                    raise ConfigurationError(
-                        f"{path}: a schema stands in <name>/<major>.<minor>.json"
-                    )
+            for kind, path in _schema_files(folder):
+                key = _key_of(path)
                 if key in found:
                     raise ConfigurationError(f"{path}: {key} stands in {found[key]} already")
+                other, where = kinds.setdefault(key.name, (kind, path))
+                if other is not kind:
+                    raise ConfigurationError(
+                        f"{path}: {key.name} is the name of a {other} schema already, in {where}",
+                        hint="give the schema another name: rows and payloads share one space of names",
+                    )
                 found[key] = path
-        registry = cls(_compile(key, path) for key, path in found.items())
+                compiled.append(_compile(kind, key, path))
+        registry = cls(compiled)
         for path in strays:
             _log.warning(
                 "file in a schema folder is not read",
                 path=str(path),
-                expected=f"{ROW_KIND}/<name>/<version>.json",
+                expected=" or ".join(f"{kind}/<name>/<version>.json" for kind in SchemaKind),
             )
         for schema in registry.all():
-            for warning in schema.warnings:
-                key = SchemaKey(schema.name, schema.version)
+            for warning in schema.compiled.warnings:
                 _log.warning(
-                    "part of a schema has no effect", path=str(found[key]), warning=warning
+                    "part of a schema has no effect", path=str(found[schema.key]), warning=warning
                 )
         return registry
 
-    def get(self, name: str, version: str | None = None) -> fastcsv.Schema:
-        """Returns one version, or the newest. Raises: SchemaNotFound."""
-        return self._find(name, version)[0]
-
-    def document(self, name: str, version: str) -> str:
-        """Returns the JSON text of one version. Raises: SchemaNotFound."""
-        return self._find(name, version)[1]
-
-    def all(self) -> list[fastcsv.Schema]:
-        """Returns every version, by name and then from old to new."""
-        return [schema for schema, _ in self._by_key.values()]
-
-    def candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
-        """Returns the schemas that a header may fit, by the name and version that are given. Raises: UnknownSchema."""
-        fitting = [
-            schema
-            for schema in self.all()
-            if name in (None, schema.name) and version in (None, schema.version)
-        ]
-        if not fitting:
-            wanted = "/".join(part for part in (name, version) if part)
-            known = ", ".join(str(key) for key in self._by_key)
-            raise UnknownSchema(
-                f"no schema {wanted}", hint=f"this daemon knows {known}", field="open.schema"
-            )
-        return fitting
-
-    def detect(self, header: Sequence[str]) -> fastcsv.Schema:
-        """Returns the schema that fits a header best. Raises: HeaderRefused."""
-        try:
-            return fastcsv.detect(self.all(), list(header))
-        except fastcsv.HeaderError as error:
-            raise HeaderRefused(
-                str(error), hint=error.hint, metadata=header_facts(error)
-            ) from error
-
-    def _find(self, name: str, version: str | None) -> tuple[fastcsv.Schema, str]:
+    def find(self, name: str, version: str | None = None) -> RegisteredSchema:
+        """Returns one version of any kind, or the newest. Raises: SchemaNotFound."""
         keys = [key for key in self._by_key if key.name == name and version in (None, key.version)]
         if not keys:
             wanted = "/".join(part for part in (name, version) if part)
             raise SchemaNotFound(f"no schema {wanted}")
         return self._by_key[keys[-1]]
+
+    def rows(self, name: str, version: str | None = None) -> fastcsv.Schema:
+        """Returns one version of a row schema, or the newest. Raises: SchemaNotFound."""
+        compiled = self.find(name, version).compiled
+        if not isinstance(compiled, fastcsv.Schema):
+            raise SchemaNotFound(f"{name} is a schema of payloads, not of rows")
+        return compiled
+
+    def payload(self, name: str, version: str | None = None) -> fastcsv.PayloadSchema:
+        """Returns one version of a payload schema, or the newest. Raises: SchemaNotFound."""
+        compiled = self.find(name, version).compiled
+        if not isinstance(compiled, fastcsv.PayloadSchema):
+            raise SchemaNotFound(f"{name} is a schema of rows, not of payloads")
+        return compiled
+
+    def all(self, kind: SchemaKind | None = None) -> list[RegisteredSchema]:
+        """Returns every version of a kind, or of all, by name and then from old to new."""
+        return [each for each in self._by_key.values() if kind in (None, each.kind)]
+
+    def row_candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
+        """Returns the schemas that a header may fit, by the name and version that are given. Raises: UnknownSchema."""
+        fitting = self._candidates(SchemaKind.CSV, name, version)
+        return [each for each in fitting if isinstance(each, fastcsv.Schema)]
+
+    def payload_candidates(
+        self, name: str | None, version: str | None
+    ) -> list[fastcsv.PayloadSchema]:
+        """Returns the schemas that a payload may fit, by the name and version that are given. Raises: UnknownSchema."""
+        fitting = self._candidates(SchemaKind.PAYLOAD, name, version)
+        return [each for each in fitting if isinstance(each, fastcsv.PayloadSchema)]
+
+    def detect(self, header: Sequence[str]) -> fastcsv.Schema:
+        """Returns the schema that fits a header best. Raises: HeaderRefused."""
+        try:
+            return fastcsv.detect(self.row_candidates(None, None), list(header))
+        except fastcsv.HeaderError as error:
+            raise HeaderRefused(
+                str(error), hint=error.hint, metadata=header_facts(error)
+            ) from error
+
+    def _candidates(
+        self, kind: SchemaKind, name: str | None, version: str | None
+    ) -> list[CompiledSchema]:
+        fitting = [
+            each.compiled
+            for key, each in self._by_key.items()
+            if each.kind is kind and name in (None, key.name) and version in (None, key.version)
+        ]
+        if not fitting:
+            wanted = "/".join(part for part in (name, version) if part)
+            known = ", ".join(str(key) for key, each in self._by_key.items() if each.kind is kind)
+            judged = "rows" if kind is SchemaKind.CSV else "payloads"
+            raise UnknownSchema(
+                f"no schema {wanted} of {judged}",
+                hint=f"this daemon knows {known}",
+                field="open.schema",
+            )
+        return fitting
 
 
 def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
@@ -123,22 +173,39 @@ def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
+def _schema_files(folder: Path) -> list[tuple[SchemaKind, Path]]:
+    return [
+        (kind, path) for kind in SchemaKind for path in sorted((folder / kind).glob("*/*.json"))
+    ]
+
+
+def _key_of(path: Path) -> SchemaKey:
+    key = SchemaKey(path.parent.name, path.stem)
+    if not NAME.fullmatch(key.name) or not VERSION.fullmatch(key.version):
+        raise ConfigurationError(f"{path}: a schema stands in <name>/<major>.<minor>.json")
+    return key
+
+
 def _strays(folder: Path) -> list[Path]:
-    """Returns files below a folder that are no `csv/<name>/<version>.json`, at most STRAYS_MAX."""
+    """Returns files below a folder that are no `<kind>/<name>/<version>.json`, at most STRAYS_MAX."""
     files = (
         path
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    strays = (path for path in files if not path.relative_to(folder).match(f"{ROW_KIND}/*/*.json"))
+    strays = (
+        path
+        for path in files
+        if not any(path.relative_to(folder).match(f"{kind}/*/*.json") for kind in SchemaKind)
+    )
     return sorted(itertools.islice(strays, STRAYS_MAX))
 
 
-def _compile(key: SchemaKey, path: Path) -> tuple[fastcsv.Schema, str]:
+def _compile(kind: SchemaKind, key: SchemaKey, path: Path) -> tuple[CompiledSchema, str]:
     try:
         text = path.read_text(encoding="utf-8")
-        return fastcsv.Schema(text, name=key.name, version=key.version), text
+        return kind.compile(text, key), text
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     except fastcsv.SchemaError as error:

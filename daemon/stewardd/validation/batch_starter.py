@@ -107,7 +107,7 @@ class BatchStarter:
 
         Raises: UnknownSchema, UriRefused, RequestIdReused, RequestInProgress, TooManyRequests, StorageFull.
         """
-        candidates = self.registry.candidates(request.schema, request.schema_version)
+        candidates = self.registry.row_candidates(request.schema, request.schema_version)
         batch_id = uuid7(lambda: self.wall_clock().timestamp())
         # What is undone when the batch ends, in reverse order; a failed start undoes what it has done so far.
         async with AsyncExitStack() as undo:

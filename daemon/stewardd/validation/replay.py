@@ -37,7 +37,7 @@ class BatchReplay:
     @property
     def schema(self) -> fastcsv.Schema | None:
         """The schema of the batch."""
-        return self._registry.get(self._manifest.schema, self._manifest.schema_version)
+        return self._registry.rows(self._manifest.schema, self._manifest.schema_version)
 
     @property
     def difference(self) -> BatchManifest:

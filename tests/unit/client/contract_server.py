@@ -290,6 +290,7 @@ def _schema(document: str = "") -> validation_pb2.Schema:
         validation_pb2.Schema.Column(name="rating", pii=True),
     ]
     return validation_pb2.Schema(
+        kind=validation_pb2.SCHEMA_KIND_CSV,
         name="schemas/note/versions/1.0",
         document=document,
         columns=columns,

@@ -134,7 +134,7 @@ def test_a_row_that_is_no_text_is_given_in_base64(steward, server, batch):
 
 
 def test_schemas_are_listed_and_shown(steward):
-    assert "note   1.0       2025-01-01" in steward("schema", "list").stdout
+    assert "note   1.0       csv    2025-01-01" in steward("schema", "list").stdout
     assert json.loads(steward("schema", "list", "--output", "json").stdout)["schemas"][0][
         "columns"
     ][0] == {

@@ -62,7 +62,9 @@ if TYPE_CHECKING:
     from steward_client.validation.row_state import RowState as RowState
     from steward_client.validation.schemas import Column as Column
     from steward_client.validation.schemas import Detection as Detection
+    from steward_client.validation.schemas import Member as Member
     from steward_client.validation.schemas import Schema as Schema
+    from steward_client.validation.schemas import SchemaKind as SchemaKind
 
 __version__ = "0.1.0"
 
@@ -96,6 +98,7 @@ _HOMES = {
     "ExportedFile": "quarantine.exports",
     "Health": "health.types",
     "HealthState": "health.types",
+    "Member": "validation.schemas",
     "Operation": "operations.operation",
     "OperationState": "operations.state",
     "Progress": "validation.batches",
@@ -110,6 +113,7 @@ _HOMES = {
     "RowEvent": "quarantine.rows",
     "RowState": "validation.row_state",
     "Schema": "validation.schemas",
+    "SchemaKind": "validation.schemas",
     "Segment": "backups.types",
     "ServerRole": "databases.types",
     "ServerState": "databases.types",

@@ -39,7 +39,7 @@ class Revalidator:
         """
         wanted = version or (None if newest else batch.schema_version)
         try:
-            schema = self._registry.get(batch.schema, wanted)
+            schema = self._registry.rows(batch.schema, wanted)
         except SchemaNotFound as error:
             raise InvalidRequest(error.message, field="schema_version") from None
         own = SchemaKey(batch.schema, batch.schema_version)

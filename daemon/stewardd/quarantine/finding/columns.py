@@ -61,7 +61,9 @@ class BatchColumns:
         Raises: InvalidRequest for a field or a keyword that no violation of the batch can have; it names those that
         there are.
         """
-        versions = [each for each in self._registry.all() if each.name == batch.schema]
+        versions = [
+            each for each in self._registry.row_candidates(None, None) if each.name == batch.schema
+        ]
         columns = {column.name for each in versions for column in each.columns}
         columns |= {*batch.unknown_columns, *batch.errors_by_field, "_row"}
         if versions and field is not None and field not in columns:
@@ -77,7 +79,8 @@ class BatchColumns:
         is that of the longest record, then that of the schema.
         """
         of_schema = [
-            column.name for column in self._registry.get(batch.schema, batch.schema_version).columns
+            column.name
+            for column in self._registry.rows(batch.schema, batch.schema_version).columns
         ]
         known = set(of_schema)
         report = batch.file("report.json")

@@ -146,7 +146,7 @@ class Statistics:
     def _masked(self, batch: BatchManifest) -> frozenset[str] | None:
         """The fields with personal data. None, which masks all fields, where the schema is no longer known."""
         try:
-            schema = self._registry.get(batch.schema, batch.schema_version)
+            schema = self._registry.rows(batch.schema, batch.schema_version)
         except SchemaNotFound:
             return None
         return frozenset(column.name for column in schema.columns if column.pii)

@@ -130,13 +130,12 @@ class Erasure:
     def _personal_columns(self, batch: BatchManifest) -> frozenset[str]:
         """The columns with personal data in any version: a newer one may have validated a corrected row."""
         try:
-            self._registry.get(batch.schema)
+            self._registry.rows(batch.schema)
         except SchemaNotFound:
             return frozenset()
         return frozenset(
             column.name
-            for schema in self._registry.all()
-            if schema.name == batch.schema
+            for schema in self._registry.row_candidates(batch.schema, None)
             for column in schema.columns
             if column.pii
         )

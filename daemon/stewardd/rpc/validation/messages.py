@@ -6,8 +6,16 @@ from steward.v1 import validation_pb2
 
 import fastcsv
 from stewardd.batches.manifest import BatchManifest
+from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
+from stewardd.schemas.kinds import SchemaKind
+from stewardd.schemas.registry import RegisteredSchema
+
+KINDS = {
+    SchemaKind.CSV: validation_pb2.SCHEMA_KIND_CSV,
+    SchemaKind.PAYLOAD: validation_pb2.SCHEMA_KIND_PAYLOAD,
+}
 
 
 def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
@@ -48,16 +56,35 @@ def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
     )
 
 
-def schema_message(schema: fastcsv.Schema, document: str = "") -> validation_pb2.Schema:
+def schema_message(schema: RegisteredSchema, document: str = "") -> validation_pb2.Schema:
     """Returns a schema as the contract has it."""
+    compiled = schema.compiled
+    columns = compiled.columns if isinstance(compiled, fastcsv.Schema) else ()
     return validation_pb2.Schema(
-        name=names.schema(schema.name, schema.version),
+        name=names.schema(compiled.name, compiled.version),
+        kind=KINDS[schema.kind],
         document=document,
         columns=[
             validation_pb2.Schema.Column(name=column.name, required=column.required, pii=column.pii)
-            for column in schema.columns
+            for column in columns
         ],
-        effective_date=schema.effective_date or "",
-        deprecated=schema.deprecated,
-        warnings=schema.warnings,
+        members=[
+            validation_pb2.Schema.Member(
+                pointer=member.pointer, required=member.required, pii=member.pii
+            )
+            for member in schema.members
+        ],
+        effective_date=compiled.effective_date or "",
+        deprecated=compiled.deprecated,
+        warnings=compiled.warnings,
     )
+
+
+def schema_kind_of(kind: int) -> SchemaKind | None:
+    """Returns the kind that a request asks for. None for any. Raises: InvalidRequest for a number of no kind."""
+    if kind == validation_pb2.SCHEMA_KIND_UNSPECIFIED:
+        return None
+    for each, number in KINDS.items():
+        if number == kind:
+            return each
+    raise InvalidRequest(f"{kind} is no kind of schema", field="kind")

@@ -19,7 +19,7 @@ from stewardd.rpc.context import Context
 from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import Chunk, UploadMessages, UploadTimeouts, read_message
-from stewardd.rpc.validation.messages import batch_message, schema_message
+from stewardd.rpc.validation.messages import batch_message, schema_kind_of, schema_message
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchRequest, BatchStarter
 from stewardd.validation.batch_validation import BatchValidation
@@ -121,8 +121,8 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         self, request: validation_pb2.GetSchemaRequest, context: Context
     ) -> validation_pb2.Schema:
         """Returns one version of a schema, with its document."""
-        schema = self._registry.get(*names.parse_schema(request.name))
-        return schema_message(schema, self._registry.document(schema.name, schema.version))
+        schema = self._registry.find(*names.parse_schema(request.name))
+        return schema_message(schema, schema.document)
 
     async def ListSchemas(
         self, request: validation_pb2.ListSchemasRequest, context: Context
@@ -132,7 +132,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         if request.page_token and not SCHEMA_PAGE_TOKEN.fullmatch(request.page_token):
             raise InvalidRequest("page_token is none of this method's", field="page_token")
         first = int(request.page_token or 0)
-        schemas = self._registry.all()
+        schemas = self._registry.all(schema_kind_of(request.kind))
         following = str(first + size) if first + size < len(schemas) else ""
         return validation_pb2.ListSchemasResponse(
             schemas=[schema_message(schema) for schema in schemas[first : first + size]],

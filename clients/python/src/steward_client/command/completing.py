@@ -101,7 +101,9 @@ def _versions(
 
 def _fields(client: Client, context: click.Context, _incomplete: str) -> Iterable[tuple[str, str]]:
     found = {
-        column.name: _type(each) for each in _schemas(client, context) for column in each.columns
+        name: _type(each)
+        for each in _schemas(client, context)
+        for name in (*(one.name for one in each.columns), *(one.pointer for one in each.members))
     }
     return [*sorted(found.items()), ("_row", "the row as a whole")]
 

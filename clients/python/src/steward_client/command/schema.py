@@ -15,31 +15,33 @@ from steward_client.command.text import short_name
 
 @click.group(cls=Noun, example="steward schema show language_session 1.1")
 def schema() -> None:
-    """See the schemas that rows are judged by."""
+    """See the schemas that rows and payloads are judged by."""
 
 
-@schema.command("list", cls=Verb, example="steward schema list")
+@schema.command("list", cls=Verb, example="steward schema list\nsteward schema list --kind payload")
+@click.option("--kind", type=click.Choice(["csv", "payload"]), help="Only schemas of this kind.")
 @pass_session
-def list_(session: Session) -> int:
-    """List every version of every schema."""
+def list_(session: Session, kind: str | None) -> int:
+    """List every version of every schema, of rows (csv) and of JSON payloads (payload)."""
     with session.client() as client:
-        schemas = list(client.list_schemas(page_size=1000))
+        schemas = list(client.list_schemas(kind=kind, page_size=1000))
     if session.is_json:
         document.emit({"schemas": schemas})
         return Exit.DONE
     rows = [
         (
             *_parts(each.name),
+            each.kind.value,
             each.effective_date,
-            str(len(each.columns)),
+            str(len(each.columns) + len(each.members)),
             "deprecated" if each.deprecated else "",
         )
         for each in schemas
     ]
     screen.table(
-        ("Type", "Version", "In effect from", "Columns", ""),
+        ("Type", "Version", "Kind", "In effect from", "Fields", ""),
         rows,
-        numbers=("Columns",),
+        numbers=("Fields",),
         names=("Type", "Version"),
     )
     return Exit.DONE
@@ -56,7 +58,7 @@ def list_(session: Session) -> int:
 )
 @pass_session
 def show(session: Session, kind: str, version: str | None, is_document: bool) -> int:
-    """Show the columns of a schema, of its newest version where none is named."""
+    """Show the columns or members of a schema, of its newest version where none is named."""
     with session.client() as client:
         found = client.get_schema(kind, version)
     if is_document:
@@ -68,11 +70,14 @@ def show(session: Session, kind: str, version: str | None, is_document: bool) ->
     since = f", in effect from {found.effective_date}" if found.effective_date else ""
     deprecated = ", deprecated" if found.deprecated else ""
     screen.line(f"{short_name(found.name)}{since}{deprecated}", style="bold")
+    fields = [(each.name, each.required, each.pii) for each in found.columns]
+    fields += [(each.pointer, each.required, each.pii) for each in found.members]
     rows = [
-        (each.name, "required" if each.required else "", "personal data" if each.pii else "")
-        for each in found.columns
+        (name, "required" if required else "", "personal data" if pii else "")
+        for name, required, pii in fields
     ]
-    screen.table(("Column", "Needed", "Kind"), rows, names=("Column",), indent=2)
+    title = "Member" if found.members else "Column"
+    screen.table((title, "Needed", "Kind"), rows, names=(title,), indent=2)
     for warning in found.warnings:
         screen.line(f"warning: {warning}", style="yellow")
     screen.command("the rules:", f"steward schema show {' '.join(_parts(found.name))} --document")

@@ -18,7 +18,7 @@ from steward_client.validation.batch_file_download import BatchFileDownload, OnD
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
-from steward_client.validation.schemas import Detection, Schema
+from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 
 class AsyncValidationMethods(AsyncService):
@@ -108,10 +108,14 @@ class AsyncValidationMethods(AsyncService):
         return await self._connection.call(calls.get_schema(name, version), timeout_s)
 
     def list_schemas(
-        self, *, page_size: int = 0, timeout_s: float | None = None
+        self,
+        *,
+        kind: SchemaKind | str | None = None,
+        page_size: int = 0,
+        timeout_s: float | None = None,
     ) -> AsyncIterator[Schema]:
-        """Yields every version of every schema, without their documents."""
-        return self._connection.items(calls.list_schemas(page_size), timeout_s)
+        """Yields every version of every schema, without their documents; of one kind, `csv` or `payload`, if given."""
+        return self._connection.items(calls.list_schemas(page_size, kind), timeout_s)
 
     async def detect_schema(
         self, columns: Sequence[str], *, timeout_s: float | None = None

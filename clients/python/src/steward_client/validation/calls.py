@@ -10,7 +10,7 @@ from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batches import Batch, BatchFile
-from steward_client.validation.schemas import Detection, Schema
+from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 SERVICE = "/steward.v1.ValidationService"
 
@@ -63,15 +63,18 @@ def get_schema(name: str, version: str | None) -> Call[validation_pb2.Schema, Sc
     return Call(f"{SERVICE}/GetSchema", request, validation_pb2.Schema, Schema.from_proto)
 
 
-def list_schemas(page_size: int) -> Pages[validation_pb2.ListSchemasResponse, Schema]:
-    """ValidationService.ListSchemas."""
+def list_schemas(
+    page_size: int, kind: SchemaKind | str | None = None
+) -> Pages[validation_pb2.ListSchemasResponse, Schema]:
+    """ValidationService.ListSchemas. Raises: InvalidRequest for a word that names no kind."""
+    wanted = SchemaKind.wanted(kind)
 
     def page(answer: validation_pb2.ListSchemasResponse) -> Page[Schema]:
         return Page(tuple(map(Schema.from_proto, answer.schemas)), answer.next_page_token)
 
     return lambda token: Call(
         f"{SERVICE}/ListSchemas",
-        validation_pb2.ListSchemasRequest(page_size=page_size, page_token=token),
+        validation_pb2.ListSchemasRequest(page_size=page_size, page_token=token, kind=wanted),
         validation_pb2.ListSchemasResponse,
         page,
     )

@@ -19,7 +19,7 @@ from steward_client.validation.batch_file_download import BatchFileDownload, OnD
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
-from steward_client.validation.schemas import Detection, Schema
+from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 
 class ValidationMethods(Service):
@@ -109,10 +109,14 @@ class ValidationMethods(Service):
         return self._connection.call(calls.get_schema(name, version), timeout_s)
 
     def list_schemas(
-        self, *, page_size: int = 0, timeout_s: float | None = None
+        self,
+        *,
+        kind: SchemaKind | str | None = None,
+        page_size: int = 0,
+        timeout_s: float | None = None,
     ) -> Iterator[Schema]:
-        """Yields every version of every schema, without their documents."""
-        return self._connection.items(calls.list_schemas(page_size), timeout_s)
+        """Yields every version of every schema, without their documents; of one kind, `csv` or `payload`, if given."""
+        return self._connection.items(calls.list_schemas(page_size, kind), timeout_s)
 
     def detect_schema(self, columns: Sequence[str], *, timeout_s: float | None = None) -> Detection:
         """Says which schema a header detects, exactly as a validation would."""

@@ -1,12 +1,48 @@
-"""Schemas and their columns, and the schema that a header detects."""
+"""Schemas, their columns and members, and the schema that a header detects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 
 from steward.v1 import validation_pb2 as pb
+
+from steward_client.errors import InvalidRequest
+
+
+class SchemaKind(Enum):
+    """What a schema judges: the rows of a CSV file, or a JSON payload."""
+
+    UNKNOWN = "unknown"
+    CSV = "csv"
+    PAYLOAD = "payload"
+
+    @classmethod
+    def from_proto(cls, value: int) -> SchemaKind:
+        """Reads a steward.v1 SchemaKind."""
+        return next((kind for number, kind in _KINDS.items() if number == value), cls.UNKNOWN)
+
+    @classmethod
+    def wanted(cls, kind: SchemaKind | str | None) -> pb.SchemaKind.ValueType:
+        """Returns the kind that a listing is restricted to, given as a kind or its word."""
+        if kind is None:
+            return pb.SCHEMA_KIND_UNSPECIFIED
+        word = kind.value if isinstance(kind, SchemaKind) else kind
+        for number, each in _KINDS.items():
+            if word == each.value:
+                return number
+        known = ", ".join(each.value for each in _KINDS.values())
+        raise InvalidRequest(
+            f"{word} is no kind of schema", reason="SCHEMA_KIND_UNKNOWN", hint=f"use one of {known}"
+        )
+
+
+_KINDS = {
+    pb.SCHEMA_KIND_CSV: SchemaKind.CSV,
+    pb.SCHEMA_KIND_PAYLOAD: SchemaKind.PAYLOAD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +56,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a payload."""
+
+    pointer: str
+    """Its JSON Pointer (RFC 6901); `*` stands for every element of a list."""
+    required: bool
+    """It must be there wherever the object that holds it is."""
+    pii: bool
+    """It holds personal data."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """One version of a schema."""
 
@@ -28,11 +76,15 @@ class Schema:
     document: str
     """The JSON Schema 2020-12 document; empty in listings."""
     columns: tuple[Column, ...]
+    """Of a row schema."""
     effective_date: str
     """The day from which it holds, `YYYY-MM-DD`."""
     deprecated: bool
     warnings: tuple[str, ...] = ()
     """What of the document has no effect, with its place."""
+    kind: SchemaKind = SchemaKind.CSV
+    members: tuple[Member, ...] = ()
+    """Of a payload schema."""
 
     @classmethod
     def from_proto(cls, message: pb.Schema) -> Schema:
@@ -44,6 +96,10 @@ class Schema:
             effective_date=message.effective_date,
             deprecated=message.deprecated,
             warnings=tuple(message.warnings),
+            kind=SchemaKind.from_proto(message.kind),
+            members=tuple(
+                Member(each.pointer, each.required, each.pii) for each in message.members
+            ),
         )
 
 

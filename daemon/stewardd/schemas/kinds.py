@@ -1,0 +1,23 @@
+"""The kinds of schemas: what each judges, and the folder in which its documents stand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import fastcsv
+from stewardd.schemas.names import SchemaKey
+
+CompiledSchema = fastcsv.Schema | fastcsv.PayloadSchema
+
+
+class SchemaKind(StrEnum):
+    """CSV judges the rows of a file, PAYLOAD a JSON payload. The value is the name of its folder."""
+
+    CSV = "csv"
+    PAYLOAD = "json"
+
+    def compile(self, text: str, key: SchemaKey) -> CompiledSchema:
+        """Compiles a document. Raises: fastcsv.SchemaError."""
+        if self is SchemaKind.CSV:
+            return fastcsv.Schema(text, name=key.name, version=key.version)
+        return fastcsv.PayloadSchema(text, name=key.name, version=key.version)
