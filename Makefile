@@ -12,6 +12,8 @@ SOURCES := daemon/stewardd clients/python/src scripts examples tests proto/gener
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PYTHONUNBUFFERED := 1
+# Images for containers often set it; a daemon whose modules are not kept compiled takes twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 OUT ?= build/proto

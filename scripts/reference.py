@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +73,26 @@ file, address or name of a batch is ever one of them.
 
 def settings(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     """Yields (key, default, meaning) of every setting of a section that is no section itself."""
+    meaning = meanings(section)
     for name, field in section.model_fields.items():
         if any(not keyed for _, keyed in sections_in(field.annotation)):
             continue
         default = "" if field.default is PydanticUndefined else shown(field.default)
-        yield f"{prefix}{name}", default, " ".join((field.description or "").split())
+        yield f"{prefix}{name}", default, meaning[name]
+
+
+def meanings(section: type[BaseModel]) -> dict[str, str]:
+    """Returns the text that stands below each setting, by its key.
+
+    pydantic could read it (`use_attribute_docstrings`), but would parse the sources at each start of the daemon.
+    """
+    (written,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(written, ast.ClassDef)
+    found = {}
+    for setting, text in pairwise(written.body):
+        if isinstance(setting, ast.AnnAssign) and isinstance(text, ast.Expr):
+            found[ast.unparse(setting.target)] = " ".join(ast.literal_eval(text.value).split())
+    return found
 
 
 def shown(value: Any) -> str:

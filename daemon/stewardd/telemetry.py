@@ -11,7 +11,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TextIO, cast
 
-import structlog
+# structlog loads rich where it is installed, for tracebacks that this log never shows: a tenth of a daemon's start.
+if "rich" not in sys.modules:
+    sys.modules["rich"] = None  # type: ignore[assignment]  # the import system's way to say "not installed"
+    import structlog
+
+    del sys.modules["rich"]
+else:
+    import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor

@@ -1,7 +1,10 @@
 """The log: what it must not tell, and that it fails nobody."""
 
+import importlib.util
 import io
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -43,3 +46,14 @@ def test_a_traceback_shows_no_variable(stream):
 def test_a_full_disk_fails_no_one_who_logs():
     telemetry.configure("info", "json", Full())
     telemetry.logger("test").info("said")
+
+
+def test_a_daemon_does_not_load_rich_although_the_sdk_brings_it():
+    assert importlib.util.find_spec("rich")
+    loaded = (
+        "import sys, stewardd.telemetry; print('rich' in sys.modules, 'structlog' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False True\n"

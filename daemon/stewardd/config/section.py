@@ -11,9 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A section of the settings. The text below a setting is its meaning in docs/configuration.md."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def sections_in(annotation: Any, *, keyed: bool = False) -> Iterator[tuple[type[Section], bool]]:

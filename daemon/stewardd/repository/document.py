@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
@@ -98,9 +99,14 @@ class Codec(Generic[T]):
     """
 
     def __init__(self, cls: type[T], *, constants: Mapping[str, Any] | None = None) -> None:
-        self._adapter: TypeAdapter[T] = TypeAdapter(cls)
+        self._cls = cls
         self._constants = dict(constants or {})
         self._head = _compact(self._constants)[:-1] + b"," if self._constants else b""
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        # Made when it is first needed: a start of the daemon needs few of the thirty, and each takes milliseconds.
+        return TypeAdapter(self._cls)
 
     def encode(self, value: T) -> bytes:
         """Writes a document. Raises: ValueError where the value holds what is no JSON."""
