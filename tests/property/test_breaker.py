@@ -124,6 +124,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def a_caller_comes(self) -> None:
         expected = self.model.may_enter(self.now_s)
+        calm_ticket = self.breaker.calm_ticket
         try:
             ticket = self.breaker.admit(self.now_s)
         except CircuitOpen as error:
@@ -135,6 +136,7 @@ class Life(RuleBasedStateMachine):
             return
         assert expected
         assert self.breaker.is_probe(ticket) == (self.model.state == "half_open")
+        assert calm_ticket in (None, ticket)
         self.out.append((ticket, self.model.admit(self.now_s)))
 
     @rule()
@@ -154,9 +156,14 @@ class Life(RuleBasedStateMachine):
             self.model.report(number, self.now_s, self.chance, success=success)
 
     @precondition(lambda self: self.out)
-    @rule(age=AGES, success=st.booleans())
-    def one_reports(self, age: int, success: bool) -> None:
-        self.report(*self.out.pop(-1 - age % len(self.out)), success=success)
+    @rule(age=AGES, success=st.booleans(), is_told=st.booleans())
+    def one_reports(self, age: int, success: bool, is_told: bool) -> None:
+        """A success with the calm ticket need not be told: the model counts it in any case."""
+        ticket, number = self.out.pop(-1 - age % len(self.out))
+        if success and not is_told and ticket == self.breaker.calm_ticket:
+            self.model.report(number, self.now_s, self.chance, success=True)
+        else:
+            self.report(ticket, number, success=success)
 
     @precondition(lambda self: self.out)
     @rule(age=AGES)
@@ -204,8 +211,11 @@ class Life(RuleBasedStateMachine):
         elif view.state is BreakerState.CLOSED:
             last = [*reversed(self.model.answers), True]
             assert view.failures == last.index(True)
+            assert (self.breaker.calm_ticket is None) == (view.failures > 0)
         elif view.state is BreakerState.OPEN:
             assert view.half_open_at_s == self.model.open_until_s
+        if view.state is not BreakerState.CLOSED:
+            assert self.breaker.calm_ticket is None
 
     @invariant()
     def who_listens_hears_every_change_once_and_in_order(self) -> None:

@@ -184,26 +184,21 @@ class DaemonMetrics:
 class DatabaseMeter(SilentObserver):
     """What one database tells of its breaker and of its connections."""
 
+    acquired: Callable[[float], None]
+    connected: Callable[[float], None]
+
     def __init__(
         self, times: ConnectionTimes, changed: Callable[[str, str], None], database: str
     ) -> None:
         self._changed = changed
         self._database = database
-        self._waited = times.waited(database)
         self._held = times.held(database)
-        self._connected = times.connected(database)
+        self.acquired = times.waited(database)
+        self.connected = times.connected(database)
 
     def breaker_changed(self, change: Transition) -> None:
         """Counts a change of the breaker."""
         self._changed(self._database, change.cause.value)
-
-    def connected(self, duration_s: float) -> None:
-        """Counts a connection that was made."""
-        self._connected(duration_s)
-
-    def acquired(self, waited_s: float) -> None:
-        """Counts a caller that got a connection."""
-        self._waited(waited_s)
 
     def released(self, verdict: Verdict | None, held_s: float) -> None:  # noqa: ARG002 - the pool tells it
         """Counts a connection that came back."""

@@ -109,50 +109,54 @@ class Counter(Series):
         )
 
 
+class Buckets:
+    """The values of a histogram for one combination of labels. A loan of the pool is counted in twice."""
+
+    __slots__ = ("_bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def count(self, value: float) -> None:
+        """Counts one in."""
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+
 class Histogram(Series):
     """How many were at most so large, for each combination of labels."""
 
     def __init__(self, metric: Metric, vocabulary: Vocabulary) -> None:
         super().__init__(metric, vocabulary)
         self._bounds = metric.bounds
-        self._counts: dict[LabelValues, list[int]] = {}
-        self._sums: dict[LabelValues, float] = {}
+        self._by_values: dict[LabelValues, Buckets] = {}
         for values in self.combinations(_HISTOGRAMS_SHOWN_AT_ONCE):
-            self._begin(values)
+            self._buckets(values)
 
     def observe(self, value: float, *values: str) -> None:
         """Counts one in. Raises: UndeclaredValue."""
-        if values not in self._counts:
-            self._begin(self.check(values))
-        self._counts[values][bisect_left(self._bounds, value)] += 1
-        self._sums[values] += value
+        self._buckets(values).count(value)
 
     def observer(self, *values: str) -> Callable[[float], None]:
         """Returns what counts values in for these labels, without looking them up each time."""
-        if values not in self._counts:
-            self._begin(self.check(values))
-        counts, sums, bounds = self._counts[values], self._sums, self._bounds
-
-        def observe(value: float) -> None:
-            counts[bisect_left(bounds, value)] += 1
-            sums[values] += value
-
-        return observe
+        return self._buckets(values).count
 
     def collect(self) -> Iterable[Family]:
         """Yields the family, for prometheus-client."""
         family = HistogramMetricFamily(self.metric.name, self.metric.help, labels=self.names)
-        for values, counts in self._counts.items():
-            reached = zip(self._ends, _running_sums(counts), strict=True)
-            family.add_metric(values, list(reached), self._sums[values])
+        for values, buckets in self._by_values.items():
+            reached = zip(self._ends, _running_sums(buckets.counts), strict=True)
+            family.add_metric(values, list(reached), buckets.total)
         yield family
 
     def text(self) -> str:
         """See Series.text."""
         lines = [self._head]
-        for values, counts in self._counts.items():
-            reached = _running_sums(counts)
-            numbers = [*reached, reached[-1], self._sums[values]]
+        for values, buckets in self._by_values.items():
+            reached = _running_sums(buckets.counts)
+            numbers = [*reached, reached[-1], buckets.total]
             beginnings = self.line_beginnings(values)
             lines += [
                 beginning + _number(number)
@@ -164,9 +168,11 @@ class Histogram(Series):
     def _ends(self) -> list[str]:
         return [*map(str, self._bounds), "+Inf"]
 
-    def _begin(self, values: LabelValues) -> None:
-        self._counts[values] = [0] * (len(self._bounds) + 1)
-        self._sums[values] = 0.0
+    def _buckets(self, values: LabelValues) -> Buckets:
+        found = self._by_values.get(values)
+        if found is None:
+            found = self._by_values[self.check(values)] = Buckets(self._bounds)
+        return found
 
     def _make_beginnings(self, labels: dict[str, str]) -> list[str]:
         name = self.metric.name

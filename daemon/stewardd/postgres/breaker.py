@@ -40,10 +40,6 @@ class BreakerState(Enum):
     """Refuses all until somebody resets it."""
 
 
-# Read at each admission: the attribute of an Enum costs as much as the rest of it.
-_CLOSED = BreakerState.CLOSED
-
-
 class TransitionCause(Enum):
     """Why a breaker changed its state."""
 
@@ -117,9 +113,14 @@ class Breaker:
         self._failures = 0
         self._half_open_at_s = 0.0
         self._last_ticket = 1
-        # All callers of one CLOSED time share a ticket: an admission costs one comparison. In the other states nobody
-        # is given it.
+        # All callers of one CLOSED time share a ticket. In the other states nobody is given it.
         self._ticket = Ticket(1)
+        self.calm_ticket: Ticket | None = self._ticket
+        """The ticket of all callers while the state is CLOSED and the last report was no failure, else None.
+
+        Nearly every loan begins and ends with this ticket. Such a loan need not call `admit`, and its success changes
+        nothing, so that it need not be reported: two reads of an attribute in place of four calls.
+        """
         self._leases: dict[Ticket, float] = {}
         self._opened = 0
         self._refused = 0
@@ -130,7 +131,7 @@ class Breaker:
 
     def admit(self, now_s: float) -> Ticket:
         """Admits a caller. Raises: CircuitOpen."""
-        if self._state is _CLOSED:
+        if self._state is BreakerState.CLOSED:
             return self._ticket
         self._pass_time(now_s)
         if self._state is BreakerState.HALF_OPEN and len(self._leases) < self._options.probes:
@@ -148,6 +149,7 @@ class Breaker:
         """The database answered this caller; an error that it answered with is an answer too."""
         if ticket == self._ticket:
             self._failures = 0
+            self.calm_ticket = ticket
         elif self._leases and self._ends_lease(ticket, now_s):
             self._move(BreakerState.CLOSED, TransitionCause.PROBE_SUCCEEDED, now_s)
 
@@ -155,6 +157,7 @@ class Breaker:
         """This caller found the database away."""
         if ticket == self._ticket:
             self._failures += 1
+            self.calm_ticket = None
             if self._failures >= self._options.failures:
                 self._move(BreakerState.OPEN, TransitionCause.FAILURES, now_s)
         elif self._leases and self._ends_lease(ticket, now_s):
@@ -212,6 +215,7 @@ class Breaker:
         self._failures = 0
         self._leases.clear()
         self._ticket = self._new_ticket()
+        self.calm_ticket = self._ticket if after is BreakerState.CLOSED else None
         if after is BreakerState.OPEN:
             spread = 1 + self._options.jitter * (2 * self._chance() - 1)
             self._half_open_at_s = now_s + self._options.open_s * spread

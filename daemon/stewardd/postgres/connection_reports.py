@@ -31,7 +31,7 @@ class CountedFailure:
 
 
 class ConnectionReports:
-    """The observer of one pool: tells the breaker, and passes all on to `following`. `last_failure` is for people."""
+    """The observer of one pool: it tells the breaker, and one more observer. `last_failure` is for people."""
 
     def __init__(
         self, target: DatabaseTarget, breaker: Breaker, clock: Callable[[], float]
@@ -39,13 +39,23 @@ class ConnectionReports:
         self._target = target
         self._breaker = breaker
         self._clock = clock
-        self.following: ConnectionObserver = SilentObserver()
-        self._loans_fail = False
+        self.follow(SilentObserver())
+        # A loan with it found the database away, and none was answered since.
+        self._failing_ticket: Ticket | None = None
         self.last_failure: CountedFailure | None = None
+
+    def follow(self, observer: ConnectionObserver) -> None:
+        """Passes all on to `observer` from now on; there is one."""
+        self._following = observer
+        # These two are called at each loan and count for nothing here (`loan_ended` counts loans): to pass a call on
+        # costs a tenth of a microsecond, so that the pool calls the observer's own methods.
+        self.acquired = observer.acquired
+        self.released = observer.released
 
     def loan_answered(self, ticket: Ticket) -> None:
         """Tells the breaker that a loan ended well."""
-        self._loans_fail = False
+        if ticket == self._failing_ticket:
+            self._failing_ticket = None
         self._breaker.succeeded(ticket, self._clock())
 
     def loan_ended(
@@ -55,7 +65,8 @@ class ConnectionReports:
         if verdict is Verdict.ANSWERED:
             self.loan_answered(ticket)
         elif verdict is Verdict.AWAY:
-            self._loans_fail = True
+            if ticket == self._breaker.current_ticket():
+                self._failing_ticket = ticket
             self._note(error)
             self._breaker.failed(ticket, self._clock())
         else:
@@ -64,7 +75,7 @@ class ConnectionReports:
     def connected(self, duration_s: float) -> None:
         """A connection was made."""
         self._connect_answered()
-        self.following.connected(duration_s)
+        self._following.connected(duration_s)
 
     def connect_failed(self, verdict: Verdict, error: StewardError) -> None:
         """A connection could not be made."""
@@ -73,33 +84,25 @@ class ConnectionReports:
             self._breaker.failed(self._breaker.current_ticket(), self._clock())
         else:
             self._connect_answered()
-        self.following.connect_failed(verdict, error)
-
-    def acquired(self, waited_s: float) -> None:
-        """A caller got a connection."""
-        self.following.acquired(waited_s)
-
-    def released(self, verdict: Verdict | None, held_s: float) -> None:
-        """A caller gave a connection back; `loan_ended` counts that, for it knows the ticket."""
-        self.following.released(verdict, held_s)
+        self._following.connect_failed(verdict, error)
 
     def database_seen(self) -> None:
         """The pool's watcher found the database there."""
         self._breaker.database_seen(self._clock())
-        self.following.database_seen()
+        self._following.database_seen()
 
     def drained(self, reason: DrainReason) -> None:
         """The pool closed all connections that it had."""
-        self.following.drained(reason)
+        self._following.drained(reason)
 
     def leak_found(self, leak: Leak) -> None:
         """A loan has passed the bound."""
-        self.following.leak_found(leak)
+        self._following.leak_found(leak)
 
     def _connect_answered(self) -> None:
-        now_s = self._clock()
-        if not self._loans_fail:
-            self._breaker.succeeded(self._breaker.current_ticket(), now_s)
+        now_s, ticket = self._clock(), self._breaker.current_ticket()
+        if ticket != self._failing_ticket:
+            self._breaker.succeeded(ticket, now_s)
         self._breaker.database_seen(now_s)
 
     def _note(self, error: BaseException | None) -> None:

@@ -138,7 +138,7 @@ class Database:
     def observe(self, observer: DatabaseObserver) -> None:
         """Tells `observer` of the breaker and of the connections from now on; there is one."""
         self._breaker.listen(observer.breaker_changed)
-        self._reports.following = observer
+        self._reports.follow(observer)
 
     async def open(self) -> None:
         """Begins to connect, in the background."""

@@ -42,13 +42,13 @@ class Leak:
 class ConnectionObserver(Protocol):
     """What happens to the connections of one pool."""
 
-    def connected(self, duration_s: float) -> None:
+    def connected(self, duration_s: float, /) -> None:
         """A connection was made."""
 
     def connect_failed(self, verdict: Verdict, error: StewardError) -> None:
         """A connection could not be made."""
 
-    def acquired(self, waited_s: float) -> None:
+    def acquired(self, waited_s: float, /) -> None:
         """A caller got a connection."""
 
     def released(self, verdict: Verdict | None, held_s: float) -> None:
@@ -67,13 +67,13 @@ class ConnectionObserver(Protocol):
 class SilentObserver:
     """An observer that does nothing, for a pool that nobody watches."""
 
-    def connected(self, duration_s: float) -> None:
+    def connected(self, duration_s: float, /) -> None:
         """Does nothing."""
 
     def connect_failed(self, verdict: Verdict, error: StewardError) -> None:
         """Does nothing."""
 
-    def acquired(self, waited_s: float) -> None:
+    def acquired(self, waited_s: float, /) -> None:
         """Does nothing."""
 
     def released(self, verdict: Verdict | None, held_s: float) -> None:

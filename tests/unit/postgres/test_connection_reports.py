@@ -68,6 +68,18 @@ def test_a_statement_that_is_answered_ends_a_row_of_failed_loans(reported):
     assert reported.state is BreakerState.CLOSED
 
 
+def test_after_a_reset_failures_and_successes_of_before_count_for_nothing(reported):
+    late = reported.breaker.admit(0.0)
+    reported.loan(Verdict.AWAY)
+    reported.breaker.reset(0.0)
+    reported.reports.loan_ended(late, Verdict.AWAY, None)
+    for _ in range(4):
+        reported.reports.connect_failed(Verdict.AWAY, AWAY)
+        reported.reports.connect_failed(Verdict.AWAY, AWAY)
+        reported.reports.connected(0.01)
+    assert reported.state is BreakerState.CLOSED
+
+
 def test_a_refusal_is_an_answer_and_a_cancelled_caller_is_none(reported):
     refusal = DatabaseRefused("password authentication failed")
     for _ in range(2):
@@ -130,7 +142,8 @@ class Recorder(SilentObserver):
 def test_who_observes_as_well_hears_everything():
     breaker = Breaker("main", BreakerOptions(), lambda: 0.5, 0.0)
     reports = ConnectionReports(TARGET, breaker, lambda: 0.0)
-    following = reports.following = Recorder()
+    following = Recorder()
+    reports.follow(following)
     reports.connected(0.1)
     reports.connect_failed(Verdict.AWAY, AWAY)
     reports.acquired(0.1)

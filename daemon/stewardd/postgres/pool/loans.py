@@ -28,8 +28,8 @@ class Lender(Protocol):
     def begin_loan(self, loan: Loan) -> None:
         """Notes a loan."""
 
-    def end_loan(self, loan: Loan, error: BaseException | None) -> None:
-        """Takes the connection back; `error` ended the block."""
+    def end_loan(self, loan: Loan, error: BaseException | None, *, is_closed: bool) -> None:
+        """Takes the connection back, which may be closed by now; `error` ended the block."""
 
 
 class Loan:
@@ -41,11 +41,7 @@ class Loan:
         self._lender = lender
         self._timeout_s = timeout_s
         self.connection: PooledConnection
-        self.since = 0.0
-        self.task: asyncio.Task[object] | None = None
-        self.file = ""
-        self.line = 0
-        self.told = False
+        self.since: float
 
     async def __aenter__(self) -> PooledConnection:
         connection = self.connection = await self._lender.acquire(self._timeout_s)
@@ -58,11 +54,13 @@ class Loan:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._lender.end_loan(self, error)
+        self._lender.end_loan(self, error, is_closed=self.connection.closed)
 
     def _begin(self) -> None:
         """Notes the borrower. Called by `__aenter__` itself, so that the borrower is at least two frames above."""
-        self.task = asyncio.current_task()
+        self.task: asyncio.Task[object] | None = asyncio.current_task()
+        self.file, self.line = "", 0
+        self.told = False
         here = inspect.currentframe()
         entering = None if here is None else here.f_back
         frame = None if entering is None else _borrower(entering.f_back)

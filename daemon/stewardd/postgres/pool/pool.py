@@ -188,14 +188,13 @@ class Pool:
         loan.since = self._clock()
         self._loans.begin(loan)
 
-    def end_loan(self, loan: Loan, error: BaseException | None) -> None:
+    def end_loan(self, loan: Loan, error: BaseException | None, *, is_closed: bool) -> None:
         """Takes a connection back. Nothing is awaited, so that no cancelled caller can leave it halfway."""
         now = self._clock()
         self._loans.end(loan)
         connection = loan.connection
         connection.uses += 1
         connection.rested_since = now
-        is_closed = connection.closed
         verdict: Verdict | None = None
         if error is not None or is_closed:
             verdict = judge_loan(error, broken=connection.broken)
