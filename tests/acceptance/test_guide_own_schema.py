@@ -26,9 +26,9 @@ def members(walked, name):
 
 def test_the_schema_is_listed_and_the_new_version_after_a_restart_only(walked):
     before, after = walked.output("steward schema list")
-    assert re.search(r"member +1\.0 +2026-01-01 +5", before)
+    assert re.search(r"member +1\.0 +csv +2026-01-01 +5", before)
     assert not re.search(r"member +1\.1", before)
-    assert re.search(r"member +1\.1 +2026-03-01 +5", after)
+    assert re.search(r"member +1\.1 +csv +2026-03-01 +5", after)
 
 
 def test_the_header_detects_the_schema(walked):

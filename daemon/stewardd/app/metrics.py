@@ -23,6 +23,7 @@ from stewardd.metrics.connections import ConnectionTimes
 from stewardd.metrics.databases import BreakerReading, PoolReading
 from stewardd.metrics.exposition import Metrics
 from stewardd.metrics.operations import LaneReading, OperationMetrics
+from stewardd.metrics.payloads import PayloadMetrics
 from stewardd.metrics.quarantine import QuarantineMetrics
 from stewardd.metrics.repository import RepositoryMetrics
 from stewardd.operations.kinds import KINDS, LANES
@@ -40,6 +41,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Swept
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchLimit
+from stewardd.validation.payload_validation import PayloadVerdict
 from stewardd.validation.upload import Upload
 from stewardd.web.readiness import Readiness
 
@@ -179,6 +181,11 @@ class DaemonMetrics:
                 )
 
         return ended
+
+    def add_payloads(self) -> Callable[[PayloadVerdict], None]:
+        """Adds the payloads that are judged one by one; returns what validation tells of each."""
+        told = PayloadMetrics(self._metrics)
+        return lambda verdict: told.judged(verdict.schema.name, valid=verdict.report.valid)
 
 
 class DatabaseMeter(SilentObserver):

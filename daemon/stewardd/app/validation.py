@@ -9,6 +9,7 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchLimit, BatchStarter
+from stewardd.validation.payload_validation import PayloadValidation
 
 
 def build_validation(
@@ -34,6 +35,9 @@ def build_validation(
         batch_limit=limit,
         on_end=assembly.metrics.add_batches(limit),
     )
+    payloads = PayloadValidation(
+        registry, threads.engine, settings.validation, assembly.metrics.add_payloads()
+    )
     assembly.servicers.append(
-        ValidationServicer(starter, catalog, registry, assembly.upload_timeouts)
+        ValidationServicer(starter, catalog, registry, payloads, assembly.upload_timeouts)
     )

@@ -65,6 +65,12 @@ class ValidationSettings(Section):
     max_errors_per_record: Count = ENGINE.max_errors_per_record
     """errors that are reported of one row; further ones are only counted"""
 
+    max_payload_bytes: Count = MIB
+    """a larger JSON payload is invalid, and so is a longer line of a JSON Lines file"""
+
+    max_payload_depth: Annotated[int, Field(ge=1, le=120)] = 64
+    """how deep a JSON payload may be nested"""
+
     idle_timeout_s: Seconds = 120.0
     """an upload that sends nothing for so long is ended"""
 

@@ -123,14 +123,14 @@ class Registry:
 
     def row_candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
         """Returns the schemas that a header may fit, by the name and version that are given. Raises: UnknownSchema."""
-        fitting = self._candidates(SchemaKind.CSV, name, version)
+        fitting = self._candidates(SchemaKind.CSV, name, version, "open.schema")
         return [each for each in fitting if isinstance(each, fastcsv.Schema)]
 
     def payload_candidates(
-        self, name: str | None, version: str | None
+        self, name: str | None, version: str | None, *, field: str = "open.schema"
     ) -> list[fastcsv.PayloadSchema]:
         """Returns the schemas that a payload may fit, by the name and version that are given. Raises: UnknownSchema."""
-        fitting = self._candidates(SchemaKind.PAYLOAD, name, version)
+        fitting = self._candidates(SchemaKind.PAYLOAD, name, version, field)
         return [each for each in fitting if isinstance(each, fastcsv.PayloadSchema)]
 
     def detect(self, header: Sequence[str]) -> fastcsv.Schema:
@@ -143,7 +143,7 @@ class Registry:
             ) from error
 
     def _candidates(
-        self, kind: SchemaKind, name: str | None, version: str | None
+        self, kind: SchemaKind, name: str | None, version: str | None, field: str
     ) -> list[CompiledSchema]:
         fitting = [
             each.compiled
@@ -157,7 +157,7 @@ class Registry:
             raise UnknownSchema(
                 f"no schema {wanted} of {judged}",
                 hint=f"this daemon knows {known}",
-                field="open.schema",
+                field=field,
             )
         return fitting
 

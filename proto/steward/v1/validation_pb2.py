@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/validation.proto\x12\nsteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x03\n\x14ValidateBatchRequest\x12\x35\n\x04open\x18\x01 \x01(\x0b\x32%.steward.v1.ValidateBatchRequest.OpenH\x00\x12\x37\n\x05\x63hunk\x18\x02 \x01(\x0b\x32&.steward.v1.ValidateBatchRequest.ChunkH\x00\x12\x39\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\'.steward.v1.ValidateBatchRequest.CommitH\x00\x1a\xd9\x01\n\x04Open\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bsource_file\x18\x04 \x01(\t\x12,\n\x07options\x18\x05 \x01(\x0b\x32\x1b.steward.v1.ValidateOptions\x12\x39\n\x06upload\x18\x06 \x01(\x0b\x32\'.steward.v1.ValidateBatchRequest.UploadH\x00\x12\r\n\x03uri\x18\x07 \x01(\tH\x00\x42\x08\n\x06source\x1a\x08\n\x06Upload\x1a\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x1a,\n\x06\x43ommit\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x02 \x01(\x07\x42\t\n\x07message\"g\n\x0fValidateOptions\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x0e\n\x06strict\x18\x02 \x01(\x08\x12\x18\n\x10\x61\x63\x63\x65pt_recovered\x18\x03 \x01(\x08\x12\x17\n\x0fkeep_valid_rows\x18\x04 \x01(\x08\"\xe6\x04\n\x15ValidateBatchResponse\x12>\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32*.steward.v1.ValidateBatchResponse.AcceptedH\x00\x12>\n\x08progress\x18\x02 \x01(\x0b\x32*.steward.v1.ValidateBatchResponse.ProgressH\x00\x12<\n\x07summary\x18\x03 \x01(\x0b\x32).steward.v1.ValidateBatchResponse.SummaryH\x00\x1a\xf4\x01\n\x08\x41\x63\x63\x65pted\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x17\n\x0funknown_columns\x18\x03 \x03(\t\x12 \n\x18missing_optional_columns\x18\x04 \x03(\t\x12W\n\x0fsimilar_columns\x18\x05 \x03(\x0b\x32>.steward.v1.ValidateBatchResponse.Accepted.SimilarColumnsEntry\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a`\n\x08Progress\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x12\n\nvalid_rows\x18\x03 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x04 \x01(\x03\x1a+\n\x07Summary\x12 \n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x11.steward.v1.BatchB\t\n\x07message\"\xfa\x06\n\x05\x42\x61tch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x13\n\x0bsource_file\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ntotal_rows\x18\x05 \x01(\x03\x12\x12\n\nvalid_rows\x18\x06 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x07 \x01(\x03\x12\x16\n\x0erecovered_rows\x18\x08 \x01(\x03\x12=\n\x0f\x65rrors_by_field\x18\t \x03(\x0b\x32$.steward.v1.Batch.ErrorsByFieldEntry\x12\x41\n\x11\x65rrors_by_keyword\x18\n \x03(\x0b\x32&.steward.v1.Batch.ErrorsByKeywordEntry\x12\x17\n\x0funknown_columns\x18\x0b \x03(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\r \x01(\x07\x12\x11\n\tdelimiter\x18\x0e \x01(\t\x12\x10\n\x08\x65ncoding\x18\x0f \x01(\t\x12\x13\n\x0b\x63ompression\x18\x10 \x01(\t\x12$\n\x05\x66iles\x18\x11 \x03(\x0b\x32\x15.steward.v1.BatchFile\x12*\n\x07\x65lapsed\x18\x12 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x13 \x01(\t\x12\x0b\n\x03uri\x18\x14 \x01(\t\x12\x15\n\rresolved_rows\x18\x15 \x01(\x03\x12\x16\n\x0e\x64iscarded_rows\x18\x16 \x01(\x03\x12\x11\n\topen_rows\x18\x17 \x01(\x03\x12 \n\x18missing_optional_columns\x18\x18 \x03(\t\x12>\n\x0fsimilar_columns\x18\x19 \x03(\x0b\x32%.steward.v1.Batch.SimilarColumnsEntry\x1a\x34\n\x12\x45rrorsByFieldEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x45rrorsByKeywordEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf4\x01\n\x0b\x42\x61tchFilter\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\t\x12\x13\n\x0bsource_file\x18\x03 \x01(\t\x12\x30\n\x0c\x63reate_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcreate_before\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x0f\n\x07keyword\x18\x07 \x01(\t\x12#\n\x05state\x18\x08 \x01(\x0e\x32\x14.steward.v1.RowState\"=\n\tBatchFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x03 \x01(\x07\"\x1f\n\x0fGetBatchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"w\n\x12ListBatchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\'\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x17.steward.v1.BatchFilter\x12\x11\n\tid_prefix\x18\x04 \x01(\t\"R\n\x13ListBatchesResponse\x12\"\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x11.steward.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x18\x44ownloadBatchFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\x12\x13\n\x06\x63rc32c\x18\x03 \x01(\x07H\x00\x88\x01\x01\x42\t\n\x07_crc32c\")\n\x19\x44ownloadBatchFileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xd5\x02\n\x06Schema\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12*\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x19.steward.v1.Schema.Column\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_date\x18\x04 \x01(\t\x12\x12\n\ndeprecated\x18\x05 \x01(\x08\x12\x10\n\x08warnings\x18\x06 \x03(\t\x12$\n\x04kind\x18\x07 \x01(\x0e\x32\x16.steward.v1.SchemaKind\x12*\n\x07members\x18\x08 \x03(\x0b\x32\x19.steward.v1.Schema.Member\x1a\x38\n\x06Member\x12\x0f\n\x07pointer\x18\x01 \x01(\t\x12\x10\n\x08required\x18\x02 \x01(\x08\x12\x0b\n\x03pii\x18\x03 \x01(\x08\x1a\x35\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08required\x18\x02 \x01(\x08\x12\x0b\n\x03pii\x18\x03 \x01(\x08\" \n\x10GetSchemaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"a\n\x12ListSchemasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.steward.v1.SchemaKind\"S\n\x13ListSchemasResponse\x12#\n\x07schemas\x18\x01 \x03(\x0b\x32\x12.steward.v1.Schema\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13\x44\x65tectSchemaRequest\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\"\xe7\x01\n\x14\x44\x65tectSchemaResponse\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x17\n\x0funknown_columns\x18\x02 \x03(\t\x12 \n\x18missing_optional_columns\x18\x03 \x03(\t\x12M\n\x0fsimilar_columns\x18\x04 \x03(\x0b\x32\x34.steward.v1.DetectSchemaResponse.SimilarColumnsEntry\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*j\n\x08RowState\x12\x19\n\x15ROW_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROW_STATE_OPEN\x10\x01\x12\x16\n\x12ROW_STATE_RESOLVED\x10\x02\x12\x17\n\x13ROW_STATE_DISCARDED\x10\x03*W\n\nSchemaKind\x12\x1b\n\x17SCHEMA_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSCHEMA_KIND_CSV\x10\x01\x12\x17\n\x13SCHEMA_KIND_PAYLOAD\x10\x02\x32\xbf\x04\n\x11ValidationService\x12X\n\rValidateBatch\x12 .steward.v1.ValidateBatchRequest\x1a!.steward.v1.ValidateBatchResponse(\x01\x30\x01\x12:\n\x08GetBatch\x12\x1b.steward.v1.GetBatchRequest\x1a\x11.steward.v1.Batch\x12N\n\x0bListBatches\x12\x1e.steward.v1.ListBatchesRequest\x1a\x1f.steward.v1.ListBatchesResponse\x12\x62\n\x11\x44ownloadBatchFile\x12$.steward.v1.DownloadBatchFileRequest\x1a%.steward.v1.DownloadBatchFileResponse0\x01\x12=\n\tGetSchema\x12\x1c.steward.v1.GetSchemaRequest\x1a\x12.steward.v1.Schema\x12N\n\x0bListSchemas\x12\x1e.steward.v1.ListSchemasRequest\x1a\x1f.steward.v1.ListSchemasResponse\x12Q\n\x0c\x44\x65tectSchema\x12\x1f.steward.v1.DetectSchemaRequest\x1a .steward.v1.DetectSchemaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsteward/v1/validation.proto\x12\nsteward.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x03\n\x14ValidateBatchRequest\x12\x35\n\x04open\x18\x01 \x01(\x0b\x32%.steward.v1.ValidateBatchRequest.OpenH\x00\x12\x37\n\x05\x63hunk\x18\x02 \x01(\x0b\x32&.steward.v1.ValidateBatchRequest.ChunkH\x00\x12\x39\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\'.steward.v1.ValidateBatchRequest.CommitH\x00\x1a\xd9\x01\n\x04Open\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bsource_file\x18\x04 \x01(\t\x12,\n\x07options\x18\x05 \x01(\x0b\x32\x1b.steward.v1.ValidateOptions\x12\x39\n\x06upload\x18\x06 \x01(\x0b\x32\'.steward.v1.ValidateBatchRequest.UploadH\x00\x12\r\n\x03uri\x18\x07 \x01(\tH\x00\x42\x08\n\x06source\x1a\x08\n\x06Upload\x1a\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x1a,\n\x06\x43ommit\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x02 \x01(\x07\x42\t\n\x07message\"g\n\x0fValidateOptions\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x0e\n\x06strict\x18\x02 \x01(\x08\x12\x18\n\x10\x61\x63\x63\x65pt_recovered\x18\x03 \x01(\x08\x12\x17\n\x0fkeep_valid_rows\x18\x04 \x01(\x08\"\xe6\x04\n\x15ValidateBatchResponse\x12>\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32*.steward.v1.ValidateBatchResponse.AcceptedH\x00\x12>\n\x08progress\x18\x02 \x01(\x0b\x32*.steward.v1.ValidateBatchResponse.ProgressH\x00\x12<\n\x07summary\x18\x03 \x01(\x0b\x32).steward.v1.ValidateBatchResponse.SummaryH\x00\x1a\xf4\x01\n\x08\x41\x63\x63\x65pted\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x17\n\x0funknown_columns\x18\x03 \x03(\t\x12 \n\x18missing_optional_columns\x18\x04 \x03(\t\x12W\n\x0fsimilar_columns\x18\x05 \x03(\x0b\x32>.steward.v1.ValidateBatchResponse.Accepted.SimilarColumnsEntry\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a`\n\x08Progress\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x12\n\nvalid_rows\x18\x03 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x04 \x01(\x03\x1a+\n\x07Summary\x12 \n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x11.steward.v1.BatchB\t\n\x07message\"a\n\x16ValidatePayloadRequest\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x16\n\x0eschema_version\x18\x03 \x01(\t\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\x9d\x01\n\x17ValidatePayloadResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x30\n\nviolations\x18\x03 \x03(\x0b\x32\x1c.steward.v1.PayloadViolation\x12\x18\n\x10total_violations\x18\x04 \x01(\x03\x12\x17\n\x0funknown_members\x18\x05 \x03(\t\"c\n\x10PayloadViolation\x12\x0f\n\x07pointer\x18\x01 \x01(\t\x12\x0f\n\x07keyword\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_value\"\xfa\x06\n\x05\x42\x61tch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\x12\x13\n\x0bsource_file\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ntotal_rows\x18\x05 \x01(\x03\x12\x12\n\nvalid_rows\x18\x06 \x01(\x03\x12\x18\n\x10quarantined_rows\x18\x07 \x01(\x03\x12\x16\n\x0erecovered_rows\x18\x08 \x01(\x03\x12=\n\x0f\x65rrors_by_field\x18\t \x03(\x0b\x32$.steward.v1.Batch.ErrorsByFieldEntry\x12\x41\n\x11\x65rrors_by_keyword\x18\n \x03(\x0b\x32&.steward.v1.Batch.ErrorsByKeywordEntry\x12\x17\n\x0funknown_columns\x18\x0b \x03(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\r \x01(\x07\x12\x11\n\tdelimiter\x18\x0e \x01(\t\x12\x10\n\x08\x65ncoding\x18\x0f \x01(\t\x12\x13\n\x0b\x63ompression\x18\x10 \x01(\t\x12$\n\x05\x66iles\x18\x11 \x03(\x0b\x32\x15.steward.v1.BatchFile\x12*\n\x07\x65lapsed\x18\x12 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x13 \x01(\t\x12\x0b\n\x03uri\x18\x14 \x01(\t\x12\x15\n\rresolved_rows\x18\x15 \x01(\x03\x12\x16\n\x0e\x64iscarded_rows\x18\x16 \x01(\x03\x12\x11\n\topen_rows\x18\x17 \x01(\x03\x12 \n\x18missing_optional_columns\x18\x18 \x03(\t\x12>\n\x0fsimilar_columns\x18\x19 \x03(\x0b\x32%.steward.v1.Batch.SimilarColumnsEntry\x1a\x34\n\x12\x45rrorsByFieldEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x45rrorsByKeywordEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf4\x01\n\x0b\x42\x61tchFilter\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\t\x12\x13\n\x0bsource_file\x18\x03 \x01(\t\x12\x30\n\x0c\x63reate_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcreate_before\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x0f\n\x07keyword\x18\x07 \x01(\t\x12#\n\x05state\x18\x08 \x01(\x0e\x32\x14.steward.v1.RowState\"=\n\tBatchFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x03 \x01(\x07\"\x1f\n\x0fGetBatchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"w\n\x12ListBatchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\'\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x17.steward.v1.BatchFilter\x12\x11\n\tid_prefix\x18\x04 \x01(\t\"R\n\x13ListBatchesResponse\x12\"\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x11.steward.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x18\x44ownloadBatchFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\x12\x13\n\x06\x63rc32c\x18\x03 \x01(\x07H\x00\x88\x01\x01\x42\t\n\x07_crc32c\")\n\x19\x44ownloadBatchFileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xd5\x02\n\x06Schema\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12*\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x19.steward.v1.Schema.Column\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_date\x18\x04 \x01(\t\x12\x12\n\ndeprecated\x18\x05 \x01(\x08\x12\x10\n\x08warnings\x18\x06 \x03(\t\x12$\n\x04kind\x18\x07 \x01(\x0e\x32\x16.steward.v1.SchemaKind\x12*\n\x07members\x18\x08 \x03(\x0b\x32\x19.steward.v1.Schema.Member\x1a\x38\n\x06Member\x12\x0f\n\x07pointer\x18\x01 \x01(\t\x12\x10\n\x08required\x18\x02 \x01(\x08\x12\x0b\n\x03pii\x18\x03 \x01(\x08\x1a\x35\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08required\x18\x02 \x01(\x08\x12\x0b\n\x03pii\x18\x03 \x01(\x08\" \n\x10GetSchemaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"a\n\x12ListSchemasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.steward.v1.SchemaKind\"S\n\x13ListSchemasResponse\x12#\n\x07schemas\x18\x01 \x03(\x0b\x32\x12.steward.v1.Schema\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13\x44\x65tectSchemaRequest\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\"\xe7\x01\n\x14\x44\x65tectSchemaResponse\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12\x17\n\x0funknown_columns\x18\x02 \x03(\t\x12 \n\x18missing_optional_columns\x18\x03 \x03(\t\x12M\n\x0fsimilar_columns\x18\x04 \x03(\x0b\x32\x34.steward.v1.DetectSchemaResponse.SimilarColumnsEntry\x1a\x35\n\x13SimilarColumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*j\n\x08RowState\x12\x19\n\x15ROW_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROW_STATE_OPEN\x10\x01\x12\x16\n\x12ROW_STATE_RESOLVED\x10\x02\x12\x17\n\x13ROW_STATE_DISCARDED\x10\x03*W\n\nSchemaKind\x12\x1b\n\x17SCHEMA_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSCHEMA_KIND_CSV\x10\x01\x12\x17\n\x13SCHEMA_KIND_PAYLOAD\x10\x02\x32\x9b\x05\n\x11ValidationService\x12X\n\rValidateBatch\x12 .steward.v1.ValidateBatchRequest\x1a!.steward.v1.ValidateBatchResponse(\x01\x30\x01\x12Z\n\x0fValidatePayload\x12\".steward.v1.ValidatePayloadRequest\x1a#.steward.v1.ValidatePayloadResponse\x12:\n\x08GetBatch\x12\x1b.steward.v1.GetBatchRequest\x1a\x11.steward.v1.Batch\x12N\n\x0bListBatches\x12\x1e.steward.v1.ListBatchesRequest\x1a\x1f.steward.v1.ListBatchesResponse\x12\x62\n\x11\x44ownloadBatchFile\x12$.steward.v1.DownloadBatchFileRequest\x1a%.steward.v1.DownloadBatchFileResponse0\x01\x12=\n\tGetSchema\x12\x1c.steward.v1.GetSchemaRequest\x1a\x12.steward.v1.Schema\x12N\n\x0bListSchemas\x12\x1e.steward.v1.ListSchemasRequest\x1a\x1f.steward.v1.ListSchemasResponse\x12Q\n\x0c\x44\x65tectSchema\x12\x1f.steward.v1.DetectSchemaRequest\x1a .steward.v1.DetectSchemaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,10 +43,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCH_SIMILARCOLUMNSENTRY']._serialized_options = b'8\001'
   _globals['_DETECTSCHEMARESPONSE_SIMILARCOLUMNSENTRY']._loaded_options = None
   _globals['_DETECTSCHEMARESPONSE_SIMILARCOLUMNSENTRY']._serialized_options = b'8\001'
-  _globals['_ROWSTATE']._serialized_start=3752
-  _globals['_ROWSTATE']._serialized_end=3858
-  _globals['_SCHEMAKIND']._serialized_start=3860
-  _globals['_SCHEMAKIND']._serialized_end=3947
+  _globals['_ROWSTATE']._serialized_start=4112
+  _globals['_ROWSTATE']._serialized_end=4218
+  _globals['_SCHEMAKIND']._serialized_start=4220
+  _globals['_SCHEMAKIND']._serialized_end=4307
   _globals['_VALIDATEBATCHREQUEST']._serialized_start=109
   _globals['_VALIDATEBATCHREQUEST']._serialized_end=612
   _globals['_VALIDATEBATCHREQUEST_OPEN']._serialized_start=305
@@ -69,46 +69,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATEBATCHRESPONSE_PROGRESS']._serialized_end=1278
   _globals['_VALIDATEBATCHRESPONSE_SUMMARY']._serialized_start=1280
   _globals['_VALIDATEBATCHRESPONSE_SUMMARY']._serialized_end=1323
-  _globals['_BATCH']._serialized_start=1337
-  _globals['_BATCH']._serialized_end=2227
-  _globals['_BATCH_ERRORSBYFIELDENTRY']._serialized_start=2064
-  _globals['_BATCH_ERRORSBYFIELDENTRY']._serialized_end=2116
-  _globals['_BATCH_ERRORSBYKEYWORDENTRY']._serialized_start=2118
-  _globals['_BATCH_ERRORSBYKEYWORDENTRY']._serialized_end=2172
+  _globals['_VALIDATEPAYLOADREQUEST']._serialized_start=1336
+  _globals['_VALIDATEPAYLOADREQUEST']._serialized_end=1433
+  _globals['_VALIDATEPAYLOADRESPONSE']._serialized_start=1436
+  _globals['_VALIDATEPAYLOADRESPONSE']._serialized_end=1593
+  _globals['_PAYLOADVIOLATION']._serialized_start=1595
+  _globals['_PAYLOADVIOLATION']._serialized_end=1694
+  _globals['_BATCH']._serialized_start=1697
+  _globals['_BATCH']._serialized_end=2587
+  _globals['_BATCH_ERRORSBYFIELDENTRY']._serialized_start=2424
+  _globals['_BATCH_ERRORSBYFIELDENTRY']._serialized_end=2476
+  _globals['_BATCH_ERRORSBYKEYWORDENTRY']._serialized_start=2478
+  _globals['_BATCH_ERRORSBYKEYWORDENTRY']._serialized_end=2532
   _globals['_BATCH_SIMILARCOLUMNSENTRY']._serialized_start=1127
   _globals['_BATCH_SIMILARCOLUMNSENTRY']._serialized_end=1180
-  _globals['_BATCHFILTER']._serialized_start=2230
-  _globals['_BATCHFILTER']._serialized_end=2474
-  _globals['_BATCHFILE']._serialized_start=2476
-  _globals['_BATCHFILE']._serialized_end=2537
-  _globals['_GETBATCHREQUEST']._serialized_start=2539
-  _globals['_GETBATCHREQUEST']._serialized_end=2570
-  _globals['_LISTBATCHESREQUEST']._serialized_start=2572
-  _globals['_LISTBATCHESREQUEST']._serialized_end=2691
-  _globals['_LISTBATCHESRESPONSE']._serialized_start=2693
-  _globals['_LISTBATCHESRESPONSE']._serialized_end=2775
-  _globals['_DOWNLOADBATCHFILEREQUEST']._serialized_start=2777
-  _globals['_DOWNLOADBATCHFILEREQUEST']._serialized_end=2871
-  _globals['_DOWNLOADBATCHFILERESPONSE']._serialized_start=2873
-  _globals['_DOWNLOADBATCHFILERESPONSE']._serialized_end=2914
-  _globals['_SCHEMA']._serialized_start=2917
-  _globals['_SCHEMA']._serialized_end=3258
-  _globals['_SCHEMA_MEMBER']._serialized_start=3147
-  _globals['_SCHEMA_MEMBER']._serialized_end=3203
-  _globals['_SCHEMA_COLUMN']._serialized_start=3205
-  _globals['_SCHEMA_COLUMN']._serialized_end=3258
-  _globals['_GETSCHEMAREQUEST']._serialized_start=3260
-  _globals['_GETSCHEMAREQUEST']._serialized_end=3292
-  _globals['_LISTSCHEMASREQUEST']._serialized_start=3294
-  _globals['_LISTSCHEMASREQUEST']._serialized_end=3391
-  _globals['_LISTSCHEMASRESPONSE']._serialized_start=3393
-  _globals['_LISTSCHEMASRESPONSE']._serialized_end=3476
-  _globals['_DETECTSCHEMAREQUEST']._serialized_start=3478
-  _globals['_DETECTSCHEMAREQUEST']._serialized_end=3516
-  _globals['_DETECTSCHEMARESPONSE']._serialized_start=3519
-  _globals['_DETECTSCHEMARESPONSE']._serialized_end=3750
+  _globals['_BATCHFILTER']._serialized_start=2590
+  _globals['_BATCHFILTER']._serialized_end=2834
+  _globals['_BATCHFILE']._serialized_start=2836
+  _globals['_BATCHFILE']._serialized_end=2897
+  _globals['_GETBATCHREQUEST']._serialized_start=2899
+  _globals['_GETBATCHREQUEST']._serialized_end=2930
+  _globals['_LISTBATCHESREQUEST']._serialized_start=2932
+  _globals['_LISTBATCHESREQUEST']._serialized_end=3051
+  _globals['_LISTBATCHESRESPONSE']._serialized_start=3053
+  _globals['_LISTBATCHESRESPONSE']._serialized_end=3135
+  _globals['_DOWNLOADBATCHFILEREQUEST']._serialized_start=3137
+  _globals['_DOWNLOADBATCHFILEREQUEST']._serialized_end=3231
+  _globals['_DOWNLOADBATCHFILERESPONSE']._serialized_start=3233
+  _globals['_DOWNLOADBATCHFILERESPONSE']._serialized_end=3274
+  _globals['_SCHEMA']._serialized_start=3277
+  _globals['_SCHEMA']._serialized_end=3618
+  _globals['_SCHEMA_MEMBER']._serialized_start=3507
+  _globals['_SCHEMA_MEMBER']._serialized_end=3563
+  _globals['_SCHEMA_COLUMN']._serialized_start=3565
+  _globals['_SCHEMA_COLUMN']._serialized_end=3618
+  _globals['_GETSCHEMAREQUEST']._serialized_start=3620
+  _globals['_GETSCHEMAREQUEST']._serialized_end=3652
+  _globals['_LISTSCHEMASREQUEST']._serialized_start=3654
+  _globals['_LISTSCHEMASREQUEST']._serialized_end=3751
+  _globals['_LISTSCHEMASRESPONSE']._serialized_start=3753
+  _globals['_LISTSCHEMASRESPONSE']._serialized_end=3836
+  _globals['_DETECTSCHEMAREQUEST']._serialized_start=3838
+  _globals['_DETECTSCHEMAREQUEST']._serialized_end=3876
+  _globals['_DETECTSCHEMARESPONSE']._serialized_start=3879
+  _globals['_DETECTSCHEMARESPONSE']._serialized_end=4110
   _globals['_DETECTSCHEMARESPONSE_SIMILARCOLUMNSENTRY']._serialized_start=1127
   _globals['_DETECTSCHEMARESPONSE_SIMILARCOLUMNSENTRY']._serialized_end=1180
-  _globals['_VALIDATIONSERVICE']._serialized_start=3950
-  _globals['_VALIDATIONSERVICE']._serialized_end=4525
+  _globals['_VALIDATIONSERVICE']._serialized_start=4310
+  _globals['_VALIDATIONSERVICE']._serialized_end=4977
 # @@protoc_insertion_point(module_scope)

@@ -373,6 +373,108 @@ class ValidateBatchResponse(google.protobuf.message.Message):
 Global___ValidateBatchResponse: typing_extensions.TypeAlias = ValidateBatchResponse
 
 @typing.final
+class ValidatePayloadRequest(google.protobuf.message.Message):
+    """A payload to judge."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAYLOAD_FIELD_NUMBER: builtins.int
+    SCHEMA_FIELD_NUMBER: builtins.int
+    SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+    STRICT_FIELD_NUMBER: builtins.int
+    payload: builtins.bytes
+    """The payload as it came: JSON text in UTF-8."""
+    schema: builtins.str
+    """`schemas/{schema}`, such as `schemas/ecornell_webhook`."""
+    schema_version: builtins.str
+    """A version of the schema, such as `1.0`. Empty: its newest."""
+    strict: builtins.bool
+    """A member that the schema does not name is a violation instead of being named in unknown_members."""
+    def __init__(
+        self,
+        *,
+        payload: builtins.bytes = ...,
+        schema: builtins.str = ...,
+        schema_version: builtins.str = ...,
+        strict: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["payload", b"payload", "schema", b"schema", "schema_version", b"schema_version", "strict", b"strict"]) -> None: ...
+
+Global___ValidatePayloadRequest: typing_extensions.TypeAlias = ValidatePayloadRequest
+
+@typing.final
+class ValidatePayloadResponse(google.protobuf.message.Message):
+    """The verdict on a payload."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: builtins.int
+    SCHEMA_FIELD_NUMBER: builtins.int
+    VIOLATIONS_FIELD_NUMBER: builtins.int
+    TOTAL_VIOLATIONS_FIELD_NUMBER: builtins.int
+    UNKNOWN_MEMBERS_FIELD_NUMBER: builtins.int
+    valid: builtins.bool
+    """It breaks no rule."""
+    schema: builtins.str
+    """`schemas/{schema}/versions/{version}` that judged it."""
+    total_violations: builtins.int
+    """How many violations there are."""
+    @property
+    def violations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PayloadViolation]:
+        """What is wrong with it; at most `validation.max_errors_per_record` of them."""
+
+    @property
+    def unknown_members(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON Pointers of members that the schema does not name; kept, not judged."""
+
+    def __init__(
+        self,
+        *,
+        valid: builtins.bool = ...,
+        schema: builtins.str = ...,
+        violations: collections.abc.Iterable[Global___PayloadViolation] | None = ...,
+        total_violations: builtins.int = ...,
+        unknown_members: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["schema", b"schema", "total_violations", b"total_violations", "unknown_members", b"unknown_members", "valid", b"valid", "violations", b"violations"]) -> None: ...
+
+Global___ValidatePayloadResponse: typing_extensions.TypeAlias = ValidatePayloadResponse
+
+@typing.final
+class PayloadViolation(google.protobuf.message.Message):
+    """One rule that a payload breaks."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POINTER_FIELD_NUMBER: builtins.int
+    KEYWORD_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    pointer: builtins.str
+    """The JSON Pointer (RFC 6901) of the value; empty for the payload as a whole. A missing member has the pointer that it
+    would have.
+    """
+    keyword: builtins.str
+    """The schema keyword that failed, or the name of the reader's rule, such as `json`, `duplicateMember` or `depth`."""
+    message: builtins.str
+    """What is wrong, for people; never holds the value."""
+    value: builtins.str
+    """The value's JSON text, where there is one; cut after 4,096 bytes."""
+    def __init__(
+        self,
+        *,
+        pointer: builtins.str = ...,
+        keyword: builtins.str = ...,
+        message: builtins.str = ...,
+        value: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_value", b"_value", "value", b"value"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_value", b"_value", "keyword", b"keyword", "message", b"message", "pointer", b"pointer", "value", b"value"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_value", b"_value"]) -> typing.Literal["value"] | None: ...
+
+Global___PayloadViolation: typing_extensions.TypeAlias = PayloadViolation
+
+@typing.final
 class Batch(google.protobuf.message.Message):
     """One file, validated as a whole. What was found never changes; what has become of the quarantined rows does."""
 

@@ -40,6 +40,11 @@ class ValidationServiceStub(object):
                 request_serializer=steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.FromString,
                 _registered_method=True)
+        self.ValidatePayload = channel.unary_unary(
+                '/steward.v1.ValidationService/ValidatePayload',
+                request_serializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadResponse.FromString,
+                _registered_method=True)
         self.GetBatch = channel.unary_unary(
                 '/steward.v1.ValidationService/GetBatch',
                 request_serializer=steward_dot_v1_dot_validation__pb2.GetBatchRequest.SerializeToString,
@@ -82,6 +87,14 @@ class ValidationServiceServicer(object):
         The client sends Open, then Chunk* (uploads only), then Commit. The daemon answers Accepted as soon as the header
         names the schema, Progress at most twice a second, and Summary when the batch is published and durable. Without
         Commit nothing is published: ABORTED / UPLOAD_INCOMPLETE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidatePayload(self, request, context):
+        """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
+        written.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,6 +149,11 @@ def add_ValidationServiceServicer_to_server(servicer, server):
                     servicer.ValidateBatch,
                     request_deserializer=steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.FromString,
                     response_serializer=steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.SerializeToString,
+            ),
+            'ValidatePayload': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidatePayload,
+                    request_deserializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadResponse.SerializeToString,
             ),
             'GetBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBatch,
@@ -196,6 +214,33 @@ class ValidationService(object):
             '/steward.v1.ValidationService/ValidateBatch',
             steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.SerializeToString,
             steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidatePayload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.ValidationService/ValidatePayload',
+            steward_dot_v1_dot_validation__pb2.ValidatePayloadRequest.SerializeToString,
+            steward_dot_v1_dot_validation__pb2.ValidatePayloadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,22 @@ _ValidationServiceValidateBatchType = typing_extensions.TypeVar(
     ],
 )
 
+_ValidationServiceValidatePayloadType = typing_extensions.TypeVar(
+    '_ValidationServiceValidatePayloadType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadRequest,
+        steward.v1.validation_pb2.ValidatePayloadResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadRequest,
+        steward.v1.validation_pb2.ValidatePayloadResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadRequest,
+        steward.v1.validation_pb2.ValidatePayloadResponse,
+    ],
+)
+
 _ValidationServiceGetBatchType = typing_extensions.TypeVar(
     '_ValidationServiceGetBatchType',
     grpc.UnaryUnaryMultiCallable[
@@ -141,7 +157,7 @@ _ValidationServiceDetectSchemaType = typing_extensions.TypeVar(
     ],
 )
 
-class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, _ValidationServiceGetBatchType, _ValidationServiceListBatchesType, _ValidationServiceDownloadBatchFileType, _ValidationServiceGetSchemaType, _ValidationServiceListSchemasType, _ValidationServiceDetectSchemaType]):
+class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, _ValidationServiceValidatePayloadType, _ValidationServiceGetBatchType, _ValidationServiceListBatchesType, _ValidationServiceDownloadBatchFileType, _ValidationServiceGetSchemaType, _ValidationServiceListSchemasType, _ValidationServiceDetectSchemaType]):
     """Validates CSV files and serves the batches and the schemas that came of it."""
 
     @typing.overload
@@ -149,6 +165,10 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
         grpc.StreamStreamMultiCallable[
             steward.v1.validation_pb2.ValidateBatchRequest,
             steward.v1.validation_pb2.ValidateBatchResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.validation_pb2.ValidatePayloadRequest,
+            steward.v1.validation_pb2.ValidatePayloadResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.validation_pb2.GetBatchRequest,
@@ -181,6 +201,10 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
         grpc.aio.StreamStreamMultiCallable[
             steward.v1.validation_pb2.ValidateBatchRequest,
             steward.v1.validation_pb2.ValidateBatchResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.validation_pb2.ValidatePayloadRequest,
+            steward.v1.validation_pb2.ValidatePayloadResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.validation_pb2.GetBatchRequest,
@@ -216,6 +240,11 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
     Commit nothing is published: ABORTED / UPLOAD_INCOMPLETE.
     """
 
+    ValidatePayload: _ValidationServiceValidatePayloadType
+    """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
+    written.
+    """
+
     GetBatch: _ValidationServiceGetBatchType
     """Returns one batch. NOT_FOUND / BATCH_NOT_FOUND."""
 
@@ -238,6 +267,10 @@ ValidationServiceAsyncStub: typing_extensions.TypeAlias = ValidationServiceStub[
     grpc.aio.StreamStreamMultiCallable[
         steward.v1.validation_pb2.ValidateBatchRequest,
         steward.v1.validation_pb2.ValidateBatchResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadRequest,
+        steward.v1.validation_pb2.ValidatePayloadResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.validation_pb2.GetBatchRequest,
@@ -279,6 +312,16 @@ class ValidationServiceServicer(metaclass=abc.ABCMeta):
         The client sends Open, then Chunk* (uploads only), then Commit. The daemon answers Accepted as soon as the header
         names the schema, Progress at most twice a second, and Summary when the batch is published and durable. Without
         Commit nothing is published: ABORTED / UPLOAD_INCOMPLETE.
+        """
+
+    @abc.abstractmethod
+    def ValidatePayload(
+        self,
+        request: steward.v1.validation_pb2.ValidatePayloadRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.validation_pb2.ValidatePayloadResponse, collections.abc.Awaitable[steward.v1.validation_pb2.ValidatePayloadResponse]]:
+        """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
+        written.
         """
 
     @abc.abstractmethod

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import json
-import operator
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import fastcsv
+from tests.support import payload_vectors
 
 ROOT = Path(__file__).parents[3]
-RAW = "stands for a raw value"
-VECTORS = sorted((ROOT / "tests/vectors/payloads").glob("*.json"))
 
 
 def schema(name: str) -> fastcsv.PayloadSchema:
@@ -28,35 +23,14 @@ def of(document: object) -> fastcsv.PayloadSchema:
     return fastcsv.PayloadSchema(json.dumps(document), name="a", version="1.0")
 
 
-def payload_of(base: Any, case: dict[str, Any]) -> bytes:
-    """The payload of a case: a change of the base, or a whole document. A raw value keeps its spelling."""
-    if "document" in case:
-        return str(case["document"]).encode()
-    payload = copy.deepcopy(base)
-    *parents, name = case.get("set", case.get("remove", "")).split("/")[1:]
-    parent = functools.reduce(operator.getitem, parents, payload)
-    if "remove" in case:
-        del parent[name]
-    elif "repeat" in case:
-        parent[name] = case["repeat"][0] * case["repeat"][1]
-    elif "raw" in case:
-        parent[name] = RAW
-        return json.dumps(payload).replace(f'"{RAW}"', case["raw"]).encode()
-    else:
-        parent[name] = case["to"]
-    return json.dumps(payload, ensure_ascii=False).encode()
-
-
-@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", payload_vectors.PATHS, ids=lambda path: path.stem)
 def test_every_field_is_judged_as_its_vectors_say(path: Path) -> None:
     judged = schema(path.stem)
     assert judged.compiled
-    for group in json.loads(path.read_text()):
-        for case in group["cases"]:
-            payload = payload_of(group["base"], case)
-            report = fastcsv.validate_payload(judged, payload)
-            found = sorted((it.pointer, it.keyword) for it in report.violations)
-            assert found == sorted(map(tuple, case["errors"])), case
+    for case in payload_vectors.cases(path):
+        report = fastcsv.validate_payload(judged, case.payload)
+        found = sorted((it.pointer, it.keyword) for it in report.violations)
+        assert found == case.errors, case
 
 
 def test_a_report_names_pointer_keyword_message_and_value_of_every_violation() -> None:

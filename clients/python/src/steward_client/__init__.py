@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from steward_client.validation.batches import Batch as Batch
     from steward_client.validation.batches import BatchFile as BatchFile
     from steward_client.validation.batches import Progress as Progress
+    from steward_client.validation.payloads import PayloadVerdict as PayloadVerdict
+    from steward_client.validation.payloads import PayloadViolation as PayloadViolation
     from steward_client.validation.row_state import RowState as RowState
     from steward_client.validation.schemas import Column as Column
     from steward_client.validation.schemas import Detection as Detection
@@ -101,6 +103,8 @@ _HOMES = {
     "Member": "validation.schemas",
     "Operation": "operations.operation",
     "OperationState": "operations.state",
+    "PayloadVerdict": "validation.payloads",
+    "PayloadViolation": "validation.payloads",
     "Progress": "validation.batches",
     "Purged": "quarantine.outcomes",
     "QuarantineProgress": "quarantine.outcomes",

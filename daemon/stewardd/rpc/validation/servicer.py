@@ -20,9 +20,11 @@ from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import Chunk, UploadMessages, UploadTimeouts, read_message
 from stewardd.rpc.validation.messages import batch_message, schema_kind_of, schema_message
+from stewardd.rpc.validation.payload_messages import payload_request_of, verdict_message
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchRequest, BatchStarter
 from stewardd.validation.batch_validation import BatchValidation
+from stewardd.validation.payload_validation import PayloadValidation
 from stewardd.validation.read_options import ReadOptions
 from stewardd.validation.replay import BatchReplay
 
@@ -45,11 +47,13 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         starter: BatchStarter,
         catalog: BatchCatalog,
         registry: Registry,
+        payloads: PayloadValidation,
         timeouts: UploadTimeouts,
     ) -> None:
         self._starter = starter
         self._catalog = catalog
         self._registry = registry
+        self._payloads = payloads
         self._timeouts = timeouts
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -84,6 +88,12 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         finally:
             # Also when the client is gone: nothing of an unpublished batch may stay.
             await asyncio.shield(_end(receiving, validation))
+
+    async def ValidatePayload(
+        self, request: validation_pb2.ValidatePayloadRequest, context: Context
+    ) -> validation_pb2.ValidatePayloadResponse:
+        """Judges one payload."""
+        return verdict_message(await self._payloads.validate(payload_request_of(request)))
 
     async def GetBatch(
         self, request: validation_pb2.GetBatchRequest, context: Context

@@ -11,6 +11,7 @@ from steward_client.command.completion import completion
 from steward_client.command.database import db
 from steward_client.command.health import health
 from steward_client.command.operation import operation
+from steward_client.command.payload import payload
 from steward_client.command.quarantine import quarantine
 from steward_client.command.schema import schema
 from steward_client.command.session import Noun
@@ -42,6 +43,7 @@ def root() -> None:
 
 for command in (
     validate,
+    payload,
     batch,
     quarantine,
     schema,

@@ -15,7 +15,8 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 # Methods that may be sent twice: they read or wait, carry a request_id, or change nothing the second time.
 _IDEMPOTENT = {
-    "steward.v1.ValidationService": ("GetBatch", "ListBatches", "GetSchema", "ListSchemas", "DetectSchema"),
+    "steward.v1.ValidationService": (
+        "ValidatePayload","GetBatch", "ListBatches", "GetSchema", "ListSchemas", "DetectSchema"),
     "steward.v1.QuarantineService": (
         "ListQuarantinedRows", "GetQuarantinedRow", "GetQuarantineStats", "CorrectRow", "DiscardRows", "CreateExport",
         "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",

@@ -10,9 +10,27 @@ from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batches import Batch, BatchFile
+from steward_client.validation.payloads import Payload, PayloadVerdict, payload_bytes
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 SERVICE = "/steward.v1.ValidationService"
+
+
+def validate_payload(
+    payload: Payload, schema: str | None, schema_version: str | None, *, strict: bool
+) -> Call[validation_pb2.ValidatePayloadResponse, PayloadVerdict]:
+    """ValidationService.ValidatePayload."""
+    return Call(
+        f"{SERVICE}/ValidatePayload",
+        validation_pb2.ValidatePayloadRequest(
+            payload=payload_bytes(payload),
+            schema=protobuf_values.resource("schemas", schema or ""),
+            schema_version=schema_version or "",
+            strict=strict,
+        ),
+        validation_pb2.ValidatePayloadResponse,
+        PayloadVerdict.from_proto,
+    )
 
 
 def get_batch(name: str) -> Call[validation_pb2.Batch, Batch]:

@@ -19,11 +19,12 @@ from steward_client.validation.batch_file_download import BatchFileDownload, OnD
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
+from steward_client.validation.payloads import Payload, PayloadVerdict
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 
 class ValidationMethods(Service):
-    """Validates files, and reads batches, the files that they left, and schemas."""
+    """Validates files and payloads, and reads batches, the files that they left, and schemas."""
 
     def validate_file(
         self,
@@ -50,6 +51,25 @@ class ValidationMethods(Service):
     ) -> Batch:
         """Lets the daemon read a `file:///…` URI itself, below one of its configured roots."""
         return send(self._connection, BatchUpload(None, uri, options), timeout_s)
+
+    def validate_payload(
+        self,
+        payload: Payload,
+        *,
+        schema: str | None = None,
+        schema_version: str | None = None,
+        strict: bool = False,
+        timeout_s: float | None = None,
+    ) -> PayloadVerdict:
+        """Judges one JSON payload. One that is not valid is a verdict with its violations, and no error.
+
+        `schema_version`: the newest where none is named. `strict`: a member that the schema does not name is a
+        violation.
+
+        >>> verdict = client.validate_payload(body, schema="buddy_match")  # doctest: +SKIP
+        """
+        call = calls.validate_payload(payload, schema, schema_version, strict=strict)
+        return self._connection.call(call, timeout_s)
 
     def get_batch(self, name: str, *, timeout_s: float | None = None) -> Batch:
         """Returns one batch, by its name or its bare id."""

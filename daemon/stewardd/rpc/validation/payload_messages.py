@@ -1,0 +1,47 @@
+"""Payloads and their verdicts as messages of the contract."""
+
+from __future__ import annotations
+
+from steward.v1 import validation_pb2
+
+from stewardd.errors import InvalidRequest
+from stewardd.rpc import names
+from stewardd.schemas.names import VERSION
+from stewardd.validation.payload_validation import PayloadRequest, PayloadVerdict
+
+
+def payload_request_of(message: validation_pb2.ValidatePayloadRequest) -> PayloadRequest:
+    """Reads a request. Raises: InvalidRequest."""
+    return PayloadRequest(
+        payload=message.payload,
+        schema=names.parse_schema_id(message.schema, field="schema") if message.schema else None,
+        schema_version=schema_version_of(message.schema_version),
+        strict=message.strict,
+    )
+
+
+def schema_version_of(text: str) -> str | None:
+    """Returns a version; None where none is given. Raises: InvalidRequest for a text that is none."""
+    if text and not VERSION.fullmatch(text):
+        raise InvalidRequest(
+            "schema_version is no version such as 1.0",
+            hint="give it as `steward schema list` shows it",
+            field="schema_version",
+        )
+    return text or None
+
+
+def verdict_message(verdict: PayloadVerdict) -> validation_pb2.ValidatePayloadResponse:
+    """Returns a verdict as the contract has it."""
+    schema, report = verdict.schema, verdict.report
+    message = validation_pb2.ValidatePayloadResponse(
+        valid=report.valid,
+        schema=names.schema(schema.name, schema.version),
+        total_violations=report.total_violations,
+        unknown_members=report.unknown_members,
+    )
+    for each in report.violations:
+        message.violations.add(
+            pointer=each.pointer, keyword=each.keyword, message=each.message, value=each.value
+        )
+    return message

@@ -1,0 +1,157 @@
+"""ValidatePayload on a real daemon: the shared vectors, bad input of every kind, and what is refused by name."""
+
+import asyncio
+import json
+
+import grpc
+import pytest
+from steward.v1 import validation_pb2 as v
+from steward.v1 import validation_pb2_grpc
+from steward_client import AsyncClient, Client
+from steward_client.errors import Exhausted
+from stewardd.validation.payload_validation import INLINE_BYTES
+
+from tests.acceptance.conftest import NO_DATABASE, refused
+from tests.support import payload_vectors
+from tests.support.calls import channel
+from tests.support.daemon import Daemon
+from tests.support.payload_vectors import Case
+
+MATCH = {
+    "participant_id": "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f4",
+    "buddy_id": "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f5",
+}
+BODY = json.dumps(MATCH).encode()
+
+
+@pytest.fixture(scope="module")
+def daemon(session_folder):
+    with Daemon(session_folder / "payloads", environment=NO_DATABASE) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def stub(daemon):
+    with channel(daemon.address) as opened:
+        yield validation_pb2_grpc.ValidationServiceStub(opened)
+
+
+def judge(stub, payload, schema="buddy_match", **fields):
+    request = v.ValidatePayloadRequest(payload=payload, schema=f"schemas/{schema}", **fields)
+    return stub.ValidatePayload(request, timeout=20)
+
+
+def found_in(verdict):
+    return sorted((each.pointer, each.keyword) for each in verdict.violations)
+
+
+@pytest.mark.parametrize("path", payload_vectors.PATHS, ids=lambda path: path.stem)
+def test_every_field_of_every_schema_is_judged_as_its_vectors_say(daemon, path):
+    cases = list(payload_vectors.cases(path))
+    assert any(case.errors for case in cases)
+
+    async def judged(client: AsyncClient, bound: asyncio.Semaphore, case: Case) -> None:
+        async with bound:
+            verdict = await client.validate_payload(case.payload, schema=path.stem)
+        assert verdict.schema == f"schemas/{path.stem}/versions/1.0"
+        found = sorted((each.pointer, each.keyword) for each in verdict.violations)
+        assert found == case.errors, case
+        assert verdict.valid == (not case.errors)
+
+    async def all_judged() -> None:
+        bound = asyncio.Semaphore(32)
+        async with AsyncClient(daemon.address) as client, asyncio.TaskGroup() as group:
+            for case in cases:
+                group.create_task(judged(client, bound, case))
+
+    asyncio.run(all_judged())
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "keyword"),
+    [
+        (b"", "", "json"),
+        (b" \n", "", "json"),
+        (b"{", "", "json"),
+        (BODY + b" {}", "", "json"),
+        (b'\xef\xbb\xbf{"a": 1', "", "json"),
+        (BODY[:-1] + b', "x": 1, "\\u0078": 2}', "/x", "duplicateMember"),
+        (BODY[:-1] + b', "x": "\\u0000"}', "/x", "nul"),
+        (BODY[:-1] + b', "x": "\\ud800"}', "/x", "surrogate"),
+        (BODY[:-1] + b', "x": "\xff"}', "", "encoding"),
+        (BODY[:-1] + b', "x": 1e200000}', "/x", "number"),
+        (BODY[:-1] + b', "x": ' + b"[" * 64 + b"]" * 64 + b"}", "", "depth"),
+        (BODY[:-1] + b', "x": "' + b"y" * (1 << 20) + b'"}', "", "payloadBytes"),
+    ],
+)
+def test_bytes_that_are_no_payload_are_a_verdict_and_no_error(stub, payload, pointer, keyword):
+    verdict = judge(stub, payload)
+    assert not verdict.valid
+    assert (pointer, keyword) in found_in(verdict)
+
+
+def test_a_string_of_10_mb_is_refused_by_name_and_a_smaller_one_judged(daemon, stub):
+    with refused() as found:
+        judge(stub, b'{"x": "' + b"y" * 10_000_000 + b'"}')
+    assert found[0].reason == "MESSAGE_TOO_LARGE"
+    with Client(daemon.address) as client, pytest.raises(Exhausted):
+        client.validate_payload("x" * 5_000_000, schema="buddy_match")
+    assert judge(stub, BODY).valid
+
+
+def test_a_large_payload_is_judged_like_a_small_one(stub):
+    large = BODY[:-1] + b', "status": "%s"}' % (b"y" * (INLINE_BYTES * 4))
+    (found,) = judge(stub, large).violations
+    assert (found.pointer, found.keyword) == ("/status", "enum")
+    assert found.value == f'"{"y" * 4095}…'
+    many = b"{%s}" % b",".join(b'"k%d":%d' % (n, n) for n in range(60_000))
+    verdict = judge(stub, many)
+    assert found_in(verdict) == [("/buddy_id", "required"), ("/participant_id", "required")]
+    assert len(verdict.unknown_members) == 100
+
+
+def test_every_violation_is_told_with_pointer_keyword_message_and_value(daemon):
+    body = json.dumps(MATCH | {"buddy_id": "x", "status": "gone", "note": 1})
+    with Client(daemon.address) as client:
+        verdict = client.validate_payload(body, schema="buddy_match", schema_version="1.0")
+        told = [(it.pointer, it.keyword, it.value) for it in verdict.violations]
+        assert told == [("/buddy_id", "format", '"x"'), ("/status", "enum", '"gone"')]
+        assert verdict.unknown_members == ("/note",)
+        assert verdict.total_violations == 2
+        assert "gone" not in repr(verdict)
+        strict = client.validate_payload(body, schema="buddy_match", strict=True)
+        assert ("/note", "additionalProperties") in {
+            (it.pointer, it.keyword) for it in strict.violations
+        }
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"schema": "nobody"}, "schema"),
+        ({"schema": "language_session"}, "schema"),
+        ({"schema_version": "9.9"}, "schema"),
+        ({"schema_version": "newest"}, "schema_version"),
+        ({"schema": "no name"}, "schema"),
+    ],
+)
+def test_a_schema_that_is_none_of_payloads_is_refused_by_name(stub, fields, field):
+    with refused() as found:
+        judge(stub, BODY, **fields)
+    assert found[0].code is grpc.StatusCode.INVALID_ARGUMENT
+    assert found[0].fields == (field,)
+    assert found[0].hint
+
+
+def test_nothing_is_written(daemon):
+    def objects():
+        return sorted(
+            str(path)
+            for path in daemon.data_dir.glob("repository/**/batches/**/*")
+            if path.is_file()
+        )
+
+    before = objects()
+    with Client(daemon.address) as client:
+        assert not client.validate_payload("{}", schema="buddy_match").valid
+    assert objects() == before == []
