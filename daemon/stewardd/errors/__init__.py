@@ -18,6 +18,7 @@
     │   ├── DatabaseNotFound    no database of that name
     │   ├── OperationNotFound   no operation of that name
     │   ├── SchemaNotFound      no schema or version of that name
+    │   ├── MigrationNotFound   no migration of that number in the set
     │   └── ObjectNotFound      no object under that key of the repository
     ├── Conflict                another call works on the same thing
     │   ├── ObjectExists        a create-once put found an object
@@ -26,6 +27,7 @@
     │   ├── RowChanged          somebody else was faster
     │   ├── BatchRewritten      a purge or an erasure put other files in the place of those that were read
     │   ├── LeaseLost           this writer was given up for dead; nothing was published
+    │   ├── MigrationInProgress another runner migrates the same database
     │   └── OperationAbandoned  the daemon that ran it is gone
     ├── NotNow                  the state forbids it
     │   ├── RowClosed           the row is resolved or discarded already
@@ -35,6 +37,11 @@
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
+    │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read
+    │   ├── MigrationChanged    edited after it had been applied
+    │   ├── MigrationUnproven   no proof for what its files say now
+    │   ├── MigrationUnfinished it stopped half-way
+    │   ├── DirectConnectionNeeded  a pooler is in the way
     │   └── Cancelled           somebody asked for it
     ├── Exhausted               a bound was reached
     │   ├── TooManyRequests     as many calls are served as may be
@@ -42,6 +49,7 @@
     ├── Unavailable             try again later
     │   ├── DatabaseDown        the database does not answer
     │   │   └── DatabaseFull    it answers that all of its connections are taken
+    │   ├── MigrationLockTimeout    a lock was not given in time
     │   ├── DatabaseBusy        every connection is taken
     │   ├── CircuitOpen         the database was found away, and is not asked for a while
     │   └── RepositoryDown      the repository does not answer
@@ -49,6 +57,8 @@
     ├── Failed                  a tool or a promise failed
     │   ├── ToolFailed          a child process ended badly
     │   ├── ToolMissing         no client tool that fits the server
+    │   ├── MigrationFailed     a statement of it failed
+    │   ├── MigrationNotVerified    what it was to bring about is not so
     │   ├── BatchesLeft         some batches could not be done; the others are
     │   └── Corrupt             what was read is not what was written
     ├── NotServed               the contract has it, this daemon does not
@@ -63,6 +73,7 @@ from stewardd.errors.calls import *
 from stewardd.errors.configuration import *
 from stewardd.errors.databases import *
 from stewardd.errors.kinds import *
+from stewardd.errors.migrations import *
 from stewardd.errors.operations import *
 from stewardd.errors.quarantine import *
 from stewardd.errors.repository import *

@@ -1,0 +1,296 @@
+"""The migrations of each database: their status, and bringing it to a version.
+
+Whoever changes something holds the lock of the database from the plan to the end. A backup comes first, by the callable
+that the daemon is built with; where the proof of each migration is asked for, it is looked at before anything is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from stewardd.errors import (
+    DatabaseDown,
+    DatabaseNotFound,
+    DatabaseRefused,
+    MigrationChanged,
+    MigrationNotFound,
+    MigrationUnproven,
+    NotNow,
+    StewardError,
+)
+from stewardd.migrations.files import Direction, Migration, MigrationSet, read_set
+from stewardd.migrations.plan import Step, check, plan_down, plan_up, steps
+from stewardd.migrations.progress import MigratedStep, MigrateProgress, MigrateResult
+from stewardd.migrations.runner import Runner, RunnerOptions, applied_row
+from stewardd.postgres.migrating.failures import StatementFailure
+from stewardd.postgres.migrating.ledger import (
+    HistoryEntry,
+    InvalidIndex,
+    make_ledger,
+    read_ledger,
+    record_applied,
+)
+from stewardd.postgres.migrating.lock_watcher import LockWatcher, watching
+from stewardd.postgres.migrating.session import MigrationSession, connect_directly, open_session
+from stewardd.postgres.migrating.verifying import untrue_of
+from stewardd.postgres.target import DatabaseTarget
+
+PLATFORM = Path(__file__).parent / "platform"
+"""The set of the platform's own tables."""
+
+Report = Callable[[MigrateProgress], None]
+BackUp = Callable[[str, str], Awaitable[str]]
+"""Makes a backup of a database with a description, and returns its name."""
+IsProven = Callable[[Migration, int], Awaitable[bool]]
+"""Whether a migration is proven, as its files are now, on a major version."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigratedDatabase:
+    """A database and its set: `require_proof` is production mode."""
+
+    target: DatabaseTarget
+    folder: Path
+    require_proof: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationsOptions:
+    """The bounds of looking and of running."""
+
+    runner: RunnerOptions = field(default_factory=RunnerOptions)
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """What a database has of its set. `version` is the last migration that it has."""
+
+    database: str
+    folder: Path
+    server_major: int
+    version: int
+    steps: tuple[Step, ...]
+    unproven: frozenset[int]
+    invalid_indexes: tuple[InvalidIndex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, which unproven migrations are forced, by label, and whether a backup comes first."""
+
+    actor: str
+    forced: frozenset[str] = frozenset()
+    back_up: bool = True
+
+
+class Migrations:
+    """The migrations of all databases of a daemon."""
+
+    def __init__(
+        self,
+        databases: Mapping[str, MigratedDatabase],
+        options: MigrationsOptions,
+        *,
+        back_up: BackUp,
+        is_proven: IsProven,
+        random: Random | None = None,
+    ) -> None:
+        self._databases = dict(databases)
+        self._options = options
+        self._back_up = back_up
+        self._is_proven = is_proven
+        self._random = random or Random()  # noqa: S311 - jitter, no secret
+
+    def database(self, name: str) -> MigratedDatabase:
+        """Returns one database. Raises: DatabaseNotFound."""
+        found = self._databases.get(name)
+        if found is None:
+            raise DatabaseNotFound(f"there is no database {name!r}")
+        return found
+
+    async def read_set(self, name: str) -> MigrationSet:
+        """Reads the set of a database as its files are now. Raises: DatabaseNotFound, MigrationSetInvalid."""
+        return await asyncio.to_thread(read_set, self.database(name).folder)
+
+    async def status(self, name: str) -> MigrationStatus:
+        """What a database has of its set; changes nothing, and takes no lock.
+
+        Raises: DatabaseNotFound, MigrationSetInvalid, DatabaseDown, DatabaseRefused.
+        """
+        database = self.database(name)
+        found = await self.read_set(name)
+        connection = await connect_directly(database.target, self._options.connect_timeout_s)
+        try:
+            ledger = await read_ledger(connection)
+            major = connection.info.server_version // 10000
+        except StatementFailure as failure:
+            raise _refusal(name, failure) from None
+        finally:
+            await connection.close()
+        unproven = [each for each in found.migrations if not await self._is_proven(each, major)]
+        return MigrationStatus(
+            name,
+            database.folder,
+            major,
+            max((each.number for each in ledger.applied), default=0),
+            tuple(steps(found, ledger)),
+            frozenset(each.number for each in unproven),
+            ledger.invalid_indexes,
+        )
+
+    async def move(
+        self, name: str, direction: Direction, to: int | None, asked: Asked, report: Report
+    ) -> MigrateResult:
+        """Brings a database up to a version (None: the last), or down to one.
+
+        Each migration is whole or not there; those before one that fails stay.
+
+        Raises: MigrationFailed and every other error of migrations; DatabaseDown, DatabaseRefused, and what a backup
+        raises.
+        """
+        progress = MigrateProgress(name, direction.value)
+        report(progress)
+        found = await self.read_set(name)
+        async with self._session(name) as (session, watcher):
+            ledger = await read_ledger(session.connection)
+            plan = (
+                plan_up(found, ledger, to)
+                if direction is Direction.UP
+                else plan_down(found, ledger, to or 0)
+            )
+            unproven = await self._check_proofs(name, plan, session.server_major, asked)
+            progress = replace(progress, total_count=len(plan))
+            backup = ""
+            if plan and asked.back_up:
+                report(replace(progress, phase="BACKING_UP"))
+                backup = await self._back_up(name, f"before migrating {direction.value}")
+            progress = replace(progress, phase="MIGRATING", backup=backup)
+
+            def on_rows(count: int) -> None:
+                report(replace(progress, changed_rows=count))
+
+            runner = Runner(
+                session, watcher, asked.actor, self._options.runner, self._random, on_rows
+            )
+            done: list[MigratedStep] = []
+            for migration in plan:
+                progress = replace(progress, migration=migration.label, done_count=len(done))
+                report(progress)
+                done.append(
+                    await runner.take(migration, direction, forced=migration.label in unproven)
+                )
+            report(replace(progress, phase="DONE", done_count=len(done)))
+            change = len(done) if direction is Direction.UP else -len(done)
+            version = len(ledger.applied) + change
+            return MigrateResult(name, direction.value, version, backup, tuple(done))
+
+    async def baseline(self, name: str, to: int, actor: str) -> MigrationStatus:
+        """Records that a database has the migrations up to a number, without running them.
+
+        The queries that prove the last of them must hold. Raises: NotNow where the database has some already,
+        MigrationNotFound, MigrationChanged, and what `move` raises of a database.
+        """
+        found = await self.read_set(name)
+        last = found.numbered(to)
+        async with self._session(name) as (session, _):
+            ledger = await read_ledger(session.connection)
+            check(found, ledger, Direction.UP)
+            if ledger.applied:
+                raise NotNow(
+                    f"database {name!r} has migrations already: {len(ledger.applied)} of {len(found)}",
+                    hint="a baseline is for a database that steward has never migrated",
+                )
+            queries = [query.text for query in last.verify.after_up]
+            untrue = await untrue_of(session.connection, queries)
+            if untrue:
+                raise NotNow(
+                    f"database {name!r} has no migration {last.label}: {', '.join(untrue)}",
+                    hint="name the last migration that it has",
+                )
+            for migration in found.migrations[:to]:
+                await _record(session, migration, actor, "baseline", is_baseline=True)
+        return await self.status(name)
+
+    async def repair(self, name: str, number: int, actor: str) -> MigrationStatus:
+        """Takes a file's new SHA-256 for one that was applied, where what its up does has not changed.
+
+        Raises: MigrationNotFound, MigrationChanged where it has, and what `move` raises of a database.
+        """
+        found = await self.read_set(name)
+        migration = found.numbered(number)
+        async with self._session(name) as (session, _):
+            ledger = await read_ledger(session.connection)
+            applied = next((each for each in ledger.applied if each.number == number), None)
+            if applied is None:
+                raise MigrationNotFound(
+                    f"database {name!r} does not have migration {migration.label}"
+                )
+            if applied.up_code_sha256 != migration.up.code_sha256 or applied.name != migration.name:
+                raise MigrationChanged(
+                    f"the statements of {migration.up.file_name} are no more those that were applied",
+                    hint="bring them back as they were, and write a new migration for the change",
+                )
+            if applied.sha256 != migration.sha256:
+                is_baseline = applied.is_baseline
+                await _record(session, migration, actor, "repair", is_baseline=is_baseline)
+        return await self.status(name)
+
+    async def _check_proofs(
+        self, name: str, plan: Sequence[Migration], major: int, asked: Asked
+    ) -> set[str]:
+        """The labels of those that are unproven, and forced. Raises: MigrationUnproven, MigrationNotFound."""
+        labels = {migration.label for migration in plan}
+        if strangers := sorted(asked.forced - labels):
+            raise MigrationNotFound(
+                f"{', '.join(strangers)} is forced, and is none of those to be done: {', '.join(sorted(labels))}"
+            )
+        unproven = [each.label for each in plan if not await self._is_proven(each, major)]
+        refused = [label for label in unproven if label not in asked.forced]
+        if refused and self.database(name).require_proof:
+            raise MigrationUnproven(
+                f"not proven on PostgreSQL {major} as the files are now: {', '.join(refused)}",
+                metadata={"migrations": ",".join(refused), "server_major": str(major)},
+            )
+        return set(unproven)
+
+    @asynccontextmanager
+    async def _session(self, name: str) -> AsyncIterator[tuple[MigrationSession, LockWatcher]]:
+        target = self.database(name).target
+        timeout_s = self._options.connect_timeout_s
+        async with open_session(target, connect_timeout_s=timeout_s) as session:
+            eye = await connect_directly(target, timeout_s)
+            try:
+                async with watching(session.pid, eye) as watcher:
+                    await make_ledger(session.connection)
+                    yield session, watcher
+            except StatementFailure as failure:
+                raise _refusal(name, failure) from None
+            finally:
+                await eye.close()
+
+
+async def _record(
+    session: MigrationSession, migration: Migration, actor: str, action: str, *, is_baseline: bool
+) -> None:
+    entry = HistoryEntry(migration.number, migration.name, migration.sha256, action, actor)
+    row = applied_row(migration, actor, is_baseline=is_baseline)
+    async with session.connection.transaction():
+        await record_applied(session.connection, row, entry)
+
+
+def _refusal(name: str, failure: StatementFailure) -> StewardError:
+    """What it means that the record of migrations can't be read or written."""
+    metadata = {"database": name, "sqlstate": failure.sqlstate}
+    if failure.lost:
+        return DatabaseDown(f"database {name!r} is away: {failure.message}", metadata=metadata)
+    return DatabaseRefused(
+        f"database {name!r} refuses the record of its migrations: {failure.message}",
+        hint="the user needs CREATE on the database, and must own the schema steward",
+        metadata=metadata,
+    )

@@ -1,0 +1,23 @@
+"""Runs the queries of a verify file: each value of each row must be true, and there must be a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stewardd.postgres.connect import Connection
+from stewardd.postgres.migrating.execution import run
+
+
+async def untrue_of(connection: Connection, queries: Sequence[str]) -> list[str]:
+    """The names of what does not hold, by query and column; empty where all holds. Raises: StatementFailure."""
+    found = []
+    for number, query in enumerate(queries, 1):
+        cursor = await run(connection, query, number)
+        names = [column.name for column in cursor.description or ()]
+        rows: list[Sequence[object]] = await cursor.fetchall()  # type: ignore[assignment]  # rows are tuples
+        if not rows:
+            found.append(f"query {number} gave no row")
+        for place, name in enumerate(names):
+            if any(row[place] is not True for row in rows):
+                found.append(f"{name} (query {number})")
+    return found
