@@ -11,6 +11,7 @@ from stewardd.postgres.binaries import wheel_folder
 from tests.support.guides import DOCS, Command, Walk, steps
 
 PAGE = "guides/backups.md"
+BY_HAND = shutil.which("age") and shutil.which("zstd")
 SEGMENT_BYTES = 1 << 20  # the least: the dump has several segments
 TABLES = ("members", "loans", "odd", "noise")
 DATA = """
@@ -39,8 +40,8 @@ class BackupsWalk(Walk):
     """The daemon is there before the page begins, with data in its database and a row in quarantine."""
 
     def run(self, command: Command) -> None:
-        # The page has two ways to unpack; the one without the command zstd is always run.
-        if "by-hand" not in command.line or shutil.which("zstd"):
+        # The page has two ways to unpack; the one without the commands age and zstd is always run.
+        if "by-hand" not in command.line or BY_HAND:
             super().run(command)
 
 
@@ -123,11 +124,11 @@ def test_a_damaged_segment_is_named(walked, folder):
     body = bytearray(segment.read_bytes())
     body[len(body) // 2] ^= 1
     segment.write_bytes(body)
-    walked.run(Command(f"python unpack.py {damaged} {folder / 'dump'}", 1))
+    walked.run(Command(f"python unpack.py {damaged} {folder / 'dump'} key-copy.txt", 1))
     assert "segment-000001 is damaged" in walked.finished[-1].stderr
 
 
-@pytest.mark.skipif(shutil.which("zstd") is None, reason="the command zstd is not installed")
+@pytest.mark.skipif(not BY_HAND, reason="the commands age and zstd are not installed")
 def test_zstd_alone_gives_the_same_dump(walked):
     manifest = json.loads((walked.folder / "found/manifest.json").read_text())
     (sum_,) = walked.output("sha256sum by-hand.dump")
@@ -156,4 +157,4 @@ def test_every_command_of_the_page_was_run(walked):
     ]
     assert len(on_the_page) >= 15
     left = set(on_the_page) - {each.line for each in walked.finished}
-    assert all(shutil.which("zstd") is None and "by-hand" in line for line in left)
+    assert all(not BY_HAND and "by-hand" in line for line in left)

@@ -18,8 +18,12 @@ import pytest
 import stewardd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stewardd.backup import manifest as backups
 from stewardd.backup import progress as backup_progress
+from stewardd.backup.creation import KEY_NOTICES, KeyNotices
+from stewardd.backup.keys.signing import SigningKey
+from stewardd.backup.manifest import backup as backups
+from stewardd.backup.manifest.codec import BACKUP_MANIFEST, SIGNED_MANIFEST
+from stewardd.backup.manifest.first_version import FIRST_MANIFEST, FirstBackupManifest
 from stewardd.batches import manifest as batches
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import State
@@ -85,8 +89,11 @@ def manifest() -> batches.BatchManifest:
     )
 
 
-def backup() -> backups.BackupManifest:
-    return backups.BackupManifest(
+SIGNING_KEY = SigningKey.generate()
+
+
+def first_backup() -> FirstBackupManifest:
+    return FirstBackupManifest(
         backup_id=ID,
         database="main",
         description="before the move",
@@ -100,6 +107,38 @@ def backup() -> backups.BackupManifest:
         tool_version="18.6",
         segments=(backups.Segment("segment-000000", 700, SHA),),
         stored_size_bytes=700,
+    )
+
+
+def backup() -> backups.BackupManifest:
+    return backups.BackupManifest(
+        backup_id=ID,
+        database="main",
+        description="before the move",
+        snapshot_time=WHEN,
+        create_time=WHEN,
+        elapsed_s=60.0,
+        database_size_bytes=8_000_000,
+        dump_size_bytes=5_000_000,
+        dump_sha256=SHA,
+        server_version="18.6",
+        tool_version="18.6",
+        form=backups.DumpForm.CUSTOM,
+        compression=backups.USUAL_COMPRESSION,
+        encryption=backups.Encryption.AGE,
+        globals=backups.Globals.WITHOUT_PASSWORDS,
+        segments=(backups.Segment("segment-000000", 700, SHA),),
+        stored_size_bytes=700,
+        signer=SIGNING_KEY.public_key,
+        recipients=("age12hajskezxsc05l8n63ketaxmcyleejgkhj6rzux0w3w93tpq0g9q9fxs42",),
+        selection=backups.Selection(("a",), ("b",), ("c",), ("d",)),
+        proof=backups.ProofMode.HASH,
+        schema_sha256=SHA,
+        contents=backups.StoredContents(90, SHA, 3, 4, 1),
+        source=backups.Source(
+            "UTF8", "libc", "C", "C", "", False, 0, "1-2", (backups.Extension("citext", "1.6"),)
+        ),
+        timings=backups.Timings(1.0, 2.0, 0.5),
     )
 
 
@@ -203,10 +242,17 @@ SAMPLES = [
     ),
     _sample(
         "backup manifest",
-        backups.BACKUP_MANIFEST,
+        BACKUP_MANIFEST,
         backup(),
-        lambda body: backup_message(backups.BACKUP_MANIFEST.decode(body, "")),
+        lambda body: backup_message(BACKUP_MANIFEST.decode(body, "")),
     ),
+    _sample(
+        "first backup manifest",
+        FIRST_MANIFEST,
+        first_backup(),
+        lambda body: backup_message(SIGNED_MANIFEST.decode(body, "")),
+    ),
+    _sample("notices on keys", KEY_NOTICES, KeyNotices(("keep it",))),
     _sample(
         "backup progress",
         backup_progress.BACKUP_PROGRESS,
@@ -233,9 +279,7 @@ SAMPLES = [
         "backup result",
         operations.RESULT_CODEC,
         operations.RESULT_CODEC.encode(
-            operations.OperationResult(
-                WHEN, BACKUP_PROGRESS, backups.BACKUP_MANIFEST.to_json(backup())
-            )
+            operations.OperationResult(WHEN, BACKUP_PROGRESS, BACKUP_MANIFEST.to_json(backup()))
         ),
         _operation("CreateBackup", BACKUP_PROGRESS),
     ),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from stewardd.backup.manifest import BACKUP_MANIFEST
+from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
 from stewardd.quarantine.log.changes import CHANGE_CODEC, HISTORY_CODEC
@@ -48,8 +48,8 @@ OLDER: dict[str, tuple[Codec[Any], str]] = {
             f'"files":[{FILE}]}}'
         ),
     ),
-    "a backup manifest": (
-        BACKUP_MANIFEST,
+    "a backup manifest of version 1": (
+        FIRST_MANIFEST,
         (
             f'{{"version":1,"format":"pg_dump custom, zstd frame per segment","backup_id":"{ID}",'
             f'"database":"main","description":"","snapshot_time":"{TIME}","create_time":"{TIME}",'

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
+from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
+from stewardd.backup.manifest.backup import Compression, CompressionMethod
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
+from stewardd.config.backup import BackupSettings
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
 from stewardd.operations.kinds import CREATE_BACKUP
@@ -15,18 +20,26 @@ from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
 from stewardd.postgres.databases import Databases
 from stewardd.rpc.backup.servicer import BackupServicer
+from stewardd.telemetry import logger
 
+log = logger("app")
+
+KEYS_FOLDER = "keys"
 COMPONENT = "backup"
 PROBE_INTERVAL_S = 10.0
 PROBE_TIMEOUT_S = 10.0
 
 
-def build_backups(
+async def build_backups(
     assembly: Assembly, repository: Repository, databases: Databases, operations: Operations
 ) -> None:
     """Adds the service, and the probe that tells of the newest backup and of those that failed after it."""
     backups = Backups(
-        repository.store, repository.lease, databases.direct_targets, _options(assembly)
+        repository.store,
+        repository.lease,
+        databases.direct_targets,
+        await _keyring(assembly),
+        _options(assembly),
     )
     outcomes = BackupOutcomes(operations, databases.direct_targets)
 
@@ -44,6 +57,34 @@ def build_backups(
     assembly.servicers.append(BackupServicer(backups, BackupCreation(operations, backups)))
 
 
+async def _keyring(assembly: Assembly) -> Keyring:
+    settings = assembly.settings.backup
+    keyring = await asyncio.to_thread(
+        open_keyring,
+        KeyOptions(
+            folder=assembly.settings.data_dir / KEYS_FOLDER,
+            encrypted=settings.encryption == "age",
+            recipients=settings.recipients,
+            identity_files=settings.identity_files,
+            signing_key_file=settings.signing_key_file,
+            trusted_signers=settings.trusted_signers,
+        ),
+    )
+    if keyring.own_identity is not None and keyring.own_identity[0] in keyring.recipients:
+        log.warning(
+            "backups are encrypted to a key that exists nowhere else; keep a copy of it elsewhere",
+            file=str(keyring.own_identity[1]),
+        )
+    return keyring
+
+
+def _compression(settings: BackupSettings) -> Compression:
+    method = CompressionMethod(settings.compression)
+    return Compression(
+        method, 0 if method is CompressionMethod.NONE else settings.compression_level
+    )
+
+
 def _options(assembly: Assembly) -> BackupOptions:
     settings = assembly.settings
     return BackupOptions(
@@ -51,6 +92,6 @@ def _options(assembly: Assembly) -> BackupOptions:
         store_options=assembly.store_options,
         tools_dir=settings.postgres.tools_dir,
         segment_bytes=settings.backup.segment_bytes,
-        compression_level=settings.backup.compression_level,
+        compression=_compression(settings.backup),
         max_duration_s=settings.backup.max_duration_s,
     )

@@ -57,7 +57,7 @@ class Daemon:
             databases = await start_databases(assembly)
             threads = start_threads(assembly)
             operations = await start_operations(assembly, repository)
-            build_backups(assembly, repository, databases, operations)
+            await build_backups(assembly, repository, databases, operations)
             quarantine = build_quarantine(assembly, repository, registry, threads, operations)
             build_validation(assembly, repository, registry, threads, quarantine.catalog)
             await start_health(assembly)

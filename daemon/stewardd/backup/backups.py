@@ -16,10 +16,25 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
-from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
-from stewardd.backup.pipeline import run_worker
+from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.making.pipeline import run_worker
+from stewardd.backup.making.protocol import (
+    DumpJob,
+    DumpProgress,
+    DumpStarted,
+    DumpStored,
+    WorkerEvent,
+)
+from stewardd.backup.manifest.backup import (
+    USUAL_COMPRESSION,
+    BackupManifest,
+    Compression,
+    DumpForm,
+    Encryption,
+    Globals,
+)
+from stewardd.backup.manifest.codec import SIGNED_MANIFEST
 from stewardd.backup.progress import BackupPhase, BackupProgress
-from stewardd.backup.protocol import DumpJob, DumpProgress, DumpStarted, DumpStored, WorkerEvent
 from stewardd.errors import DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.target import DatabaseTarget
@@ -47,7 +62,7 @@ class BackupOptions:
     store_options: Mapping[str, str] = field(default_factory=dict)
     tools_dir: Path | None = None
     segment_bytes: int = 32 << 20
-    compression_level: int = 3
+    compression: Compression = USUAL_COMPRESSION
     max_duration_s: float = 6 * 3600.0
     lock_timeout_s: float = 60.0
     reserve_bytes: int = 256 << 20
@@ -61,12 +76,14 @@ class Backups:
         store: Store,
         lease: WriterLease,
         databases: Mapping[str, DatabaseTarget],
+        keyring: Keyring,
         options: BackupOptions,
     ) -> None:
         self._store = store
         self._lease = lease
         self._databases = dict(databases)
         self._options = options
+        self.keyring = keyring
         self._catalog = BackupCatalog(store)
         self._turns = {name: asyncio.Lock() for name in self._databases}
         self.running = 0
@@ -132,10 +149,16 @@ class Backups:
                 dump_sha256=done.dump_sha256,
                 server_version=began.server_version,
                 tool_version=tools.version,
+                form=DumpForm.CUSTOM,
+                compression=self._options.compression,
+                encryption=Encryption.AGE if self.keyring.recipients else Encryption.NONE,
+                recipients=self.keyring.recipients,
+                globals=Globals.NONE,
                 segments=done.segments,
                 stored_size_bytes=sum(segment.size_bytes for segment in done.segments),
+                signer=self.keyring.signing_key.public_key,
             )
-            await draft.commit(BACKUP_MANIFEST.encode(manifest))
+            await draft.commit(SIGNED_MANIFEST.encode(manifest, self.keyring.signing_key))
         log.info(
             "backup made",
             backup=manifest.backup_id,
@@ -173,7 +196,8 @@ class Backups:
             store_options=dict(options.store_options),
             folder=draft.folder,
             segment_bytes=options.segment_bytes,
-            compression_level=options.compression_level,
+            compression=options.compression,
+            recipients=self.keyring.recipients,
             reserve_bytes=options.reserve_bytes,
             max_duration_s=options.max_duration_s,
             lock_timeout_s=options.lock_timeout_s,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
+from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.manifest.codec import SIGNED_MANIFEST
 from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog
@@ -25,7 +26,7 @@ class BackupCatalog:
 
     def __init__(self, store: Store) -> None:
         self._catalog = Catalog(
-            store, KIND, BACKUP_MANIFEST, id_of=lambda manifest: manifest.backup_id
+            store, KIND, SIGNED_MANIFEST, id_of=lambda manifest: manifest.backup_id
         )
 
     async def get(self, backup_id: str) -> BackupManifest:

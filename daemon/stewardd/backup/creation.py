@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from stewardd.backup.backups import Backups
-from stewardd.backup.manifest import BACKUP_MANIFEST
+from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import OperationContext
 from stewardd.operations.state import OperationState
+from stewardd.repository.document import Codec
 from stewardd.repository.identifiers import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotices:
+    """What the result of the operation says beside the manifest: of the keys, as the daemon that made it knows them."""
+
+    notices: tuple[str, ...] = ()
+
+
+KEY_NOTICES = Codec(KeyNotices)
 
 
 class BackupCreation:
@@ -34,7 +46,8 @@ class BackupCreation:
                 context.report(BACKUP_PROGRESS.to_json(progress))
 
             manifest = await self._backups.create(name, description, report, backup_id)
-            return BACKUP_MANIFEST.to_json(manifest)
+            notices = KeyNotices(self._backups.keyring.notices(manifest))
+            return BACKUP_MANIFEST.to_json(manifest) | KEY_NOTICES.to_json(notices)
 
         return await self._operations.start_once(
             CREATE_BACKUP,

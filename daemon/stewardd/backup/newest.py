@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stewardd.backup.backups import Backups
-from stewardd.backup.manifest import BackupManifest
+from stewardd.backup.manifest.backup import BackupManifest
 
 _PAGE_SIZE = 50
 _PAGES_READ = 4

@@ -1,13 +1,14 @@
-"""The section `backup`: how a dump is cut, compressed and bounded in time."""
+"""The section `backup`: how a dump is cut, compressed, encrypted and bounded in time, and with which keys."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stewardd.config.section import Section
-from stewardd.config.values import MIB, Seconds
+from stewardd.config.values import MIB, Folder, Seconds
 
 
 class BackupSettings(Section):
@@ -16,8 +17,27 @@ class BackupSettings(Section):
     segment_bytes: Annotated[int, Field(ge=MIB)] = 32 * MIB
     """stored size of a segment"""
 
+    compression: Literal["zstd", "gzip", "none"] = "zstd"
+    """how each segment is compressed"""
+
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
-    """zstd level"""
+    """level of zstd, or of gzip up to 9"""
+
+    encryption: Literal["age", "none"] = "age"
+    """whether each segment is encrypted (age, X25519)"""
+
+    recipients: tuple[str, ...] = ()
+    """public keys (age1…) to which backups are encrypted; empty: those of `identity_files`, else the key that the
+    daemon makes in its data folder"""
+
+    identity_files: tuple[Folder, ...] = ()
+    """files with the private keys (AGE-SECRET-KEY-1…) that read backups; not needed for making them"""
+
+    signing_key_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Ed25519 private key (PEM) that signs manifests; empty: the one that the daemon makes in its data folder"""
+
+    trusted_signers: tuple[str, ...] = ()
+    """public keys (64 hexadecimal digits) whose signed backups count as this daemon's own"""
 
     max_duration_s: Seconds = 6 * 3600.0
     """a dump that takes longer is cancelled; it holds locks that DDL waits for"""

@@ -5,6 +5,7 @@
     │   ├── RequestIdReused     same request_id, another request
     │   ├── UnknownSchema       no schema or version of that name
     │   ├── DatabaseUnknown     no database of that name
+    │   ├── KeyUnknown          no recipient or key of that name
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are not a file that can be validated
     │   ├── UriRefused          outside the roots, or not a file
@@ -35,6 +36,8 @@
     │   ├── ExportPurged        rows that the export had were removed
     │   ├── NothingToExport     the cursor has had it all
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
+    │   ├── KeyMissing          the private key that reads the backup is not here
+    │   ├── SignerUnknown       nobody who is trusted has signed the backup
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
     │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read

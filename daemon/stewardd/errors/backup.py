@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from stewardd.errors.kinds import Failed, NotFound
+from stewardd.errors.kinds import Failed, InvalidRequest, NotFound, NotNow
 
 
 class BackupNotFound(NotFound):
     """There is no backup of that name."""
 
     reason = "BACKUP_NOT_FOUND"
+
+
+class KeyUnknown(InvalidRequest):
+    """A recipient or a key that is none, or that is not configured."""
+
+    reason = "KEY_UNKNOWN"
+    hint = "`steward backup key show` lists the configured recipients; a recipient of age begins with age1"
+
+
+class KeyMissing(NotNow):
+    """The backup is encrypted, and the private key that reads it is not here."""
+
+    reason = "KEY_MISSING"
+    hint = "name the file with its identity in `backup.identity_files`, or read it where the key is"
+
+
+class SignerUnknown(NotNow):
+    """The backup is signed by nobody, or by a key that this daemon does not trust."""
+
+    reason = "SIGNER_UNKNOWN"
+    hint = "if you know who made it, add the public key to `backup.trusted_signers`"
 
 
 class ToolFailed(Failed):

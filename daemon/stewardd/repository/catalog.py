@@ -17,11 +17,10 @@ from bisect import bisect_left
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from stewardd.errors import Corrupt, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
-from stewardd.repository.document import Codec
 from stewardd.repository.identifiers import day_of, days_of, folder_of, is_id, is_prefix
 from stewardd.repository.publication import FENCE, MANIFEST
 from stewardd.telemetry import logger
@@ -31,6 +30,7 @@ _log = logger("repository")
 _READ_AT_ONCE = 16
 MAX_SCANNED = 2000
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Page(Generic[T]):
     next_page_token: str
 
 
+class Reader(Protocol[T_co]):
+    """Reads the document that stands under a key, as a Codec does."""
+
+    def decode(self, body: bytes, key: str) -> T_co:
+        """Reads one. Raises: Corrupt."""
+        ...
+
+
 def _everything(_: Entry[Any]) -> bool:
     return True
 
@@ -65,7 +73,7 @@ class Catalog(Generic[T]):
         self,
         store: Store,
         kind: str,
-        codec: Codec[T],
+        codec: Reader[T],
         *,
         file: str = MANIFEST,
         id_of: Callable[[T], str] | None = None,

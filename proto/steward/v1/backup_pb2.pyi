@@ -21,6 +21,134 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _BackupForm:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupFormEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupForm.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_FORM_UNSPECIFIED: _BackupForm.ValueType  # 0
+    """Not said."""
+    BACKUP_FORM_CUSTOM: _BackupForm.ValueType  # 1
+    """One stream, which needs no room on the daemon's disk."""
+    BACKUP_FORM_DIRECTORY: _BackupForm.ValueType  # 2
+    """A folder of files, several tables at once; it is staged on the daemon's disk."""
+
+class BackupForm(_BackupForm, metaclass=_BackupFormEnumTypeWrapper):
+    """How pg_dump writes a backup."""
+
+BACKUP_FORM_UNSPECIFIED: BackupForm.ValueType  # 0
+"""Not said."""
+BACKUP_FORM_CUSTOM: BackupForm.ValueType  # 1
+"""One stream, which needs no room on the daemon's disk."""
+BACKUP_FORM_DIRECTORY: BackupForm.ValueType  # 2
+"""A folder of files, several tables at once; it is staged on the daemon's disk."""
+Global___BackupForm: typing_extensions.TypeAlias = BackupForm
+
+class _BackupCompression:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupCompressionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupCompression.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_COMPRESSION_UNSPECIFIED: _BackupCompression.ValueType  # 0
+    """Not said."""
+    BACKUP_COMPRESSION_ZSTD: _BackupCompression.ValueType  # 1
+    """Zstandard."""
+    BACKUP_COMPRESSION_GZIP: _BackupCompression.ValueType  # 2
+    """gzip."""
+    BACKUP_COMPRESSION_NONE: _BackupCompression.ValueType  # 3
+    """Not at all."""
+
+class BackupCompression(_BackupCompression, metaclass=_BackupCompressionEnumTypeWrapper):
+    """How each segment is compressed."""
+
+BACKUP_COMPRESSION_UNSPECIFIED: BackupCompression.ValueType  # 0
+"""Not said."""
+BACKUP_COMPRESSION_ZSTD: BackupCompression.ValueType  # 1
+"""Zstandard."""
+BACKUP_COMPRESSION_GZIP: BackupCompression.ValueType  # 2
+"""gzip."""
+BACKUP_COMPRESSION_NONE: BackupCompression.ValueType  # 3
+"""Not at all."""
+Global___BackupCompression: typing_extensions.TypeAlias = BackupCompression
+
+class _BackupProofMode:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupProofModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupProofMode.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_PROOF_MODE_UNSPECIFIED: _BackupProofMode.ValueType  # 0
+    """Not said."""
+    BACKUP_PROOF_MODE_HASH: _BackupProofMode.ValueType  # 1
+    """The number of rows, and a hash of all values that does not depend on their order."""
+    BACKUP_PROOF_MODE_COUNT: _BackupProofMode.ValueType  # 2
+    """The number of rows."""
+    BACKUP_PROOF_MODE_NONE: _BackupProofMode.ValueType  # 3
+    """Nothing."""
+
+class BackupProofMode(_BackupProofMode, metaclass=_BackupProofModeEnumTypeWrapper):
+    """What was read of each table, in the snapshot of the dump, to compare a restore with."""
+
+BACKUP_PROOF_MODE_UNSPECIFIED: BackupProofMode.ValueType  # 0
+"""Not said."""
+BACKUP_PROOF_MODE_HASH: BackupProofMode.ValueType  # 1
+"""The number of rows, and a hash of all values that does not depend on their order."""
+BACKUP_PROOF_MODE_COUNT: BackupProofMode.ValueType  # 2
+"""The number of rows."""
+BACKUP_PROOF_MODE_NONE: BackupProofMode.ValueType  # 3
+"""Nothing."""
+Global___BackupProofMode: typing_extensions.TypeAlias = BackupProofMode
+
+class _BackupProof:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupProofEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupProof.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_PROOF_UNSPECIFIED: _BackupProof.ValueType  # 0
+    """Not said."""
+    BACKUP_PROOF_PENDING: _BackupProof.ValueType  # 1
+    """Nobody has restored it yet."""
+
+class BackupProof(_BackupProof, metaclass=_BackupProofEnumTypeWrapper):
+    """How far a backup is proven."""
+
+BACKUP_PROOF_UNSPECIFIED: BackupProof.ValueType  # 0
+"""Not said."""
+BACKUP_PROOF_PENDING: BackupProof.ValueType  # 1
+"""Nobody has restored it yet."""
+Global___BackupProof: typing_extensions.TypeAlias = BackupProof
+
+class _BackupGlobals:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupGlobalsEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupGlobals.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_GLOBALS_UNSPECIFIED: _BackupGlobals.ValueType  # 0
+    """Not said."""
+    BACKUP_GLOBALS_NONE: _BackupGlobals.ValueType  # 1
+    """They were not asked for."""
+    BACKUP_GLOBALS_COMPLETE: _BackupGlobals.ValueType  # 2
+    """With the hashes of the roles' passwords."""
+    BACKUP_GLOBALS_WITHOUT_PASSWORDS: _BackupGlobals.ValueType  # 3
+    """Without them: the daemon's user may not read them."""
+
+class BackupGlobals(_BackupGlobals, metaclass=_BackupGlobalsEnumTypeWrapper):
+    """Whether the server's roles and tablespaces lie beside a backup."""
+
+BACKUP_GLOBALS_UNSPECIFIED: BackupGlobals.ValueType  # 0
+"""Not said."""
+BACKUP_GLOBALS_NONE: BackupGlobals.ValueType  # 1
+"""They were not asked for."""
+BACKUP_GLOBALS_COMPLETE: BackupGlobals.ValueType  # 2
+"""With the hashes of the roles' passwords."""
+BACKUP_GLOBALS_WITHOUT_PASSWORDS: BackupGlobals.ValueType  # 3
+"""Without them: the daemon's user may not read them."""
+Global___BackupGlobals: typing_extensions.TypeAlias = BackupGlobals
+
 @typing.final
 class CreateBackupRequest(google.protobuf.message.Message):
     """Asks for a backup."""
@@ -46,6 +174,46 @@ class CreateBackupRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["database", b"database", "description", b"description", "request_id", b"request_id"]) -> None: ...
 
 Global___CreateBackupRequest: typing_extensions.TypeAlias = CreateBackupRequest
+
+@typing.final
+class BackupSelection(google.protobuf.message.Message):
+    """Chosen parts of a database. The patterns are those of pg_dump's options --schema and --table: * and ? stand for
+    characters, and what is in double quotes is meant literally.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCHEMAS_FIELD_NUMBER: builtins.int
+    EXCLUDE_SCHEMAS_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    EXCLUDE_TABLES_FIELD_NUMBER: builtins.int
+    @property
+    def schemas(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Schemas that are dumped; empty: all."""
+
+    @property
+    def exclude_schemas(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Schemas that are left out."""
+
+    @property
+    def tables(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Tables that are dumped; empty: all."""
+
+    @property
+    def exclude_tables(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Tables that are left out."""
+
+    def __init__(
+        self,
+        *,
+        schemas: collections.abc.Iterable[builtins.str] | None = ...,
+        exclude_schemas: collections.abc.Iterable[builtins.str] | None = ...,
+        tables: collections.abc.Iterable[builtins.str] | None = ...,
+        exclude_tables: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["exclude_schemas", b"exclude_schemas", "exclude_tables", b"exclude_tables", "schemas", b"schemas", "tables", b"tables"]) -> None: ...
+
+Global___BackupSelection: typing_extensions.TypeAlias = BackupSelection
 
 @typing.final
 class CreateBackupMetadata(google.protobuf.message.Message):
@@ -126,6 +294,74 @@ class Backup(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     @typing.final
+    class Source(google.protobuf.message.Message):
+        """The database and its server."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        @typing.final
+        class Extension(google.protobuf.message.Message):
+            """An extension."""
+
+            DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+            NAME_FIELD_NUMBER: builtins.int
+            VERSION_FIELD_NUMBER: builtins.int
+            name: builtins.str
+            """Its name."""
+            version: builtins.str
+            """Its version."""
+            def __init__(
+                self,
+                *,
+                name: builtins.str = ...,
+                version: builtins.str = ...,
+            ) -> None: ...
+            def ClearField(self, field_name: typing.Literal["name", b"name", "version", b"version"]) -> None: ...
+
+        ENCODING_FIELD_NUMBER: builtins.int
+        LOCALE_PROVIDER_FIELD_NUMBER: builtins.int
+        COLLATION_FIELD_NUMBER: builtins.int
+        CHARACTER_TYPE_FIELD_NUMBER: builtins.int
+        LOCALE_FIELD_NUMBER: builtins.int
+        IN_RECOVERY_FIELD_NUMBER: builtins.int
+        CHECKSUM_FAILURES_FIELD_NUMBER: builtins.int
+        EXTENSIONS_FIELD_NUMBER: builtins.int
+        encoding: builtins.str
+        """Such as UTF8."""
+        locale_provider: builtins.str
+        """Such as libc, icu or builtin; empty where the server does not say."""
+        collation: builtins.str
+        """LC_COLLATE."""
+        character_type: builtins.str
+        """LC_CTYPE."""
+        locale: builtins.str
+        """The locale of ICU or of the builtin provider."""
+        in_recovery: builtins.bool
+        """Whether it was a standby."""
+        checksum_failures: builtins.int
+        """Checksum failures that the server had counted; not given where it keeps no checksums."""
+        @property
+        def extensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Backup.Source.Extension]:
+            """The extensions."""
+
+        def __init__(
+            self,
+            *,
+            encoding: builtins.str = ...,
+            locale_provider: builtins.str = ...,
+            collation: builtins.str = ...,
+            character_type: builtins.str = ...,
+            locale: builtins.str = ...,
+            in_recovery: builtins.bool = ...,
+            checksum_failures: builtins.int | None = ...,
+            extensions: collections.abc.Iterable[Global___Backup.Source.Extension] | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_checksum_failures", b"_checksum_failures", "checksum_failures", b"checksum_failures"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_checksum_failures", b"_checksum_failures", "character_type", b"character_type", "checksum_failures", b"checksum_failures", "collation", b"collation", "encoding", b"encoding", "extensions", b"extensions", "in_recovery", b"in_recovery", "locale", b"locale", "locale_provider", b"locale_provider"]) -> None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["_checksum_failures", b"_checksum_failures"]) -> typing.Literal["checksum_failures"] | None: ...
+
+    @typing.final
     class Segment(google.protobuf.message.Message):
         """A part of the stored dump."""
 
@@ -157,6 +393,20 @@ class Backup(google.protobuf.message.Message):
     DUMP_SHA256_FIELD_NUMBER: builtins.int
     SEGMENTS_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
+    FORM_FIELD_NUMBER: builtins.int
+    COMPRESSION_FIELD_NUMBER: builtins.int
+    COMPRESSION_LEVEL_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    SIGNER_FIELD_NUMBER: builtins.int
+    NOTICES_FIELD_NUMBER: builtins.int
+    PROOF_FIELD_NUMBER: builtins.int
+    PROOF_MODE_FIELD_NUMBER: builtins.int
+    SELECTION_FIELD_NUMBER: builtins.int
+    GLOBALS_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    SCHEMA_SHA256_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`backups/{backup}`; the id is a UUIDv7."""
     database: builtins.str
@@ -170,9 +420,31 @@ class Backup(google.protobuf.message.Message):
     tool_version: builtins.str
     """The pg_dump's version."""
     dump_sha256: builtins.str
-    """SHA-256 of the dump before compression, in hex."""
+    """SHA-256 of the dump before compression, in hex.
+    Empty for the form DIRECTORY, whose files have checksums of their own.
+    """
     description: builtins.str
     """The caller's word."""
+    form: Global___BackupForm.ValueType
+    """How pg_dump wrote it."""
+    compression: Global___BackupCompression.ValueType
+    """How its segments are compressed."""
+    compression_level: builtins.int
+    """The level of that; 0 where the method has none."""
+    signer: builtins.str
+    """The public key (Ed25519, in hex) that signed its manifest; empty: nobody did."""
+    proof: Global___BackupProof.ValueType
+    """How far it is proven."""
+    proof_mode: Global___BackupProofMode.ValueType
+    """What was read of each table to compare a restore with."""
+    globals: Global___BackupGlobals.ValueType
+    """Whether the server's roles and tablespaces lie beside it."""
+    tables: builtins.int
+    """Tables whose rows were counted in its snapshot."""
+    rows: builtins.int
+    """Their rows."""
+    schema_sha256: builtins.str
+    """SHA-256 of the schema as pg_dump wrote it, in hex; empty where it was not read."""
     @property
     def snapshot_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the dump began: the state of the data that it holds."""
@@ -189,6 +461,22 @@ class Backup(google.protobuf.message.Message):
     def segments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Backup.Segment]:
         """The parts that it is stored in, in their order."""
 
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """To whom its segments are encrypted (age); empty: they are not."""
+
+    @property
+    def notices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What one has to know about its keys, such as that only one copy of the key exists."""
+
+    @property
+    def selection(self) -> Global___BackupSelection:
+        """What of the database it holds."""
+
+    @property
+    def source(self) -> Global___Backup.Source:
+        """The database and its server, as far as a restore depends on them."""
+
     def __init__(
         self,
         *,
@@ -204,9 +492,23 @@ class Backup(google.protobuf.message.Message):
         dump_sha256: builtins.str = ...,
         segments: collections.abc.Iterable[Global___Backup.Segment] | None = ...,
         description: builtins.str = ...,
+        form: Global___BackupForm.ValueType = ...,
+        compression: Global___BackupCompression.ValueType = ...,
+        compression_level: builtins.int = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        signer: builtins.str = ...,
+        notices: collections.abc.Iterable[builtins.str] | None = ...,
+        proof: Global___BackupProof.ValueType = ...,
+        proof_mode: Global___BackupProofMode.ValueType = ...,
+        selection: Global___BackupSelection | None = ...,
+        globals: Global___BackupGlobals.ValueType = ...,
+        tables: builtins.int = ...,
+        rows: builtins.int = ...,
+        schema_sha256: builtins.str = ...,
+        source: Global___Backup.Source | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed", "snapshot_time", b"snapshot_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "name", b"name", "segments", b"segments", "server_version", b"server_version", "snapshot_time", b"snapshot_time", "stored_size_bytes", b"stored_size_bytes", "tool_version", b"tool_version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "proof", b"proof", "proof_mode", b"proof_mode", "recipients", b"recipients", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
 
 Global___Backup: typing_extensions.TypeAlias = Backup
 
@@ -277,3 +579,69 @@ class ListBackupsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["backups", b"backups", "next_page_token", b"next_page_token"]) -> None: ...
 
 Global___ListBackupsResponse: typing_extensions.TypeAlias = ListBackupsResponse
+
+@typing.final
+class GetBackupKeysRequest(google.protobuf.message.Message):
+    """Asks for the keys."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___GetBackupKeysRequest: typing_extensions.TypeAlias = GetBackupKeysRequest
+
+@typing.final
+class BackupKeys(google.protobuf.message.Message):
+    """The public halves of a daemon's keys."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    READABLE_FIELD_NUMBER: builtins.int
+    SIGNER_FIELD_NUMBER: builtins.int
+    TRUSTED_SIGNERS_FIELD_NUMBER: builtins.int
+    OWN_RECIPIENT_FIELD_NUMBER: builtins.int
+    OWN_IDENTITY_FILE_FIELD_NUMBER: builtins.int
+    OWN_SIGNING_FILE_FIELD_NUMBER: builtins.int
+    NOTICES_FIELD_NUMBER: builtins.int
+    signer: builtins.str
+    """The public key (Ed25519, in hex) that signs new backups."""
+    own_recipient: builtins.str
+    """The recipient whose key the daemon made by itself; empty: none."""
+    own_identity_file: builtins.str
+    """The file of that key on the daemon's host."""
+    own_signing_file: builtins.str
+    """The file of the signing key that the daemon made by itself; empty: a configured one is used."""
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """To whom new backups are encrypted (age); empty: they are not."""
+
+    @property
+    def readable(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The recipients whose private keys are here: backups that are encrypted to them can be read here."""
+
+    @property
+    def trusted_signers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Other keys whose signatures are trusted."""
+
+    @property
+    def notices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What one has to know about them, such as that only one copy exists."""
+
+    def __init__(
+        self,
+        *,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        readable: collections.abc.Iterable[builtins.str] | None = ...,
+        signer: builtins.str = ...,
+        trusted_signers: collections.abc.Iterable[builtins.str] | None = ...,
+        own_recipient: builtins.str = ...,
+        own_identity_file: builtins.str = ...,
+        own_signing_file: builtins.str = ...,
+        notices: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["notices", b"notices", "own_identity_file", b"own_identity_file", "own_recipient", b"own_recipient", "own_signing_file", b"own_signing_file", "readable", b"readable", "recipients", b"recipients", "signer", b"signer", "trusted_signers", b"trusted_signers"]) -> None: ...
+
+Global___BackupKeys: typing_extensions.TypeAlias = BackupKeys

@@ -51,6 +51,11 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.ListBackupsRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_backup__pb2.ListBackupsResponse.FromString,
                 _registered_method=True)
+        self.GetBackupKeys = channel.unary_unary(
+                '/steward.v1.BackupService/GetBackupKeys',
+                request_serializer=steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.BackupKeys.FromString,
+                _registered_method=True)
 
 
 class BackupServiceServicer(object):
@@ -78,6 +83,13 @@ class BackupServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBackupKeys(self, request, context):
+        """Returns the public halves of the keys that the daemon works with. No private key is ever sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +107,11 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     servicer.ListBackups,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.ListBackupsRequest.FromString,
                     response_serializer=steward_dot_v1_dot_backup__pb2.ListBackupsResponse.SerializeToString,
+            ),
+            'GetBackupKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackupKeys,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.BackupKeys.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +196,33 @@ class BackupService(object):
             '/steward.v1.BackupService/ListBackups',
             steward_dot_v1_dot_backup__pb2.ListBackupsRequest.SerializeToString,
             steward_dot_v1_dot_backup__pb2.ListBackupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackupKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/GetBackupKeys',
+            steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.BackupKeys.FromString,
             options,
             channel_credentials,
             insecure,

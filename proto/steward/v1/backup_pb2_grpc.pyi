@@ -74,7 +74,23 @@ _BackupServiceListBackupsType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType]):
+_BackupServiceGetBackupKeysType = typing_extensions.TypeVar(
+    '_BackupServiceGetBackupKeysType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetBackupKeysRequest,
+        steward.v1.backup_pb2.BackupKeys,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetBackupKeysRequest,
+        steward.v1.backup_pb2.BackupKeys,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetBackupKeysRequest,
+        steward.v1.backup_pb2.BackupKeys,
+    ],
+)
+
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType]):
     """Makes and serves backups."""
 
     @typing.overload
@@ -90,6 +106,10 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.ListBackupsRequest,
             steward.v1.backup_pb2.ListBackupsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetBackupKeysRequest,
+            steward.v1.backup_pb2.BackupKeys,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -107,6 +127,10 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             steward.v1.backup_pb2.ListBackupsRequest,
             steward.v1.backup_pb2.ListBackupsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetBackupKeysRequest,
+            steward.v1.backup_pb2.BackupKeys,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateBackup: _BackupServiceCreateBackupType
@@ -117,6 +141,9 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
 
     ListBackups: _BackupServiceListBackupsType
     """Lists backups, newest first (AIP-132, AIP-158)."""
+
+    GetBackupKeys: _BackupServiceGetBackupKeysType
+    """Returns the public halves of the keys that the daemon works with. No private key is ever sent."""
 
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -130,6 +157,10 @@ BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.ListBackupsRequest,
         steward.v1.backup_pb2.ListBackupsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetBackupKeysRequest,
+        steward.v1.backup_pb2.BackupKeys,
     ],
 ]
 
@@ -159,5 +190,13 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.backup_pb2.ListBackupsResponse, collections.abc.Awaitable[steward.v1.backup_pb2.ListBackupsResponse]]:
         """Lists backups, newest first (AIP-132, AIP-158)."""
+
+    @abc.abstractmethod
+    def GetBackupKeys(
+        self,
+        request: steward.v1.backup_pb2.GetBackupKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.BackupKeys, collections.abc.Awaitable[steward.v1.backup_pb2.BackupKeys]]:
+        """Returns the public halves of the keys that the daemon works with. No private key is ever sent."""
 
 def add_BackupServiceServicer_to_server(servicer: BackupServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

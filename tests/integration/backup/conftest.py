@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore
@@ -92,23 +93,29 @@ async def lease(store: FolderStore, folder: Path):
 
 
 @pytest.fixture
+def keyring(folder: Path) -> Keyring:
+    """Keys that a daemon has made by itself."""
+    return open_keyring(KeyOptions(folder / "keys"))
+
+
+@pytest.fixture
 def options(store: FolderStore) -> BackupOptions:
     return BackupOptions(store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=1 << 20)
 
 
 @pytest.fixture
 def backups(
-    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions, keyring
 ) -> Backups:
-    return Backups(store, lease, {"main": filled}, options)
+    return Backups(store, lease, {"main": filled}, keyring, options)
 
 
 @pytest.fixture
 def with_options(
-    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions
+    store: FolderStore, lease: WriterLease, filled: DatabaseTarget, options: BackupOptions, keyring
 ):
     def make(**changes: object) -> Backups:
-        return Backups(store, lease, {"main": filled}, replace(options, **changes))  # type: ignore[arg-type]
+        return Backups(store, lease, {"main": filled}, keyring, replace(options, **changes))  # type: ignore[arg-type]
 
     return make
 

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from stewardd.backup.backups import Backups
-from stewardd.backup.manifest import BACKUP_MANIFEST
+from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.newest import NewestBackups
-from stewardd.backup.read import read_dump
+from stewardd.backup.reading.dump import read_dump
 from stewardd.errors import BackupNotFound, Corrupt, InvalidRequest
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import choose_tools, find_tools
@@ -69,10 +69,12 @@ async def restore(chunks, target: DatabaseTarget) -> None:
     assert await process.wait() == 0, complaints
 
 
-async def test_a_backup_restores_to_the_same_tables(backups, store, handle, filled, scratch):
+async def test_a_backup_restores_to_the_same_tables(
+    backups, store, handle, filled, scratch, keyring
+):
     before = datetime.now(UTC)
     manifest = await backups.create("", "before the move", handle)
-    await restore(read_dump(store, manifest), scratch)
+    await restore(read_dump(store, manifest, keyring.identities), scratch)
     assert contents(scratch) == contents(filled)
     assert contents(scratch)["notes"][0] == ROWS
     with psycopg.connect(scratch.conninfo) as connection:
@@ -109,9 +111,9 @@ async def test_backups_are_got_and_listed_newest_first_by_pages(backups):
 
 
 async def test_the_newest_backup_of_each_database_is_known_without_waiting(
-    store, lease, filled, options
+    store, lease, filled, options, keyring
 ):
-    both = Backups(store, lease, {"main": filled, "other": filled}, options)
+    both = Backups(store, lease, {"main": filled, "other": filled}, keyring, options)
     newest = NewestBackups(both, ["main", "none"])
     assert await newest.look() is None
     assert newest.by_database == {}
@@ -139,7 +141,7 @@ async def test_a_database_that_is_not_configured_is_refused_by_name(backups, han
 
 
 async def test_rows_that_come_while_the_dump_runs_are_not_in_it(
-    backups, store, handle, filled, scratch
+    backups, store, handle, filled, scratch, keyring
 ):
     def insert() -> None:
         with psycopg.connect(filled.conninfo) as connection:
@@ -147,7 +149,7 @@ async def test_rows_that_come_while_the_dump_runs_are_not_in_it(
 
     handle.at(lambda progress: progress["database_size_bytes"] != 0, insert)
     manifest = await backups.create("main", "", handle)
-    await restore(read_dump(store, manifest), scratch)
+    await restore(read_dump(store, manifest, keyring.identities), scratch)
     assert contents(filled)["people"][0] == 1001
     assert contents(scratch)["people"][0] == 1000
 
@@ -175,7 +177,7 @@ async def test_no_secret_shows_in_the_arguments_of_any_process_nor_in_the_manife
     argvs = subprocess.run(
         ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
     ).stdout
-    assert "stewardd.backup.worker" in argvs
+    assert "stewardd.backup.making.worker" in argvs
     assert password not in argvs
     locked.rollback()
     manifest = await making
@@ -184,12 +186,12 @@ async def test_no_secret_shows_in_the_arguments_of_any_process_nor_in_the_manife
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "lengthen", "remove", "swap"])
 async def test_a_damaged_segment_is_found_before_a_byte_of_it_is_handed_on(
-    backups, store, handle, damage
+    backups, store, handle, damage, keyring
 ):
     manifest = await backups.create("main", "", handle)
     paths = [found for found in Path(store.root).rglob("segment-*") if found.is_file()]
     paths.sort()
-    good = [chunk async for chunk in read_dump(store, manifest)]
+    good = [chunk async for chunk in read_dump(store, manifest, keyring.identities)]
     body = paths[2].read_bytes()
     paths[2].chmod(0o600)
     if damage == "flip":
@@ -205,15 +207,15 @@ async def test_a_damaged_segment_is_found_before_a_byte_of_it_is_handed_on(
         paths[2].write_bytes(paths[3].read_bytes())
     read = b""
     with pytest.raises(Corrupt, match=f"segment-000002 of backup {manifest.backup_id}"):
-        async for chunk in read_dump(store, manifest):
+        async for chunk in read_dump(store, manifest, keyring.identities):
             read += chunk
     assert b"".join(good).startswith(read)
     assert 0 < len(read) < manifest.dump_size_bytes
 
 
-async def test_reading_never_holds_more_than_a_segment_and_a_chunk(backups, store, handle):
+async def test_reading_never_holds_more_than_a_segment_and_a_chunk(backups, store, handle, keyring):
     manifest = await backups.create("main", "", handle)
-    sizes = [len(chunk) async for chunk in read_dump(store, manifest)]
+    sizes = [len(chunk) async for chunk in read_dump(store, manifest, keyring.identities)]
     assert max(sizes) <= 1 << 20
     assert sum(sizes) == manifest.dump_size_bytes
 

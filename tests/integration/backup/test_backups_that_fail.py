@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from stewardd.backup import backups as backups_module
 from stewardd.backup.backups import BackupOptions, Backups
-from stewardd.backup.protocol import DumpFailed, DumpJob, decode_event, encode_job
+from stewardd.backup.making.protocol import DumpFailed, DumpJob, decode_event, encode_job
+from stewardd.backup.manifest.backup import USUAL_COMPRESSION, Compression, CompressionMethod
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
@@ -34,7 +35,7 @@ from stewardd.repository.lease import WriterLease, boottime
 
 from tests.integration.backup.conftest import Handle, alive, objects, processes, until
 
-WORKER, PG_DUMP = "stewardd.backup.worker", "pg_dump --format"
+WORKER, PG_DUMP = "stewardd.backup.making.worker", "pg_dump --format"
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def stop_pg_dump_once_it_stores(handle: Handle) -> None:
 @pytest.fixture
 def slow(with_options) -> Backups:
     """Backups that compress so hard that pg_dump, held up by a full pipe, is in its middle for seconds."""
-    made: Backups = with_options(compression_level=16)
+    made: Backups = with_options(compression=Compression(CompressionMethod.ZSTD, 16))
     return made
 
 
@@ -136,12 +137,13 @@ def sessions(target) -> int:
 
 
 async def test_a_killed_daemon_takes_the_pipeline_along_and_the_lock_it_waited_for(
-    folder, store, filled, locked
+    folder, store, filled, locked, keyring
 ):
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "from stewardd.backup.backups import BackupOptions, Backups\n"
+        "from stewardd.backup.keys.keyring import KeyOptions, open_keyring\n"
         "from stewardd.postgres.target import DatabaseTarget\n"
         "from stewardd.repository.lease import WriterLease\n"
         "from stewardd.repository.backend.folder.store import FolderStore\n"
@@ -150,7 +152,8 @@ async def test_a_killed_daemon_takes_the_pipeline_along_and_the_lock_it_waited_f
         "    store = FolderStore(root)\n"
         "    lease = await WriterLease.acquire(store, home)\n"
         "    target = DatabaseTarget('main', sys.stdin.readline())\n"
-        "    backups = Backups(store, lease, {'main': target}, BackupOptions(store_url=str(root)))\n"
+        "    keyring = open_keyring(KeyOptions(home / 'keys'))\n"
+        "    backups = Backups(store, lease, {'main': target}, keyring, BackupOptions(store_url=str(root)))\n"
         "    await backups.create('', '', lambda progress: None)\n"
         "asyncio.run(main())\n"
     )
@@ -183,20 +186,24 @@ async def test_a_dump_does_not_wait_forever_for_a_lock(with_options, handle, loc
         await with_options(lock_timeout_s=0.3).create("main", "", handle)
 
 
-async def test_a_wrong_password_is_a_refusal(store, lease, options, filled, handle):
+async def test_a_wrong_password_is_a_refusal(store, lease, options, filled, handle, keyring):
     wrong = filled.with_parameters(password="hunter2")
     with pytest.raises(DatabaseRefused, match="password authentication failed") as raised:
-        await Backups(store, lease, {"main": wrong}, options).create("main", "", handle)
+        await Backups(store, lease, {"main": wrong}, keyring, options).create("main", "", handle)
     assert "hunter2" not in str(raised.value)
 
 
-async def test_a_database_that_is_away_is_down(store, lease, options, filled, handle, folder):
+async def test_a_database_that_is_away_is_down(
+    store, lease, options, filled, handle, folder, keyring
+):
     gone = filled.with_parameters(host=str(folder))
     with pytest.raises(DatabaseDown):
-        await Backups(store, lease, {"main": gone}, options).create("main", "", handle)
+        await Backups(store, lease, {"main": gone}, keyring, options).create("main", "", handle)
 
 
-async def test_a_database_that_stops_during_the_dump_is_down(store, lease, options, handle, folder):
+async def test_a_database_that_stops_during_the_dump_is_down(
+    store, lease, options, handle, folder, keyring
+):
     home = folder / "server"
     home.mkdir(mode=0o711)
     server = EmbeddedServer(home, EmbeddedOptions(settings={"shared_buffers": "32MB"}))
@@ -208,7 +215,13 @@ async def test_a_database_that_stops_during_the_dump_is_down(store, lease, optio
             " AS body FROM generate_series(1, 20000) n"
         )
     stop_pg_dump_once_it_stores(handle)
-    backups = Backups(store, lease, {"main": target}, replace(options, compression_level=16))
+    backups = Backups(
+        store,
+        lease,
+        {"main": target},
+        keyring,
+        replace(options, compression=Compression(CompressionMethod.ZSTD, 16)),
+    )
     making = asyncio.create_task(backups.create("main", "", handle))
     await in_the_middle(making, handle)
     (pg_dump,) = processes(PG_DUMP)
@@ -237,7 +250,7 @@ async def test_a_disk_without_room_is_said_before_the_dump_begins(with_options, 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.parametrize("reserve_bytes", [0, 1 << 20])
 async def test_a_disk_that_fills_up_fails_the_backup_and_is_emptied_again(
-    filled, folder, handle, reserve_bytes
+    filled, folder, handle, reserve_bytes, keyring
 ):
     small = folder / "small"
     small.mkdir()
@@ -253,7 +266,9 @@ async def test_a_disk_that_fills_up_fails_the_backup_and_is_emptied_again(
             store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=reserve_bytes
         )
         with pytest.raises(StorageFull):
-            await Backups(store, lease, {"main": filled}, options).create("main", "", handle)
+            await Backups(store, lease, {"main": filled}, keyring, options).create(
+                "main", "", handle
+            )
         assert handle.told[-1]["stored_bytes"] != 0
         assert objects(store) == []
         await lease.close()
@@ -262,7 +277,7 @@ async def test_a_disk_that_fills_up_fails_the_backup_and_is_emptied_again(
 
 
 async def test_a_lost_lease_ends_the_backup_long_before_its_commit(
-    store, options, filled, folder, handle, locked, monkeypatch
+    store, options, filled, folder, handle, locked, monkeypatch, keyring
 ):
     monkeypatch.setattr(backups_module, "_LEASE_CHECK_S", 0.1)
     ahead_s = 0.0
@@ -270,7 +285,7 @@ async def test_a_lost_lease_ends_the_backup_long_before_its_commit(
     home.mkdir()
     lease = await WriterLease.acquire(store, home, monotonic=lambda: boottime() + ahead_s)
     making = asyncio.create_task(
-        Backups(store, lease, {"main": filled}, options).create("main", "", handle)
+        Backups(store, lease, {"main": filled}, keyring, options).create("main", "", handle)
     )
     await until(lambda: processes(PG_DUMP) != [])
     ahead_s = 1000.0
@@ -307,7 +322,8 @@ async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locke
         store_options={},
         folder="backups/day/id",
         segment_bytes=1 << 20,
-        compression_level=3,
+        compression=USUAL_COMPRESSION,
+        recipients=(),
         reserve_bytes=0,
         max_duration_s=60,
         lock_timeout_s=60,

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from stewardd.backup.backups import BackupOptions, Backups
-from stewardd.backup.read import read_dump
+from stewardd.backup.reading.dump import read_dump
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
@@ -65,7 +65,7 @@ def older(session_folder: Path) -> Iterator[DatabaseTarget]:
     assert account.run([*control, "stop", "-m", "fast"], timeout_s=120)[0] == 0
 
 
-async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease):
+async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease, keyring):
     with psycopg.connect(older.conninfo) as connection:
         connection.execute("CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n")
     assert (await probe(older, 5)).major == 15
@@ -75,12 +75,16 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease):
         assert await (await connection.execute("SELECT count(*) FROM t")).fetchone() == (1000,)
     await pool.close()
     backups = Backups(
-        store, lease, {"main": older}, BackupOptions(store_url=str(store.root), reserve_bytes=0)
+        store,
+        lease,
+        {"main": older},
+        keyring,
+        BackupOptions(store_url=str(store.root), reserve_bytes=0),
     )
     manifest = await backups.create("", "", Handle())
     assert manifest.server_version.startswith("15.")
     assert int(manifest.tool_version.split(".")[0]) >= 15
-    dump = b"".join([chunk async for chunk in read_dump(store, manifest)])
+    dump = b"".join([chunk async for chunk in read_dump(store, manifest, keyring.identities)])
     listing = await asyncio.create_subprocess_exec(
         str(PROGRAMS / "pg_restore"), "--list", stdin=-1, stdout=-1
     )
@@ -89,13 +93,17 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease):
 
 
 @pytest.mark.parametrize("verified", [False, True])
-async def test_what_was_probed_by_tls_is_dumped_by_tls(older, store, lease, folder, verified):
+async def test_what_was_probed_by_tls_is_dumped_by_tls(
+    older, store, lease, folder, verified, keyring
+):
     certificate = make_certificate(folder)
     parameters = {"sslmode": "verify-full", "sslrootcert": str(certificate)} if verified else {}
     with Front([socket_of(older)], certificate=certificate) as front:
         target = through(older, front, **parameters)
         options = BackupOptions(store_url=str(store.root), reserve_bytes=0)
-        made = await Backups(store, lease, {"main": target}, options).create("", "", Handle())
+        made = await Backups(store, lease, {"main": target}, keyring, options).create(
+            "", "", Handle()
+        )
         assert made.server_version.startswith("15.")
         assert front.clear_count == 0
         assert front.tls_count >= 3  # the probe, the snapshot, pg_dump

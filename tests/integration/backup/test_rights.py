@@ -52,12 +52,12 @@ def reader(filled: DatabaseTarget) -> Iterator[DatabaseTarget]:
     ],
 )  # fmt: skip
 async def test_a_missing_right_is_refused_with_what_to_grant(
-    store, lease, options: BackupOptions, filled, reader, handle, statements, named, grant
+    store, lease, options: BackupOptions, filled, reader, handle, statements, named, grant, keyring
 ):
     with psycopg.connect(filled.conninfo, autocommit=True) as admin:
         for statement in statements:
             admin.execute(statement)
-        backups = Backups(store, lease, {"main": reader}, options)
+        backups = Backups(store, lease, {"main": reader}, keyring, options)
         with pytest.raises(DatabaseRefused, match=re.escape(named)) as raised:
             await backups.create("main", "", handle)
         assert grant in raised.value.hint

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import BackupOptions, Backups
-from stewardd.backup.read import read_dump
+from stewardd.backup.reading.dump import read_dump
 from stewardd.errors import ConfigurationError, DatabaseRefused, ToolMissing
 from stewardd.postgres.binaries import wheel_folder
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
@@ -25,9 +25,9 @@ from tests.support.postgres_front import Front, make_certificate
 
 
 @pytest.fixture
-def backups_of(store, lease, options: BackupOptions):
+def backups_of(store, lease, options: BackupOptions, keyring):
     def make(target: DatabaseTarget, **changes: object) -> Backups:
-        return Backups(store, lease, {"main": target}, replace(options, **changes))  # type: ignore[arg-type]
+        return Backups(store, lease, {"main": target}, keyring, replace(options, **changes))  # type: ignore[arg-type]
 
     return make
 
@@ -67,13 +67,15 @@ async def test_tools_that_cannot_encrypt_do_not_dump_what_was_probed_by_tls(
         assert front.clear_count == 0
 
 
-async def test_a_pooler_that_refuses_options_is_dumped_through(filled, backups_of, handle, store):
+async def test_a_pooler_that_refuses_options_is_dumped_through(
+    filled, backups_of, handle, store, keyring
+):
     with Front([socket_of(filled)], refused="options") as front:
         made = await backups_of(through(filled, front, sslmode="disable")).create(
             "main", "", handle
         )
         assert front.refused_count == 1
-    dump = b"".join([chunk async for chunk in read_dump(store, made)])
+    dump = b"".join([chunk async for chunk in read_dump(store, made, keyring.identities)])
     assert dump.startswith(b"PGDMP")
 
 

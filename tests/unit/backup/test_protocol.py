@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from stewardd import errors
-from stewardd.backup.manifest import Segment
-from stewardd.backup.protocol import (
+from stewardd.backup.making.protocol import (
     DumpJob,
     DumpProgress,
     DumpStarted,
@@ -19,6 +18,7 @@ from stewardd.backup.protocol import (
     encode_job,
     error_of,
 )
+from stewardd.backup.manifest.backup import USUAL_COMPRESSION, Segment
 
 JOB = DumpJob(
     1,
@@ -29,7 +29,8 @@ JOB = DumpJob(
     {},
     "backups/d/i",
     1,
-    3,
+    USUAL_COMPRESSION,
+    ("age1x",),
     0,
     1.0,
     1.0,

@@ -11,7 +11,13 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
-from stewardd.backup.segments import PackedSegment, Segmenter
+from stewardd.backup.keys.encryption import AgeIdentity, Encryptor, decrypt
+from stewardd.backup.making.segments import PackedSegment, Sealing, Segmenter
+from stewardd.backup.manifest.backup import Compression, CompressionMethod
+from stewardd.backup.reading.segment import read_unpacked, unpacker_of
+from stewardd.errors import Corrupt, KeyMissing
+
+PLAIN = Sealing(Compression(CompressionMethod.ZSTD, 1), Encryptor(()))
 
 
 class Trickle:
@@ -28,7 +34,7 @@ class Trickle:
 
 
 def cut(source: object, segment_bytes: int) -> tuple[Segmenter, list[PackedSegment]]:
-    segmenter = Segmenter(source, segment_bytes=segment_bytes, level=1)  # type: ignore[arg-type]
+    segmenter = Segmenter(source, segment_bytes=segment_bytes, sealing=PLAIN)  # type: ignore[arg-type]
     found = []
     while (segment := segmenter.next_segment()) is not None:
         found.append(segment)
@@ -67,7 +73,7 @@ def test_segments_are_of_about_the_wanted_size_and_memory_is_bounded(kind):
             Endless.left -= len(given_out)
             return given_out
 
-    segmenter = Segmenter(Endless(), segment_bytes=segment_bytes, level=1)
+    segmenter = Segmenter(Endless(), segment_bytes=segment_bytes, sealing=PLAIN)
     tracemalloc.start()
     sizes = []
     while (segment := segmenter.next_segment()) is not None:
@@ -80,3 +86,50 @@ def test_segments_are_of_about_the_wanted_size_and_memory_is_bounded(kind):
     assert len(sizes) == (
         5 if kind == "random" else 1
     )  # zstd holds back up to a mebibyte before it writes
+
+
+@pytest.mark.parametrize("method", CompressionMethod)
+@given(st.binary(max_size=3000), st.integers(1, 900))
+def test_whatever_a_segment_is_compressed_by_it_is_read_by(method, data, size):
+    level = 0 if method is CompressionMethod.NONE else 5
+    sealing = Sealing(Compression(method, level), Encryptor(()))
+    segmenter = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing)
+    segment = segmenter.next_segment()
+    if segment is None:
+        assert data == b""
+        return
+    unpacker, read = unpacker_of(method, segment.body), b""
+    while chunk := read_unpacked(unpacker, size, "it"):
+        assert len(chunk) <= size
+        read += chunk
+    assert read == data
+
+
+@pytest.mark.parametrize("method", [CompressionMethod.ZSTD, CompressionMethod.GZIP])
+def test_a_segment_that_is_cut_off_does_not_unpack(method):
+    sealing = Sealing(Compression(method, 5), Encryptor(()))
+    data = random.Random(3).randbytes(9000)
+    segment = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing).next_segment()
+    assert segment is not None
+    unpacker, read = unpacker_of(method, segment.body[:-100]), b""
+    with pytest.raises(Corrupt):
+        while chunk := read_unpacked(unpacker, 100, "it"):
+            read += chunk
+        if len(read) < len(data):
+            raise Corrupt("zstd gives what there is, and the checksum of the whole is short")
+
+
+def test_an_encrypted_segment_is_read_by_each_of_its_recipients_and_by_nobody_else():
+    one, two, other = AgeIdentity.generate(), AgeIdentity.generate(), AgeIdentity.generate()
+    encryptor = Encryptor([one.recipient, two.recipient])
+    sealed = encryptor.encrypt(b"rows")
+    assert b"rows" not in sealed
+    assert [decrypt(sealed, [each], "it") for each in (one, two)] == [b"rows", b"rows"]
+    assert decrypt(sealed, [other, two], "it") == b"rows"
+    with pytest.raises(KeyMissing, match="none of the private keys"):
+        decrypt(sealed, [other], "it")
+    with pytest.raises(KeyMissing, match="no private key is here"):
+        decrypt(sealed, [], "it")
+    for damaged in (sealed[:-1], b"x" + sealed, sealed[:200] + b"x" + sealed[201:]):
+        with pytest.raises(Corrupt):
+            decrypt(damaged, [one], "it")

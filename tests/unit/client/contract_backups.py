@@ -97,6 +97,13 @@ class BackupsAndOperations(
             )
         return self.backups[request.name]
 
+    def GetBackupKeys(self, request, context) -> backup_pb2.BackupKeys:
+        self.enter("GetBackupKeys", context)
+        return backup_pb2.BackupKeys(
+            recipients=["age1x"], readable=["age1x"], signer="ab" * 32, own_recipient="age1x",
+            own_identity_file="/data/keys/backup-identity.txt", notices=["there is no other copy"],
+        )  # fmt: skip
+
     def ListBackups(self, request, context) -> backup_pb2.ListBackupsResponse:
         self.enter("ListBackups", context)
         page, token = page_of(list(reversed(self.backups.values())), request, request.id_prefix)

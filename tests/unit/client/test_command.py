@@ -24,7 +24,8 @@ COMMANDS = [
     "validate", "batch list", "batch show", "batch download", "quarantine list", "quarantine show", "quarantine stats",
     "quarantine export", "quarantine exports", "quarantine correct", "quarantine discard", "quarantine resubmit",
     "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect",
-    "backup create", "backup list", "backup show", "operation list", "operation show", "operation wait",
+    "backup create", "backup list", "backup show", "backup key show",
+    "backup key generate", "operation list", "operation show", "operation wait",
     "operation watch", "operation cancel", "db list", "db show", "db breaker reset", "db breaker open", "health",
     "completion",
 ]  # fmt: skip
@@ -214,6 +215,28 @@ def test_a_backup_is_made_listed_and_shown(steward):
     missing = steward("backup", "show", "9", "--output", "json")
     assert missing.returncode == 3
     assert json.loads(missing.stdout)["error"]["reason"] == "BACKUP_NOT_FOUND"
+
+
+def test_the_keys_of_the_backups_are_shown_with_what_to_know_of_them(steward):
+    shown = steward("backup", "key", "show")
+    assert shown.returncode == 0
+    assert "there is no other copy" in shown.stdout
+    found = json.loads(steward("backup", "key", "show", "--output", "json").stdout)
+    assert found["own_identity_file"] == "/data/keys/backup-identity.txt"
+
+
+def test_a_key_is_made_for_its_owner_alone_and_never_over_another(steward, folder):
+    file = folder / "identity.txt"
+    made = steward("backup", "key", "generate", str(file), "--output", "json")
+    assert made.returncode == 0
+    text = file.read_text()
+    assert json.loads(made.stdout)["recipient"] in text
+    assert "AGE-SECRET-KEY-1" in text
+    assert "AGE-SECRET-KEY-1" not in made.stdout + made.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = steward("backup", "key", "generate", str(file))
+    assert again.returncode == 2
+    assert file.read_text() == text
 
 
 def test_a_backup_that_is_not_waited_for_is_followed_by_its_operation(steward, server):

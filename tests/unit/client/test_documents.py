@@ -75,7 +75,16 @@ def test_every_exit_code_is_told():
         ("PURGED", [steward_client.Purged]),
         ("ERASED", [steward_client.ErasedSubject]),
         ("SCHEMA", [steward_client.Schema, steward_client.Column]),
-        ("BACKUP", [steward_client.Backup, steward_client.Segment]),
+        (
+            "BACKUP",
+            [
+                steward_client.Backup,
+                steward_client.Segment,
+                steward_client.BackupSelection,
+                steward_client.BackupSource,
+            ],
+        ),
+        ("KEYS", [steward_client.BackupKeys]),
         (
             "OPERATION",
             [

@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from steward_client.async_client import AsyncClient as AsyncClient
+    from steward_client.backups.keys import BackupKeys as BackupKeys
     from steward_client.backups.types import Backup as Backup
     from steward_client.backups.types import BackupPhase as BackupPhase
     from steward_client.backups.types import BackupProgress as BackupProgress
+    from steward_client.backups.types import BackupSelection as BackupSelection
+    from steward_client.backups.types import BackupSource as BackupSource
     from steward_client.backups.types import Segment as Segment
+    from steward_client.backups.words import BackupCompression as BackupCompression
+    from steward_client.backups.words import BackupForm as BackupForm
+    from steward_client.backups.words import BackupGlobals as BackupGlobals
+    from steward_client.backups.words import BackupProof as BackupProof
+    from steward_client.backups.words import BackupProofMode as BackupProofMode
     from steward_client.client import Client as Client
     from steward_client.connection.retry import RetryPolicy as RetryPolicy
     from steward_client.databases.types import BreakerState as BreakerState
@@ -75,8 +83,16 @@ _HOMES = {
     "AsyncClient": "async_client",
     "AsyncOperation": "operations.async_operation",
     "Backup": "backups.types",
+    "BackupCompression": "backups.words",
+    "BackupForm": "backups.words",
+    "BackupGlobals": "backups.words",
+    "BackupKeys": "backups.keys",
     "BackupPhase": "backups.types",
     "BackupProgress": "backups.types",
+    "BackupProof": "backups.words",
+    "BackupProofMode": "backups.words",
+    "BackupSelection": "backups.types",
+    "BackupSource": "backups.types",
     "Batch": "validation.batches",
     "BatchFile": "validation.batches",
     "BatchFilter": "validation.batch_filter",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from steward.v1 import backup_pb2
 
-from stewardd.backup.manifest import BACKUP_MANIFEST, BackupManifest
+from stewardd.backup.creation import KEY_NOTICES
+from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.manifest.backup import BackupManifest, Selection, Source
+from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
+from stewardd.backup.proof import ProofState
 from stewardd.errors import Corrupt
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
@@ -17,8 +23,9 @@ from stewardd.rpc.times import duration, timestamp
 Phase = backup_pb2.CreateBackupMetadata.Phase
 
 
-def backup_message(manifest: BackupManifest) -> backup_pb2.Backup:
-    """Returns a backup as the contract has it."""
+def backup_message(manifest: BackupManifest, notices: tuple[str, ...] = ()) -> backup_pb2.Backup:
+    """Returns a backup as the contract has it; `notices` are what a keyring says of it."""
+    contents = manifest.contents
     return backup_pb2.Backup(
         name=names.backup(manifest.backup_id),
         database=manifest.database,
@@ -29,12 +36,41 @@ def backup_message(manifest: BackupManifest) -> backup_pb2.Backup:
         stored_size_bytes=manifest.stored_size_bytes,
         server_version=manifest.server_version,
         tool_version=manifest.tool_version,
-        dump_sha256=manifest.dump_sha256,
+        dump_sha256=manifest.dump_sha256 or "",
         segments=[
             backup_pb2.Backup.Segment(size_bytes=segment.size_bytes, sha256=segment.sha256)
             for segment in manifest.segments
         ],
         description=manifest.description,
+        form=_value(backup_pb2.BackupForm, manifest.form),
+        compression=_value(backup_pb2.BackupCompression, manifest.compression.method),
+        compression_level=manifest.compression.level,
+        recipients=manifest.recipients,
+        signer=manifest.signer,
+        notices=notices,
+        proof=_value(backup_pb2.BackupProof, ProofState.PENDING),
+        proof_mode=_value(backup_pb2.BackupProofMode, manifest.proof),
+        selection=_selection(manifest.selection),
+        globals=_value(backup_pb2.BackupGlobals, manifest.globals),
+        tables=contents.tables if contents else 0,
+        rows=contents.rows if contents else 0,
+        schema_sha256=manifest.schema_sha256 or "",
+        source=_source(manifest.source),
+    )
+
+
+def keys_message(keyring: Keyring) -> backup_pb2.BackupKeys:
+    """Returns the public halves of the keys."""
+    own = keyring.own_identity
+    return backup_pb2.BackupKeys(
+        recipients=keyring.recipients,
+        readable=[each.recipient for each in keyring.identities],
+        signer=keyring.signing_key.public_key,
+        trusted_signers=sorted(keyring.trusted_signers),
+        own_recipient=own[0] if own else "",
+        own_identity_file=str(own[1]) if own else "",
+        own_signing_file=str(keyring.own_signing_file or ""),
+        notices=keyring.own_notices,
     )
 
 
@@ -57,7 +93,39 @@ def backup_response(state: OperationState, response: Mapping[str, Any]) -> backu
     manifest = BACKUP_MANIFEST.from_json(response, names.operation(state.id))
     if manifest.backup_id != _progress(state).backup:
         raise Corrupt(f"{names.operation(state.id)} has another backup as its response")
-    return backup_message(manifest)
+    notices = KEY_NOTICES.from_json(response, names.operation(state.id)).notices
+    return backup_message(manifest, notices)
+
+
+def _value(kind: Any, word: StrEnum) -> Any:
+    """The value of an enum of the contract that is called as a stored word, behind the enum's own name."""
+    prefix = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.DESCRIPTOR.name).upper()
+    return kind.Value(f"{prefix}_{word.value.replace('-', '_').upper()}")
+
+
+def _selection(selection: Selection) -> backup_pb2.BackupSelection:
+    return backup_pb2.BackupSelection(
+        schemas=selection.schemas,
+        exclude_schemas=selection.exclude_schemas,
+        tables=selection.tables,
+        exclude_tables=selection.exclude_tables,
+    )
+
+
+def _source(source: Source) -> backup_pb2.Backup.Source:
+    return backup_pb2.Backup.Source(
+        encoding=source.encoding,
+        locale_provider=source.locale_provider,
+        collation=source.collation,
+        character_type=source.character_type,
+        locale=source.locale,
+        in_recovery=source.in_recovery,
+        checksum_failures=source.checksum_failures,
+        extensions=[
+            backup_pb2.Backup.Source.Extension(name=each.name, version=each.version)
+            for each in source.extensions
+        ],
+    )
 
 
 def _progress(state: OperationState) -> BackupProgress:

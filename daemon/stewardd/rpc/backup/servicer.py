@@ -8,8 +8,9 @@ from steward.v1 import backup_pb2, backup_pb2_grpc
 
 from stewardd.backup.backups import Backups
 from stewardd.backup.creation import BackupCreation
+from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.rpc import names
-from stewardd.rpc.backup.messages import backup_message
+from stewardd.rpc.backup.messages import backup_message, keys_message
 from stewardd.rpc.context import Context
 from stewardd.rpc.names import request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
@@ -46,7 +47,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.GetBackupRequest, context: Context
     ) -> backup_pb2.Backup:
         """Returns one backup."""
-        return backup_message(await self._backups.get(names.parse_uuid("backups", request.name)))
+        return self._message(await self._backups.get(names.parse_uuid("backups", request.name)))
 
     async def ListBackups(
         self, request: backup_pb2.ListBackupsRequest, context: Context
@@ -56,6 +57,15 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             page_size_of(request.page_size), request.page_token, request.id_prefix
         )
         return backup_pb2.ListBackupsResponse(
-            backups=[backup_message(manifest) for manifest in page.items],
+            backups=[self._message(manifest) for manifest in page.items],
             next_page_token=page.next_page_token,
         )
+
+    async def GetBackupKeys(
+        self, request: backup_pb2.GetBackupKeysRequest, context: Context
+    ) -> backup_pb2.BackupKeys:
+        """Returns the public halves of the daemon's keys."""
+        return keys_message(self._backups.keyring)
+
+    def _message(self, manifest: BackupManifest) -> backup_pb2.Backup:
+        return backup_message(manifest, self._backups.keyring.notices(manifest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from steward_client.backups import calls
+from steward_client.backups.keys import BackupKeys
 from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress
 from steward_client.connection.async_service import AsyncService
 from steward_client.operations.async_operation import AsyncOperation
@@ -39,3 +40,7 @@ class AsyncBackupMethods(AsyncService):
     ) -> AsyncIterator[Backup]:
         """Yields the backups, newest first; with `id_prefix` only those whose id begins with it."""
         return self._connection.items(calls.list_backups(page_size, id_prefix), timeout_s)
+
+    async def get_backup_keys(self, *, timeout_s: float | None = None) -> BackupKeys:
+        """Returns the public halves of the keys that backups are encrypted to and signed with."""
+        return await self._connection.call(calls.get_backup_keys(), timeout_s)

@@ -6,6 +6,7 @@ from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2
 
 from steward_client import protobuf_values
+from steward_client.backups.keys import BackupKeys
 from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.operations.calls import operation_call
@@ -28,6 +29,12 @@ def get_backup(name: str) -> Call[backup_pb2.Backup, Backup]:
     """BackupService.GetBackup."""
     request = backup_pb2.GetBackupRequest(name=protobuf_values.resource("backups", name))
     return Call(f"{SERVICE}/GetBackup", request, backup_pb2.Backup, Backup.from_proto)
+
+
+def get_backup_keys() -> Call[backup_pb2.BackupKeys, BackupKeys]:
+    """BackupService.GetBackupKeys."""
+    request = backup_pb2.GetBackupKeysRequest()
+    return Call(f"{SERVICE}/GetBackupKeys", request, backup_pb2.BackupKeys, BackupKeys.from_proto)
 
 
 def list_backups(

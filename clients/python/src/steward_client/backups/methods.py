@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from steward_client.backups import calls
+from steward_client.backups.keys import BackupKeys
 from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress
 from steward_client.connection.service import Service
 from steward_client.operations.operation import Operation
@@ -40,3 +41,7 @@ class BackupMethods(Service):
     ) -> Iterator[Backup]:
         """Yields the backups, newest first; with `id_prefix` only those whose id begins with it."""
         return self._connection.items(calls.list_backups(page_size, id_prefix), timeout_s)
+
+    def get_backup_keys(self, *, timeout_s: float | None = None) -> BackupKeys:
+        """Returns the public halves of the keys that backups are encrypted to and signed with."""
+        return self._connection.call(calls.get_backup_keys(), timeout_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,14 @@ from enum import StrEnum
 from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.backups.words import (
+    BackupCompression,
+    BackupForm,
+    BackupGlobals,
+    BackupProof,
+    BackupProofMode,
+    word_of,
+)
 from steward_client.operations.state import OperationKinds
 
 
@@ -58,6 +67,57 @@ class BackupProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSelection:
+    """Chosen parts of a database, as patterns of pg_dump's; all of it where they are empty."""
+
+    schemas: tuple[str, ...] = ()
+    exclude_schemas: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    exclude_tables: tuple[str, ...] = ()
+
+    @classmethod
+    def from_proto(cls, message: pb.BackupSelection) -> BackupSelection:
+        """Reads a steward.v1 BackupSelection."""
+        return cls(
+            schemas=tuple(message.schemas),
+            exclude_schemas=tuple(message.exclude_schemas),
+            tables=tuple(message.tables),
+            exclude_tables=tuple(message.exclude_tables),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSource:
+    """The database and its server, as far as a restore depends on them."""
+
+    encoding: str
+    locale_provider: str
+    collation: str
+    character_type: str
+    locale: str
+    in_recovery: bool
+    checksum_failures: int | None
+    """Those that the server had counted; None where it keeps no checksums."""
+    extensions: Mapping[str, str]
+    """The version of each extension."""
+
+    @classmethod
+    def from_proto(cls, message: pb.Backup.Source) -> BackupSource:
+        """Reads a steward.v1 Backup.Source."""
+        counted = message.HasField("checksum_failures")
+        return cls(
+            encoding=message.encoding,
+            locale_provider=message.locale_provider,
+            collation=message.collation,
+            character_type=message.character_type,
+            locale=message.locale,
+            in_recovery=message.in_recovery,
+            checksum_failures=message.checksum_failures if counted else None,
+            extensions={each.name: each.version for each in message.extensions},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of the stored dump."""
 
@@ -83,6 +143,24 @@ class Backup:
     dump_sha256: str
     segments: tuple[Segment, ...]
     description: str
+    form: BackupForm
+    compression: BackupCompression
+    compression_level: int
+    recipients: tuple[str, ...]
+    """To whom it is encrypted; empty: it is not."""
+    signer: str
+    """The public key that signed it, "" where nobody did."""
+    notices: tuple[str, ...]
+    """What one has to know about its keys."""
+    proof: BackupProof
+    proof_mode: BackupProofMode
+    selection: BackupSelection
+    globals: BackupGlobals
+    tables: int
+    """The tables whose rows were counted in its snapshot."""
+    rows: int
+    schema_sha256: str
+    source: BackupSource
 
     @classmethod
     def from_proto(cls, message: pb.Backup) -> Backup:
@@ -100,6 +178,20 @@ class Backup:
             dump_sha256=message.dump_sha256,
             segments=tuple(Segment(each.size_bytes, each.sha256) for each in message.segments),
             description=message.description,
+            form=word_of(BackupForm, pb.BackupForm, message.form),
+            compression=word_of(BackupCompression, pb.BackupCompression, message.compression),
+            compression_level=message.compression_level,
+            recipients=tuple(message.recipients),
+            signer=message.signer,
+            notices=tuple(message.notices),
+            proof=word_of(BackupProof, pb.BackupProof, message.proof),
+            proof_mode=word_of(BackupProofMode, pb.BackupProofMode, message.proof_mode),
+            selection=BackupSelection.from_proto(message.selection),
+            globals=word_of(BackupGlobals, pb.BackupGlobals, message.globals),
+            tables=message.tables,
+            rows=message.rows,
+            schema_sha256=message.schema_sha256,
+            source=BackupSource.from_proto(message.source),
         )
 
 

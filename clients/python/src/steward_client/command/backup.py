@@ -1,4 +1,4 @@
-"""`steward backup create | list | show`."""
+"""`steward backup create | list | show | key`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steward_client.command import document, resources, screen
+from steward_client.command.backup_key import key
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
@@ -119,6 +120,20 @@ def _show(session: Session, made: Backup) -> int:
             ("server", made.server_version),
             ("pg_dump", made.tool_version),
             ("sha256", made.dump_sha256),
+            ("compressed", _compression(made)),
+            ("encrypted to", ", ".join(made.recipients) or "nobody: it is not encrypted"),
+            ("signed by", made.signer or "nobody"),
+            ("proof", made.proof.value),
         ]
     )
+    for notice in made.notices:
+        screen.line(notice, style="yellow")
     return Exit.DONE
+
+
+def _compression(made: Backup) -> str:
+    level = f", level {made.compression_level}" if made.compression_level else ""
+    return f"{made.compression.value}{level}"
+
+
+backup.add_command(key)

@@ -21,7 +21,7 @@ _IDEMPOTENT = {
         "ListQuarantinedRows", "GetQuarantinedRow", "GetQuarantineStats", "CorrectRow", "DiscardRows", "CreateExport",
         "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",
     ),
-    "steward.v1.BackupService": ("CreateBackup", "GetBackup", "ListBackups"),
+    "steward.v1.BackupService": ("CreateBackup", "GetBackup", "ListBackups", "GetBackupKeys"),
     "steward.v1.DatabaseService": (
         "GetDatabase", "ListDatabases", "ResetCircuitBreaker", "ForceOpenCircuitBreaker",
     ),

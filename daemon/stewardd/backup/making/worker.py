@@ -1,4 +1,4 @@
-"""The process that makes one backup's data: `python -m stewardd.backup.worker`, started by the daemon.
+"""The process that makes one backup's data: `python -m stewardd.backup.making.worker`, started by the daemon.
 
 It is a process of its own, so that hashing and compressing never slow the daemon, and so that all of it can be killed.
 It stores segments and nothing else: only the daemon, which holds the lease, makes a backup exist. It dies with the
@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO
 
-from stewardd.backup.dump import PgDump
-from stewardd.backup.lifetime import tied_to
-from stewardd.backup.manifest import Segment
-from stewardd.backup.protocol import (
+from stewardd.backup.keys.encryption import Encryptor
+from stewardd.backup.making.dump import PgDump
+from stewardd.backup.making.lifetime import tied_to
+from stewardd.backup.making.protocol import (
     DumpJob,
     DumpProgress,
     DumpStarted,
@@ -28,7 +28,8 @@ from stewardd.backup.protocol import (
     dump_failed,
     encode_event,
 )
-from stewardd.backup.segments import PackedSegment, Segmenter
+from stewardd.backup.making.segments import PackedSegment, Sealing, Segmenter
+from stewardd.backup.manifest.backup import Segment
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
@@ -99,7 +100,7 @@ class DumpWorker:
             segmenter = Segmenter(
                 dump.stdout,
                 segment_bytes=job.segment_bytes,
-                level=job.compression_level,
+                sealing=Sealing(job.compression, Encryptor(job.recipients)),
             )
             async with self._reporting(segmenter):
                 await self._store_all(segmenter, dump)

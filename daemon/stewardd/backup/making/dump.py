@@ -16,7 +16,7 @@ import threading
 from contextlib import suppress
 from typing import IO
 
-from stewardd.backup.lifetime import tied_to
+from stewardd.backup.making.lifetime import tied_to
 from stewardd.errors import StewardError, ToolFailed, ToolMissing
 from stewardd.excerpt import Excerpt
 from stewardd.postgres.causes import find_cause

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from stewardd.backup.protocol import (
+from stewardd.backup.making.protocol import (
     DumpFailed,
     DumpJob,
     DumpStarted,
@@ -107,7 +107,7 @@ async def _worker(on_event: OnEvent) -> AsyncIterator[asyncio.subprocess.Process
         sys.executable,
         "-P",  # nothing is imported from the folder that the daemon happens to stand in
         "-m",
-        "stewardd.backup.worker",
+        "stewardd.backup.making.worker",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

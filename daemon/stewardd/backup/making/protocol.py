@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from stewardd import errors
-from stewardd.backup.manifest import Segment
+from stewardd.backup.manifest.backup import Compression, CompressionMethod, Segment
 from stewardd.postgres.target import DatabaseTarget
 
 
@@ -30,7 +30,8 @@ class DumpJob:
     store_options: dict[str, str]
     folder: str
     segment_bytes: int
-    compression_level: int
+    compression: Compression
+    recipients: tuple[str, ...]
     reserve_bytes: int
     max_duration_s: float
     lock_timeout_s: float
@@ -93,7 +94,11 @@ def encode_job(job: DumpJob) -> bytes:
 
 def decode_job(line: bytes) -> DumpJob:
     """Reads that line."""
-    return DumpJob(**json.loads(line))
+    fields = json.loads(line)
+    method, level = fields["compression"].values()
+    fields["compression"] = Compression(CompressionMethod(method), level)
+    fields["recipients"] = tuple(fields["recipients"])
+    return DumpJob(**fields)
 
 
 def encode_event(event: WorkerEvent) -> bytes:

@@ -1,0 +1,96 @@
+"""Encryption of single segments by age (age-encryption.org/v1), with X25519 keys.
+
+A recipient is public and begins with `age1`; an identity is its private half, in a file as age-keygen writes it. Each
+segment is an age file of its own: `age --decrypt` reads any of them without the others, and without steward.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import pyrage
+from pyrage import x25519
+
+from stewardd.errors import Corrupt, KeyMissing, KeyUnknown
+
+_RECIPIENT = re.compile(r"age1[0-9a-z]+")
+_COMMENT = "#"
+
+
+class AgeIdentity:
+    """A private key that reads backups. Its repr shows the recipient."""
+
+    def __init__(self, key: x25519.Identity) -> None:
+        self._key = key
+        self.recipient = str(key.to_public())
+
+    def __repr__(self) -> str:
+        return f"AgeIdentity({self.recipient})"
+
+    @classmethod
+    def generate(cls) -> AgeIdentity:
+        """Makes a new one."""
+        return cls(x25519.Identity.generate())
+
+    @property
+    def key(self) -> x25519.Identity:
+        """The key itself."""
+        return self._key
+
+    def to_file(self) -> bytes:
+        """Writes an identity file."""
+        return f"# public key: {self.recipient}\n{self._key}\n".encode()
+
+
+def read_identities(text: str) -> list[AgeIdentity]:
+    """Reads an identity file, in which lines that begin with # are comments. Raises: ValueError."""
+    lines = [line.strip() for line in text.splitlines()]
+    keys = [line for line in lines if line and not line.startswith(_COMMENT)]
+    if not keys:
+        raise ValueError("it holds no age identity")
+    try:
+        return [AgeIdentity(x25519.Identity.from_str(each)) for each in keys]
+    except pyrage.IdentityError:
+        raise ValueError("it holds what is no X25519 identity of age (AGE-SECRET-KEY-1…)") from None
+
+
+def check_recipient(text: str) -> str:
+    """Returns a recipient that can be encrypted to. Raises: KeyUnknown."""
+    try:
+        if _RECIPIENT.fullmatch(text):
+            return str(x25519.Recipient.from_str(text))
+    except pyrage.RecipientError:
+        pass
+    shown = text if text.startswith("age1") else "what was given"
+    raise KeyUnknown(f"{shown} is no recipient of age (age1…)", field="recipients")
+
+
+class Encryptor:
+    """Encrypts segments to fixed recipients."""
+
+    def __init__(self, recipients: Sequence[str]) -> None:
+        self._recipients = [x25519.Recipient.from_str(check_recipient(each)) for each in recipients]
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Encrypts a segment, unless there are no recipients."""
+        if not self._recipients:
+            return data
+        sealed: bytes = pyrage.encrypt(data, self._recipients)
+        return sealed
+
+
+def decrypt(data: bytes, identities: Iterable[AgeIdentity], what: str) -> bytes:
+    """Decrypts a segment whose checksum was compared. Raises: KeyMissing where no identity fits, Corrupt."""
+    keys = [each.key for each in identities]
+    if not keys:
+        raise KeyMissing(f"{what} is encrypted, and no private key is here")
+    try:
+        plain: bytes = pyrage.decrypt(data, keys)
+    except pyrage.DecryptError as error:
+        if "matching" in str(error).lower():
+            raise KeyMissing(
+                f"{what} is encrypted to none of the private keys that are here"
+            ) from None
+        raise Corrupt(f"{what} does not decrypt") from None
+    return plain

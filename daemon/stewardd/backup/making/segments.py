@@ -1,0 +1,136 @@
+"""Cuts a stream of bytes into segments, each compressed, then encrypted, then checksummed, in bounded memory.
+
+Each segment is a zstd frame (or a gzip member) and an age file of its own, closed at the first chance past its size: so
+any one can be read, checked and unpacked alone, and reading back never holds more than one. The whole stream is
+checksummed before compression, each segment as it is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import zstandard
+
+from stewardd.backup.keys.encryption import Encryptor
+from stewardd.backup.manifest.backup import Compression, CompressionMethod
+
+_READ_BYTES = 1 << 20
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_LONGEST_GZIP_LEVEL = 9
+
+
+class ByteSource(Protocol):
+    """What bytes are read from; an empty answer is the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; blocks until there are some."""
+        ...
+
+
+class Compressor(Protocol):
+    """A compression that goes on from call to call."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Takes bytes, and returns those that are ready."""
+        ...
+
+    def flush(self) -> bytes:
+        """Ends it, and returns the rest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSegment:
+    """A finished segment."""
+
+    number: int
+    body: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How segments are made: compression, then encryption."""
+
+    compression: Compression
+    encryptor: Encryptor
+
+    def compressor(self) -> Compressor:
+        """Begins one segment's compression."""
+        method, level = self.compression.method, self.compression.level
+        if method is CompressionMethod.ZSTD:
+            return zstandard.ZstdCompressor(level=level).compressobj()
+        if method is CompressionMethod.GZIP:
+            return zlib.compressobj(min(level, _LONGEST_GZIP_LEVEL), wbits=_GZIP_WINDOW)
+        return _NoCompression()
+
+
+class OpenSegment:
+    """A segment that is being filled. `size_bytes` is how long it is so far, as far as the compressor says."""
+
+    def __init__(self, number: int, sealing: Sealing) -> None:
+        self._number = number
+        self._sealing = sealing
+        self._compressor = sealing.compressor()
+        self._packed: list[bytes] = []
+        self.size_bytes = 0
+        self.read_bytes = 0
+
+    def add(self, data: bytes) -> None:
+        """Takes bytes; the GIL is released while they are compressed."""
+        piece = self._compressor.compress(data)
+        self._packed.append(piece)
+        self.size_bytes += len(piece)
+        self.read_bytes += len(data)
+
+    def close(self) -> PackedSegment:
+        """Ends, encrypts and checksums it."""
+        self._packed.append(self._compressor.flush())
+        body = self._sealing.encryptor.encrypt(b"".join(self._packed))
+        return PackedSegment(self._number, body, hashlib.sha256(body).hexdigest())
+
+
+class Segmenter:
+    """Reads a source to its end. Call `next_segment` from one thread at a time; the counters may be read by others."""
+
+    def __init__(self, source: ByteSource, *, segment_bytes: int, sealing: Sealing) -> None:
+        self._source = source
+        self._segment_bytes = segment_bytes
+        self._sealing = sealing
+        self._dump_hash = hashlib.sha256()
+        self._number = 0
+        self.dumped_bytes = 0
+
+    @property
+    def dump_sha256(self) -> str:
+        """The SHA-256 of what was read so far."""
+        return self._dump_hash.hexdigest()
+
+    def next_segment(self) -> PackedSegment | None:
+        """The next segment, or None when the source is at its end. Blocks, mostly with the GIL released."""
+        segment = OpenSegment(self._number, self._sealing)
+        while segment.size_bytes < self._segment_bytes and (
+            chunk := self._source.read(_READ_BYTES)
+        ):
+            self.dumped_bytes += len(chunk)
+            self._dump_hash.update(chunk)
+            segment.add(chunk)
+        if segment.read_bytes == 0:
+            return None
+        self._number += 1
+        return segment.close()
+
+
+class _NoCompression:
+    """Gives back what it is given."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Returns the bytes themselves."""
+        return data
+
+    def flush(self) -> bytes:
+        """Returns nothing: there is no end to write."""
+        return b""

@@ -1,0 +1,1 @@
+"""Reading a backup's data back: checked, decrypted and unpacked."""

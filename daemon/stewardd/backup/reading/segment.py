@@ -1,0 +1,118 @@
+"""One segment of a backup: read, checked against the manifest, decrypted and unpacked, in this order.
+
+Not a byte is decrypted or unpacked before the checksum of the whole segment was compared. Memory holds one segment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import zlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+import zstandard
+
+from stewardd.backup.catalog import KIND
+from stewardd.backup.keys.encryption import AgeIdentity, decrypt
+from stewardd.backup.manifest.backup import (
+    BackupManifest,
+    CompressionMethod,
+    Encryption,
+    Segment,
+)
+from stewardd.errors import Corrupt, Exhausted, ObjectNotFound
+from stewardd.repository.backend.store import Store
+from stewardd.repository.identifiers import folder_of
+
+_CHUNK_BYTES = 1 << 20
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_UNPACKING_ERRORS = (zstandard.ZstdError, zlib.error, EOFError)
+
+
+class Unpacker(Protocol):
+    """Reads what was compressed."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+        ...
+
+
+async def read_object(
+    store: Store, manifest: BackupManifest, name: str, size_bytes: int, sha256: str
+) -> bytes:
+    """An object as stored, checked. Raises: Corrupt when it is missing or not what was stored, RepositoryDown."""
+    what = f"{name} of backup {manifest.backup_id}"
+    key = f"{folder_of(KIND, manifest.backup_id)}/{name}"
+    try:
+        body = await store.get(key, max_bytes=size_bytes)
+    except ObjectNotFound:
+        raise Corrupt(f"{what} is missing") from None
+    except Exhausted:
+        raise Corrupt(f"{what} is longer than its manifest says") from None
+    if len(body) != size_bytes:
+        raise Corrupt(f"{what} has {len(body)} bytes, and its manifest says {size_bytes}")
+    digest = await asyncio.to_thread(hashlib.sha256, body)
+    if digest.hexdigest() != sha256:
+        raise Corrupt(f"{what} is not what was stored: its checksum differs")
+    return body
+
+
+async def read_segment(store: Store, manifest: BackupManifest, segment: Segment) -> bytes:
+    """One segment as stored, checked. Raises: Corrupt when it is missing or not what was stored, RepositoryDown."""
+    return await read_object(store, manifest, segment.name, segment.size_bytes, segment.sha256)
+
+
+async def unpacked_segment(
+    store: Store, manifest: BackupManifest, segment: Segment, identities: Iterable[AgeIdentity]
+) -> AsyncIterator[bytes]:
+    """What a segment holds, in chunks of at most a mebibyte. Raises: Corrupt, KeyMissing, RepositoryDown."""
+    body = await read_segment(store, manifest, segment)
+    what = f"{segment.name} of backup {manifest.backup_id}"
+    plain = await asyncio.to_thread(_decrypted, manifest, body, tuple(identities), what)
+    unpacker = unpacker_of(manifest.compression.method, plain)
+    while chunk := await asyncio.to_thread(read_unpacked, unpacker, _CHUNK_BYTES, what):
+        yield chunk
+
+
+def _decrypted(
+    manifest: BackupManifest, body: bytes, identities: Iterable[AgeIdentity], what: str
+) -> bytes:
+    return decrypt(body, identities, what) if manifest.encryption is Encryption.AGE else body
+
+
+def unpacker_of(method: CompressionMethod, data: bytes) -> Unpacker:
+    """Begins to read compressed bytes."""
+    if method is CompressionMethod.ZSTD:
+        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data))
+    if method is CompressionMethod.GZIP:
+        return _GzipReader(data)
+    return io.BytesIO(data)
+
+
+def read_unpacked(unpacker: Unpacker, size_bytes: int, what: str) -> bytes:
+    """Reads on. Raises: Corrupt where the bytes are none that were compressed."""
+    try:
+        return unpacker.read(size_bytes)
+    except _UNPACKING_ERRORS:
+        raise Corrupt(f"{what} does not unpack") from None
+
+
+class _GzipReader:
+    """One gzip member, whose end must be there."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = data
+        self._inflator = zlib.decompressobj(wbits=_GZIP_WINDOW)
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes. Raises: EOFError where the member is cut off."""
+        while not self._inflator.eof:
+            chunk = self._inflator.decompress(self._left, size)
+            self._left = self._inflator.unconsumed_tail
+            if chunk:
+                return chunk
+            if not self._left and not self._inflator.eof:
+                raise EOFError
+        return b""
