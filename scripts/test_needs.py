@@ -1,12 +1,14 @@
 """Installs what tests need beyond Python, Rust and make, where it can, and names what it could not.
 
-PostgreSQL and the S3 server come with Python packages, the Azure emulator with npm into a folder of the project's own;
+PostgreSQL and the servers of S3 and Google Cloud Storage come with Python packages, the Azure emulator with npm into
+a folder of the project's own;
 PgBouncer and an older PostgreSQL by apt, where the tests run as root on a Debian.
 What is missing is said before the tests run, not found in a skip afterwards.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,7 +22,8 @@ WANTED = [
 ]
 
 ROOT = Path(__file__).parents[1]
-AZURITE = "azurite@3.35.0"  # Azure Blob Storage's own emulator; into node_modules, which is never committed
+# Azure Blob Storage's own emulator, in the version that package.json there names; node_modules is never committed.
+AZURITE = ROOT / "tests" / "support" / "clouds" / "azurite"
 DEBIAN_PACKAGES = {  # package -> a program of it
     "pgbouncer": "/usr/sbin/pgbouncer",
     "postgresql-15": "/usr/lib/postgresql/15/bin/initdb",
@@ -31,7 +34,6 @@ APT_INSTALL = [
     *("-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Use-Pty=0"),
 ]
 NPM_FLAGS = [
-    "--no-save",
     "--no-package-lock",
     "--no-audit",
     "--no-fund",
@@ -41,15 +43,17 @@ NPM_FLAGS = [
 
 
 def install_azurite() -> None:
-    """Installs the Azure emulator where npm is, once."""
-    if (ROOT / "node_modules" / ".bin" / "azurite-blob").exists():
+    """Installs the Azure emulator where npm is, once for each version."""
+    wanted = json.loads((AZURITE / "package.json").read_text())["dependencies"]["azurite"]
+    installed = AZURITE / "node_modules" / "azurite" / "package.json"
+    if installed.exists() and json.loads(installed.read_text())["version"] == wanted:
         return
     npm = shutil.which("npm")
     if npm is None:
         print("test needs: npm is not there; the tests of Azure Blob Storage will be skipped")
         return
-    print("test needs: installing azurite into node_modules", flush=True)
-    command = [npm, "install", *NPM_FLAGS, "--prefix", str(ROOT), AZURITE]
+    print(f"test needs: installing azurite {wanted}", flush=True)
+    command = [npm, "install", *NPM_FLAGS, "--prefix", str(AZURITE)]
     if subprocess.run(command, check=False).returncode != 0:
         print("test needs: npm failed; the tests of Azure Blob Storage will be skipped")
 

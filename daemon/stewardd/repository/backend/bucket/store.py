@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -29,6 +28,8 @@ from stewardd.errors import (
 )
 from stewardd.repository.backend import store
 from stewardd.repository.backend.bucket import refusals
+from stewardd.repository.backend.bucket.aws_files import aws_profile
+from stewardd.repository.backend.bucket.options import sort_options
 from stewardd.repository.backend.keys import key_segments, prefix_segments
 from stewardd.repository.backend.store import Names, ObjectMeta
 
@@ -37,14 +38,12 @@ _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 4
 _MOST_PARTS = 10_000  # of S3; a file that has more takes larger parts
 _CREATE_ATTEMPTS = 4
+_DELETE_ATTEMPTS = 3
 
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _UNREADABLE = "invalid DeleteObjects response"
-_TRUE = frozenset({"1", "true", "on", "yes", "y"})
-_ENDPOINTS = frozenset({"endpoint", "endpoint_url"})
-
-# These go to the HTTP client and not to the store, though users think of them together.
-_CLIENT_OPTIONS = frozenset({"allow_http", "connect_timeout", "timeout", "proxy_url"})
+_S3 = frozenset({"s3", "s3a"})
+_ABFS = frozenset({"abfs", "abfss"})
 
 
 class BucketStore:
@@ -68,17 +67,21 @@ class BucketStore:
 
         Raises: ConfigurationError for a URL or an option that obstore does not know.
         """
+        asked = sort_options(_public(url), options)
         # Typed as anything: obstore's types list the options of each store, and ours come from the configuration.
-        config: Any = {
-            name: value for name, value in options.items() if name not in _CLIENT_OPTIONS
-        }
-        client: Any = {"timeout": "60s", "connect_timeout": "5s"}
-        if _endpoint_is_plain(url, options):
-            client["allow_http"] = "true"
-        client.update({name: value for name, value in options.items() if name in _CLIENT_OPTIONS})
-        retries: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+        config: Any = asked.store
+        client: Any = asked.client
+        retries: Any = {"max_retries": asked.max_retries, "retry_timeout": asked.retry_timeout}
+        more: Any = {}
+        profile = aws_profile(options) if urlsplit(url).scheme in _S3 else None
+        if profile is not None:
+            more["credential_provider"] = profile
+            if profile.region:
+                config = {"region": profile.region, **config}
         try:
-            bucket = from_url(url, config=config, client_options=client, retry_config=retries)
+            bucket = from_url(
+                url, config=config, client_options=client, retry_config=retries, **more
+            )
         except (exceptions.BaseError, ValueError) as error:
             raise ConfigurationError(
                 f"{_public(url)} cannot be opened: {refusals.first_line(error)}",
@@ -223,19 +226,33 @@ class BucketStore:
             return bytes(await obstore.get_range_async(self._bucket, key, start=start, end=end))
 
     async def _delete(self, keys: Names) -> int:
-        if keys:
+        for attempt in range(_DELETE_ATTEMPTS):
             try:
-                with self._named(keys[0], reading=True):
-                    await obstore.delete_async(self._bucket, keys)
-            except ObjectNotFound:
-                # Azure and Google say that one was gone, and not which: so each is deleted alone.
-                for key in keys if len(keys) > 1 else ():
-                    await self._delete([key])
-            except RepositoryDown as error:
-                # Some servers that speak S3's protocol name none of what they deleted. What counts is that it is gone.
-                if _UNREADABLE not in error.message or await self._any_is_there(keys):
+                await self._delete_once(keys)
+            except RepositoryRefused:
+                raise
+            except RepositoryDown:
+                # The client repeats no bulk delete, which is a POST; but what is gone may be deleted again.
+                if attempt == _DELETE_ATTEMPTS - 1:
                     raise
+            else:
+                break
         return len(keys)
+
+    async def _delete_once(self, keys: Names) -> None:
+        if not keys:
+            return
+        try:
+            with self._named(keys[0], reading=True):
+                await obstore.delete_async(self._bucket, keys)
+        except ObjectNotFound:
+            # Azure and Google say that one was gone, and not which: so each is deleted alone.
+            for key in keys if len(keys) > 1 else ():
+                await self._delete([key])
+        except RepositoryDown as error:
+            # Some servers that speak S3's protocol name none of what they deleted. What counts is that it is gone.
+            if _UNREADABLE not in error.message or await self._any_is_there(keys):
+                raise
 
     async def _any_is_there(self, keys: Names) -> bool:
         for key in keys:
@@ -269,32 +286,12 @@ class BucketStore:
             raise refusals.error_of(error, key, self._url) from None
 
 
-def _endpoint_is_plain(url: str, options: Mapping[str, str]) -> bool:
-    """Whether the options name an endpoint that begins with http://; then that is what is meant.
-
-    Raises: ConfigurationError where `allow_http` says the contrary.
-    """
-    plain = [
-        name
-        for name, value in options.items()
-        if name.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("storage_")
-        in _ENDPOINTS
-        and value.lower().startswith("http://")
-    ]
-    if plain and options.get("allow_http", "true").lower() not in _TRUE:
-        raise ConfigurationError(
-            f"{_public(url)} cannot be opened: {plain[0]} begins with http://, and allow_http is not true",
-            hint="take `allow_http` out of the options, or name an endpoint that begins with https://",
-        )
-    return bool(plain)
-
-
 def _meta(found: Any) -> ObjectMeta:
     return ObjectMeta(found["path"], found["size"], found["last_modified"])
 
 
 def _public(url: str) -> str:
     parts = urlsplit(url)
-    return urlunsplit(
-        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
-    )
+    # In abfss://CONTAINER@ACCOUNT.dfs.core.windows.net what stands before the @ is no user.
+    place = parts.netloc if parts.scheme in _ABFS else parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))

@@ -1,0 +1,15 @@
+"""The contract, asked of Google Cloud Storage as fake-gcs-server serves it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.bucket_contract import *  # noqa: F403  # the tests
+from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
+from tests.contract.store_contract import *  # noqa: F403  # the tests
+from tests.support.clouds.cloud import Cloud
+
+
+@pytest.fixture
+def cloud(gcs: Cloud) -> Cloud:
+    return gcs
