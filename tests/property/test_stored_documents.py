@@ -19,6 +19,7 @@ import stewardd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stewardd.backup import progress as backup_progress
+from stewardd.backup import prune_operation, states
 from stewardd.backup.creation import KEY_NOTICES, KeyNotices
 from stewardd.backup.keys.signing import SigningKey
 from stewardd.backup.manifest import backup as backups
@@ -205,6 +206,7 @@ PROGRESS = {"dry_run": True, "batches": 3, "rows": 40}
 BACKUP_PROGRESS = backup_progress.BACKUP_PROGRESS.to_json(
     backup_progress.BackupProgress(ID, "main", backup_progress.BackupPhase.DUMPING, 1, 2, 3)
 )
+PRUNED = prune_operation.PruneResponse(3, 7, (ID,), ("main",))
 RETRIED = quarantine_operations.RetryResponse(2, 40, 30, 1, False)
 PURGED = quarantine_operations.PurgeResponse(2, {"resolved": 3, "discarded": 4}, 900, False)
 ERASED = quarantine_operations.EraseResponse(9, 1, 2, 3, 4, 5, "hash", True)
@@ -257,6 +259,21 @@ SAMPLES = [
         "backup progress",
         backup_progress.BACKUP_PROGRESS,
         backup_progress.BackupProgress(ID, "main"),
+    ),
+    _sample(
+        "backup state",
+        states.STATE_CODEC,
+        states.BackupState(WHEN, "mia", True, "the last before the move", WHEN, True),
+    ),
+    _sample(
+        "prune progress", prune_operation.PRUNE_PROGRESS, prune_operation.PruneProgress("main", 3)
+    ),
+    _sample("prune response", prune_operation.PRUNE_RESPONSE, PRUNED),
+    Sample(
+        "prune result",
+        operations.RESULT_CODEC,
+        _result(prune_operation.PRUNE_RESPONSE.to_json(PRUNED)),
+        _operation("PruneBackups", {"database": "main", "deleted": 2}),
     ),
     _sample(
         "operation request",

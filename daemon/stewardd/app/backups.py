@@ -6,12 +6,14 @@ import asyncio
 
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
+from stewardd.app.retention import build_retention
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
 from stewardd.backup.manifest.backup import Compression, CompressionMethod
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
+from stewardd.backup.prune_operation import PruneOperation
 from stewardd.config.backup import BackupSettings
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
@@ -54,7 +56,17 @@ async def build_backups(
     assembly.metrics.add_backups(backups, newest, outcomes)
     look = probes.backup(backups, newest, outcomes.failures)
     assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
-    assembly.servicers.append(BackupServicer(backups, BackupCreation(operations, backups)))
+    retention = build_retention(assembly, repository, backups.database_named)
+    assembly.servicers.append(
+        BackupServicer(
+            BackupCreation(operations, backups),
+            retention.listing,
+            retention.deletion,
+            retention.pruning,
+            PruneOperation(operations, retention.pruning),
+            backups.keyring,
+        )
+    )
 
 
 async def _keyring(assembly: Assembly) -> Keyring:

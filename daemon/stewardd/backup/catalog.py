@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.backup.manifest.codec import SIGNED_MANIFEST
@@ -36,12 +38,27 @@ class BackupCatalog:
         except (ObjectNotFound, InvalidRequest):
             raise BackupNotFound(f"there is no backup {backup_id}") from None
 
-    async def page(self, page_size: int, page_token: str = "", id_prefix: str = "") -> BackupPage:
-        """A page, newest first; what cannot be read is logged, and left out.
+    def identifiers(self) -> AsyncGenerator[str, None]:
+        """The ids of all backups, newest first, unread, and of those that are being made."""
+        return self._catalog.identifiers()
 
-        Raises: InvalidRequest for a token of another listing.
+    async def page(
+        self,
+        page_size: int,
+        page_token: str = "",
+        id_prefix: str = "",
+        scope: Mapping[str, Any] | None = None,
+        accept: Callable[[BackupManifest], bool] = lambda _: True,
+    ) -> BackupPage:
+        """A page, newest first, of what `accept` accepts; `scope` is the filter that it stands for.
+
+        What cannot be read is logged, and left out. Raises: InvalidRequest for a token of another listing.
         """
         page = await self._catalog.page(
-            page_size=page_size, page_token=page_token, id_prefix=id_prefix
+            page_size=page_size,
+            page_token=page_token,
+            id_prefix=id_prefix,
+            scope=scope,
+            accept=lambda entry: accept(entry.manifest),
         )
         return BackupPage(tuple(entry.manifest for entry in page.entries), page.next_page_token)

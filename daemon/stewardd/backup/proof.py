@@ -10,3 +10,11 @@ class ProofState(StrEnum):
 
     PENDING = "PENDING"
     """nobody has restored it yet"""
+    VERIFIED = "VERIFIED"
+    """restored, and compared"""
+    CORRUPT = "CORRUPT"
+    """restored, and found wrong"""
+    COULD_NOT_RUN = "COULD_NOT_RUN"
+    """the trial itself failed, and says nothing of the backup"""
+    UNVERIFIABLE = "UNVERIFIABLE"
+    """what the trial needs is not here, such as the private key"""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from stewardd.config.retention import RetentionSettings
 from stewardd.config.section import Section
 from stewardd.config.values import MIB, Folder, Seconds
 
@@ -41,3 +42,5 @@ class BackupSettings(Section):
 
     max_duration_s: Seconds = 6 * 3600.0
     """a dump that takes longer is cancelled; it holds locks that DDL waits for"""
+
+    retention: RetentionSettings = RetentionSettings()

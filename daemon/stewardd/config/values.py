@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -72,6 +73,17 @@ def _read_http_address(text: str) -> str:
     return _read_address(text) if text else ""
 
 
+def _read_time_zone(text: str) -> str:
+    """A name of the IANA time zone database; the database itself says what there is."""
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone {text[:64]!r}; they are named like Europe/Berlin"
+        ) from None
+    return text
+
+
 def _read_mode(value: object) -> object:
     """Takes 0660, "0660" and 0o660 for one mode; it must let the daemon's own user in."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -83,10 +95,12 @@ def _read_mode(value: object) -> object:
 
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
 Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Folder = Annotated[Path, BeforeValidator(_read_folder)]
 Location = Annotated[str, BeforeValidator(_read_location)]
 Address = Annotated[str, AfterValidator(_read_address)]
 HttpAddress = Annotated[str, AfterValidator(_read_http_address)]
+TimeZone = Annotated[str, AfterValidator(_read_time_zone)]
 SocketMode = Annotated[str, BeforeValidator(_read_mode)]

@@ -38,6 +38,9 @@
     │   ├── ValidRowsNotKept    the batch did not keep its valid rows
     │   ├── KeyMissing          the private key that reads the backup is not here
     │   ├── SignerUnknown       nobody who is trusted has signed the backup
+    │   ├── BackupPinned        nothing deletes it
+    │   ├── BackupDeleted       its data may be removed at any time
+    │   ├── LastBackup          the last good backup of its database
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
     │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read

@@ -32,6 +32,27 @@ class SignerUnknown(NotNow):
     hint = "if you know who made it, add the public key to `backup.trusted_signers`"
 
 
+class BackupPinned(NotNow):
+    """The backup is pinned, so nothing deletes it."""
+
+    reason = "BACKUP_PINNED"
+    hint = "unpin it first: `steward backup pin --off BACKUP`"
+
+
+class BackupDeleted(NotNow):
+    """The backup is deleted, and its data may be removed at any time."""
+
+    reason = "BACKUP_DELETED"
+    hint = "have it back first: `steward backup undelete BACKUP`"
+
+
+class LastBackup(NotNow):
+    """It is the last good backup of its database, which is never deleted."""
+
+    reason = "LAST_BACKUP"
+    hint = "make another backup first, and delete this one then"
+
+
 class ToolFailed(Failed):
     """A child process ended badly."""
 

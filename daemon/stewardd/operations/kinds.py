@@ -29,9 +29,10 @@ class OperationKind:
 
 
 CREATE_BACKUP = OperationKind("CreateBackup", lane=Lane.BACKUP)
+PRUNE_BACKUPS = OperationKind("PruneBackups", lane=Lane.RETENTION)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
 
-KINDS = (CREATE_BACKUP, RETRY_QUARANTINE, PURGE_QUARANTINE, ERASE_SUBJECT)
+KINDS = (CREATE_BACKUP, PRUNE_BACKUPS, RETRY_QUARANTINE, PURGE_QUARANTINE, ERASE_SUBJECT)
 LANES = tuple(each.value for each in Lane)

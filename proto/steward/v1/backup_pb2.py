@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steward/v1/backup.proto\x12\nsteward.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x13\x43reateBackupRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"c\n\x0f\x42\x61\x63kupSelection\x12\x0f\n\x07schemas\x18\x01 \x03(\t\x12\x17\n\x0f\x65xclude_schemas\x18\x02 \x03(\t\x12\x0e\n\x06tables\x18\x03 \x03(\t\x12\x16\n\x0e\x65xclude_tables\x18\x04 \x03(\t\"\xc4\x02\n\x14\x43reateBackupMetadata\x12\x0e\n\x06\x62\x61\x63kup\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x35\n\x05phase\x18\x03 \x01(\x0e\x32&.steward.v1.CreateBackupMetadata.Phase\x12\x14\n\x0c\x64umped_bytes\x18\x04 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x05 \x01(\x03\x12\x1b\n\x13\x64\x61tabase_size_bytes\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x10\n\x0cPHASE_QUEUED\x10\x01\x12\x11\n\rPHASE_DUMPING\x10\x02\x12\x14\n\x10PHASE_PUBLISHING\x10\x03\"\x81\t\n\x06\x42\x61\x63kup\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x31\n\rsnapshot_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x64ump_size_bytes\x18\x06 \x01(\x03\x12\x19\n\x11stored_size_bytes\x18\x07 \x01(\x03\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x14\n\x0ctool_version\x18\t \x01(\t\x12\x13\n\x0b\x64ump_sha256\x18\n \x01(\t\x12,\n\x08segments\x18\x0b \x03(\x0b\x32\x1a.steward.v1.Backup.Segment\x12\x13\n\x0b\x64\x65scription\x18\x0c \x01(\t\x12$\n\x04\x66orm\x18\r \x01(\x0e\x32\x16.steward.v1.BackupForm\x12\x32\n\x0b\x63ompression\x18\x0e \x01(\x0e\x32\x1d.steward.v1.BackupCompression\x12\x19\n\x11\x63ompression_level\x18\x0f \x01(\x05\x12\x12\n\nrecipients\x18\x10 \x03(\t\x12\x0e\n\x06signer\x18\x11 \x01(\t\x12\x0f\n\x07notices\x18\x12 \x03(\t\x12&\n\x05proof\x18\x13 \x01(\x0e\x32\x17.steward.v1.BackupProof\x12/\n\nproof_mode\x18\x14 \x01(\x0e\x32\x1b.steward.v1.BackupProofMode\x12.\n\tselection\x18\x15 \x01(\x0b\x32\x1b.steward.v1.BackupSelection\x12*\n\x07globals\x18\x16 \x01(\x0e\x32\x19.steward.v1.BackupGlobals\x12\x0e\n\x06tables\x18\x17 \x01(\x03\x12\x0c\n\x04rows\x18\x18 \x01(\x03\x12\x15\n\rschema_sha256\x18\x19 \x01(\t\x12)\n\x06source\x18\x1a \x01(\x0b\x32\x19.steward.v1.Backup.Source\x1a\x9e\x02\n\x06Source\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x17\n\x0flocale_provider\x18\x02 \x01(\t\x12\x11\n\tcollation\x18\x03 \x01(\t\x12\x16\n\x0e\x63haracter_type\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12\x13\n\x0bin_recovery\x18\x06 \x01(\x08\x12\x1e\n\x11\x63hecksum_failures\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x37\n\nextensions\x18\x08 \x03(\x0b\x32#.steward.v1.Backup.Source.Extension\x1a*\n\tExtension\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\tB\x14\n\x12_checksum_failures\x1a-\n\x07Segment\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\" \n\x10GetBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x12ListBackupsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tid_prefix\x18\x03 \x01(\t\"S\n\x13ListBackupsResponse\x12#\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x12.steward.v1.Backup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetBackupKeysRequest\"\xb8\x01\n\nBackupKeys\x12\x12\n\nrecipients\x18\x01 \x03(\t\x12\x10\n\x08readable\x18\x02 \x03(\t\x12\x0e\n\x06signer\x18\x03 \x01(\t\x12\x17\n\x0ftrusted_signers\x18\x04 \x03(\t\x12\x15\n\rown_recipient\x18\x05 \x01(\t\x12\x19\n\x11own_identity_file\x18\x06 \x01(\t\x12\x18\n\x10own_signing_file\x18\x07 \x01(\t\x12\x0f\n\x07notices\x18\x08 \x03(\t*\\\n\nBackupForm\x12\x1b\n\x17\x42\x41\x43KUP_FORM_UNSPECIFIED\x10\x00\x12\x16\n\x12\x42\x41\x43KUP_FORM_CUSTOM\x10\x01\x12\x19\n\x15\x42\x41\x43KUP_FORM_DIRECTORY\x10\x02*\x8e\x01\n\x11\x42\x61\x63kupCompression\x12\"\n\x1e\x42\x41\x43KUP_COMPRESSION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_ZSTD\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_GZIP\x10\x02\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_NONE\x10\x03*\x89\x01\n\x0f\x42\x61\x63kupProofMode\x12!\n\x1d\x42\x41\x43KUP_PROOF_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42\x41\x43KUP_PROOF_MODE_HASH\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_PROOF_MODE_COUNT\x10\x02\x12\x1a\n\x16\x42\x41\x43KUP_PROOF_MODE_NONE\x10\x03*E\n\x0b\x42\x61\x63kupProof\x12\x1c\n\x18\x42\x41\x43KUP_PROOF_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42\x41\x43KUP_PROOF_PENDING\x10\x01*\x8b\x01\n\rBackupGlobals\x12\x1e\n\x1a\x42\x41\x43KUP_GLOBALS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42\x41\x43KUP_GLOBALS_NONE\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_GLOBALS_COMPLETE\x10\x02\x12$\n BACKUP_GLOBALS_WITHOUT_PASSWORDS\x10\x03\x32\xdc\x02\n\rBackupService\x12q\n\x0c\x43reateBackup\x12\x1f.steward.v1.CreateBackupRequest\x1a\x1d.google.longrunning.Operation\"!\xca\x41\x1e\n\x06\x42\x61\x63kup\x12\x14\x43reateBackupMetadata\x12=\n\tGetBackup\x12\x1c.steward.v1.GetBackupRequest\x1a\x12.steward.v1.Backup\x12N\n\x0bListBackups\x12\x1e.steward.v1.ListBackupsRequest\x1a\x1f.steward.v1.ListBackupsResponse\x12I\n\rGetBackupKeys\x12 .steward.v1.GetBackupKeysRequest\x1a\x16.steward.v1.BackupKeysb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steward/v1/backup.proto\x12\nsteward.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x13\x43reateBackupRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"c\n\x0f\x42\x61\x63kupSelection\x12\x0f\n\x07schemas\x18\x01 \x03(\t\x12\x17\n\x0f\x65xclude_schemas\x18\x02 \x03(\t\x12\x0e\n\x06tables\x18\x03 \x03(\t\x12\x16\n\x0e\x65xclude_tables\x18\x04 \x03(\t\"\xc4\x02\n\x14\x43reateBackupMetadata\x12\x0e\n\x06\x62\x61\x63kup\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x35\n\x05phase\x18\x03 \x01(\x0e\x32&.steward.v1.CreateBackupMetadata.Phase\x12\x14\n\x0c\x64umped_bytes\x18\x04 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x05 \x01(\x03\x12\x1b\n\x13\x64\x61tabase_size_bytes\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x10\n\x0cPHASE_QUEUED\x10\x01\x12\x11\n\rPHASE_DUMPING\x10\x02\x12\x14\n\x10PHASE_PUBLISHING\x10\x03\"\xf4\n\n\x06\x42\x61\x63kup\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x31\n\rsnapshot_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x64ump_size_bytes\x18\x06 \x01(\x03\x12\x19\n\x11stored_size_bytes\x18\x07 \x01(\x03\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x14\n\x0ctool_version\x18\t \x01(\t\x12\x13\n\x0b\x64ump_sha256\x18\n \x01(\t\x12,\n\x08segments\x18\x0b \x03(\x0b\x32\x1a.steward.v1.Backup.Segment\x12\x13\n\x0b\x64\x65scription\x18\x0c \x01(\t\x12$\n\x04\x66orm\x18\r \x01(\x0e\x32\x16.steward.v1.BackupForm\x12\x32\n\x0b\x63ompression\x18\x0e \x01(\x0e\x32\x1d.steward.v1.BackupCompression\x12\x19\n\x11\x63ompression_level\x18\x0f \x01(\x05\x12\x12\n\nrecipients\x18\x10 \x03(\t\x12\x0e\n\x06signer\x18\x11 \x01(\t\x12\x0f\n\x07notices\x18\x12 \x03(\t\x12&\n\x05proof\x18\x13 \x01(\x0e\x32\x17.steward.v1.BackupProof\x12/\n\nproof_mode\x18\x14 \x01(\x0e\x32\x1b.steward.v1.BackupProofMode\x12.\n\tselection\x18\x15 \x01(\x0b\x32\x1b.steward.v1.BackupSelection\x12*\n\x07globals\x18\x16 \x01(\x0e\x32\x19.steward.v1.BackupGlobals\x12\x0e\n\x06tables\x18\x17 \x01(\x03\x12\x0c\n\x04rows\x18\x18 \x01(\x03\x12\x15\n\rschema_sha256\x18\x19 \x01(\t\x12)\n\x06source\x18\x1a \x01(\x0b\x32\x19.steward.v1.Backup.Source\x12\'\n\x05state\x18\x1b \x01(\x0e\x32\x18.steward.v1.Backup.State\x12\x0e\n\x06pinned\x18\x1c \x01(\x08\x12\x10\n\x08pin_note\x18\x1d \x01(\t\x12/\n\x0b\x64\x65lete_time\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\x1f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x9e\x02\n\x06Source\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x17\n\x0flocale_provider\x18\x02 \x01(\t\x12\x11\n\tcollation\x18\x03 \x01(\t\x12\x16\n\x0e\x63haracter_type\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12\x13\n\x0bin_recovery\x18\x06 \x01(\x08\x12\x1e\n\x11\x63hecksum_failures\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x37\n\nextensions\x18\x08 \x03(\x0b\x32#.steward.v1.Backup.Source.Extension\x1a*\n\tExtension\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\tB\x14\n\x12_checksum_failures\x1a-\n\x07Segment\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_COMPLETE\x10\x01\x12\x11\n\rSTATE_DELETED\x10\x02\" \n\x10GetBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x89\x01\n\x12ListBackupsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tid_prefix\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.steward.v1.Backup.State\"S\n\x13ListBackupsResponse\x12#\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x12.steward.v1.Backup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetBackupKeysRequest\"\xb8\x01\n\nBackupKeys\x12\x12\n\nrecipients\x18\x01 \x03(\t\x12\x10\n\x08readable\x18\x02 \x03(\t\x12\x0e\n\x06signer\x18\x03 \x01(\t\x12\x17\n\x0ftrusted_signers\x18\x04 \x03(\t\x12\x15\n\rown_recipient\x18\x05 \x01(\t\x12\x19\n\x11own_identity_file\x18\x06 \x01(\t\x12\x18\n\x10own_signing_file\x18\x07 \x01(\t\x12\x0f\n\x07notices\x18\x08 \x03(\t\"2\n\x13\x44\x65leteBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"4\n\x15UndeleteBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"=\n\x10PinBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"1\n\x12UnpinBackupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"R\n\x17GetRetentionPlanRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xa1\x03\n\rRetentionPlan\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12+\n\x06policy\x18\x02 \x01(\x0b\x32\x1b.steward.v1.RetentionPolicy\x12-\n\tplan_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06halted\x18\x04 \x01(\x08\x12\x12\n\nkept_count\x18\x05 \x01(\x05\x12\x13\n\x0bgoing_count\x18\x06 \x01(\x05\x12\x33\n\x08verdicts\x18\x07 \x03(\x0b\x32!.steward.v1.RetentionPlan.Verdict\x12\x17\n\x0fnext_page_token\x18\x08 \x01(\t\x1a\x9a\x01\n\x07Verdict\x12\x0e\n\x06\x62\x61\x63kup\x18\x01 \x01(\t\x12\x31\n\rsnapshot_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11stored_size_bytes\x18\x03 \x01(\x03\x12\x0c\n\x04keep\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x06 \x01(\t\"\xe5\x01\n\x0fRetentionPolicy\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08min_keep\x18\x02 \x01(\x05\x12\x17\n\x0f\x63ounts_complete\x18\x03 \x01(\x08\x12\x12\n\nkeep_daily\x18\x04 \x01(\x05\x12\x13\n\x0bkeep_weekly\x18\x05 \x01(\x05\x12\x14\n\x0ckeep_monthly\x18\x06 \x01(\x05\x12\x13\n\x0bkeep_yearly\x18\x07 \x01(\x05\x12(\n\x05grace\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"J\n\x13PruneBackupsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"p\n\x14PruneBackupsMetadata\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x15\n\rdeleted_count\x18\x02 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\x14PruneBackupsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x03(\t\x12\x12\n\nkept_count\x18\x02 \x01(\x05\x12\x18\n\x10halted_databases\x18\x03 \x03(\t\x12\x15\n\rdeleted_count\x18\x04 \x01(\x05*\\\n\nBackupForm\x12\x1b\n\x17\x42\x41\x43KUP_FORM_UNSPECIFIED\x10\x00\x12\x16\n\x12\x42\x41\x43KUP_FORM_CUSTOM\x10\x01\x12\x19\n\x15\x42\x41\x43KUP_FORM_DIRECTORY\x10\x02*\x8e\x01\n\x11\x42\x61\x63kupCompression\x12\"\n\x1e\x42\x41\x43KUP_COMPRESSION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_ZSTD\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_GZIP\x10\x02\x12\x1b\n\x17\x42\x41\x43KUP_COMPRESSION_NONE\x10\x03*\x89\x01\n\x0f\x42\x61\x63kupProofMode\x12!\n\x1d\x42\x41\x43KUP_PROOF_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42\x41\x43KUP_PROOF_MODE_HASH\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_PROOF_MODE_COUNT\x10\x02\x12\x1a\n\x16\x42\x41\x43KUP_PROOF_MODE_NONE\x10\x03*\xb9\x01\n\x0b\x42\x61\x63kupProof\x12\x1c\n\x18\x42\x41\x43KUP_PROOF_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42\x41\x43KUP_PROOF_PENDING\x10\x01\x12\x19\n\x15\x42\x41\x43KUP_PROOF_VERIFIED\x10\x02\x12\x18\n\x14\x42\x41\x43KUP_PROOF_CORRUPT\x10\x03\x12\x1e\n\x1a\x42\x41\x43KUP_PROOF_COULD_NOT_RUN\x10\x04\x12\x1d\n\x19\x42\x41\x43KUP_PROOF_UNVERIFIABLE\x10\x05*\x8b\x01\n\rBackupGlobals\x12\x1e\n\x1a\x42\x41\x43KUP_GLOBALS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42\x41\x43KUP_GLOBALS_NONE\x10\x01\x12\x1b\n\x17\x42\x41\x43KUP_GLOBALS_COMPLETE\x10\x02\x12$\n BACKUP_GLOBALS_WITHOUT_PASSWORDS\x10\x03\x32\xc1\x06\n\rBackupService\x12q\n\x0c\x43reateBackup\x12\x1f.steward.v1.CreateBackupRequest\x1a\x1d.google.longrunning.Operation\"!\xca\x41\x1e\n\x06\x42\x61\x63kup\x12\x14\x43reateBackupMetadata\x12=\n\tGetBackup\x12\x1c.steward.v1.GetBackupRequest\x1a\x12.steward.v1.Backup\x12N\n\x0bListBackups\x12\x1e.steward.v1.ListBackupsRequest\x1a\x1f.steward.v1.ListBackupsResponse\x12I\n\rGetBackupKeys\x12 .steward.v1.GetBackupKeysRequest\x1a\x16.steward.v1.BackupKeys\x12\x43\n\x0c\x44\x65leteBackup\x12\x1f.steward.v1.DeleteBackupRequest\x1a\x12.steward.v1.Backup\x12G\n\x0eUndeleteBackup\x12!.steward.v1.UndeleteBackupRequest\x1a\x12.steward.v1.Backup\x12=\n\tPinBackup\x12\x1c.steward.v1.PinBackupRequest\x1a\x12.steward.v1.Backup\x12\x41\n\x0bUnpinBackup\x12\x1e.steward.v1.UnpinBackupRequest\x1a\x12.steward.v1.Backup\x12R\n\x10GetRetentionPlan\x12#.steward.v1.GetRetentionPlanRequest\x1a\x19.steward.v1.RetentionPlan\x12\x7f\n\x0cPruneBackups\x12\x1f.steward.v1.PruneBackupsRequest\x1a\x1d.google.longrunning.Operation\"/\xca\x41,\n\x14PruneBackupsResponse\x12\x14PruneBackupsMetadatab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +36,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BACKUPSERVICE'].methods_by_name['CreateBackup']._loaded_options = None
   _globals['_BACKUPSERVICE'].methods_by_name['CreateBackup']._serialized_options = b'\312A\036\n\006Backup\022\024CreateBackupMetadata'
-  _globals['_BACKUPFORM']._serialized_start=2217
-  _globals['_BACKUPFORM']._serialized_end=2309
-  _globals['_BACKUPCOMPRESSION']._serialized_start=2312
-  _globals['_BACKUPCOMPRESSION']._serialized_end=2454
-  _globals['_BACKUPPROOFMODE']._serialized_start=2457
-  _globals['_BACKUPPROOFMODE']._serialized_end=2594
-  _globals['_BACKUPPROOF']._serialized_start=2596
-  _globals['_BACKUPPROOF']._serialized_end=2665
-  _globals['_BACKUPGLOBALS']._serialized_start=2668
-  _globals['_BACKUPGLOBALS']._serialized_end=2807
+  _globals['_BACKUPSERVICE'].methods_by_name['PruneBackups']._loaded_options = None
+  _globals['_BACKUPSERVICE'].methods_by_name['PruneBackups']._serialized_options = b'\312A,\n\024PruneBackupsResponse\022\024PruneBackupsMetadata'
+  _globals['_BACKUPFORM']._serialized_start=3776
+  _globals['_BACKUPFORM']._serialized_end=3868
+  _globals['_BACKUPCOMPRESSION']._serialized_start=3871
+  _globals['_BACKUPCOMPRESSION']._serialized_end=4013
+  _globals['_BACKUPPROOFMODE']._serialized_start=4016
+  _globals['_BACKUPPROOFMODE']._serialized_end=4153
+  _globals['_BACKUPPROOF']._serialized_start=4156
+  _globals['_BACKUPPROOF']._serialized_end=4341
+  _globals['_BACKUPGLOBALS']._serialized_start=4344
+  _globals['_BACKUPGLOBALS']._serialized_end=4483
   _globals['_CREATEBACKUPREQUEST']._serialized_start=141
   _globals['_CREATEBACKUPREQUEST']._serialized_end=221
   _globals['_BACKUPSELECTION']._serialized_start=223
@@ -55,23 +57,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEBACKUPMETADATA_PHASE']._serialized_start=560
   _globals['_CREATEBACKUPMETADATA_PHASE']._serialized_end=649
   _globals['_BACKUP']._serialized_start=652
-  _globals['_BACKUP']._serialized_end=1805
-  _globals['_BACKUP_SOURCE']._serialized_start=1472
-  _globals['_BACKUP_SOURCE']._serialized_end=1758
-  _globals['_BACKUP_SOURCE_EXTENSION']._serialized_start=1694
-  _globals['_BACKUP_SOURCE_EXTENSION']._serialized_end=1736
-  _globals['_BACKUP_SEGMENT']._serialized_start=1760
-  _globals['_BACKUP_SEGMENT']._serialized_end=1805
-  _globals['_GETBACKUPREQUEST']._serialized_start=1807
-  _globals['_GETBACKUPREQUEST']._serialized_end=1839
-  _globals['_LISTBACKUPSREQUEST']._serialized_start=1841
-  _globals['_LISTBACKUPSREQUEST']._serialized_end=1919
-  _globals['_LISTBACKUPSRESPONSE']._serialized_start=1921
-  _globals['_LISTBACKUPSRESPONSE']._serialized_end=2004
-  _globals['_GETBACKUPKEYSREQUEST']._serialized_start=2006
-  _globals['_GETBACKUPKEYSREQUEST']._serialized_end=2028
-  _globals['_BACKUPKEYS']._serialized_start=2031
-  _globals['_BACKUPKEYS']._serialized_end=2215
-  _globals['_BACKUPSERVICE']._serialized_start=2810
-  _globals['_BACKUPSERVICE']._serialized_end=3158
+  _globals['_BACKUP']._serialized_end=2048
+  _globals['_BACKUP_SOURCE']._serialized_start=1644
+  _globals['_BACKUP_SOURCE']._serialized_end=1930
+  _globals['_BACKUP_SOURCE_EXTENSION']._serialized_start=1866
+  _globals['_BACKUP_SOURCE_EXTENSION']._serialized_end=1908
+  _globals['_BACKUP_SEGMENT']._serialized_start=1932
+  _globals['_BACKUP_SEGMENT']._serialized_end=1977
+  _globals['_BACKUP_STATE']._serialized_start=1979
+  _globals['_BACKUP_STATE']._serialized_end=2048
+  _globals['_GETBACKUPREQUEST']._serialized_start=2050
+  _globals['_GETBACKUPREQUEST']._serialized_end=2082
+  _globals['_LISTBACKUPSREQUEST']._serialized_start=2085
+  _globals['_LISTBACKUPSREQUEST']._serialized_end=2222
+  _globals['_LISTBACKUPSRESPONSE']._serialized_start=2224
+  _globals['_LISTBACKUPSRESPONSE']._serialized_end=2307
+  _globals['_GETBACKUPKEYSREQUEST']._serialized_start=2309
+  _globals['_GETBACKUPKEYSREQUEST']._serialized_end=2331
+  _globals['_BACKUPKEYS']._serialized_start=2334
+  _globals['_BACKUPKEYS']._serialized_end=2518
+  _globals['_DELETEBACKUPREQUEST']._serialized_start=2520
+  _globals['_DELETEBACKUPREQUEST']._serialized_end=2570
+  _globals['_UNDELETEBACKUPREQUEST']._serialized_start=2572
+  _globals['_UNDELETEBACKUPREQUEST']._serialized_end=2624
+  _globals['_PINBACKUPREQUEST']._serialized_start=2626
+  _globals['_PINBACKUPREQUEST']._serialized_end=2687
+  _globals['_UNPINBACKUPREQUEST']._serialized_start=2689
+  _globals['_UNPINBACKUPREQUEST']._serialized_end=2738
+  _globals['_GETRETENTIONPLANREQUEST']._serialized_start=2740
+  _globals['_GETRETENTIONPLANREQUEST']._serialized_end=2822
+  _globals['_RETENTIONPLAN']._serialized_start=2825
+  _globals['_RETENTIONPLAN']._serialized_end=3242
+  _globals['_RETENTIONPLAN_VERDICT']._serialized_start=3088
+  _globals['_RETENTIONPLAN_VERDICT']._serialized_end=3242
+  _globals['_RETENTIONPOLICY']._serialized_start=3245
+  _globals['_RETENTIONPOLICY']._serialized_end=3474
+  _globals['_PRUNEBACKUPSREQUEST']._serialized_start=3476
+  _globals['_PRUNEBACKUPSREQUEST']._serialized_end=3550
+  _globals['_PRUNEBACKUPSMETADATA']._serialized_start=3552
+  _globals['_PRUNEBACKUPSMETADATA']._serialized_end=3664
+  _globals['_PRUNEBACKUPSRESPONSE']._serialized_start=3666
+  _globals['_PRUNEBACKUPSRESPONSE']._serialized_end=3774
+  _globals['_BACKUPSERVICE']._serialized_start=4486
+  _globals['_BACKUPSERVICE']._serialized_end=5319
 # @@protoc_insertion_point(module_scope)

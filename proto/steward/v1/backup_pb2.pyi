@@ -111,6 +111,14 @@ class _BackupProofEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Not said."""
     BACKUP_PROOF_PENDING: _BackupProof.ValueType  # 1
     """Nobody has restored it yet."""
+    BACKUP_PROOF_VERIFIED: _BackupProof.ValueType  # 2
+    """Restored, and compared."""
+    BACKUP_PROOF_CORRUPT: _BackupProof.ValueType  # 3
+    """Restored, and found wrong."""
+    BACKUP_PROOF_COULD_NOT_RUN: _BackupProof.ValueType  # 4
+    """The trial itself failed, and says nothing of the backup."""
+    BACKUP_PROOF_UNVERIFIABLE: _BackupProof.ValueType  # 5
+    """What the trial needs is not here, such as the private key."""
 
 class BackupProof(_BackupProof, metaclass=_BackupProofEnumTypeWrapper):
     """How far a backup is proven."""
@@ -119,6 +127,14 @@ BACKUP_PROOF_UNSPECIFIED: BackupProof.ValueType  # 0
 """Not said."""
 BACKUP_PROOF_PENDING: BackupProof.ValueType  # 1
 """Nobody has restored it yet."""
+BACKUP_PROOF_VERIFIED: BackupProof.ValueType  # 2
+"""Restored, and compared."""
+BACKUP_PROOF_CORRUPT: BackupProof.ValueType  # 3
+"""Restored, and found wrong."""
+BACKUP_PROOF_COULD_NOT_RUN: BackupProof.ValueType  # 4
+"""The trial itself failed, and says nothing of the backup."""
+BACKUP_PROOF_UNVERIFIABLE: BackupProof.ValueType  # 5
+"""What the trial needs is not here, such as the private key."""
 Global___BackupProof: typing_extensions.TypeAlias = BackupProof
 
 class _BackupGlobals:
@@ -293,6 +309,29 @@ class Backup(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    class _State:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _StateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[Backup._State.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Backup._State.ValueType  # 0
+        """Not said."""
+        STATE_COMPLETE: Backup._State.ValueType  # 1
+        """All of it is stored."""
+        STATE_DELETED: Backup._State.ValueType  # 2
+        """Marked as deleted; its data are removed when its grace is over."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """Whether a backup is deleted."""
+
+    STATE_UNSPECIFIED: Backup.State.ValueType  # 0
+    """Not said."""
+    STATE_COMPLETE: Backup.State.ValueType  # 1
+    """All of it is stored."""
+    STATE_DELETED: Backup.State.ValueType  # 2
+    """Marked as deleted; its data are removed when its grace is over."""
+
     @typing.final
     class Source(google.protobuf.message.Message):
         """The database and its server."""
@@ -407,6 +446,11 @@ class Backup(google.protobuf.message.Message):
     ROWS_FIELD_NUMBER: builtins.int
     SCHEMA_SHA256_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    PINNED_FIELD_NUMBER: builtins.int
+    PIN_NOTE_FIELD_NUMBER: builtins.int
+    DELETE_TIME_FIELD_NUMBER: builtins.int
+    PURGE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`backups/{backup}`; the id is a UUIDv7."""
     database: builtins.str
@@ -445,6 +489,12 @@ class Backup(google.protobuf.message.Message):
     """Their rows."""
     schema_sha256: builtins.str
     """SHA-256 of the schema as pg_dump wrote it, in hex; empty where it was not read."""
+    state: Global___Backup.State.ValueType
+    """Whether it is deleted."""
+    pinned: builtins.bool
+    """Whether it is pinned: then nothing deletes it."""
+    pin_note: builtins.str
+    """Why it is pinned, as PinBackup said."""
     @property
     def snapshot_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the dump began: the state of the data that it holds."""
@@ -477,6 +527,14 @@ class Backup(google.protobuf.message.Message):
     def source(self) -> Global___Backup.Source:
         """The database and its server, as far as a restore depends on them."""
 
+    @property
+    def delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was deleted; unset while it is not."""
+
+    @property
+    def purge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When a deleted backup may lose its data."""
+
     def __init__(
         self,
         *,
@@ -506,9 +564,14 @@ class Backup(google.protobuf.message.Message):
         rows: builtins.int = ...,
         schema_sha256: builtins.str = ...,
         source: Global___Backup.Source | None = ...,
+        state: Global___Backup.State.ValueType = ...,
+        pinned: builtins.bool = ...,
+        pin_note: builtins.str = ...,
+        delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        purge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "proof", b"proof", "proof_mode", b"proof_mode", "recipients", b"recipients", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "elapsed", b"elapsed", "purge_time", b"purge_time", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "delete_time", b"delete_time", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "pin_note", b"pin_note", "pinned", b"pinned", "proof", b"proof", "proof_mode", b"proof_mode", "purge_time", b"purge_time", "recipients", b"recipients", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "state", b"state", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
 
 Global___Backup: typing_extensions.TypeAlias = Backup
 
@@ -539,20 +602,28 @@ class ListBackupsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     ID_PREFIX_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
     """From the answer before; empty for the first page."""
     id_prefix: builtins.str
     """Backups whose id begins with this, such as `019a7c3e-5b2`; all where it is empty."""
+    database: builtins.str
+    """Those of one database; empty: of all."""
+    state: Global___Backup.State.ValueType
+    """Those in one state; unspecified: those that are not deleted."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         id_prefix: builtins.str = ...,
+        database: builtins.str = ...,
+        state: Global___Backup.State.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]) -> None: ...
 
 Global___ListBackupsRequest: typing_extensions.TypeAlias = ListBackupsRequest
 
@@ -645,3 +716,355 @@ class BackupKeys(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["notices", b"notices", "own_identity_file", b"own_identity_file", "own_recipient", b"own_recipient", "own_signing_file", b"own_signing_file", "readable", b"readable", "recipients", b"recipients", "signer", b"signer", "trusted_signers", b"trusted_signers"]) -> None: ...
 
 Global___BackupKeys: typing_extensions.TypeAlias = BackupKeys
+
+@typing.final
+class DeleteBackupRequest(google.protobuf.message.Message):
+    """Names a backup to delete."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    actor: builtins.str
+    """Who deletes it, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "name", b"name"]) -> None: ...
+
+Global___DeleteBackupRequest: typing_extensions.TypeAlias = DeleteBackupRequest
+
+@typing.final
+class UndeleteBackupRequest(google.protobuf.message.Message):
+    """Names a deleted backup to have back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    actor: builtins.str
+    """Who asks, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "name", b"name"]) -> None: ...
+
+Global___UndeleteBackupRequest: typing_extensions.TypeAlias = UndeleteBackupRequest
+
+@typing.final
+class PinBackupRequest(google.protobuf.message.Message):
+    """Names a backup to pin."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    note: builtins.str
+    """Why, for people; at most 256 characters."""
+    actor: builtins.str
+    """Who pins it, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        note: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "name", b"name", "note", b"note"]) -> None: ...
+
+Global___PinBackupRequest: typing_extensions.TypeAlias = PinBackupRequest
+
+@typing.final
+class UnpinBackupRequest(google.protobuf.message.Message):
+    """Names a backup to unpin."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    actor: builtins.str
+    """Who asks, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "name", b"name"]) -> None: ...
+
+Global___UnpinBackupRequest: typing_extensions.TypeAlias = UnpinBackupRequest
+
+@typing.final
+class GetRetentionPlanRequest(google.protobuf.message.Message):
+    """Asks for the plan of one database."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """The configured name of the database, or one that backups exist of. Empty: the only configured one."""
+    page_size: builtins.int
+    """At most so many verdicts; 0 means 50, above 1000 means 1000."""
+    page_token: builtins.str
+    """From the answer before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+Global___GetRetentionPlanRequest: typing_extensions.TypeAlias = GetRetentionPlanRequest
+
+@typing.final
+class RetentionPlan(google.protobuf.message.Message):
+    """What a retention does at one moment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Verdict(google.protobuf.message.Message):
+        """What becomes of a backup."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        BACKUP_FIELD_NUMBER: builtins.int
+        SNAPSHOT_TIME_FIELD_NUMBER: builtins.int
+        STORED_SIZE_BYTES_FIELD_NUMBER: builtins.int
+        KEEP_FIELD_NUMBER: builtins.int
+        REASON_FIELD_NUMBER: builtins.int
+        EXPLANATION_FIELD_NUMBER: builtins.int
+        backup: builtins.str
+        """`backups/{backup}`."""
+        stored_size_bytes: builtins.int
+        """Size in the repository."""
+        keep: builtins.bool
+        """Whether it is kept."""
+        reason: builtins.str
+        """Why: PINNED, FUTURE, YOUNG, NO_RECENT_BACKUP, NOT_PROVEN, MIN_KEEP, DAILY, WEEKLY, MONTHLY or YEARLY keep,
+        CORRUPT and EXPIRED let go. More may be added.
+        """
+        explanation: builtins.str
+        """The same for people."""
+        @property
+        def snapshot_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+            """When its dump began."""
+
+        def __init__(
+            self,
+            *,
+            backup: builtins.str = ...,
+            snapshot_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+            stored_size_bytes: builtins.int = ...,
+            keep: builtins.bool = ...,
+            reason: builtins.str = ...,
+            explanation: builtins.str = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["snapshot_time", b"snapshot_time"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["backup", b"backup", "explanation", b"explanation", "keep", b"keep", "reason", b"reason", "snapshot_time", b"snapshot_time", "stored_size_bytes", b"stored_size_bytes"]) -> None: ...
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    POLICY_FIELD_NUMBER: builtins.int
+    PLAN_TIME_FIELD_NUMBER: builtins.int
+    HALTED_FIELD_NUMBER: builtins.int
+    KEPT_COUNT_FIELD_NUMBER: builtins.int
+    GOING_COUNT_FIELD_NUMBER: builtins.int
+    VERDICTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """The database."""
+    halted: builtins.bool
+    """No backup that counts is younger than the window: nothing is deleted."""
+    kept_count: builtins.int
+    """How many backups are kept."""
+    going_count: builtins.int
+    """How many go."""
+    next_page_token: builtins.str
+    """For the next page; empty on the last."""
+    @property
+    def policy(self) -> Global___RetentionPolicy:
+        """The rules."""
+
+    @property
+    def plan_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the plan was made."""
+
+    @property
+    def verdicts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RetentionPlan.Verdict]:
+        """A verdict of each backup that is not deleted, newest first."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        policy: Global___RetentionPolicy | None = ...,
+        plan_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        halted: builtins.bool = ...,
+        kept_count: builtins.int = ...,
+        going_count: builtins.int = ...,
+        verdicts: collections.abc.Iterable[Global___RetentionPlan.Verdict] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["plan_time", b"plan_time", "policy", b"policy"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "going_count", b"going_count", "halted", b"halted", "kept_count", b"kept_count", "next_page_token", b"next_page_token", "plan_time", b"plan_time", "policy", b"policy", "verdicts", b"verdicts"]) -> None: ...
+
+Global___RetentionPlan: typing_extensions.TypeAlias = RetentionPlan
+
+@typing.final
+class RetentionPolicy(google.protobuf.message.Message):
+    """The rules of a retention."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: builtins.int
+    MIN_KEEP_FIELD_NUMBER: builtins.int
+    COUNTS_COMPLETE_FIELD_NUMBER: builtins.int
+    KEEP_DAILY_FIELD_NUMBER: builtins.int
+    KEEP_WEEKLY_FIELD_NUMBER: builtins.int
+    KEEP_MONTHLY_FIELD_NUMBER: builtins.int
+    KEEP_YEARLY_FIELD_NUMBER: builtins.int
+    GRACE_FIELD_NUMBER: builtins.int
+    min_keep: builtins.int
+    """The newest backups that count and are kept, however old."""
+    counts_complete: builtins.bool
+    """Whether every complete backup counts that is not found corrupt, and not only those that are verified."""
+    keep_daily: builtins.int
+    """Days of which the newest backup that counts is kept."""
+    keep_weekly: builtins.int
+    """Weeks, as above."""
+    keep_monthly: builtins.int
+    """Months, as above."""
+    keep_yearly: builtins.int
+    """Years, as above."""
+    @property
+    def window(self) -> google.protobuf.duration_pb2.Duration:
+        """Everything younger is kept."""
+
+    @property
+    def grace(self) -> google.protobuf.duration_pb2.Duration:
+        """How long a deleted backup keeps its data."""
+
+    def __init__(
+        self,
+        *,
+        window: google.protobuf.duration_pb2.Duration | None = ...,
+        min_keep: builtins.int = ...,
+        counts_complete: builtins.bool = ...,
+        keep_daily: builtins.int = ...,
+        keep_weekly: builtins.int = ...,
+        keep_monthly: builtins.int = ...,
+        keep_yearly: builtins.int = ...,
+        grace: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["grace", b"grace", "window", b"window"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["counts_complete", b"counts_complete", "grace", b"grace", "keep_daily", b"keep_daily", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "min_keep", b"min_keep", "window", b"window"]) -> None: ...
+
+Global___RetentionPolicy: typing_extensions.TypeAlias = RetentionPolicy
+
+@typing.final
+class PruneBackupsRequest(google.protobuf.message.Message):
+    """Asks for a pruning."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """The database, as in GetRetentionPlanRequest; empty: all of which there are backups."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155)."""
+    actor: builtins.str
+    """Who asks, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        request_id: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "database", b"database", "request_id", b"request_id"]) -> None: ...
+
+Global___PruneBackupsRequest: typing_extensions.TypeAlias = PruneBackupsRequest
+
+@typing.final
+class PruneBackupsMetadata(google.protobuf.message.Message):
+    """How far a pruning has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    DELETED_COUNT_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """The database; empty: all."""
+    deleted_count: builtins.int
+    """Backups that were marked as deleted so far."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        deleted_count: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "deleted_count", b"deleted_count"]) -> None: ...
+
+Global___PruneBackupsMetadata: typing_extensions.TypeAlias = PruneBackupsMetadata
+
+@typing.final
+class PruneBackupsResponse(google.protobuf.message.Message):
+    """What a pruning did."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DELETED_FIELD_NUMBER: builtins.int
+    KEPT_COUNT_FIELD_NUMBER: builtins.int
+    HALTED_DATABASES_FIELD_NUMBER: builtins.int
+    DELETED_COUNT_FIELD_NUMBER: builtins.int
+    kept_count: builtins.int
+    """How many were kept."""
+    deleted_count: builtins.int
+    """How many were marked as deleted."""
+    @property
+    def deleted(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """`backups/{backup}`: those that were marked as deleted; of more than 1000 the first."""
+
+    @property
+    def halted_databases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Databases of which nothing was deleted, since no backup that counts is young enough."""
+
+    def __init__(
+        self,
+        *,
+        deleted: collections.abc.Iterable[builtins.str] | None = ...,
+        kept_count: builtins.int = ...,
+        halted_databases: collections.abc.Iterable[builtins.str] | None = ...,
+        deleted_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["deleted", b"deleted", "deleted_count", b"deleted_count", "halted_databases", b"halted_databases", "kept_count", b"kept_count"]) -> None: ...
+
+Global___PruneBackupsResponse: typing_extensions.TypeAlias = PruneBackupsResponse

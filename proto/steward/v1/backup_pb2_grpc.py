@@ -56,6 +56,36 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_backup__pb2.BackupKeys.FromString,
                 _registered_method=True)
+        self.DeleteBackup = channel.unary_unary(
+                '/steward.v1.BackupService/DeleteBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.DeleteBackupRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.Backup.FromString,
+                _registered_method=True)
+        self.UndeleteBackup = channel.unary_unary(
+                '/steward.v1.BackupService/UndeleteBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.UndeleteBackupRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.Backup.FromString,
+                _registered_method=True)
+        self.PinBackup = channel.unary_unary(
+                '/steward.v1.BackupService/PinBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.PinBackupRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.Backup.FromString,
+                _registered_method=True)
+        self.UnpinBackup = channel.unary_unary(
+                '/steward.v1.BackupService/UnpinBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.Backup.FromString,
+                _registered_method=True)
+        self.GetRetentionPlan = channel.unary_unary(
+                '/steward.v1.BackupService/GetRetentionPlan',
+                request_serializer=steward_dot_v1_dot_backup__pb2.GetRetentionPlanRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.RetentionPlan.FromString,
+                _registered_method=True)
+        self.PruneBackups = channel.unary_unary(
+                '/steward.v1.BackupService/PruneBackups',
+                request_serializer=steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class BackupServiceServicer(object):
@@ -90,6 +120,50 @@ class BackupServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteBackup(self, request, context):
+        """Marks a backup as deleted (AIP-164): it loses its data when the grace of its retention is over. One that is deleted
+        already stays as it is. FAILED_PRECONDITION / BACKUP_PINNED, LAST_BACKUP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteBackup(self, request, context):
+        """Takes the mark back, as long as the data are there. FAILED_PRECONDITION / BACKUP_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PinBackup(self, request, context):
+        """Pins a backup, so that neither a rule nor a call deletes it. FAILED_PRECONDITION / BACKUP_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinBackup(self, request, context):
+        """Unpins a backup.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetentionPlan(self, request, context):
+        """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PruneBackups(self, request, context):
+        """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
+        PruneBackupsMetadata, its response a PruneBackupsResponse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +186,36 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     servicer.GetBackupKeys,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.FromString,
                     response_serializer=steward_dot_v1_dot_backup__pb2.BackupKeys.SerializeToString,
+            ),
+            'DeleteBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.DeleteBackupRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.Backup.SerializeToString,
+            ),
+            'UndeleteBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.UndeleteBackupRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.Backup.SerializeToString,
+            ),
+            'PinBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.PinBackupRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.Backup.SerializeToString,
+            ),
+            'UnpinBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.Backup.SerializeToString,
+            ),
+            'GetRetentionPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetentionPlan,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.GetRetentionPlanRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.RetentionPlan.SerializeToString,
+            ),
+            'PruneBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneBackups,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +327,168 @@ class BackupService(object):
             '/steward.v1.BackupService/GetBackupKeys',
             steward_dot_v1_dot_backup__pb2.GetBackupKeysRequest.SerializeToString,
             steward_dot_v1_dot_backup__pb2.BackupKeys.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/DeleteBackup',
+            steward_dot_v1_dot_backup__pb2.DeleteBackupRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.Backup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/UndeleteBackup',
+            steward_dot_v1_dot_backup__pb2.UndeleteBackupRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.Backup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/PinBackup',
+            steward_dot_v1_dot_backup__pb2.PinBackupRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.Backup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/UnpinBackup',
+            steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.Backup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetentionPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/GetRetentionPlan',
+            steward_dot_v1_dot_backup__pb2.GetRetentionPlanRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.RetentionPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/PruneBackups',
+            steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -90,7 +90,103 @@ _BackupServiceGetBackupKeysType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType]):
+_BackupServiceDeleteBackupType = typing_extensions.TypeVar(
+    '_BackupServiceDeleteBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.DeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.DeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.DeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+)
+
+_BackupServiceUndeleteBackupType = typing_extensions.TypeVar(
+    '_BackupServiceUndeleteBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UndeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UndeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UndeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+)
+
+_BackupServicePinBackupType = typing_extensions.TypeVar(
+    '_BackupServicePinBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+)
+
+_BackupServiceUnpinBackupType = typing_extensions.TypeVar(
+    '_BackupServiceUnpinBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UnpinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UnpinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UnpinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+)
+
+_BackupServiceGetRetentionPlanType = typing_extensions.TypeVar(
+    '_BackupServiceGetRetentionPlanType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRetentionPlanRequest,
+        steward.v1.backup_pb2.RetentionPlan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRetentionPlanRequest,
+        steward.v1.backup_pb2.RetentionPlan,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRetentionPlanRequest,
+        steward.v1.backup_pb2.RetentionPlan,
+    ],
+)
+
+_BackupServicePruneBackupsType = typing_extensions.TypeVar(
+    '_BackupServicePruneBackupsType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PruneBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PruneBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PruneBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
     """Makes and serves backups."""
 
     @typing.overload
@@ -110,6 +206,30 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetBackupKeysRequest,
             steward.v1.backup_pb2.BackupKeys,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.DeleteBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.UndeleteBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.PinBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.UnpinBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetRetentionPlanRequest,
+            steward.v1.backup_pb2.RetentionPlan,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.PruneBackupsRequest,
+            google.longrunning.operations_pb2.Operation,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -131,6 +251,30 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             steward.v1.backup_pb2.GetBackupKeysRequest,
             steward.v1.backup_pb2.BackupKeys,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.DeleteBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.UndeleteBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.PinBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.UnpinBackupRequest,
+            steward.v1.backup_pb2.Backup,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetRetentionPlanRequest,
+            steward.v1.backup_pb2.RetentionPlan,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.PruneBackupsRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateBackup: _BackupServiceCreateBackupType
@@ -144,6 +288,28 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
 
     GetBackupKeys: _BackupServiceGetBackupKeysType
     """Returns the public halves of the keys that the daemon works with. No private key is ever sent."""
+
+    DeleteBackup: _BackupServiceDeleteBackupType
+    """Marks a backup as deleted (AIP-164): it loses its data when the grace of its retention is over. One that is deleted
+    already stays as it is. FAILED_PRECONDITION / BACKUP_PINNED, LAST_BACKUP.
+    """
+
+    UndeleteBackup: _BackupServiceUndeleteBackupType
+    """Takes the mark back, as long as the data are there. FAILED_PRECONDITION / BACKUP_DELETED."""
+
+    PinBackup: _BackupServicePinBackupType
+    """Pins a backup, so that neither a rule nor a call deletes it. FAILED_PRECONDITION / BACKUP_DELETED."""
+
+    UnpinBackup: _BackupServiceUnpinBackupType
+    """Unpins a backup."""
+
+    GetRetentionPlan: _BackupServiceGetRetentionPlanType
+    """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed."""
+
+    PruneBackups: _BackupServicePruneBackupsType
+    """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
+    PruneBackupsMetadata, its response a PruneBackupsResponse.
+    """
 
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -161,6 +327,30 @@ BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.GetBackupKeysRequest,
         steward.v1.backup_pb2.BackupKeys,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.DeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UndeleteBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.UnpinBackupRequest,
+        steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRetentionPlanRequest,
+        steward.v1.backup_pb2.RetentionPlan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.PruneBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
     ],
 ]
 
@@ -198,5 +388,57 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.backup_pb2.BackupKeys, collections.abc.Awaitable[steward.v1.backup_pb2.BackupKeys]]:
         """Returns the public halves of the keys that the daemon works with. No private key is ever sent."""
+
+    @abc.abstractmethod
+    def DeleteBackup(
+        self,
+        request: steward.v1.backup_pb2.DeleteBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.Backup, collections.abc.Awaitable[steward.v1.backup_pb2.Backup]]:
+        """Marks a backup as deleted (AIP-164): it loses its data when the grace of its retention is over. One that is deleted
+        already stays as it is. FAILED_PRECONDITION / BACKUP_PINNED, LAST_BACKUP.
+        """
+
+    @abc.abstractmethod
+    def UndeleteBackup(
+        self,
+        request: steward.v1.backup_pb2.UndeleteBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.Backup, collections.abc.Awaitable[steward.v1.backup_pb2.Backup]]:
+        """Takes the mark back, as long as the data are there. FAILED_PRECONDITION / BACKUP_DELETED."""
+
+    @abc.abstractmethod
+    def PinBackup(
+        self,
+        request: steward.v1.backup_pb2.PinBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.Backup, collections.abc.Awaitable[steward.v1.backup_pb2.Backup]]:
+        """Pins a backup, so that neither a rule nor a call deletes it. FAILED_PRECONDITION / BACKUP_DELETED."""
+
+    @abc.abstractmethod
+    def UnpinBackup(
+        self,
+        request: steward.v1.backup_pb2.UnpinBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.Backup, collections.abc.Awaitable[steward.v1.backup_pb2.Backup]]:
+        """Unpins a backup."""
+
+    @abc.abstractmethod
+    def GetRetentionPlan(
+        self,
+        request: steward.v1.backup_pb2.GetRetentionPlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.RetentionPlan, collections.abc.Awaitable[steward.v1.backup_pb2.RetentionPlan]]:
+        """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed."""
+
+    @abc.abstractmethod
+    def PruneBackups(
+        self,
+        request: steward.v1.backup_pb2.PruneBackupsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
+        PruneBackupsMetadata, its response a PruneBackupsResponse.
+        """
 
 def add_BackupServiceServicer_to_server(servicer: BackupServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -16,11 +16,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from steward_client.async_client import AsyncClient as AsyncClient
     from steward_client.backups.keys import BackupKeys as BackupKeys
+    from steward_client.backups.retention import Pruned as Pruned
+    from steward_client.backups.retention import PruneProgress as PruneProgress
+    from steward_client.backups.retention import RetentionPlan as RetentionPlan
+    from steward_client.backups.retention import RetentionPolicy as RetentionPolicy
+    from steward_client.backups.retention import RetentionVerdict as RetentionVerdict
     from steward_client.backups.types import Backup as Backup
     from steward_client.backups.types import BackupPhase as BackupPhase
     from steward_client.backups.types import BackupProgress as BackupProgress
     from steward_client.backups.types import BackupSelection as BackupSelection
     from steward_client.backups.types import BackupSource as BackupSource
+    from steward_client.backups.types import BackupState as BackupState
     from steward_client.backups.types import Segment as Segment
     from steward_client.backups.words import BackupCompression as BackupCompression
     from steward_client.backups.words import BackupForm as BackupForm
@@ -93,6 +99,7 @@ _HOMES = {
     "BackupProofMode": "backups.words",
     "BackupSelection": "backups.types",
     "BackupSource": "backups.types",
+    "BackupState": "backups.types",
     "Batch": "validation.batches",
     "BatchFile": "validation.batches",
     "BatchFilter": "validation.batch_filter",
@@ -122,11 +129,16 @@ _HOMES = {
     "PayloadVerdict": "validation.payloads",
     "PayloadViolation": "validation.payloads",
     "Progress": "validation.batches",
+    "PruneProgress": "backups.retention",
+    "Pruned": "backups.retention",
     "Purged": "quarantine.outcomes",
     "QuarantineProgress": "quarantine.outcomes",
     "QuarantineStats": "quarantine.statistics",
     "QuarantinedRow": "quarantine.rows",
     "Resubmitted": "quarantine.resubmission",
+    "RetentionPlan": "backups.retention",
+    "RetentionPolicy": "backups.retention",
+    "RetentionVerdict": "backups.retention",
     "Retried": "quarantine.outcomes",
     "RetryPolicy": "connection.retry",
     "RowAction": "quarantine.rows",

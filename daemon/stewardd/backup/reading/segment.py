@@ -22,9 +22,10 @@ from stewardd.backup.manifest.backup import (
     Encryption,
     Segment,
 )
-from stewardd.errors import Corrupt, Exhausted, ObjectNotFound
+from stewardd.errors import BackupNotFound, Corrupt, Exhausted, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import folder_of
+from stewardd.repository.publication import exists, manifest_key
 
 _CHUNK_BYTES = 1 << 20
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -42,12 +43,19 @@ class Unpacker(Protocol):
 async def read_object(
     store: Store, manifest: BackupManifest, name: str, size_bytes: int, sha256: str
 ) -> bytes:
-    """An object as stored, checked. Raises: Corrupt when it is missing or not what was stored, RepositoryDown."""
+    """An object as stored, checked.
+
+    Raises: Corrupt when it is missing or not what was stored; BackupNotFound when the backup was deleted meanwhile;
+    RepositoryDown.
+    """
     what = f"{name} of backup {manifest.backup_id}"
     key = f"{folder_of(KIND, manifest.backup_id)}/{name}"
     try:
         body = await store.get(key, max_bytes=size_bytes)
     except ObjectNotFound:
+        # A backup loses its manifest before its data: without one it is deleted, and nothing is wrong with it.
+        if not await exists(store, manifest_key(KIND, manifest.backup_id)):
+            raise BackupNotFound(f"backup {manifest.backup_id} was deleted meanwhile") from None
         raise Corrupt(f"{what} is missing") from None
     except Exhausted:
         raise Corrupt(f"{what} is longer than its manifest says") from None

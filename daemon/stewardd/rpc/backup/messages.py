@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from steward.v1 import backup_pb2
 
 from stewardd.backup.creation import KEY_NOTICES
@@ -15,6 +17,7 @@ from stewardd.backup.manifest.backup import BackupManifest, Selection, Source
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.backup.proof import ProofState
+from stewardd.backup.states import UNTOUCHED, NumberedState
 from stewardd.errors import Corrupt
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
@@ -23,9 +26,14 @@ from stewardd.rpc.times import duration, timestamp
 Phase = backup_pb2.CreateBackupMetadata.Phase
 
 
-def backup_message(manifest: BackupManifest, notices: tuple[str, ...] = ()) -> backup_pb2.Backup:
+def backup_message(
+    manifest: BackupManifest,
+    notices: tuple[str, ...] = (),
+    state: NumberedState = UNTOUCHED,
+    purge_time: datetime | None = None,
+) -> backup_pb2.Backup:
     """Returns a backup as the contract has it; `notices` are what a keyring says of it."""
-    contents = manifest.contents
+    contents, happened = manifest.contents, state.state
     return backup_pb2.Backup(
         name=names.backup(manifest.backup_id),
         database=manifest.database,
@@ -56,6 +64,13 @@ def backup_message(manifest: BackupManifest, notices: tuple[str, ...] = ()) -> b
         rows=contents.rows if contents else 0,
         schema_sha256=manifest.schema_sha256 or "",
         source=_source(manifest.source),
+        state=backup_pb2.Backup.STATE_DELETED
+        if state.deleted
+        else backup_pb2.Backup.STATE_COMPLETE,
+        pinned=state.pinned,
+        pin_note=happened.pin_note if happened else "",
+        delete_time=_time(happened.delete_time) if happened else None,
+        purge_time=_time(purge_time),
     )
 
 
@@ -126,6 +141,10 @@ def _source(source: Source) -> backup_pb2.Backup.Source:
             for each in source.extensions
         ],
     )
+
+
+def _time(moment: datetime | None) -> Timestamp | None:
+    return timestamp(moment) if moment is not None else None
 
 
 def _progress(state: OperationState) -> BackupProgress:

@@ -6,13 +6,17 @@ import grpc
 from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2, backup_pb2_grpc
 
-from stewardd.backup.backups import Backups
 from stewardd.backup.creation import BackupCreation
-from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.deletion import BackupDeletion, PinRequest
+from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.listing import BackupListing, ListedBackup
+from stewardd.backup.prune_operation import PruneOperation
+from stewardd.backup.pruning import Pruning
 from stewardd.rpc import names
 from stewardd.rpc.backup.messages import backup_message, keys_message
+from stewardd.rpc.backup.retention import backup_filter_of, plan_message
 from stewardd.rpc.context import Context
-from stewardd.rpc.names import request_id_of, word_of
+from stewardd.rpc.names import actor_of, request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
@@ -24,9 +28,21 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
 
     service_name = backup_pb2.DESCRIPTOR.services_by_name["BackupService"].full_name
 
-    def __init__(self, backups: Backups, creation: BackupCreation) -> None:
-        self._backups = backups
+    def __init__(
+        self,
+        creation: BackupCreation,
+        listing: BackupListing,
+        deletion: BackupDeletion,
+        pruning: Pruning,
+        prune_operation: PruneOperation,
+        keyring: Keyring,
+    ) -> None:
         self._creation = creation
+        self._listing = listing
+        self._deletion = deletion
+        self._pruning = pruning
+        self._prune_operation = prune_operation
+        self._keyring = keyring
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the service."""
@@ -47,17 +63,20 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.GetBackupRequest, context: Context
     ) -> backup_pb2.Backup:
         """Returns one backup."""
-        return self._message(await self._backups.get(names.parse_uuid("backups", request.name)))
+        return await self._backup(names.parse_uuid("backups", request.name))
 
     async def ListBackups(
         self, request: backup_pb2.ListBackupsRequest, context: Context
     ) -> backup_pb2.ListBackupsResponse:
         """Returns a page of backups, newest first."""
-        page = await self._backups.list(
-            page_size_of(request.page_size), request.page_token, request.id_prefix
+        page = await self._listing.page(
+            backup_filter_of(request),
+            page_size=page_size_of(request.page_size),
+            page_token=request.page_token,
+            id_prefix=request.id_prefix,
         )
         return backup_pb2.ListBackupsResponse(
-            backups=[self._message(manifest) for manifest in page.items],
+            backups=[self._message(each) for each in page.items],
             next_page_token=page.next_page_token,
         )
 
@@ -65,7 +84,61 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.GetBackupKeysRequest, context: Context
     ) -> backup_pb2.BackupKeys:
         """Returns the public halves of the daemon's keys."""
-        return keys_message(self._backups.keyring)
+        return keys_message(self._keyring)
 
-    def _message(self, manifest: BackupManifest) -> backup_pb2.Backup:
-        return backup_message(manifest, self._backups.keyring.notices(manifest))
+    async def DeleteBackup(
+        self, request: backup_pb2.DeleteBackupRequest, context: Context
+    ) -> backup_pb2.Backup:
+        """Marks a backup as deleted."""
+        backup_id = names.parse_uuid("backups", request.name)
+        await self._deletion.delete(backup_id, actor_of(request.actor))
+        return await self._backup(backup_id)
+
+    async def UndeleteBackup(
+        self, request: backup_pb2.UndeleteBackupRequest, context: Context
+    ) -> backup_pb2.Backup:
+        """Takes the mark back."""
+        backup_id = names.parse_uuid("backups", request.name)
+        await self._deletion.undelete(backup_id, actor_of(request.actor))
+        return await self._backup(backup_id)
+
+    async def PinBackup(
+        self, request: backup_pb2.PinBackupRequest, context: Context
+    ) -> backup_pb2.Backup:
+        """Pins a backup."""
+        note = word_of(request.note, field="note", longest=MAX_DESCRIPTION)
+        return await self._pin(request.name, PinRequest(True, note, actor_of(request.actor)))
+
+    async def UnpinBackup(
+        self, request: backup_pb2.UnpinBackupRequest, context: Context
+    ) -> backup_pb2.Backup:
+        """Unpins a backup."""
+        return await self._pin(request.name, PinRequest(False, "", actor_of(request.actor)))
+
+    async def GetRetentionPlan(
+        self, request: backup_pb2.GetRetentionPlanRequest, context: Context
+    ) -> backup_pb2.RetentionPlan:
+        """Returns what the retention of a database would do now."""
+        return plan_message(await self._pruning.plan(request.database), request)
+
+    async def PruneBackups(
+        self, request: backup_pb2.PruneBackupsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a pruning."""
+        state = await self._prune_operation.start(
+            request.database, actor_of(request.actor), request_id_of(request.request_id)
+        )
+        return operation_message(state)
+
+    async def _pin(self, name: str, wanted: PinRequest) -> backup_pb2.Backup:
+        backup_id = names.parse_uuid("backups", name)
+        await self._deletion.pin(backup_id, wanted)
+        return await self._backup(backup_id)
+
+    async def _backup(self, backup_id: str) -> backup_pb2.Backup:
+        return self._message(await self._listing.get(backup_id))
+
+    def _message(self, found: ListedBackup) -> backup_pb2.Backup:
+        purge_time = self._deletion.purge_time(found.manifest.database, found.state)
+        notices = self._keyring.notices(found.manifest)
+        return backup_message(found.manifest, notices, found.state, purge_time)

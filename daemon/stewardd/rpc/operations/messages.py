@@ -17,6 +17,7 @@ from stewardd.operations import kinds
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
+from stewardd.rpc.backup.retention import prune_metadata, prune_response
 from stewardd.rpc.quarantine.operations import (
     erase_response,
     purge_response,
@@ -51,6 +52,7 @@ class _Kind:
 # One line a kind; a test holds it complete.
 _KINDS = {
     kinds.CREATE_BACKUP.name: _Kind(backup_metadata, backup_response),
+    kinds.PRUNE_BACKUPS.name: _Kind(prune_metadata, prune_response),
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),

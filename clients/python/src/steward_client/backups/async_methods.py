@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from steward_client.backups import calls
 from steward_client.backups.keys import BackupKeys
-from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress
+from steward_client.backups.retention import Pruned, PruneProgress, RetentionPlan
+from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress, BackupState
 from steward_client.connection.async_service import AsyncService
 from steward_client.operations.async_operation import AsyncOperation
 
@@ -36,10 +37,67 @@ class AsyncBackupMethods(AsyncService):
         return await self._connection.call(calls.get_backup(name), timeout_s)
 
     def list_backups(
-        self, *, page_size: int = 0, id_prefix: str = "", timeout_s: float | None = None
+        self,
+        *,
+        database: str = "",
+        state: BackupState | None = None,
+        page_size: int = 0,
+        id_prefix: str = "",
+        timeout_s: float | None = None,
     ) -> AsyncIterator[Backup]:
-        """Yields the backups, newest first; with `id_prefix` only those whose id begins with it."""
-        return self._connection.items(calls.list_backups(page_size, id_prefix), timeout_s)
+        """Yields the backups, newest first: of one database or of all; those that are not deleted, or those that are.
+
+        With `id_prefix` only those whose id begins with it.
+        """
+        call = calls.list_backups(page_size, id_prefix, database, state)
+        return self._connection.items(call, timeout_s)
+
+    async def delete_backup(
+        self, name: str, *, actor: str = "", timeout_s: float | None = None
+    ) -> Backup:
+        """Deletes a backup; its data are removed at its `purge_time`. Raises NotNow."""
+        return await self._connection.call(calls.delete_backup(name, actor), timeout_s)
+
+    async def undelete_backup(
+        self, name: str, *, actor: str = "", timeout_s: float | None = None
+    ) -> Backup:
+        """Has a deleted backup back, as long as its data are there. Raises NotNow."""
+        return await self._connection.call(calls.undelete_backup(name, actor), timeout_s)
+
+    async def pin_backup(
+        self, name: str, *, note: str = "", actor: str = "", timeout_s: float | None = None
+    ) -> Backup:
+        """Pins a backup, so that neither a rule nor a call deletes it. Raises NotNow."""
+        return await self._connection.call(calls.pin_backup(name, note, actor), timeout_s)
+
+    async def unpin_backup(
+        self, name: str, *, actor: str = "", timeout_s: float | None = None
+    ) -> Backup:
+        """Unpins a backup."""
+        return await self._connection.call(calls.unpin_backup(name, actor), timeout_s)
+
+    async def get_retention_plan(
+        self, database: str = "", *, timeout_s: float | None = None
+    ) -> RetentionPlan:
+        """Says what the retention of a database would do now with each backup, and why."""
+        page = await self._connection.call(calls.get_retention_plan(database, None), timeout_s)
+        while page.next_token:
+            call = calls.get_retention_plan(database, page)
+            page = await self._connection.call(call, timeout_s)
+        return page.plan
+
+    async def prune_backups(
+        self,
+        database: str = "",
+        *,
+        actor: str = "",
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[PruneProgress, Pruned]:
+        """Begins to apply the retention of a database, or of all, as the daemon does by itself."""
+        call = calls.prune_backups(database, actor, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
 
     async def get_backup_keys(self, *, timeout_s: float | None = None) -> BackupKeys:
         """Returns the public halves of the keys that backups are encrypted to and signed with."""

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from google.longrunning import operations_pb2
+from google.protobuf.message import Message
 from steward.v1 import backup_pb2
 
 from steward_client import protobuf_values
 from steward_client.backups.keys import BackupKeys
-from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress
+from steward_client.backups.retention import (
+    Pruned,
+    PruneProgress,
+    RetentionPlan,
+    RetentionVerdict,
+)
+from steward_client.backups.types import (
+    OPERATION_KINDS,
+    STATES,
+    Backup,
+    BackupProgress,
+    BackupState,
+)
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.operations.calls import operation_call
 from steward_client.operations.state import OperationState
@@ -38,7 +53,7 @@ def get_backup_keys() -> Call[backup_pb2.BackupKeys, BackupKeys]:
 
 
 def list_backups(
-    page_size: int, id_prefix: str = ""
+    page_size: int, id_prefix: str = "", database: str = "", state: BackupState | None = None
 ) -> Pages[backup_pb2.ListBackupsResponse, Backup]:
     """BackupService.ListBackups."""
 
@@ -47,7 +62,89 @@ def list_backups(
 
     return lambda token: Call(
         f"{SERVICE}/ListBackups",
-        backup_pb2.ListBackupsRequest(page_size=page_size, page_token=token, id_prefix=id_prefix),
+        backup_pb2.ListBackupsRequest(
+            page_size=page_size,
+            page_token=token,
+            id_prefix=id_prefix,
+            database=database,
+            state=_state(state),
+        ),
         backup_pb2.ListBackupsResponse,
         page,
     )
+
+
+def delete_backup(name: str, actor: str) -> Call[backup_pb2.Backup, Backup]:
+    """BackupService.DeleteBackup."""
+    return _changing(
+        "DeleteBackup", backup_pb2.DeleteBackupRequest(name=_backup(name), actor=actor)
+    )
+
+
+def undelete_backup(name: str, actor: str) -> Call[backup_pb2.Backup, Backup]:
+    """BackupService.UndeleteBackup."""
+    return _changing(
+        "UndeleteBackup", backup_pb2.UndeleteBackupRequest(name=_backup(name), actor=actor)
+    )
+
+
+def pin_backup(name: str, note: str, actor: str) -> Call[backup_pb2.Backup, Backup]:
+    """BackupService.PinBackup."""
+    request = backup_pb2.PinBackupRequest(name=_backup(name), note=note, actor=actor)
+    return _changing("PinBackup", request)
+
+
+def unpin_backup(name: str, actor: str) -> Call[backup_pb2.Backup, Backup]:
+    """BackupService.UnpinBackup."""
+    return _changing("UnpinBackup", backup_pb2.UnpinBackupRequest(name=_backup(name), actor=actor))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """A page of a plan: the plan with the verdicts so far, and the token of the page after."""
+
+    plan: RetentionPlan
+    next_token: str
+
+
+def get_retention_plan(
+    database: str, before: PlanPage | None
+) -> Call[backup_pb2.RetentionPlan, PlanPage]:
+    """BackupService.GetRetentionPlan: the first page, or the one after a page."""
+    known = before.plan.verdicts if before is not None else ()
+
+    def page(answer: backup_pb2.RetentionPlan) -> PlanPage:
+        verdicts = (*known, *map(RetentionVerdict.from_proto, answer.verdicts))
+        return PlanPage(RetentionPlan.from_proto(answer, verdicts), answer.next_page_token)
+
+    request = backup_pb2.GetRetentionPlanRequest(
+        database=database,
+        page_size=1000,
+        page_token=before.next_token if before is not None else "",
+    )
+    return Call(f"{SERVICE}/GetRetentionPlan", request, backup_pb2.RetentionPlan, page)
+
+
+def prune_backups(
+    database: str, actor: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[PruneProgress, Pruned]]:
+    """BackupService.PruneBackups, under a request_id always."""
+    request = backup_pb2.PruneBackupsRequest(
+        database=database, actor=actor, request_id=request_id or new_request_id()
+    )
+    return operation_call(f"{SERVICE}/PruneBackups", request, OPERATION_KINDS)
+
+
+def _changing(method: str, request: Message) -> Call[backup_pb2.Backup, Backup]:
+    return Call(f"{SERVICE}/{method}", request, backup_pb2.Backup, Backup.from_proto)
+
+
+def _backup(name: str) -> str:
+    return protobuf_values.resource("backups", name)
+
+
+def _state(wanted: BackupState | None) -> backup_pb2.Backup.State.ValueType:
+    for number, state in STATES.items():
+        if state is wanted:
+            return number
+    return backup_pb2.Backup.STATE_UNSPECIFIED

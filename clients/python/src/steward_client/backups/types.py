@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.backups.retention import Pruned, PruneProgress
 from steward_client.backups.words import (
     BackupCompression,
     BackupForm,
@@ -30,6 +32,19 @@ class BackupPhase(StrEnum):
     PUBLISHING = "publishing"
 
 
+class BackupState(StrEnum):
+    """Whether a backup is deleted."""
+
+    UNKNOWN = "unknown"
+    COMPLETE = "complete"
+    DELETED = "deleted"
+    """Marked; its data are removed at `purge_time`, and it can be had back until then."""
+
+
+STATES = {
+    pb.Backup.STATE_COMPLETE: BackupState.COMPLETE,
+    pb.Backup.STATE_DELETED: BackupState.DELETED,
+}
 _PHASES = {
     pb.CreateBackupMetadata.PHASE_QUEUED: BackupPhase.QUEUED,
     pb.CreateBackupMetadata.PHASE_DUMPING: BackupPhase.DUMPING,
@@ -161,6 +176,13 @@ class Backup:
     rows: int
     schema_sha256: str
     source: BackupSource
+    state: BackupState
+    pinned: bool
+    """Nothing deletes it."""
+    pin_note: str
+    delete_time: datetime | None
+    purge_time: datetime | None
+    """When a deleted backup may lose its data."""
 
     @classmethod
     def from_proto(cls, message: pb.Backup) -> Backup:
@@ -192,10 +214,25 @@ class Backup:
             rows=message.rows,
             schema_sha256=message.schema_sha256,
             source=BackupSource.from_proto(message.source),
+            state=STATES.get(message.state, BackupState.UNKNOWN),
+            pinned=message.pinned,
+            pin_note=message.pin_note,
+            delete_time=_time(message, "delete_time"),
+            purge_time=_time(message, "purge_time"),
         )
 
 
+def _time(message: pb.Backup, field: Literal["delete_time", "purge_time"]) -> datetime | None:
+    return protobuf_values.time(getattr(message, field)) if message.HasField(field) else None
+
+
 OPERATION_KINDS = OperationKinds(
-    progress={pb.CreateBackupMetadata: BackupProgress.from_proto},
-    results={pb.Backup: Backup.from_proto},
+    progress={
+        pb.CreateBackupMetadata: BackupProgress.from_proto,
+        pb.PruneBackupsMetadata: PruneProgress.from_proto,
+    },
+    results={
+        pb.Backup: Backup.from_proto,
+        pb.PruneBackupsResponse: Pruned.from_proto,
+    },
 )

@@ -28,6 +28,10 @@ class BackupProof(StrEnum):
 
     UNKNOWN = "unknown"
     PENDING = "pending"
+    VERIFIED = "verified"
+    CORRUPT = "corrupt"
+    COULD_NOT_RUN = "could_not_run"
+    UNVERIFIABLE = "unverifiable"
 
 
 class BackupProofMode(StrEnum):

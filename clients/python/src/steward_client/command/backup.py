@@ -1,4 +1,4 @@
-"""`steward backup create | list | show | key`."""
+"""`steward backup create | list | show | key`; backup_removal.py has the verbs that decide which stay."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from steward_client.command import document, resources, screen
 from steward_client.command.backup_key import key
+from steward_client.command.backup_removal import delete, pin, prune, undelete
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
@@ -58,17 +59,39 @@ def create(
         return _show(session, operation.state.outcome())
 
 
-@backup.command("list", cls=Verb, example="steward backup list --limit 5")
+@backup.command(
+    "list",
+    cls=Verb,
+    example="steward backup list --limit 5\nsteward backup list --database main --state deleted",
+)
+@click.option(
+    "--database", default="", metavar="NAME", type=DATABASE, help="Backups of this database."
+)
+@click.option(
+    "--state",
+    type=click.Choice(("complete", "deleted")),
+    default="complete",
+    show_default=True,
+    help="Backups in this state.",
+)
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
 )
 @pass_session
-def list_(session: Session, limit: int) -> int:
+def list_(session: Session, database: str, state: str, limit: int) -> int:
     """List the backups, newest first."""
+    from steward_client.backups.types import BackupState
+
     with session.client() as client:
-        backups = list(islice(client.list_backups(page_size=min(limit, 1000)), limit))
+        listed = client.list_backups(
+            database=database, state=BackupState(state), page_size=min(limit, 1000)
+        )
+        backups = list(islice(listed, limit))
     if session.is_json:
         document.emit({"backups": backups})
+        return Exit.DONE
+    if not backups and (database or state != "complete"):
+        screen.line("there is no such backup")
         return Exit.DONE
     if not backups:
         screen.line("there is no backup yet")
@@ -113,6 +136,8 @@ def _show(session: Session, made: Backup) -> int:
             ("backup", made.name),
             ("database", made.database),
             ("description", made.description),
+            ("state", _state(made)),
+            ("pinned", "" if not made.pinned else made.pin_note or "yes"),
             ("data of", moment(made.snapshot_time)),
             ("finished", f"{moment(made.create_time)}, after {duration(made.elapsed_s)}"),
             ("dump", size(made.dump_size_bytes)),
@@ -136,4 +161,11 @@ def _compression(made: Backup) -> str:
     return f"{made.compression.value}{level}"
 
 
-backup.add_command(key)
+def _state(made: Backup) -> str:
+    if made.purge_time is not None:
+        return f"{made.state}; its data are kept until {moment(made.purge_time)}"
+    return f"{made.state}, proof {made.proof}"
+
+
+for _verb in (delete, undelete, pin, prune, key):
+    backup.add_command(_verb)

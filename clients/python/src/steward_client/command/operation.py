@@ -192,10 +192,13 @@ def word(state: AnyState) -> str:
 
 def kind(state: AnyState) -> str:
     """Returns what kind of work an operation is, where it is known."""
+    from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     progress = state.progress
+    if isinstance(progress, PruneProgress):
+        return "pruning"
     if isinstance(progress, BackupProgress):
         return "backup"
     if isinstance(progress, QuarantineProgress):
@@ -222,9 +225,12 @@ def result(state: AnyState) -> str:
 
 def _steps(progress: object) -> tuple[int, int | None, str]:
     """Returns what is done, what there is to do (None: unknown), and a few words."""
+    from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
+    if isinstance(progress, PruneProgress):
+        return progress.deleted, None, f"{many(progress.deleted, 'backup')} deleted"
     if isinstance(progress, BackupProgress):
         read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)
         words = f"{progress.phase}, {read} read, {stored} stored"

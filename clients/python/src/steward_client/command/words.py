@@ -33,6 +33,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "keep_valid_rows": ("--valid-out",),
     "keyword": ("--keyword",),
     "name": ("BATCH", "BATCH|EXPORT", "BACKUP", "OPERATION", "TYPE", "DATABASE"),
+    "note": ("--note",),
     "original_order": ("--original-order",),
     "page_size": ("--limit",),
     "parent": ("BATCH", "--batch"),

@@ -21,7 +21,10 @@ _IDEMPOTENT = {
         "ListQuarantinedRows", "GetQuarantinedRow", "GetQuarantineStats", "CorrectRow", "DiscardRows", "CreateExport",
         "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",
     ),
-    "steward.v1.BackupService": ("CreateBackup", "GetBackup", "ListBackups", "GetBackupKeys"),
+    "steward.v1.BackupService": (
+        "CreateBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup", "PinBackup", "UnpinBackup",
+        "GetRetentionPlan", "PruneBackups", "GetBackupKeys",
+    ),
     "steward.v1.DatabaseService": (
         "GetDatabase", "ListDatabases", "ResetCircuitBreaker", "ForceOpenCircuitBreaker",
     ),

@@ -1,0 +1,115 @@
+"""All backups of the repository at once, with what has happened to them: what retention, Health and metrics look at.
+
+A manifest never changes, so what is needed of it is kept in memory, a few hundred bytes each, and read once. A look
+is one listing of the states and one of the names of the backups, and reads only what is new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from stewardd.backup.catalog import BackupCatalog
+from stewardd.backup.proof import ProofState
+from stewardd.backup.retention.policy import Candidate
+from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
+from stewardd.errors import BackupNotFound, Corrupt
+from stewardd.telemetry import logger
+
+_log = logger("backup")
+_READ_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFacts:
+    """What is kept in memory of a manifest."""
+
+    backup_id: str
+    database: str
+    snapshot_time: datetime
+    create_time: datetime
+    stored_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBackup:
+    """A backup that exists, and its state."""
+
+    facts: ManifestFacts
+    state: NumberedState
+
+    @property
+    def backup_id(self) -> str:
+        """Its id."""
+        return self.facts.backup_id
+
+    @property
+    def candidate(self) -> Candidate:
+        """The backup as a retention sees it."""
+        facts = self.facts
+        return Candidate(
+            facts.backup_id, facts.snapshot_time, ProofState.PENDING, pinned=self.state.pinned
+        )
+
+
+class BackupInventory:
+    """Reads the inventory of one repository."""
+
+    def __init__(self, catalog: BackupCatalog, states: BackupStates) -> None:
+        self._catalog = catalog
+        self._states = states
+        self._facts: dict[str, ManifestFacts] = {}
+        self._reading = asyncio.Lock()
+
+    async def read(self) -> list[KnownBackup]:
+        """Every backup, newest first; one that cannot be read is logged and left out. Raises: RepositoryDown."""
+        async with (
+            self._reading
+        ):  # so that two that look at once don't both read thousands of manifests
+            # The states first: a backup that is listed after them and has none was untouched when they were listed.
+            states = await self._states.all()
+            names = [each async for each in self._catalog.identifiers()]
+            known = self._facts
+            facts = {each: known[each] for each in names if each in known}
+            missing = [each for each in names if each not in known]
+            for start in range(0, len(missing), _READ_AT_ONCE):
+                some = missing[start : start + _READ_AT_ONCE]
+                found = await asyncio.gather(*(self._read(each) for each in some))
+                facts |= {each.backup_id: each for each in found if each is not None}
+            self._facts = facts
+            return [
+                KnownBackup(facts[each], states.get(each, UNTOUCHED))
+                for each in names
+                if each in facts
+            ]
+
+    async def _read(self, backup_id: str) -> ManifestFacts | None:
+        try:
+            manifest = await self._catalog.get(backup_id)
+        except BackupNotFound:
+            return None  # not published, or deleted since it was listed
+        except Corrupt as error:
+            _log.error("left out of the inventory", backup=backup_id, error=error.message)
+            return None
+        return ManifestFacts(
+            manifest.backup_id,
+            manifest.database,
+            manifest.snapshot_time,
+            manifest.create_time,
+            manifest.stored_size_bytes,
+        )
+
+
+def of_database(backups: Iterable[KnownBackup], database: str) -> list[KnownBackup]:
+    """The backups of one database."""
+    return [each for each in backups if each.facts.database == database]
+
+
+def by_database(backups: Iterable[KnownBackup]) -> dict[str, list[KnownBackup]]:
+    """The backups of each database that has any, by its name."""
+    found: dict[str, list[KnownBackup]] = {}
+    for each in backups:
+        found.setdefault(each.facts.database, []).append(each)
+    return dict(sorted(found.items()))
