@@ -22,7 +22,7 @@ from stewardd.postgres.connection_reports import ConnectionReports
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.pool.connection import PooledConnection
 from stewardd.postgres.pool.loans import Loan
-from stewardd.postgres.sqlstate import Verdict, judge_loan
+from stewardd.postgres.sqlstate import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ class GuardedLoan(Loan):
         """Takes the connection back."""
         guard, is_closed = self._guard, self.connection.closed
         if error is not None or is_closed:
-            verdict = judge_loan(error, broken=self.connection.broken)
-            guard.reports.loan_ended(self._ticket, verdict, error)
+            guard.reports.loan_ended(self._ticket, self.connection.judge(error), error)
         elif self._ticket != guard.breaker.calm_ticket:
             guard.reports.loan_answered(self._ticket)
         self._lender.end_loan(self, error, is_closed=is_closed)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -17,12 +19,64 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import PoolOptions
 from stewardd.postgres.transaction import TransactionOptions
 
+from tests.support.waiting import until
+
 OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB"})
 POOL = PoolOptions(min_size=2, max_size=5, acquire_timeout_s=2)
 LAZY = PoolOptions(min_size=0, max_size=5, acquire_timeout_s=2)
 AT_ONCE = BreakerOptions(failures=1)
 """One failure opens it, so that what opens it not is no failure."""
 CALLERS = 20
+
+
+@dataclass(frozen=True)
+class Outage:
+    """How long an outage lasts, and how soon breaker, refusals and the return must follow."""
+
+    pool: PoolOptions
+    lasts_s: float
+    open_within_s: float
+    refused_within_s: float
+    back_within_s: float
+
+
+# What is promised, of the pool as it is configured by default; and what a busy machine keeps too.
+PROMISED = Outage(PoolOptions(), 40, 6, 0.005, 2)
+SHORT = Outage(POOL, 5, 10, 0.05, 5)
+OUTAGE = PROMISED if os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full" else SHORT
+
+
+@dataclass
+class Load:
+    """Callers that ask again and again, and what became of their calls, by whether the database had come back."""
+
+    before: Counter[str] = field(default_factory=Counter)
+    after: Counter[str] = field(default_factory=Counter)
+    refused_s: list[float] = field(default_factory=list)
+    successes_s: list[float] = field(default_factory=list)
+    """When a call that began while the breaker was open or later was answered."""
+    is_open: bool = False
+    is_done: bool = False
+
+    async def call_on(self, database: Database) -> None:
+        while not self.is_done:
+            await self.call(database)
+            await asyncio.sleep(0.02)
+
+    async def call(self, database: Database) -> None:
+        began_s, began_open = time.monotonic(), self.is_open
+        counts = self.after if self.successes_s else self.before
+        try:
+            await answer(database)
+        except CircuitOpen:
+            self.refused_s.append(time.monotonic() - began_s)
+            counts["refused"] += 1
+        except (StewardError, psycopg.Error) as error:
+            counts[type(error).__name__] += 1
+        else:
+            counts["answered"] += 1
+            if began_open:
+                self.successes_s.append(time.monotonic())
 
 
 @asynccontextmanager
@@ -40,13 +94,6 @@ async def answer(database: Database) -> int:
         row = await (await connection.execute("SELECT 42")).fetchone()
         assert row is not None
         return int(row[0])
-
-
-async def until(condition, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 def state(database: Database) -> BreakerState:
@@ -162,57 +209,82 @@ async def test_a_lone_caller_trips_it_within_a_few_tries(server):
 
 
 async def test_an_outage_under_load_and_the_return(home, server):
-    ended: Counter[str] = Counter()
-    after: Counter[str] = Counter()
-    waits_s: list[float] = []
-
-    async def call(database: Database) -> None:
-        began_s, counts = time.monotonic(), after if successes_again else ended
-        began_after_the_opening = bool(was_open)
-        try:
-            await answer(database)
-        except CircuitOpen:
-            waits_s.append(time.monotonic() - began_s)
-            counts["refused"] += 1
-        except (StewardError, psycopg.Error) as error:
-            counts[type(error).__name__] += 1
-        else:
-            counts["answered"] += 1
-            if began_after_the_opening:
-                successes_again.append(time.monotonic())
-
-    async def caller(database: Database) -> None:
-        while not done.is_set():
-            await call(database)
-            await asyncio.sleep(0.02)
-
-    was_open: list[bool] = []
-    successes_again: list[float] = []
-    done = asyncio.Event()
-    async with opened(server.target("main")) as made:
-        callers = [asyncio.create_task(caller(made)) for _ in range(CALLERS)]
-        await until(lambda: ended["answered"] > 100)
+    load = Load()
+    async with opened(server.target("main"), OUTAGE.pool) as made:
+        callers = [asyncio.create_task(load.call_on(made)) for _ in range(CALLERS)]
+        await until(lambda: load.before["answered"] > 100)
         await server.stop()
-        await until(lambda: state(made) is BreakerState.OPEN, 10)
-        was_open.append(True)
-        refused_before = ended["refused"]
-        await until(lambda: ended["refused"] > refused_before + 500)
+        stopped_at_s = time.monotonic()
+        await until(lambda: state(made) is BreakerState.OPEN, OUTAGE.open_within_s)
+        load.is_open = True
+        await asyncio.sleep(stopped_at_s + OUTAGE.lasts_s - time.monotonic())
+        assert load.successes_s == []
         again = EmbeddedServer(home, OPTIONS)
         await again.start()
         started_at_s = time.monotonic()
-        await until(lambda: successes_again, 10)
-        assert successes_again[0] - started_at_s < 5
-        await until(lambda: after["answered"] > 500)
-        done.set()
+        await until(lambda: bool(load.successes_s), 10)
+        assert load.successes_s[0] - started_at_s < OUTAGE.back_within_s
+        await until(lambda: load.after["answered"] > 500)
+        load.is_done = True
         await asyncio.gather(*callers)
-        assert set(after) == {"answered"}
+        assert set(load.after) == {"answered"}
         # Refused by the breaker, none of them waited for a connection.
-        assert sorted(waits_s)[len(waits_s) // 2] < 0.05
+        refused_s = sorted(load.refused_s)
+        assert len(refused_s) > 500
+        assert refused_s[len(refused_s) * 9 // 10] < OUTAGE.refused_within_s
         view = made.view()
         assert view.breaker.state is BreakerState.CLOSED
-        assert view.pool.size <= POOL.max_size
         assert view.pool.lent == 0
-        await again.stop()
+        assert OUTAGE.pool.min_size <= view.pool.size <= OUTAGE.pool.max_size
+        assert _sessions(made) == made.view().pool.size
+    await again.stop()
+
+
+def _sessions(database: Database) -> int:
+    with psycopg.connect(database.target.conninfo) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stewardd'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_stall_with_all_connections_lent_opens_it_when_their_callers_give_up(
+    proxied, proxy
+):
+    """Nobody waits for a connection, and none is being made: only those that are lent can tell."""
+    full = PoolOptions(min_size=CALLERS, max_size=CALLERS)
+    async with opened(proxied, full) as made:
+        await until(lambda: made.view().pool.idle == CALLERS)
+
+        async def call() -> None:
+            async with asyncio.timeout(1):
+                await _sleep_in(made)
+
+        tasks = [asyncio.create_task(call()) for _ in range(CALLERS)]
+        await until(lambda: made.view().pool.lent == CALLERS)
+        proxy.stall()
+        await until(lambda: state(made) is BreakerState.OPEN, 1 + full.acquire_timeout_s)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(each) for each in ended} == {TimeoutError}
+        proxy.flow(forget=True)
+        await until(lambda: state(made) is BreakerState.HALF_OPEN)
+        assert await answer(made) == 42
+        assert state(made) is BreakerState.CLOSED
+
+
+async def test_a_slow_end_of_a_cancelled_statement_opens_nothing(database):
+    """The server was reached, and asked to end it: that it takes its time says nothing of the database."""
+    async with opened(database, POOL, AT_ONCE) as made:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3), made.connection() as connection:
+                await connection.execute(
+                    "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN"
+                    " PERFORM pg_sleep(4); EXIT; END; END LOOP; END $$"
+                )
+        assert connection.closed
+        assert state(made) is BreakerState.CLOSED
+        assert await answer(made) == 42
 
 
 async def test_of_twenty_callers_at_half_open_one_is_the_probe(home, server):

@@ -12,9 +12,10 @@ from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.postgres.transaction import TransactionOptions, savepoint, transaction
 
-from tests.integration.postgres.conftest import Recorder, answer, by_port, until
+from tests.integration.postgres.conftest import Recorder, answer, by_port
 from tests.support.daemon import Daemon
 from tests.support.pgbouncer import PROGRAM, PgBouncer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed")
 POOLED = PoolOptions(min_size=4, max_size=8, pooled=True)

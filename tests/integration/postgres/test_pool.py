@@ -17,7 +17,8 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.postmaster import read_postmaster_file
 
-from tests.integration.postgres.conftest import answer, until
+from tests.integration.postgres.conftest import answer
+from tests.support.waiting import until
 
 OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB"})
 SMALL = PoolOptions(min_size=2, max_size=4, acquire_timeout_s=1.5)

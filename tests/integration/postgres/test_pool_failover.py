@@ -19,9 +19,10 @@ from stewardd.postgres.pool import Pool, PoolOptions, RetireReason
 from stewardd.postgres.postmaster import read_postmaster_file
 from stewardd.postgres.sqlstate import Verdict
 
-from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of, until
+from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of
 from tests.support.proxy import Proxy
 from tests.support.standby import Standby
+from tests.support.waiting import until
 
 OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB", "fsync": "off"})
 SMALL = PoolOptions(min_size=2, max_size=4, acquire_timeout_s=2)

@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
-from stewardd.errors import ConfigurationError, DatabaseBusy
+from stewardd.errors import ConfigurationError, DatabaseBusy, DatabaseDown
 from stewardd.postgres.pool import Pool, PoolOptions, RetireReason
 
-from tests.integration.postgres.conftest import Clock, Recorder, answer, backend, until
+from tests.integration.postgres.conftest import Clock, Recorder, answer, backend
+from tests.support.waiting import until
 
 
 async def opened(target, options, **more) -> Pool:
@@ -161,6 +162,25 @@ async def test_it_grows_by_one_at_a_time_while_callers_wait(proxied, proxy):
     await pool.close()
 
 
+async def test_while_callers_are_served_soon_it_grows_half_as_fast(proxied, proxy):
+    clock = Clock()
+    pool = Pool(proxied, PoolOptions(min_size=0, max_size=4, acquire_timeout_s=30), clock=clock)
+    await pool.open()
+    proxy.delay_s = 0.2
+    may_end = asyncio.Event()
+    first = asyncio.create_task(hold_on(pool, may_end))
+    await until(lambda: pool.stats().connecting == 1, 5)
+    clock.now += 0.5  # that is what it takes to connect, by this clock
+    second = asyncio.create_task(hold_on(pool, may_end))
+    await until(lambda: pool.stats().lent == 1, 20)
+    await asyncio.sleep(0)
+    assert (pool.stats().waiting, pool.stats().connecting) == (1, 0)
+    await until(lambda: pool.stats().lent == 2, 20)  # demand lasts
+    may_end.set()
+    await asyncio.gather(first, second)
+    await pool.close()
+
+
 async def test_a_burst_that_the_connections_can_serve_opens_hardly_any(proxied, proxy):
     pool = Pool(proxied, PoolOptions(min_size=5, max_size=20))
     await pool.open()
@@ -262,6 +282,42 @@ async def test_a_pool_that_is_closed_while_it_cleans_leaves_nothing_open(databas
     await pool.close()
     assert connection.closed
     assert pool.stats().size == 0
+
+
+async def test_what_is_given_back_to_a_closed_pool_in_a_transaction_is_closed_at_once(database):
+    pool = await opened(database, PoolOptions(min_size=1, max_size=1))
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        async with pool.connection() as connection:
+            await connection.execute("BEGIN")
+            await pool.close()
+    assert connection.closed  # nobody waits for a task that would do it later
+    assert pool.stats().size == 0
+
+
+async def test_a_connection_that_is_tried_while_the_pool_is_closed_is_not_lent(database):
+    clock = Clock()
+    pool = Pool(database, PoolOptions(min_size=1, max_size=1), clock=clock)
+    await pool.open()
+    await until(lambda: pool.stats().idle == 1, 20)
+    clock.now += 6  # long enough to be tried first
+    asking = asyncio.create_task(answer(pool))
+    await asyncio.sleep(0)  # it is being tried from now on
+    assert pool.stats().lent == 1
+    await pool.close()
+    with pytest.raises(DatabaseDown, match="are closed"):
+        await asking
+    assert pool.stats().size == 0
+
+
+async def test_who_waits_to_hear_why_there_is_no_connection_hears_of_the_close(proxied, proxy):
+    pool = Pool(proxied, PoolOptions(min_size=0, max_size=1, acquire_timeout_s=0.05))
+    await pool.open()
+    proxy.stall()
+    asking = asyncio.create_task(answer(pool))
+    await until(lambda: pool._watcher._looking is not None, 5)
+    await pool.close()
+    with pytest.raises(DatabaseDown, match="are closed"):  # and it is not taken for cancelled
+        await asking
 
 
 async def test_time_that_is_over_is_counted(database):

@@ -26,8 +26,9 @@ from stewardd.postgres.postmaster import read_postmaster_file
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.postgres.target import DatabaseTarget
 
-from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of, until
+from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 RETURN_S = 4.0  # two are promised, on a machine that does nothing else
 MAX_CONNECTIONS = 12

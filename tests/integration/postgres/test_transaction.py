@@ -15,7 +15,7 @@ from stewardd.postgres.transaction import (
     transaction,
 )
 
-from tests.integration.postgres.conftest import until
+from tests.support.waiting import until
 
 READING = TransactionOptions(read_only=True)
 IMPATIENT = TransactionOptions(lock_timeout_s=0.1)

@@ -9,16 +9,21 @@ from random import Random
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, waiting
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 
 from stewardd.postgres.pool.options import PoolOptions
 from stewardd.postgres.pool.stats import RetireReason
+from stewardd.postgres.sqlstate import Verdict, judge_loan
 from stewardd.postgres.target import DatabaseTarget
 
 T = TypeVar("T")
 
 _JITTER = 0.1
 _PREPARE_AFTER_USES = 5  # of the same statement; psycopg's own default
+_WAIT_INTERVAL_S = 0.1  # psycopg's own, too
+_CANCEL_TIMEOUT_S = 2.0  # to ask the server for it, and once more for the statement to end
 _RECOVERY_QUERY = "SELECT pg_is_in_recovery()"
 
 
@@ -37,8 +42,12 @@ def draw_lifespan(options: PoolOptions, now: float, random: Random) -> Lifespan:
 
 
 class PooledConnection(AsyncConnection[Any]):
-    """One connection of a pool. `generation` is the pool's at the time when it began to connect."""
+    """One connection of a pool. `generation` is the pool's at the time when it began to connect.
 
+    `is_unreachable` tells that the server did not even take the request to end a statement.
+    """
+
+    is_unreachable = False
     lifespan = Lifespan(0, 0.0)
     generation = 0
     uses = 0
@@ -56,6 +65,48 @@ class PooledConnection(AsyncConnection[Any]):
         """Closes it at once; a statement that runs on it goes on until the server notices."""
         self.pgconn.finish()
 
+    def judge(self, error: BaseException | None) -> Verdict | None:
+        """Says what the end of a loan tells of the database; `error` ended the block. See `judge_loan`."""
+        return Verdict.AWAY if self.is_unreachable else judge_loan(error, broken=self.broken)
+
+    async def wait(
+        self,
+        gen: PQGen[T],
+        interval: float = _WAIT_INTERVAL_S,
+        timeout: float | None = None,  # noqa: ASYNC109 - psycopg's signature
+    ) -> T:
+        """Waits for an answer; see `AsyncConnection.wait`, which gives the server ten seconds to end a statement.
+
+        For so long a caller that was cancelled would hold a connection to a server that says nothing, and nobody
+        would hear that it is away.
+        """
+        try:
+            return await waiting.wait_async(
+                gen, self.pgconn.socket, interval=interval, timeout=timeout
+            )
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._end_statement(gen)
+            raise
+
+    async def _end_statement(self, gen: PQGen[Any]) -> None:
+        """Asks the server to end the statement. Where it does not end in time, the connection is closed."""
+        is_asked = False
+        try:
+            await self.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+            is_asked = True
+            await waiting.wait_async(
+                gen, self.pgconn.socket, interval=_WAIT_INTERVAL_S, timeout=_CANCEL_TIMEOUT_S
+            )
+        except psycopg.errors.QueryCanceled:
+            pass
+        except psycopg.Error:
+            self.is_unreachable = not is_asked
+            self.finish()
+        except BaseException:  # cancelled once more: nobody knows what it still sends
+            self.finish()
+            raise
+
     async def in_recovery(self, timeout_s: float) -> bool:
         """Asks the server whether it is a standby. Raises psycopg.Error, TimeoutError; after that it is closed."""
         try:
@@ -72,7 +123,7 @@ class PooledConnection(AsyncConnection[Any]):
         Where that does not succeed in time, the connection is closed.
         """
         try:
-            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self.cancel_safe(timeout=timeout_s)
                 self.finish()  # what it still sends belongs to nobody
             else:
@@ -93,8 +144,8 @@ async def open_connection(target: DatabaseTarget, options: PoolOptions) -> Poole
 async def _bounded(work: Coroutine[Any, Any, T], timeout_s: float) -> T:
     """Awaits a statement for so long. Raises TimeoutError.
 
-    asyncio.timeout is not enough here: psycopg answers the first cancel by asking the server to end the statement, for
-    up to ten seconds, and a server that says nothing is just what this bound is for. At the second cancel it gives up.
+    asyncio.timeout is not enough here: the first cancel asks the server to end the statement, for some seconds, and a
+    server that says nothing is just what this bound is for. The second cancel gives up.
     """
     statement = asyncio.ensure_future(work)
     try:

@@ -35,7 +35,7 @@ from stewardd.postgres.pool.stock import Stock
 from stewardd.postgres.pool.tasks import BackgroundTasks
 from stewardd.postgres.pool.waiters import Place, Waiters
 from stewardd.postgres.pool.watcher import Trouble, Watcher
-from stewardd.postgres.sqlstate import READ_ONLY_CODE, Verdict, find_sqlstate, judge_loan
+from stewardd.postgres.sqlstate import READ_ONLY_CODE, Verdict, find_sqlstate
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
 
@@ -104,8 +104,8 @@ class Pool:
         self._is_closed = True
         self._waiters.refuse_all(self._closed_error)
         self._stock.close()
-        await self._watcher.close()
         await self._tasks.close(_CLOSE_TIMEOUT_S)
+        await self._watcher.close()
         while self._cleaning:  # what a task that was cancelled had not done
             self._stock.retire(self._cleaning.pop(), RetireReason.CLOSED)
 
@@ -171,8 +171,6 @@ class Pool:
 
     async def acquire(self, timeout_s: float | None) -> PooledConnection:
         """Finds a connection for a loan."""
-        if self._is_closed:
-            raise self._closed_error()
         wanted_at = self._clock()
         connection = self._stock.take() or await self._wait(wanted_at, timeout_s)
         while self._clock() - connection.rested_since > _RESTED_S:
@@ -197,7 +195,7 @@ class Pool:
         connection.rested_since = now
         verdict: Verdict | None = None
         if error is not None or is_closed:
-            verdict = judge_loan(error, broken=connection.broken)
+            verdict = connection.judge(error)
         self._observer.released(verdict, now - loan.since)
         if is_closed or verdict is Verdict.AWAY:
             self._watcher.suspect()
@@ -206,12 +204,13 @@ class Pool:
             return
         is_clean = connection.pgconn.transaction_status == _IDLE
         may_be_standby = error is not None and find_sqlstate(error) == READ_ONLY_CODE
-        if is_clean and not may_be_standby:
+        if self._is_closed or (is_clean and not may_be_standby):
+            # A closed pool cleans nothing: nobody would wait for the task, and the connection would be left open.
             self._stock.put(connection)
-            return
-        self._cleaning.add(connection)
-        self._tasks.spawn(self._clean(connection, may_be_standby=may_be_standby), "clean")
-        if error is None:
+        else:
+            self._cleaning.add(connection)
+            self._tasks.spawn(self._clean(connection, may_be_standby=may_be_standby), "clean")
+        if error is None and not is_clean:
             raise psycopg.errors.ActiveSqlTransaction(
                 "the block ended inside a transaction, which is rolled back"
             )
@@ -238,7 +237,9 @@ class Pool:
         if in_recovery and self._stock.asks_read_write:
             self._stock.leave_standby(connection)
             return False
-        return True
+        if self._is_closed:
+            self._stock.put(connection)
+        return not self._is_closed
 
     async def _clean(self, connection: PooledConnection, *, may_be_standby: bool) -> None:
         """Makes a connection fit to be lent again, and finds out whether its server became a standby."""
@@ -249,7 +250,9 @@ class Pool:
                 in_recovery = await connection.in_recovery(_CLEAN_TIMEOUT_S)
         except (psycopg.Error, TimeoutError):
             pass  # it is closed by now
-        self._cleaning.discard(connection)
+        if connection not in self._cleaning:
+            return  # `close` waited no longer
+        self._cleaning.remove(connection)
         if connection.closed:
             self._watcher.suspect()
             self._take_out(connection, is_broken=False)
@@ -261,6 +264,8 @@ class Pool:
     # Callers that wait.
 
     async def _wait(self, wanted_at: float, timeout_s: float | None) -> PooledConnection:
+        if self._is_closed:  # also while a connection was tried for this caller
+            raise self._closed_error()
         if timeout_s is None:
             timeout_s = self.options.acquire_timeout_s
         refusal = self._refusal()
@@ -294,6 +299,8 @@ class Pool:
     async def _explain_timeout(self, wanted_at: float, timeout_s: float) -> StewardError:
         if self._watcher.trouble is None and self._watcher.seen_at < wanted_at:
             await self._watcher.look()
+        if self._is_closed:
+            return self._closed_error()
         return self._watcher.explain() or self._busy(
             f"no connection became free within {timeout_s:g} s"
         )

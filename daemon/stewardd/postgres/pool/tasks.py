@@ -29,6 +29,9 @@ class BackgroundTasks:
 
     async def close(self, timeout_s: float) -> None:
         """Cancels all, and waits until they have ended."""
+        await asyncio.sleep(
+            0
+        )  # a task that is cancelled before it began would not run its `finally`
         running = set(self._running)
         for task in running:
             task.cancel()

@@ -41,6 +41,7 @@ class Watcher:
         self._on_seen = on_seen
         self._clock = clock
         self._suspected = False
+        self._is_closed = False
         self._looking: asyncio.Task[None] | None = None
         self.trouble: Trouble | None = None
         self.seen_at = float("-inf")
@@ -61,10 +62,15 @@ class Watcher:
         )
 
     async def look(self) -> None:
-        """Looks once, together with all who want to know at this moment."""
+        """Looks once, together with all who want to know at this moment; not at all once it is closed."""
+        if self._is_closed:
+            return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look(), name="pool look")
-        await asyncio.shield(self._looking)
+        looking = self._looking
+        await asyncio.wait({looking})  # neither side's cancel is the other's
+        if not looking.cancelled():
+            looking.result()
 
     def explain(self) -> Trouble | None:
         """The trouble, as an error of the caller's own: one that is raised twice mixes its tracebacks."""
@@ -74,7 +80,8 @@ class Watcher:
         return type(trouble)(trouble.message, hint=trouble.hint, metadata=trouble.metadata)
 
     async def close(self) -> None:
-        """Ends a look that is under way."""
+        """Ends a look that is under way, and begins none any more."""
+        self._is_closed = True
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
