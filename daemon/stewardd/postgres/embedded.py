@@ -106,11 +106,6 @@ class EmbeddedServer:
         """Whether the server's process lives now."""
         return live_postmaster(self._root / "data") is not None
 
-    @property
-    def log_folder(self) -> Path:
-        """Where the server writes its log."""
-        return self._root / "log"
-
     def target(self, name: str, database: str | None = None) -> DatabaseTarget:
         """How to connect to a database of this server, as its superuser. Raises DatabaseDown before `start`."""
         if self._control is None:

@@ -54,16 +54,6 @@ class WebServer:
         if self._serving.done():
             await self._serving
 
-    @property
-    def total_connections(self) -> int:
-        """How many connections are open."""
-        return len(self._server.server_state.connections)
-
-    @property
-    def requests_in_hand(self) -> int:
-        """How many requests are being answered."""
-        return len(self._server.server_state.tasks)
-
     async def stop(self) -> None:
         """Takes no more connections, ends those that are idle, and waits two seconds for the others."""
         if self._serving is not None:

@@ -21,6 +21,8 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.postmaster import read_postmaster_file
 from stewardd.postgres.sockets import fits
 
+from tests.support.waiting import until
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can lend an account")
 FAST = EmbeddedOptions(settings={"shared_buffers": "32MB"})
 START = (
@@ -68,13 +70,6 @@ def query(server: EmbeddedServer, statement: str) -> object:
         return row[0] if row else None
 
 
-async def until(condition, timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.05)
-
-
 async def test_it_asks_for_the_password_and_listens_on_no_network(server):
     assert query(server, "SHOW listen_addresses") == ""
     assert query(server, "SHOW data_checksums") == "on"
@@ -99,7 +94,7 @@ async def test_its_folders_are_closed_to_everybody_else(server, home):
 async def test_the_password_stands_in_no_argv_log_or_repr(server, home):
     password = (home / "postgres" / "password").read_text().strip()
     assert password not in repr(server.target("test"))
-    for log in server.log_folder.iterdir():
+    for log in (home / "postgres" / "log").iterdir():
         assert password not in log.read_text()
     argvs = subprocess.run(
         ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
