@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 
 import grpc
@@ -29,6 +28,7 @@ from tests.acceptance.conftest import LANGUAGE, refused, rows
 from tests.support.calls import channel, upload, validate
 from tests.support.daemon import Daemon
 from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
 
 Breaker = database_pb2.CircuitBreaker
 Server = database_pb2.DatabaseServer
@@ -90,13 +90,6 @@ def get(daemon, name="main"):
         )
 
 
-def until(condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
-
-
 def steward(daemon, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "steward_client.command", *arguments],
@@ -118,7 +111,7 @@ def component(daemon, name):
 
 
 def test_a_database_tells_of_its_server_its_pool_and_its_breaker(daemon):
-    until(lambda: get(daemon).pool.idle == 5)
+    wait_until(lambda: get(daemon).pool.idle == 5)
     database = get(daemon)
     assert (database.name, database.embedded) == ("databases/main", False)
     assert (database.server.state, database.server.role) == (Server.STATE_UP, Server.ROLE_PRIMARY)
@@ -217,7 +210,7 @@ def test_a_breaker_is_opened_by_hand_and_reset_and_health_says_so(daemon):
         opened = service.ForceOpenCircuitBreaker(request, timeout=10).circuit_breaker
         assert (opened.state, opened.force_reason) == (Breaker.STATE_FORCED_OPEN, "moving the disk")
         assert get(daemon, "other").circuit_breaker.state == Breaker.STATE_CLOSED
-        until(
+        wait_until(
             lambda: (
                 component(daemon, "database/main").state == system_pb2.HealthResponse.STATE_DEGRADED
             )
@@ -229,7 +222,7 @@ def test_a_breaker_is_opened_by_hand_and_reset_and_health_says_so(daemon):
             database_pb2.ResetCircuitBreakerRequest(name="databases/main"), timeout=10
         )
     assert reset.circuit_breaker.state == Breaker.STATE_CLOSED
-    until(
+    wait_until(
         lambda: component(daemon, "database/main").state == system_pb2.HealthResponse.STATE_HEALTHY
     )
     assert daemon.events("circuit breaker opened by hand")[0]["reason"] == "moving the disk"
@@ -264,7 +257,7 @@ def test_a_database_that_comes_late_is_seen_by_its_breaker(folder, environment, 
 
     try:
         with Daemon(folder / "late", environment=environment) as daemon:
-            until(lambda: get(daemon).circuit_breaker.state == Breaker.STATE_OPEN)
+            wait_until(lambda: get(daemon).circuit_breaker.state == Breaker.STATE_OPEN)
             away = get(daemon)
             assert away.server.state == Server.STATE_AWAY
             assert away.circuit_breaker.half_open_time.ToNanoseconds() > 0
@@ -272,10 +265,10 @@ def test_a_database_that_comes_late_is_seen_by_its_breaker(folder, environment, 
             assert away.pool.connect_error_count >= 5
             watcher = threading.Thread(target=follow, args=(daemon,))
             watcher.start()
-            until(lambda: states)
+            wait_until(lambda: states)
             proxy.accept()
-            until(lambda: (Breaker.STATE_HALF_OPEN, Server.STATE_UP) in states)
-            until(lambda: get(daemon).pool.idle == 5)
+            wait_until(lambda: (Breaker.STATE_HALF_OPEN, Server.STATE_UP) in states)
+            wait_until(lambda: get(daemon).pool.idle == 5)
             assert component(daemon, "database/main").state == (
                 system_pb2.HealthResponse.STATE_HEALTHY
             )

@@ -2,7 +2,6 @@
 
 import math
 import threading
-import time
 from importlib.metadata import version
 from typing import Any
 
@@ -29,6 +28,7 @@ from tests.acceptance.conftest import LANGUAGE, rows
 from tests.acceptance.test_health import SERVICES
 from tests.support.calls import Request, channel, opening, responses, upload, validate
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 from tests.support.web import WEB, scrape, value
 
 # What must never be a label, though the daemon has heard it.
@@ -258,11 +258,11 @@ def test_the_numbers_are_right(driven):
 def test_open_rows_are_counted_again_and_again(driven):
     daemon, _ = driven
     address, schema = daemon.web_addresses[0], {"schema": "language_session"}
-    until(lambda: value(address, "steward_quarantine_open_rows", **schema) == 9)
+    wait_until(lambda: value(address, "steward_quarantine_open_rows", **schema) == 9)
     assert value(address, "steward_quarantine_open_rows", schema="other") == 0
     assert value(address, "steward_quarantine_counted_batches") == 1
     first = value(address, "steward_quarantine_counted_timestamp_seconds")
-    until(lambda: value(address, "steward_quarantine_counted_timestamp_seconds") > first)
+    wait_until(lambda: value(address, "steward_quarantine_counted_timestamp_seconds") > first)
 
 
 def test_calls_that_end_otherwise_are_counted_as_what_they_were(driven):
@@ -289,12 +289,12 @@ def test_calls_that_end_otherwise_are_counted_as_what_they_were(driven):
 
         waiting = threading.Event()
         call = stub.ValidateBatch(silent())
-        until(lambda: in_flight(address) == 1)
+        wait_until(lambda: in_flight(address) == 1)
         call.cancel()
-        until(lambda: count("CANCELLED") == cancelled + 1)
+        wait_until(lambda: count("CANCELLED") == cancelled + 1)
         with pytest.raises(grpc.RpcError):
             list(stub.ValidateBatch(silent(), timeout=0.5))
-        until(lambda: count("CANCELLED") == cancelled + 2)
+        wait_until(lambda: count("CANCELLED") == cancelled + 2)
         waiting.set()
     assert in_flight(address) == 0
 
@@ -306,10 +306,3 @@ def in_flight(address):
         for sample in family.samples
         if sample.name == "steward_rpc_calls_in_flight"
     )
-
-
-def until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 
 import pytest
 from steward.v1 import validation_pb2 as v
@@ -14,6 +13,7 @@ from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.acceptance.test_starts import refused_start, serves
 from tests.support.calls import responses, upload, validate
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 from tests.support.web import WEB, get, scrape, value
 
 ENVIRONMENT = {**NO_DATABASE, **WEB}
@@ -25,13 +25,6 @@ def served(session_folder):
     environment = {**ENVIRONMENT, "STEWARDD_WEB__REQUEST_TIMEOUT_S": "2"}
     with Daemon(session_folder / "web", environment=environment) as daemon:
         yield daemon
-
-
-def until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def connected(address):
@@ -55,7 +48,7 @@ def test_a_daemon_whose_database_is_away_is_alive_and_ready_and_says_what_is_awa
     assert value(address, "steward_component_state", component="database", state="down") == 1
     assert value(address, "steward_component_state", component="database", state="healthy") == 0
     main = {"database": "main"}
-    until(lambda: value(address, "steward_breaker_state", state="closed", **main) == 0)
+    wait_until(lambda: value(address, "steward_breaker_state", state="closed", **main) == 0)
     assert value(address, "steward_breaker_opened_total", **main) >= 1
     assert value(address, "steward_pool_connects_total", result="failed", **main) >= 5
 
@@ -84,7 +77,7 @@ def test_nothing_else_is_served(served, method, path, status):
 def test_the_probes_tell_a_start_from_a_failure(folder):
     """The daemon's embedded database takes seconds to be made; meanwhile the daemon is alive and not ready."""
     daemon = Daemon(folder / "data", environment=WEB).start(wait=False)
-    until(lambda: daemon.web_addresses)
+    wait_until(lambda: daemon.web_addresses)
     address = daemon.web_addresses[0]
     assert get(address, "/livez").status == 200
     starting = get(address, "/readyz?verbose")
@@ -113,9 +106,9 @@ def test_a_daemon_that_stops_says_so_before_it_takes_no_more_calls_and_stays_ali
         found: list[v.ValidateBatchResponse] = []
         uploading = threading.Thread(target=lambda: found.extend(answers))
         uploading.start()
-        until(lambda: value(address, "steward_batches_running") == 1)
+        wait_until(lambda: value(address, "steward_batches_running") == 1)
         daemon.signal(signal.SIGTERM)
-        until(lambda: get(address, "/readyz").status == 503)
+        wait_until(lambda: get(address, "/readyz").status == 503)
         assert get(address, "/readyz").text == "not ready: serving\n"
         assert get(address, "/livez").status == 200
         assert value(address, "steward_ready") == 0
@@ -132,13 +125,13 @@ def test_a_repository_that_is_away_makes_the_daemon_not_ready_and_leaves_it_aliv
         assert get(address, "/readyz").status == 200
         (folder / "repository").rename(folder / "elsewhere")
         (folder / "repository").write_text("no folder")
-        until(lambda: get(address, "/readyz").status == 503, 60)
+        wait_until(lambda: get(address, "/readyz").status == 503, 60)
         assert "repository" in get(address, "/readyz").text
         assert "[-] repository: down" in get(address, "/readyz?verbose").text
         assert get(address, "/livez").status == 200
         (folder / "repository").unlink()
         (folder / "elsewhere").rename(folder / "repository")
-        until(lambda: get(address, "/readyz").status == 200, 60)
+        wait_until(lambda: get(address, "/readyz").status == 200, 60)
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_made(folder):

@@ -21,7 +21,8 @@ from stewardd.errors import BackupNotFound, Corrupt, InvalidRequest
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import choose_tools, find_tools
 
-from tests.integration.backup.conftest import ROWS, Handle, objects, processes, until
+from tests.integration.backup.conftest import ROWS, Handle, objects, processes
+from tests.support.waiting import until
 
 TABLES = ("people", "notes", "empty", "elders")
 

@@ -33,7 +33,8 @@ from stewardd.postgres.tools import choose_tools, find_tools
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease, boottime
 
-from tests.integration.backup.conftest import Handle, alive, objects, processes, until
+from tests.integration.backup.conftest import Handle, alive, objects, processes
+from tests.support.waiting import until
 
 WORKER, PG_DUMP = "stewardd.backup.making.worker", "pg_dump --format"
 

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.unit.client.contract_state import failing
 
 ARGV = [sys.executable, "-m", "steward_client.command"]
@@ -269,13 +269,6 @@ def start(
     )
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_ctrl_c_in_mid_upload_cancels_the_call_and_says_that_nothing_was_published(
     environment, server, notes
 ):
@@ -284,7 +277,7 @@ def test_ctrl_c_in_mid_upload_cancels_the_call_and_says_that_nothing_was_publish
     process = start(environment, "validate", "-", stdin=reading)
     os.close(reading)
     os.write(writing, b"id,rating\na,0.5\n")
-    until(lambda: server.received_bytes == 16)
+    wait_until(lambda: server.received_bytes == 16)
     code, _, err = interrupt(process)
     os.close(writing)
     assert code == 130
@@ -303,7 +296,7 @@ def test_ctrl_c_after_all_was_sent_does_not_promise_too_much(environment, server
 
     server.faults["Commit"].append(hold)
     process = start(environment, "validate", notes, "--output", "json")
-    until(lambda: reached)
+    wait_until(lambda: reached)
     code, out, err = interrupt(process)
     assert code == 130
     document = json.loads(out)
@@ -323,7 +316,7 @@ def test_ctrl_c_leaves_the_other_files_alone(environment, server, notes, good_no
 
     server.faults["Commit"].append(hold)
     process = start(environment, "validate", notes, good_notes)
-    until(lambda: reached)
+    wait_until(lambda: reached)
     assert interrupt(process)[0] == 130
     assert len(server.opens) == 1
 

@@ -23,6 +23,8 @@ from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.publication import fence
 
+from tests.support.waiting import until
+
 from .conftest import vanish
 
 pytestmark = pytest.mark.asyncio
@@ -37,12 +39,6 @@ async def forever(handle: OperationContext) -> dict[str, Any]:
 
 async def quick(handle: OperationContext) -> dict[str, Any]:
     return {"name": "backups/1"}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 5) -> None:
-    async with asyncio.timeout(within_s):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_an_operation_gives_its_response_to_every_daemon(daemon: Daemon) -> None:

@@ -16,6 +16,8 @@ from stewardd.validation.engine_threads import (
     PieceQueue,
 )
 
+from tests.support.waiting import until
+
 PIECE = b"x" * 100
 
 
@@ -44,12 +46,6 @@ class Judge:
         self.inside -= 1
         if b"bad" in pieces:
             raise ValueError("bad")
-
-
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_all_pieces_are_judged_in_order(engine):
