@@ -41,6 +41,6 @@ class BackupSettings(Section):
     """public keys (64 hexadecimal digits) whose signed backups count as this daemon's own"""
 
     max_duration_s: Seconds = 6 * 3600.0
-    """a dump that takes longer is cancelled; it holds locks that DDL waits for"""
+    """a dump that takes longer is cancelled, because it holds locks that block DDL"""
 
     retention: RetentionSettings = RetentionSettings()

@@ -11,7 +11,7 @@ class LogSettings(Section):
     """What is logged, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """the least severe messages that are logged"""
+    """the lowest severity that is logged"""
 
     format: Literal["auto", "human", "json"] = "auto"
     """auto: human on a terminal, JSON otherwise"""

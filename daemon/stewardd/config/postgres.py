@@ -74,7 +74,8 @@ class PostgresSettings(Section):
     variables (PG…)"""
 
     embedded_user: str = ""
-    """who runs the embedded PostgreSQL when the daemon is root; empty: postgres, else nobody"""
+    """the system user that runs the embedded PostgreSQL when the daemon runs as root; empty: postgres, or nobody where
+    there is no such user"""
 
     tools_dir: Annotated[Folder | None, BeforeValidator(lambda value: value or None)] = None
     """the folder of pg_dump and pg_restore; empty: the daemon looks for the nearest version that fits the server"""
@@ -93,22 +94,22 @@ class PostgresSettings(Section):
     """how long a caller waits for a connection"""
 
     pool_idle_timeout_s: Seconds = 30.0
-    """a connection above the minimum is closed when it has been idle for so long"""
+    """a connection above the minimum is closed after it has been idle for this long"""
 
     pool_max_uses: Count = 7500
-    """how often a connection is lent before another takes its place; up to a tenth less, by chance"""
+    """loans after which a new connection replaces an old one; reduced at random by up to a tenth"""
 
     pool_max_lifetime_s: Seconds = 1800.0
-    """how long a connection is kept before another takes its place; up to a tenth less, by chance"""
+    """age at which a new connection replaces an old one; reduced at random by up to a tenth"""
 
     pool_leak_after_s: Seconds = 60.0
-    """who holds a connection for longer is named in the log"""
+    """the log names a caller that holds a connection for longer"""
 
     breaker_failures: Count = 5
-    """failures in a row that open the circuit breaker of a database; only those that mean that it is away count"""
+    """consecutive failures that open the circuit breaker of a database; only failures to reach the database count"""
 
     breaker_open_s: Seconds = 60.0
-    """how long an open breaker refuses callers where the database is not seen before; a tenth more or less"""
+    """how long an open breaker refuses callers if the daemon does not see the database before; a tenth more or less"""
 
     probe_interval_s: Seconds = 2.0
     """how often each database is probed for Health"""

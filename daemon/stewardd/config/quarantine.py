@@ -19,7 +19,7 @@ class QuarantineSettings(Section):
     """rows whose states are kept in memory, four bytes each"""
 
     stats_max_batches: Count = 10_000
-    """batches that are counted at once; of more, the newest"""
+    """the most batches that one call counts; if there are more, the newest are counted"""
 
     stats_scan_bytes: Count = 16 * MIB
     """bytes that are read to find the most common invalid values"""
@@ -37,10 +37,10 @@ class QuarantineSettings(Section):
     """the most rows of a sheet that may be resubmitted"""
 
     keep_closed_s: SecondsOrNever = 0.0
-    """resolved and discarded rows are purged after so long; 0: never. Open rows always stay"""
+    """age at which the daemon purges resolved and discarded rows by itself; 0: never. Open rows always stay"""
 
     archive_purged: bool = True
-    """rows that are purged so are kept as a compressed object of the batch"""
+    """whether a compressed copy of the rows that the daemon purges by itself is kept with the batch"""
 
     page_scan_bytes: Count = 64 * MIB
     """bytes that a page of a filtered listing reads before it ends early"""

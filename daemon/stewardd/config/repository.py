@@ -15,10 +15,10 @@ class RepositorySettings(Section):
     """a folder, file:///…, s3://…, az://… or gs://…; empty: `repository` in the data folder"""
 
     options: dict[str, Secret] = {}
-    """options of a bucket's client: region, endpoint, …; it looks for credentials in its usual places"""
+    """options of the bucket's client: region, endpoint, …; credentials come from where the provider's own tools look"""
 
     lease_s: Seconds = 60.0
-    """a daemon that has not renewed its lease for so long counts as dead"""
+    """a daemon that has not renewed its lease for this long counts as dead"""
 
     heartbeat_s: Seconds = 15.0
     """how often the lease is renewed"""

@@ -34,8 +34,8 @@ class ServerSettings(Section):
     """batches validated at once; more are refused"""
 
     engine_threads: Count = max(2, os.cpu_count() or 2)
-    """threads that run the validation engine; there may be more for a moment, when a batch comes while threads help
-    another"""
+    """threads that run the validation engine. There can be more for a moment, when a batch begins while all threads
+    work on another one"""
 
     engine_niceness: Annotated[int, Field(ge=0, le=19)] = 10
     """nice value of these threads above that of the daemon (Linux only), so that calls are answered while files are

@@ -32,7 +32,7 @@ class ValidationSettings(Section):
     """bytes of a batch that may wait to be validated; one chunk may always wait"""
 
     max_decompressed_bytes: Count = ENGINE.max_decompressed_bytes
-    """the largest file, once decompressed"""
+    """the largest file after decompression"""
 
     max_output_bytes: Count = ENGINE.max_output_bytes
     """the most that a batch writes: its quarantined rows, and its valid rows where they are kept"""
@@ -42,10 +42,10 @@ class ValidationSettings(Section):
     `expansion_free_bytes` it does not count"""
 
     expansion_free_bytes: Count = ENGINE.expansion_free_bytes
-    """bytes that any file may become, however small it is"""
+    """every file may grow to this size, however small it was as sent"""
 
     max_record_bytes: Count = ENGINE.max_record_bytes
-    """of a longer record, only the beginning is kept, in quarantine"""
+    """a longer record is quarantined, and only its beginning is kept"""
 
     max_record_lines: Count = ENGINE.max_record_lines
     """a quoted cell that spans more lines counts as never closed"""
@@ -63,7 +63,7 @@ class ValidationSettings(Section):
     """how deep JSON in a cell may be nested"""
 
     max_errors_per_record: Count = ENGINE.max_errors_per_record
-    """errors that are reported of one row; further ones are only counted"""
+    """errors that are reported for one row; more are only counted"""
 
     max_payload_bytes: Count = MIB
     """a larger JSON payload is invalid, and so is a longer line of a JSON Lines file"""
@@ -72,10 +72,10 @@ class ValidationSettings(Section):
     """how deep a JSON payload may be nested"""
 
     idle_timeout_s: Seconds = 120.0
-    """an upload that sends nothing for so long is ended"""
+    """an upload that sends no data for this long is ended"""
 
     max_upload_s: Seconds = 6 * 3600.0
-    """an upload that takes longer is ended, however slowly it comes"""
+    """an upload that takes longer is ended, even while data still arrives"""
 
     def engine_options(self, **more: Any) -> fastcsv.Options:
         """Returns the engine's options with the bounds of a record, and whatever else is given for a whole file."""

@@ -34,16 +34,16 @@ def backup() -> None:
     default="",
     metavar="NAME",
     type=DATABASE,
-    help="Its configured name.  [default: the only one]",
+    help="The database's configured name.  [default: the only one]",
 )
 @click.option("--description", default="", metavar="TEXT", help="A note for people.")
 @click.option(
-    "--no-wait", is_flag=True, help="Begin it and return; the operation's name is printed."
+    "--no-wait", is_flag=True, help="Start the backup, print the operation's name, and return."
 )
 @click.option(
     "--request-id",
     metavar="ID",
-    help="Send a request again under its id: no second backup comes of it.",
+    help="Repeat an earlier request under its id: no second backup is made.",
 )
 @pass_session
 def create(
@@ -75,7 +75,11 @@ def create(
     help="Backups in this state.",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Show at most this many.",
 )
 @pass_session
 def list_(session: Session, database: str, state: str, limit: int) -> int:

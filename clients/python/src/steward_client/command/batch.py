@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 @click.group(cls=Noun, example="steward batch download batches/019a… errors.csv")
 def batch() -> None:
-    """See the files that were validated, and fetch what came of them."""
+    """Show validated files, and download their results."""
 
 
 @batch.command("list", cls=Verb, example="steward batch list --limit 10")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Show at most this many.",
 )
 @pass_session
 def list_(session: Session, limit: int) -> int:
@@ -105,14 +109,14 @@ steward batch download latest valid.csv --to - | head
     type=click.Path(allow_dash=True),
     default=".",
     metavar="PATH",
-    help="A folder; for one FILE also the path of a file, or - for stdout.  [default: here]",
+    help="A folder; for one FILE also a file's path, or - for stdout.  [default: the current folder]",
 )
-@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @pass_session
 def download(session: Session, name: str, files: tuple[str, ...], path: str, force: bool) -> int:
-    """Fetch the files of a batch, all of them where none is named; each appears whole and checked, or not at all.
+    """Download the files of a batch: those that are named, or all. A file appears only when it is complete and checked.
 
-    A download that was cut goes on where it was when it is asked for again.
+    An interrupted download continues where it stopped when the command is repeated.
     """
     if path == stdout.STDOUT:
         if len(files) != 1:

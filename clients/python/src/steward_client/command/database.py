@@ -68,7 +68,7 @@ def list_(session: Session) -> int:
     example="steward db show\nsteward db show main --watch\nsteward db show --output json | jq .pool",
 )
 @_NAME
-@click.option("--watch", is_flag=True, help="Follow it: a line for each change, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Print a line for each change, until Ctrl-C.")
 @pass_session
 def show(session: Session, name: str, watch: bool) -> int:
     """Show one database: its server, its connections and its circuit breaker.
@@ -90,7 +90,7 @@ def breaker() -> None:
 @_NAME
 @pass_session
 def reset(session: Session, name: str) -> int:
-    """Close a circuit breaker, whatever its state. A database that is still away opens it again."""
+    """Close a circuit breaker, whatever its state. If the database is still away, the breaker opens again."""
     with session.client() as client:
         return _show_breaker(session, client.reset_circuit_breaker(_found(client, name)))
 
@@ -102,7 +102,7 @@ def reset(session: Session, name: str) -> int:
 @click.option("--reason", default="", metavar="TEXT", help="A note for people.")
 @pass_session
 def open_(session: Session, name: str, reason: str) -> int:
-    """Open a circuit breaker: the daemon refuses all who want the database, until somebody resets it."""
+    """Open a circuit breaker: the daemon refuses all use of the database until somebody resets it."""
     with session.client() as client:
         name = _found(client, name)
         return _show_breaker(session, client.force_open_circuit_breaker(name, reason=reason))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(cls=Verb, example="steward health\nsteward health --output json | jq -r .state")
 @pass_session
 def health(session: Session) -> int:
-    """Show how the daemon is. Exit code: 0 healthy, 1 degraded, 3 down or not reached."""
+    """Show the state of the daemon and its parts. Exit code: 0 healthy, 1 degraded, 3 down or not reached."""
     with session.client() as client:
         seen = client.health()
     if session.is_json:

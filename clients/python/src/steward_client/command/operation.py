@@ -29,12 +29,16 @@ R = TypeVar("R")
 
 @click.group(cls=Noun, example="steward operation watch operations/019a…")
 def operation() -> None:
-    """See, follow and cancel what takes longer than a call."""
+    """Show, follow and cancel operations: work that goes on after the call that started it."""
 
 
 @operation.command("list", cls=Verb, example="steward operation list")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Show at most this many.",
 )
 @pass_session
 def list_(session: Session, limit: int) -> int:
@@ -62,7 +66,7 @@ def list_(session: Session, limit: int) -> int:
 @click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def show(session: Session, name: str) -> int:
-    """Show one operation as it is now; exit code 3 when it has failed."""
+    """Show the current state of one operation. Exit code 3 if it has failed."""
     with session.client() as client:
         return show_operation(
             session, client.get_operation(resources.operation(client, name)).state
@@ -73,7 +77,7 @@ def show(session: Session, name: str) -> int:
 @click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def wait(session: Session, name: str) -> int:
-    """Wait until an operation is done; exit code 3 when it failed. Ctrl-C ends the waiting, not the operation."""
+    """Wait until an operation is done. Exit code 3 if it failed. Ctrl-C ends the waiting, not the operation."""
     with session.client() as client:
         name = resources.operation(client, name)
         done = client.wait_operation(name, timeout_s=session.timeout_s)
@@ -113,7 +117,7 @@ def watch(session: Session, name: str) -> int:
 @click.argument("name", metavar="OPERATION", type=OPERATION)
 @pass_session
 def cancel(session: Session, name: str) -> int:
-    """Ask for an operation to be cancelled."""
+    """Cancel an operation."""
     with session.client() as client:
         name = resources.operation(client, name)
         client.cancel_operation(name)

@@ -34,7 +34,7 @@ steward health --output json
 )
 @click.version_option(__version__, prog_name="steward")
 def root() -> None:
-    """Let valid data in, keep the rest in quarantine, and back the database up.
+    """Let valid data in, keep invalid rows in quarantine, and back up the database.
 
     Exit codes: 0 all valid or done, 1 rows were quarantined or the daemon is degraded, 2 wrong usage,
     3 refused or failed, 130 interrupted.

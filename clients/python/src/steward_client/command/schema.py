@@ -15,7 +15,7 @@ from steward_client.command.text import short_name
 
 @click.group(cls=Noun, example="steward schema show language_session 1.1")
 def schema() -> None:
-    """See the schemas that rows and payloads are judged by."""
+    """Show the schemas that rows and payloads are validated with."""
 
 
 @schema.command("list", cls=Verb, example="steward schema list\nsteward schema list --kind payload")
@@ -58,7 +58,7 @@ def list_(session: Session, kind: str | None) -> int:
 )
 @pass_session
 def show(session: Session, kind: str, version: str | None, is_document: bool) -> int:
-    """Show the columns or members of a schema, of its newest version where none is named."""
+    """Show the columns or members of a schema. Without a version, the newest one is shown."""
     with session.client() as client:
         found = client.get_schema(kind, version)
     if is_document:
@@ -88,7 +88,7 @@ def show(session: Session, kind: str, version: str | None, is_document: bool) ->
 @click.argument("file", metavar="FILE", type=click.Path())
 @pass_session
 def detect(session: Session, file: str) -> int:
-    """Say which schema the header of a file detects. `-` reads stdin."""
+    """Say which schema fits the header of a file best. `-` reads stdin."""
     from steward_client.command.header import columns
 
     names = columns(file)

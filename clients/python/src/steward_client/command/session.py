@@ -95,14 +95,14 @@ def _shared_options() -> list[click.Parameter]:
             metavar="SECONDS",
             expose_value=False,
             callback=_keep,
-            help="Give up after so long.  [default: 30, for files 3600]",
+            help="Give up after this time.  [default: 30, for files 3600]",
         ),
         click.Option(
             ["--output"],
             type=click.Choice(["table", "json"]),
             expose_value=False,
             callback=_keep,
-            help="For people or for machines.  [default: table]",
+            help="Output for people (table) or for programs (json).  [default: table]",
         ),
         click.Option(
             ["--color"],
@@ -117,7 +117,7 @@ def _shared_options() -> list[click.Parameter]:
             default=None,
             expose_value=False,
             callback=_keep,
-            help="Show the whole story of a failure.",
+            help="Show the full traceback of a failure.",
         ),
     ]
 

@@ -76,14 +76,14 @@ def _delimiter(_context: click.Context, _option: click.Parameter, value: str | N
     "--valid-out",
     type=click.Path(allow_dash=True),
     metavar="PATH",
-    help="Write the valid rows there, byte for byte as they came; for several files a folder; - is stdout.",
+    help="Write the valid rows to this path, unchanged; for several files to this folder; - is stdout.",
 )
-@click.option("--force", is_flag=True, help="Write over a file that --valid-out names.")
+@click.option("--force", is_flag=True, help="Overwrite the file that --valid-out names.")
 @click.option(
     "--uri",
     "is_uri",
     is_flag=True,
-    help="The daemon reads the files itself: FILE is a URI or path of its own.",
+    help="The daemon reads the files itself: FILE is a URI, or a path on the daemon's machine.",
 )
 @click.option(
     "--strict", is_flag=True, help="Refuse a file with a column that the schema does not know."
@@ -91,7 +91,7 @@ def _delimiter(_context: click.Context, _option: click.Parameter, value: str | N
 @click.option(
     "--accept-recovered",
     is_flag=True,
-    help="Take valid rows that a broken quote had swallowed as good.",
+    help="Accept valid rows that were found inside a broken quote.",
 )
 @click.option(
     "--delimiter",
@@ -100,12 +100,14 @@ def _delimiter(_context: click.Context, _option: click.Parameter, value: str | N
     help="One of , ; | tab.  [default: from the header]",
 )
 @click.option(
-    "--source-file", metavar="NAME", help="The name to keep with the rows.  [default: the file's]"
+    "--source-file",
+    metavar="NAME",
+    help="The file name that is stored with the rows.  [default: the file's]",
 )
 @click.option(
     "--request-id",
     metavar="ID",
-    help="Send a request again under its id: no second batch comes of it.",
+    help="Repeat an earlier request under its id: no second batch is made.",
 )
 @pass_session
 def validate(
@@ -117,7 +119,7 @@ def validate(
     is_uri: bool,
     **judging: str | bool | None,
 ) -> int:
-    """Validate CSV files; the rows that fail go to quarantine. `-` reads stdin.
+    """Validate CSV files. Invalid rows go to quarantine. `-` reads stdin.
 
     Exit code: 0 all valid, 1 rows were quarantined, 3 refused or failed (a file that is not there too);
     of several files the worst.

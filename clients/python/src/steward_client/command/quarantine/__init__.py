@@ -25,7 +25,7 @@ steward quarantine resubmit rows.csv
 
 @click.group(cls=Noun, example=_EXAMPLE)
 def quarantine() -> None:
-    """Find the rows that did not pass, put them right, and hand them on."""
+    """Find invalid rows, correct them, and pass them on."""
 
 
 for verb in (list_, show, stats, export, exports, correct, discard, resubmit, retry, purge, erase):

@@ -31,19 +31,19 @@ echo '{"participant_email": "ana@example.org"}' | steward quarantine correct bat
     "cells_file",
     type=click.Path(allow_dash=True),
     metavar="FILE",
-    help="The cells as a JSON object; - is stdin. It keeps personal data out of the process list.",
+    help="A file with the cells as a JSON object; - is stdin. Keeps personal data out of the process list.",
 )
 @click.option(
     "--schema-version",
     metavar="V",
     type=VERSION,
-    help="Judge it by this version, not by the one that judged it last.",
+    help="Judge the row by this version, not by the one that judged it last.",
 )
 @click.option(
     "--etag",
     default="",
     metavar="ETAG",
-    help="Only if the row is still as `quarantine show` gave it under this etag.",
+    help="Correct the row only if its etag, as `quarantine show` gave it, is still this.",
 )
 @actor_option
 @pass_session
@@ -56,7 +56,7 @@ def correct(
     etag: str,
     actor: str,
 ) -> int:
-    """Change cells of one row; it is judged again at once. Exit code: 0 it is resolved, 1 it is still open.
+    """Change cells of one row. The row is judged again at once. Exit code: 0 it is resolved, 1 it is still open.
 
     The cells that are not named stay as they are.
     """
@@ -116,7 +116,7 @@ def _from_file(name: str | None) -> dict[str, str]:
 @actor_option
 @pass_session
 def discard(session: Session, batch: str, words: tuple[str, ...], reason: str, actor: str) -> int:
-    """Give rows up for good: all that are named, or none."""
+    """Discard rows for good: all that are named, or none."""
     numbers = row_numbers(words)
     if len(numbers) > MAX_ROWS:
         raise click.UsageError(f"at most {MAX_ROWS:,} rows at once: give them in parts")

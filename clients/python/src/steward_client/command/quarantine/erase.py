@@ -41,7 +41,7 @@ steward quarantine erase --address-file address.txt --apply
 @actor_option
 @pass_session
 def erase(session: Session, address_file: str, is_applied: bool, no_wait: bool, actor: str) -> int:
-    """Mask all that is held of one person.
+    """Mask the personal data of one person everywhere in the quarantine.
 
     That is in rows, corrections, histories, valid rows and archives. The person is known by an e-mail address.
     Without --apply nothing is masked. The act itself is recorded, under a hash of the address.

@@ -46,20 +46,20 @@ steward quarantine export latest --format csv --to - | head
     type=click.Path(allow_dash=True),
     default=".",
     metavar="PATH",
-    help="A file, a folder, or - for stdout.  [default: here, under the daemon's name]",
+    help="A file, a folder, or - for stdout.  [default: the current folder, under the daemon's name]",
 )
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["sheet", "csv", "json"]),
-    help="sheet: to edit and resubmit; csv: the good rows; json: a tar of a file a row.  "
+    help="sheet: to edit and resubmit; csv: the good rows; json: a tar archive with one file for each row.  "
     "[default: sheet; of an export csv]",
 )
 @click.option(
     "--cursor",
     metavar="SERVICE",
     type=CURSOR,
-    help="The good rows that this importing service has not had yet; each row comes once.",
+    help="Export the good rows that this importing service has not received yet; each row once.",
 )
 @click.option(
     "--with-valid/--without-valid",
@@ -70,7 +70,7 @@ steward quarantine export latest --format csv --to - | head
 @click.option("--original-order", is_flag=True, help="csv: in the order of the original file.")
 @state_option()
 @row_options
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @actor_option
 @pass_session
 def export(
@@ -86,7 +86,7 @@ def export(
     force: bool,
     actor: str,
 ) -> int:
-    """Write rows to a file, whole or not at all.
+    """Export rows to a file. The file appears only when it is complete.
 
     With --cursor, what an interrupted command left is fetched first, by the same command; until it has ended well,
     no later one goes on.
@@ -224,14 +224,18 @@ def _written(write: Callable[[], ExportedFile], hint: str = "") -> ExportedFile:
 )
 @click.argument("batch", metavar="BATCH", type=BATCH)
 @click.option(
-    "--cursor", metavar="SERVICE", type=CURSOR, help="Only those of this importing service."
+    "--cursor", metavar="SERVICE", type=CURSOR, help="Only exports for this importing service."
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Show at most this many.",
 )
 @pass_session
 def exports(session: Session, batch: str, cursor: str | None, limit: int) -> int:
-    """List who has had which good rows of a batch."""
+    """List the exports of a batch: which service received which good rows."""
     with session.client() as client:
         batch = resources.batch(client, batch)
         each_export = client.list_exports(batch, cursor=cursor, page_size=min(limit + 1, 1000))

@@ -23,9 +23,15 @@ steward quarantine list --rows --state discarded --output json
 @click.command("list", cls=Verb, example=_EXAMPLE)
 @filter_options
 @state_option(also=("any",), default="open")
-@click.option("--rows", "is_rows", is_flag=True, help="The rows themselves, not their batches.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--rows", "is_rows", is_flag=True, help="List the rows themselves, not their batches."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Show at most this many.",
 )
 @pass_session
 def list_(session: Session, wanted: Wanted, state: str, is_rows: bool, limit: int) -> int:

@@ -35,13 +35,17 @@ actor_option = click.option(
     "--actor",
     default=_user,
     metavar="NAME",
-    help="Who does it; kept in the history.  [env: STEWARD_ACTOR; default: your user name]",
+    help="Who makes the change; kept in the history.  [env: STEWARD_ACTOR; default: your user name]",
 )
 apply_option = click.option(
-    "--apply", "--yes", "is_applied", is_flag=True, help="Do it. Without, only say what would be."
+    "--apply",
+    "--yes",
+    "is_applied",
+    is_flag=True,
+    help="Make the change. Without this option, only show what would change.",
 )
 no_wait_option = click.option(
-    "--no-wait", is_flag=True, help="With --apply: begin it and return; the operation is printed."
+    "--no-wait", is_flag=True, help="With --apply: start the operation, print its name, and return."
 )
 
 

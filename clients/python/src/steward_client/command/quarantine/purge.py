@@ -51,7 +51,7 @@ steward quarantine purge --before 2025-01-01 --state discarded --type language_s
     help="Rows in this state; may be given again.  [default: resolved and discarded]",
 )
 @batch_options
-@click.option("--archive", is_flag=True, help="Keep what is removed as a compressed object.")
+@click.option("--archive", is_flag=True, help="Keep a compressed copy of the removed rows.")
 @apply_option
 @no_wait_option
 @actor_option
@@ -67,7 +67,7 @@ def purge(
     no_wait: bool,
     actor: str,
 ) -> int:
-    """Remove rows for good. Without --apply nothing is removed; open rows are, only where --state open says so."""
+    """Remove rows for good. Without --apply nothing is removed. Open rows are removed only with --state open."""
     refuse_batch_options(batch, wanted)
     # What reached its state before a time is in a batch that was published before it: the daemon need look at no other.
     until = before if wanted.until is None else min(before, wanted.until)

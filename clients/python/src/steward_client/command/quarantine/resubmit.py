@@ -31,7 +31,10 @@ _NAMED = 50
 )
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
-    "--batch", metavar="BATCH", type=BATCH, help="Which it corrects.  [default: as it says]"
+    "--batch",
+    metavar="BATCH",
+    type=BATCH,
+    help="The batch that the sheet corrects.  [default: the one named in the sheet]",
 )
 @click.option(
     "--schema-version",
@@ -39,13 +42,13 @@ _NAMED = 50
     type=VERSION,
     help="Judge by this version.  [default: the one that judged each row last]",
 )
-@click.option("--include-unchanged", is_flag=True, help="Judge rows that nobody edited as well.")
+@click.option("--include-unchanged", is_flag=True, help="Judge rows that were not edited, too.")
 @click.option(
     "--accept-damaged",
     is_flag=True,
-    help="Take rows of which a spreadsheet changed other cells too, as they came back.",
+    help="Accept rows in which a spreadsheet changed other cells, too, as they are in the sheet.",
 )
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would change.")
 @actor_option
 @pass_session
 def resubmit(
@@ -58,7 +61,7 @@ def resubmit(
     dry_run: bool,
     actor: str,
 ) -> int:
-    """Send an edited sheet back. `-` reads stdin. The same sheet a second time changes nothing.
+    """Send an edited sheet back. `-` reads stdin. Sending the same sheet again changes nothing.
 
     Exit code: 0 no row of the batch is open any more, 1 some are (with --dry-run: would be), or were not taken.
     """

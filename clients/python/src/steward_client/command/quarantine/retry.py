@@ -54,7 +54,7 @@ def retry(
     no_wait: bool,
     actor: str,
 ) -> int:
-    """Judge open rows again, as by a newer version.
+    """Judge open rows again, usually by a newer version.
 
     Those of a batch, or of all batches that a filter leaves. Without --apply nothing changes.
 

@@ -33,7 +33,7 @@ steward quarantine show batches/019a… --output json | jq .violations
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="At most so many rows.  [default: 20; with --output json all]",
+    help="Show at most this many rows.  [default: 20; with --output json all]",
 )
 @pass_session
 def show(
@@ -44,7 +44,7 @@ def show(
     state: str | None,
     limit: int | None,
 ) -> int:
-    """Show quarantined rows, and what is wrong.
+    """Show quarantined rows and their errors.
 
     In the order of the file, a line per error; with --output json a document per row.
 

@@ -39,7 +39,7 @@ steward quarantine stats --since 2025-11-01 --until 2025-12-01 --output json
     type=click.IntRange(0, 100),
     default=10,
     show_default=True,
-    help="So many of the commonest invalid values; 0 costs no look into the rows.",
+    help="Show this many of the most common invalid values; with 0 the rows are not read.",
 )
 @pass_session
 def stats(session: Session, batch: str | None, wanted: Wanted, top: int) -> int:
