@@ -1,4 +1,4 @@
-//! fastcsv: validates CSV against JSON Schema 2020-12 and writes what fails into quarantine files.
+//! fastcsv: validates CSV and JSON against JSON Schema 2020-12 and writes what fails into quarantine files.
 //!
 //! Bytes go in, a report comes out. The core knows no Python and builds, tests and fuzzes without it;
 //! `python` alone names `PyO3`. `unsafe` is refused everywhere but in the SIMD files.
@@ -11,6 +11,7 @@ pub mod error;
 pub mod frame;
 pub mod header;
 pub mod input;
+pub mod lines;
 mod locking;
 pub mod options;
 pub mod output;

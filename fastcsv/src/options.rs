@@ -1,5 +1,7 @@
 //! The options of a validation, and every bound on it with its default. No work is without a bound.
 
+use crate::payload::PayloadLimits;
+
 /// Hands every option to `$define`, with its type and its default. This is the one list: the struct here and the one of
 /// the Python boundary are both made from it.
 macro_rules! with_options {
@@ -63,6 +65,55 @@ macro_rules! define_options {
 
 with_options!(define_options);
 
+/// Hands every option of a batch of payloads to `$define`, as `with_options` does for a CSV.
+macro_rules! with_payload_options {
+    ($define:ident) => {
+        $define! {
+            /// Refuse members that the schema does not name, where it is compiled to tables.
+            strict: bool = false,
+            /// Write `valid.jsonl`: the valid lines, byte for byte.
+            valid_out: bool = false,
+            /// Threads that validate; the output is the same for any number.
+            threads: usize = 1,
+            /// Bytes of a line without its line end.
+            max_payload_bytes: usize = 1_048_576,
+            /// Levels of objects and lists; 120 at the most.
+            max_depth: u32 = 64,
+            /// Errors of a payload that are written out; all are counted.
+            max_errors_per_record: usize = 100,
+            /// Bytes of a gzip or zstd input once decompressed: 256 GiB.
+            max_decompressed_bytes: u64 = 274_877_906_944,
+            /// Bytes of all files that a batch writes: 512 GiB.
+            max_output_bytes: u64 = 549_755_813_888,
+            /// How many times its size, as it comes in, an input may become, decompressed or written; it counts beyond
+            /// the next bound only.
+            max_expansion: u64 = 1_000,
+            /// Any input may become so many bytes, however small it is.
+            expansion_free_bytes: u64 = 67_108_864,
+        }
+    };
+}
+#[cfg(feature = "python")]
+pub(crate) use with_payload_options;
+
+macro_rules! define_payload_options {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:tt,)*) => {
+        /// How a batch of payloads is validated, and every bound on it.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct PayloadOptions {
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        impl Default for PayloadOptions {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+with_payload_options!(define_payload_options);
+
 /// How many bytes an input may become, by its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expansion {
@@ -104,6 +155,35 @@ impl Options {
             return Err("bounds of a record must be at least 1");
         }
         Ok(())
+    }
+}
+
+impl PayloadOptions {
+    /// The bound on what an input may become.
+    #[must_use]
+    pub fn expansion(&self) -> Expansion {
+        Expansion { times: self.max_expansion, free_bytes: self.expansion_free_bytes }
+    }
+
+    /// Refuses options that no input could be read with.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if !(1..=THREADS_MAX).contains(&self.threads) {
+            return Err("threads must be from 1 to 256");
+        }
+        if self.max_payload_bytes == 0 {
+            return Err("max_payload_bytes must be at least 1");
+        }
+        self.limits().check()
+    }
+
+    /// The bounds on one payload.
+    #[must_use]
+    pub fn limits(&self) -> PayloadLimits {
+        PayloadLimits {
+            max_payload_bytes: self.max_payload_bytes,
+            max_depth: self.max_depth,
+            max_violations: self.max_errors_per_record,
+        }
     }
 }
 

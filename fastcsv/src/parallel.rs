@@ -11,15 +11,17 @@
 //! next. A thread that is too far ahead, or that has much to write, waits: so memory is bounded.
 
 mod framed;
+mod work;
 
-use crate::check::{Checker, Outcome};
+use crate::check::Outcome;
 use crate::error::Error;
 use crate::input::{BlockBuffer, TakenBlock};
 use crate::locking::lock;
-pub use framed::FramedBlock;
+pub use framed::{CsvWork, FramedBlock};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+pub use work::BlockWork;
 
 /// Blocks that may be judged before the one that is to be written next, for each thread, and bytes of text that may be
 /// kept of them by all.
@@ -28,23 +30,17 @@ const KEPT_BYTES: usize = 4 << 20;
 
 /// The state of one worker thread. Its memory is kept from block to block.
 #[derive(Debug)]
-pub struct WorkerState {
-    pub checker: Checker,
+pub struct WorkerState<W> {
+    pub work: W,
     /// The buffer that a block is read into.
     buffer: BlockBuffer,
-    framed: FramedBlock,
     outcome: Outcome,
 }
 
-impl WorkerState {
+impl<W> WorkerState<W> {
     #[must_use]
-    pub fn new(checker: Checker) -> Self {
-        Self {
-            checker,
-            buffer: BlockBuffer::default(),
-            framed: FramedBlock::default(),
-            outcome: Outcome::default(),
-        }
+    pub fn new(work: W) -> Self {
+        Self { work, buffer: BlockBuffer::default(), outcome: Outcome::default() }
     }
 }
 
@@ -55,10 +51,10 @@ impl WorkerState {
 /// their order, and so is `write` for what came of them. The first error of any of them ends the work and is
 /// returned. The caller's thread calls `pause` after each block that it has judged, and after each that it has
 /// written.
-pub fn judge<'t>(
-    workers: &mut [WorkerState],
+pub fn judge<'t, B: BlockWork>(
+    workers: &mut [WorkerState<B>],
     take: impl Fn(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error> + Sync,
-    frame: impl FnMut(&[u8], &mut FramedBlock) -> Result<(), Error> + Send,
+    frame: impl FnMut(&[u8], &mut B) -> Result<(), Error> + Send,
     write: impl FnMut(&Outcome) -> Result<(), Error> + Send,
     pause: &mut dyn FnMut(),
 ) -> Result<(), Error> {
@@ -147,12 +143,14 @@ type Stop = Option<Error>;
 impl<'t, T, F, W> Pipeline<T, F, W>
 where
     T: Fn(&mut BlockBuffer) -> Result<Option<TakenBlock<'t>>, Error>,
-    F: FnMut(&[u8], &mut FramedBlock) -> Result<(), Error>,
     W: FnMut(&Outcome) -> Result<(), Error>,
 {
     /// Takes, frames and judges block after block as the worker of that number.
-    fn run(&self, number: usize, worker: &mut WorkerState, pause: &mut dyn FnMut()) {
-        let WorkerState { checker, buffer, framed, outcome } = worker;
+    fn run<B: BlockWork>(&self, number: usize, worker: &mut WorkerState<B>, pause: &mut dyn FnMut())
+    where
+        F: FnMut(&[u8], &mut B) -> Result<(), Error>,
+    {
+        let WorkerState { work, buffer, outcome } = worker;
         let _end_on_panic = EndOnPanic(|| self.end(Ok(())));
         loop {
             let taken = match (self.take)(buffer) {
@@ -169,11 +167,11 @@ where
                 break;
             }
             let text = text.unwrap_or(buffer);
-            if !self.frame(block, text, framed) {
+            if !self.frame(block, text, work) {
                 break;
             }
             let flush = |judged: &mut Outcome| self.flush(block, judged);
-            let judged = framed.judge(text, checker, outcome, flush);
+            let judged = work.judge(text, outcome, flush);
             match judged.and_then(|()| self.settle(block, number, outcome, pause)) {
                 Ok(()) => pause(),
                 Err(None) => break,
@@ -206,7 +204,10 @@ where
     }
 
     /// Frames a block when it is its turn. False where the work ended first.
-    fn frame(&self, number: u64, block: &[u8], framed: &mut FramedBlock) -> bool {
+    fn frame<B>(&self, number: u64, block: &[u8], work: &mut B) -> bool
+    where
+        F: FnMut(&[u8], &mut B) -> Result<(), Error>,
+    {
         let mut frame_turn = lock(&self.frame_turn);
         while frame_turn.next != number && frame_turn.ended.is_none() {
             frame_turn.waiting += 1;
@@ -216,7 +217,7 @@ where
         if frame_turn.ended.is_some() {
             return false;
         }
-        let done = (frame_turn.frame)(block, framed);
+        let done = (frame_turn.frame)(block, work);
         frame_turn.next += 1;
         let anyone = frame_turn.waiting > 0;
         drop(frame_turn);
@@ -308,14 +309,14 @@ impl<F: Fn()> Drop for EndOnPanic<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::RowRules;
+    use crate::check::{Checker, RowRules};
     use crate::output::records::{RecordContext, RecordWriter};
     use crate::schema::{RowSchema, SchemaLimits};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    fn worker() -> WorkerState {
+    fn worker() -> WorkerState<CsvWork> {
         let document = br#"{"properties": {"a": {}}}"#;
         let schema = RowSchema::compile("a", "1", document, &SchemaLimits::default()).unwrap();
         let header = ["a".to_owned()];
@@ -328,7 +329,7 @@ mod tests {
             quarantined_at: "",
             max_errors_per_record: 1,
         };
-        WorkerState::new(Checker::new(Arc::new(RowRules {
+        WorkerState::new(CsvWork::new(Checker::new(Arc::new(RowRules {
             writer: RecordWriter::new(&batch, &schema),
             schema,
             columns: 1,
@@ -339,20 +340,20 @@ mod tests {
             max_field_bytes: 1,
             max_record_bytes: 1,
             max_record_lines: 1,
-        })))
+        }))))
     }
 
     /// Writing takes most of the time here, so that a thread that writes finds more to write every time.
     #[test]
     fn a_caller_that_has_to_write_for_all_still_pauses() {
         for threads in [2, 3, 8] {
-            let mut workers: Vec<WorkerState> = (0..threads).map(|_| worker()).collect();
+            let mut workers: Vec<WorkerState<CsvWork>> = (0..threads).map(|_| worker()).collect();
             let (next, caller) = (AtomicU64::new(0), thread::current().id());
             let take = |_: &mut BlockBuffer| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 Ok((number < 100).then_some(TakenBlock::new(number, Some(b""))))
             };
-            let frame = |block: &[u8], framed: &mut FramedBlock| framed.frame(block, |_, _| Ok(()));
+            let frame = |block: &[u8], work: &mut CsvWork| work.framed.frame(block, |_, _| Ok(()));
             let (written, since_pause) = (AtomicU64::new(0), AtomicU64::new(0));
             let write = |_: &Outcome| {
                 thread::sleep(Duration::from_micros(200));

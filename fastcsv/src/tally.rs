@@ -1,10 +1,14 @@
 //! Counts of rows and errors, kept by position while rows are read and named once at the end.
 
+use crate::payload::{PayloadReport, PointerCounts};
 use crate::schema::{BoundSchema, Violation};
 use std::collections::BTreeMap;
 
 /// The field of an error that concerns the row as a whole.
 pub const ROW_FIELD: &str = "_row";
+
+/// The fields of payloads that are not counted one by one. No JSON Pointer reads so.
+pub const OTHER_FIELDS: &str = "_other";
 
 /// What was counted in some rows; tallies of several parts add up.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -22,6 +26,10 @@ pub struct Tally {
     by_other_field: BTreeMap<String, u64>,
     /// A handful of keywords: a search is quicker than a hash.
     by_keyword: Vec<(&'static str, u64)>,
+    /// Violations of payloads by their pointer.
+    by_pointer: PointerCounts,
+    /// Members of payloads that no schema names, by their pointer.
+    pub unknown: PointerCounts,
 }
 
 impl Tally {
@@ -41,6 +49,19 @@ impl Tally {
             }
         }
         self.count_keyword(violation.keyword, 1);
+    }
+
+    /// Counts the violations of a payload. Those over the bound count for no field of their own.
+    pub fn count_payload(&mut self, report: &PayloadReport<'_>) {
+        self.total_errors += report.total_violations;
+        for violation in &report.violations {
+            self.by_pointer.count(&violation.pointer);
+            self.count_keyword(violation.keyword, 1);
+        }
+        for &(keyword, count) in &report.beyond {
+            self.by_pointer.count_others(count);
+            self.count_keyword(keyword, count);
+        }
     }
 
     fn count_keyword(&mut self, keyword: &'static str, errors: u64) {
@@ -64,6 +85,8 @@ impl Tally {
         for &(keyword, more) in &other.by_keyword {
             self.count_keyword(keyword, more);
         }
+        self.by_pointer.add(&other.by_pointer);
+        self.unknown.add(&other.unknown);
     }
 
     pub fn clear(&mut self) {
@@ -84,6 +107,21 @@ impl Tally {
             *fields.entry(name.to_owned()).or_default() += count;
         }
         fields
+    }
+
+    /// Errors of payloads by pointer: `_row` is the payload as a whole, `_other` all that have no count of their own.
+    #[must_use]
+    pub fn errors_by_pointer(&self) -> BTreeMap<String, u64> {
+        let name = |pointer: &str| if pointer.is_empty() { ROW_FIELD } else { pointer }.to_owned();
+        let counts = self.by_pointer.iter().map(|(pointer, count)| (name(pointer), count));
+        let others = Some((OTHER_FIELDS.to_owned(), self.by_pointer.others()));
+        counts.chain(others.filter(|(_, count)| *count > 0)).collect()
+    }
+
+    /// Errors of payloads by keyword.
+    #[must_use]
+    pub fn payload_errors_by_keyword(&self) -> BTreeMap<&'static str, u64> {
+        self.by_keyword.iter().copied().collect()
     }
 
     /// Errors by keyword, for those that have any. `schema` is what found them.

@@ -1,4 +1,4 @@
-"""Validates CSV against JSON Schema, and quarantines the rows that fail.
+"""Validates CSV and JSON against JSON Schema, and quarantines the rows and payloads that fail.
 
 Schemas, bytes and paths go in; a frozen report comes out, and beside it the files of the batch. The
 whole of the work runs in Rust with the interpreter free for others.
@@ -17,8 +17,10 @@ from fastcsv._core import (
     LimitError,
     Options,
     OutputFile,
+    PayloadOptions,
     PayloadReport,
     PayloadSchema,
+    PayloadValidator,
     PayloadViolation,
     Progress,
     Report,
@@ -30,6 +32,7 @@ from fastcsv._core import (
     detect,
     validate_file,
     validate_payload,
+    validate_payload_file,
 )
 
 __all__ = [
@@ -45,8 +48,10 @@ __all__ = [
     "LimitError",
     "Options",
     "OutputFile",
+    "PayloadOptions",
     "PayloadReport",
     "PayloadSchema",
+    "PayloadValidator",
     "PayloadViolation",
     "Progress",
     "Report",
@@ -58,4 +63,5 @@ __all__ = [
     "detect",
     "validate_file",
     "validate_payload",
+    "validate_payload_file",
 ]

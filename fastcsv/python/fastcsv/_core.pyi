@@ -17,8 +17,10 @@ __all__ = [
     "LimitError",
     "Options",
     "OutputFile",
+    "PayloadOptions",
     "PayloadReport",
     "PayloadSchema",
+    "PayloadValidator",
     "PayloadViolation",
     "Progress",
     "Report",
@@ -30,6 +32,7 @@ __all__ = [
     "detect",
     "validate_file",
     "validate_payload",
+    "validate_payload_file",
 ]
 
 class FastcsvError(Exception):
@@ -204,6 +207,70 @@ class Options:
     __hash__: None  # type: ignore[assignment]
 
 @final
+class PayloadOptions:
+    """How a batch of payloads is validated, and every bound on it.
+
+    Raises: ValueError for a choice out of range, OverflowError for one below 0 or over 64 bits.
+    """
+
+    def __new__(
+        cls,
+        *,
+        strict: bool = False,
+        valid_out: bool = False,
+        threads: int = 1,
+        max_payload_bytes: int = 1048576,
+        max_depth: int = 64,
+        max_errors_per_record: int = 100,
+        max_decompressed_bytes: int = 274877906944,
+        max_output_bytes: int = 549755813888,
+        max_expansion: int = 1000,
+        expansion_free_bytes: int = 67108864,
+    ) -> PayloadOptions: ...
+    @property
+    def strict(self) -> bool:
+        """Refuse members that the schema does not name, where it is compiled to tables."""
+
+    @property
+    def valid_out(self) -> bool:
+        """Write valid.jsonl: the valid lines, byte for byte."""
+
+    @property
+    def threads(self) -> int:
+        """How many validate; the output is the same for any number."""
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Of a line without its line end; of a longer one 64 KiB are kept in quarantine."""
+
+    @property
+    def max_depth(self) -> int:
+        """Levels of objects and lists; at most 120."""
+
+    @property
+    def max_errors_per_record(self) -> int:
+        """Errors of a payload that are written out; all are counted."""
+
+    @property
+    def max_decompressed_bytes(self) -> int:
+        """Of a gzip or zstd input."""
+
+    @property
+    def max_output_bytes(self) -> int:
+        """Of all files that the batch writes."""
+
+    @property
+    def max_expansion(self) -> int:
+        """How many times its size an input may become, decompressed or written."""
+
+    @property
+    def expansion_free_bytes(self) -> int:
+        """So much may come of any input, however small it is."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
 class Progress:
     """How far a batch has come."""
 
@@ -272,21 +339,32 @@ class Report:
         """Of the input as it came."""
 
     @property
-    def errors_by_field(self) -> dict[str, int]: ...
+    def errors_by_field(self) -> dict[str, int]:
+        """Of payloads by JSON Pointer, with * for the index of an item in a list.
+
+        There are at most 1,000 pointers of at most 256 bytes; the errors of all others stand under _other.
+        """
+
     @property
     def errors_by_keyword(self) -> dict[str, int]: ...
     @property
     def total_errors(self) -> int: ...
     @property
-    def unknown_columns(self) -> tuple[str, ...]: ...
-    @property
-    def missing_optional_columns(self) -> tuple[str, ...]: ...
-    @property
-    def similar_columns(self) -> dict[str, str]:
-        """Of the unknown columns those that may be meant for missing ones, and for which."""
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Of payloads: JSON Pointers of members that the schema does not name, at most 1,000 as in errors_by_field."""
 
     @property
-    def delimiter(self) -> str: ...
+    def missing_optional_columns(self) -> tuple[str, ...]:
+        """Empty for payloads."""
+
+    @property
+    def similar_columns(self) -> dict[str, str]:
+        """Of the unknown columns those that may be meant for missing ones, and for which. Empty for payloads."""
+
+    @property
+    def delimiter(self) -> str:
+        """Empty for payloads."""
+
     @property
     def encoding(self) -> str:
         """utf-8, utf-16le or utf-16be."""
@@ -393,6 +471,43 @@ class PayloadSchema:
         """Whether payloads are judged by tables; else the general validator judges them, which takes longer."""
 
 @final
+class PayloadValidator:
+    """Validates one batch of payloads, one a line (JSON Lines), fed in chunks of any size.
+
+    The output files are made at once, in out_dir, as Validator makes them: records.jsonl, errors.csv, report.json and,
+    on request, valid.jsonl. Lines of blanks alone are passed over: a payload's rowNumber counts the others from 1, its
+    lineNumber counts all. A byte-order mark at the beginning is passed over. An input without a payload is valid.
+    After any error the validator is spent: abort takes back what it wrote.
+    """
+
+    def __new__(
+        cls,
+        schema: PayloadSchema,
+        out_dir: str | PathLike[str],
+        *,
+        batch: str = "",
+        source_file: str = "",
+        quarantined_at: str,
+        options: PayloadOptions | None = None,
+    ) -> PayloadValidator: ...
+    def feed(self, *pieces: bytes | bytearray | memoryview, threads: int | None = None) -> Progress:
+        """Take the next bytes of the input, piece by piece, as Validator.feed does.
+
+        Raises: InputError where the input as a whole is refused, OSError where a file cannot be written, FastcsvError
+        (VALIDATOR_SPENT) after an earlier error, finish or abort.
+        """
+
+    @property
+    def progress(self) -> Progress:
+        """As of the last completed feed; never waits for one that runs."""
+
+    def finish(self) -> Report:
+        """Judge the last line, write what is left and the report, and wait until the disk has all of it."""
+
+    def abort(self) -> None:
+        """Remove what was written; nothing happens after finish, or a second time."""
+
+@final
 class PayloadViolation:
     """One thing that is wrong with a payload."""
 
@@ -479,4 +594,22 @@ def validate_payload(
     Under strict a member that the schema does not name is a violation, where the schema is compiled to tables.
 
     Raises: ValueError for a max_depth over 120 or a max_violations of 0, OverflowError for a bound out of range.
+    """
+
+def validate_payload_file(
+    schema: PayloadSchema,
+    path: str | PathLike[str],
+    out_dir: str | PathLike[str],
+    *,
+    batch: str = "",
+    source_file: str | None = None,
+    quarantined_at: str | None = None,
+    options: PayloadOptions | None = None,
+) -> Report:
+    """Validate a file of payloads, one a line, into a folder, and remove what was written if that fails.
+
+    source_file is the file's name and quarantined_at the time, where they are not given. Ctrl-C ends it, as it ends
+    validate_file.
+
+    Raises: as PayloadValidator.feed does.
     """

@@ -10,8 +10,6 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-const VALID: &str = "valid.csv";
-
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -30,8 +28,9 @@ struct Files {
 }
 
 impl Folder {
-    /// Makes the folder, where it does not exist, and the files in it.
-    pub fn create(path: &Path, valid_out: bool) -> io::Result<Self> {
+    /// Makes the folder, where it does not exist, and the files in it. `valid` names the file of valid records, where
+    /// there is to be one.
+    pub fn create(path: &Path, valid: Option<&'static str>) -> io::Result<Self> {
         let made = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
@@ -42,7 +41,7 @@ impl Folder {
         let files = Files {
             records: folder.create_file(records::NAME)?,
             errors: folder.create_file(errors_csv::NAME)?,
-            valid: if valid_out { Some(folder.create_file(VALID)?) } else { None },
+            valid: valid.map(|name| folder.create_file(name)).transpose()?,
         };
         folder.files.insert(files).errors.write(errors_csv::HEADER.as_bytes())?;
         Ok(folder)

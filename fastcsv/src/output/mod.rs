@@ -7,6 +7,7 @@ mod escape_simd;
 pub mod file;
 pub mod folder;
 pub mod json;
+pub mod payloads;
 pub mod records;
 pub mod report;
 pub mod text;

@@ -25,7 +25,8 @@ pub struct Report {
     pub errors_by_keyword: BTreeMap<&'static str, u64>,
     pub total_errors: u64,
     pub difference: Difference,
-    pub delimiter: char,
+    /// Nothing where the format has none.
+    pub delimiter: Option<char>,
     pub encoding: &'static str,
     pub compression: &'static str,
     pub files: Vec<OutputFile>,

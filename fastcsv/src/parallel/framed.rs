@@ -1,5 +1,6 @@
 //! The frames of a block, kept from the moment when it is this thread's turn to frame until they are judged.
 
+use super::work::BlockWork;
 use crate::check::{Checker, Outcome};
 use crate::frame::{Borrowed, Frame, Record, Sink};
 use std::convert::Infallible;
@@ -40,6 +41,31 @@ struct FramePiece {
     first_row: u64,
 }
 
+/// The work on the rows of a CSV: frames of a block, and what judges them.
+#[derive(Debug)]
+pub struct CsvWork {
+    pub checker: Checker,
+    pub framed: FramedBlock,
+}
+
+impl CsvWork {
+    #[must_use]
+    pub fn new(checker: Checker) -> Self {
+        Self { checker, framed: FramedBlock::default() }
+    }
+}
+
+impl BlockWork for CsvWork {
+    fn judge<E>(
+        &mut self,
+        block: &[u8],
+        outcome: &mut Outcome,
+        flush: impl FnMut(&mut Outcome) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.framed.judge(block, &mut self.checker, outcome, flush)
+    }
+}
+
 impl FramedBlock {
     /// Has `feed` frame the block.
     pub fn frame<E>(
@@ -53,7 +79,7 @@ impl FramedBlock {
     }
 
     /// Judges what was framed, and forgets it: not when it is to frame again, for then it is this thread's turn.
-    pub(super) fn judge<E>(
+    fn judge<E>(
         &mut self,
         block: &[u8],
         checker: &mut Checker,

@@ -41,8 +41,7 @@ pub(super) fn judge(
         if is_silenced || !said.insert((violation.pointer.clone(), violation.keyword)) {
             continue;
         }
-        report.total_violations += 1;
-        if report.violations.len() < kept {
+        if report.keeps_another(violation.keyword, kept) {
             let value = payload.pointer(&violation.pointer);
             violation.value = value.map(|value| Cow::Owned(shown(&value.to_string()).into_owned()));
             report.violations.push(violation);

@@ -1,9 +1,7 @@
 //! Judges one payload by its schema: bounds, UTF-8, the walk and, where there are no tables, the general validator.
 
-use std::borrow::Cow;
-
 use super::general;
-use super::report::{PayloadReport, PayloadViolation};
+use super::report::PayloadReport;
 use super::schema::PayloadSchema;
 use super::tables::PayloadTables;
 use super::tree;
@@ -78,18 +76,20 @@ impl PayloadSchema {
         strict: bool,
         limits: &PayloadLimits,
     ) -> PayloadReport<'a> {
-        let bytes_max = limits.max_payload_bytes.min(PAYLOAD_BYTES_MAX);
-        if payload.len() > bytes_max {
-            let message = format!("is longer than {bytes_max} bytes");
-            return refused("payloadBytes", message);
+        match text_of(payload, limits) {
+            Ok(text) => self.judge_text(text, strict, limits),
+            Err(refused) => refused,
         }
-        let Ok(text) = simdutf8::basic::from_utf8(payload) else {
-            return refused("encoding", not_utf8(payload));
-        };
-        let bounds = WalkBounds {
-            depth: limits.max_depth.min(DEPTH_MAX),
-            kept: limits.max_violations.max(1),
-        };
+    }
+
+    /// Judges a payload that is known to be UTF-8 and within the bound on its bytes.
+    pub(crate) fn judge_text<'a>(
+        &'a self,
+        text: &'a str,
+        strict: bool,
+        limits: &PayloadLimits,
+    ) -> PayloadReport<'a> {
+        let bounds = bounds(limits);
         if let Some(tables) = &self.tables {
             let walk = PayloadWalk::new(tables, text, bounds, strict);
             return walk.run(Some(tables.root)).0;
@@ -98,18 +98,27 @@ impl PayloadSchema {
         if is_whole {
             match tree::read(text) {
                 Ok(value) => general::judge(&self.validator, &value, bounds.kept, &mut report),
-                Err(fault) => return refused(fault.keyword(), fault.to_string()),
+                Err(fault) => return PayloadReport::refused(fault.keyword(), fault.to_string()),
             }
         }
         report
     }
 }
 
-/// A payload of which nothing can be judged.
-fn refused(keyword: &'static str, message: String) -> PayloadReport<'static> {
-    let message = Cow::Owned(message);
-    let violation = PayloadViolation { pointer: String::new(), keyword, message, value: None };
-    PayloadReport { violations: vec![violation], total_violations: 1, unknown_members: Vec::new() }
+fn bounds(limits: &PayloadLimits) -> WalkBounds {
+    WalkBounds { depth: limits.max_depth.min(DEPTH_MAX), kept: limits.max_violations.max(1) }
+}
+
+/// The text of a payload, or the verdict on one that is too long or no UTF-8.
+#[inline]
+fn text_of<'a>(payload: &'a [u8], limits: &PayloadLimits) -> Result<&'a str, PayloadReport<'a>> {
+    let bytes_max = limits.max_payload_bytes.min(PAYLOAD_BYTES_MAX);
+    if payload.len() > bytes_max {
+        let message = format!("is longer than {bytes_max} bytes");
+        return Err(PayloadReport::refused("payloadBytes", message));
+    }
+    simdutf8::basic::from_utf8(payload)
+        .map_err(|_| PayloadReport::refused("encoding", not_utf8(payload)))
 }
 
 #[cold]

@@ -13,6 +13,7 @@ mod members;
 mod numeric;
 mod object;
 mod path;
+mod pointers;
 mod reader;
 mod report;
 mod schema;
@@ -24,5 +25,7 @@ mod walk;
 pub use judge::PayloadLimits;
 #[cfg(feature = "python")]
 pub(crate) use judge::with_payload_limits;
-pub use report::{PayloadReport, PayloadViolation};
+pub use pointers::PointerCounts;
+pub use report::{PayloadReport, PayloadText, PayloadViolation};
 pub use schema::PayloadSchema;
+pub(crate) use tree::read as read_tree;

@@ -249,6 +249,7 @@ impl<'a> PayloadWalk<'a> {
 
     #[cold]
     fn note_doubled(&mut self, path: &ValuePath<'_>, value: (usize, usize)) {
+        self.is_ambiguous = true;
         self.note(path, "duplicateMember", "stands twice in its object".into(), Some(value));
     }
 }

@@ -27,6 +27,18 @@ pub(super) fn shown(value: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &value[..end]))
 }
 
+/// What the text of a payload is, apart from any schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayloadText {
+    /// No JSON, or not read to its end.
+    #[default]
+    Refused,
+    /// JSON that parsers read differently: a member is doubled, or half of a surrogate pair stands in a string.
+    Ambiguous,
+    /// JSON that every parser reads alike.
+    Sound,
+}
+
 /// The verdict on one payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PayloadReport<'a> {
@@ -35,9 +47,32 @@ pub struct PayloadReport<'a> {
     pub total_violations: u64,
     /// JSON Pointers of members that the schema does not name. They are kept, and judged by strict JSON alone.
     pub unknown_members: Vec<String>,
+    pub text: PayloadText,
+    /// How many violations over the bound there are of each keyword.
+    pub(crate) beyond: Vec<(&'static str, u64)>,
 }
 
 impl PayloadReport<'_> {
+    /// The verdict on a payload of which nothing can be judged.
+    pub(crate) fn refused(keyword: &'static str, message: String) -> Self {
+        let message = Cow::Owned(message);
+        let violation = PayloadViolation { pointer: String::new(), keyword, message, value: None };
+        Self { violations: vec![violation], total_violations: 1, ..Self::default() }
+    }
+
+    /// Whether another violation is to be kept. It is counted, whether or not it is.
+    pub(super) fn keeps_another(&mut self, keyword: &'static str, kept: usize) -> bool {
+        self.total_violations += 1;
+        if self.violations.len() < kept {
+            return true;
+        }
+        match self.beyond.iter_mut().find(|(known, _)| *known == keyword) {
+            Some((_, count)) => *count += 1,
+            None => self.beyond.push((keyword, 1)),
+        }
+        false
+    }
+
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.total_violations == 0

@@ -10,7 +10,7 @@ use super::reader::JsonReader;
 use super::text::decode;
 
 /// Reads the text's one value. The walk has bounded its depth.
-pub(super) fn read(text: &str) -> Result<Value, JsonFault> {
+pub(crate) fn read(text: &str) -> Result<Value, JsonFault> {
     value(&mut JsonReader::new(text))
 }
 

@@ -9,7 +9,7 @@ use super::fault::JsonFault;
 use super::numeric;
 use super::path::ValuePath;
 use super::reader::{JsonReader, RawString};
-use super::report::{PayloadReport, PayloadViolation, shown};
+use super::report::{PayloadReport, PayloadText, PayloadViolation, shown};
 use super::tables::{NodeIndex, PayloadTables, ValueNode};
 use super::text::{self, TextFault};
 use crate::rules::decimal::Decimal;
@@ -31,13 +31,16 @@ pub(super) struct PayloadWalk<'a> {
     pub(super) strict: bool,
     /// Whether nothing is noted: what is read will be read again.
     pub(super) is_quiet: bool,
+    /// Whether parsers would read the text differently.
+    pub(super) is_ambiguous: bool,
     pub(super) report: PayloadReport<'a>,
 }
 
 impl<'a> PayloadWalk<'a> {
     pub fn new(tables: &'a PayloadTables, text: &'a str, bounds: WalkBounds, strict: bool) -> Self {
         let reader = JsonReader::new(text);
-        Self { tables, reader, bounds, strict, is_quiet: false, report: PayloadReport::default() }
+        let report = PayloadReport::default();
+        Self { tables, reader, bounds, strict, is_quiet: false, is_ambiguous: false, report }
     }
 
     /// Judges the payload by a node, or by strict JSON alone. Says too whether the text was read to its end.
@@ -49,6 +52,9 @@ impl<'a> PayloadWalk<'a> {
                 _ => format!("{fault} (at byte {})", self.reader.at),
             };
             self.note(&ValuePath::ROOT, fault.keyword(), message.into(), None);
+        } else {
+            let text = if self.is_ambiguous { PayloadText::Ambiguous } else { PayloadText::Sound };
+            self.report.text = text;
         }
         (self.report, done.is_ok())
     }
@@ -120,6 +126,7 @@ impl<'a> PayloadWalk<'a> {
 
     #[cold]
     pub(super) fn note_text_fault(&mut self, fault: TextFault, path: &ValuePath<'_>, start: usize) {
+        self.is_ambiguous |= fault == TextFault::LoneSurrogate;
         let value = Some((start, self.reader.at));
         self.note(path, fault.keyword(), fault.message().into(), value);
     }
@@ -238,8 +245,7 @@ impl<'a> PayloadWalk<'a> {
         if self.is_quiet {
             return;
         }
-        self.report.total_violations += 1;
-        if self.report.violations.len() < self.bounds.kept {
+        if self.report.keeps_another(keyword, self.bounds.kept) {
             let text = self.reader.text;
             let value = value.map(|(start, end)| shown(&text[start..end]));
             let pointer = path.pointer();

@@ -37,10 +37,8 @@ pub fn validate_file(
         Candidates::One(schema) => vec![schema],
         Candidates::Many(schemas) => schemas,
     };
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let now = crate::clock::rfc3339(SystemTime::now());
-    let file = open(py, &path)?;
-    let mut file = Source::of_file(file).map_err(Error::from)?;
+    let (name, now) = names_of(&path);
+    let mut file = source(py, &path)?;
     let validator = PyValidator::new(
         py,
         schemas,
@@ -50,7 +48,10 @@ pub fn validate_file(
         quarantined_at.unwrap_or(&now),
         options,
     )?;
-    let read = read_file(py, &validator, &mut file).and_then(|()| validator.finish(py));
+    let feed = |file: &mut Source, goes_on: &mut dyn FnMut() -> bool| {
+        validator.work(|core| core.feed_from(file, goes_on))
+    };
+    let read = read_file(py, feed, &mut file).and_then(|()| validator.finish(py));
     if read.is_err() {
         // What went wrong first is what the caller must hear.
         let _ = validator.abort(py);
@@ -58,7 +59,23 @@ pub fn validate_file(
     read
 }
 
-fn read_file(py: Python<'_>, validator: &PyValidator, file: &mut Source) -> PyResult<()> {
+/// The file's name, and the time now (RFC 3339): what a batch is told where its caller says nothing else.
+pub(super) fn names_of(path: &Path) -> (String, String) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    (name, crate::clock::rfc3339(SystemTime::now()))
+}
+
+/// Opens a file for `read_file`.
+pub(super) fn source(py: Python<'_>, path: &Path) -> PyResult<Source> {
+    Ok(Source::of_file(open(py, path)?).map_err(Error::from)?)
+}
+
+/// Has `feed` read the file to its end. Ctrl-C stops it.
+pub(super) fn read_file(
+    py: Python<'_>,
+    feed: impl Fn(&mut Source, &mut dyn FnMut() -> bool) -> Result<bool, Error> + Sync,
+    file: &mut Source,
+) -> PyResult<()> {
     let mut looked = Instant::now();
     loop {
         let mut interrupt = None;
@@ -69,7 +86,7 @@ fn read_file(py: Python<'_>, validator: &PyValidator, file: &mut Source) -> PyRe
             }
             interrupt.is_none()
         };
-        let read = py.detach(|| validator.work(|core| core.feed_from(file, &mut goes_on)));
+        let read = py.detach(|| feed(file, &mut goes_on));
         if let Some(interrupt) = interrupt {
             return Err(interrupt);
         }

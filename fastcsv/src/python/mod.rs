@@ -7,6 +7,7 @@ mod bytes;
 mod error;
 mod file;
 mod header;
+mod lines;
 mod options;
 mod payload;
 mod report;
@@ -27,7 +28,9 @@ mod _core {
     #[pymodule_export]
     use super::header::{HeaderDifference, clean_name, compare, detect};
     #[pymodule_export]
-    use super::options::PyOptions;
+    use super::lines::{PyPayloadValidator, validate_payload_file};
+    #[pymodule_export]
+    use super::options::{PyOptions, PyPayloadOptions};
     #[pymodule_export]
     use super::payload::{PyPayloadReport, PyPayloadSchema, PyPayloadViolation, validate_payload};
     #[pymodule_export]

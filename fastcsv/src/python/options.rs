@@ -1,6 +1,6 @@
-//! `Options`: how an input is validated, and every bound on it.
+//! `Options` and `PayloadOptions`: how an input is validated, and every bound on it.
 
-use crate::options::{Options, with_options};
+use crate::options::{Options, PayloadOptions, with_options, with_payload_options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -40,6 +40,40 @@ macro_rules! python_options {
 }
 
 with_options!(python_options);
+
+macro_rules! python_payload_options {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:tt,)*) => {
+        /// How a batch of payloads is validated, and every bound on it.
+        #[pyclass(name = "PayloadOptions", module = "fastcsv", frozen, get_all, eq)]
+        #[derive(Clone, PartialEq, Eq)]
+        pub(super) struct PyPayloadOptions {
+            $($(#[$doc])* $field: $type,)*
+        }
+
+        #[pymethods]
+        impl PyPayloadOptions {
+            #[new]
+            #[pyo3(signature = (*, $($field = $default,)*))]
+            #[allow(clippy::too_many_arguments, reason = "keyword-only")]
+            fn new($($field: $type,)*) -> PyResult<Self> {
+                let it = Self { $($field,)* };
+                it.chosen()?;
+                Ok(it)
+            }
+        }
+
+        impl PyPayloadOptions {
+            /// The same for the core; refuses what no input could be read with.
+            pub(super) fn chosen(&self) -> PyResult<PayloadOptions> {
+                let chosen = PayloadOptions { $($field: self.$field,)* };
+                chosen.check().map_err(PyValueError::new_err)?;
+                Ok(chosen)
+            }
+        }
+    };
+}
+
+with_payload_options!(python_payload_options);
 
 fn delimiter_byte(delimiter: char) -> PyResult<u8> {
     u8::try_from(delimiter).map_err(|_| PyValueError::new_err("delimiter must be ASCII"))

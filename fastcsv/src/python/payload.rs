@@ -12,6 +12,7 @@ use crate::schema::SchemaLimits;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
+use std::sync::Arc;
 
 /// From this size on the interpreter is detached.
 const DETACHED_BYTES: usize = 16 << 10;
@@ -19,7 +20,7 @@ const DETACHED_BYTES: usize = 16 << 10;
 /// A compiled schema of JSON payloads: a JSON Schema 2020-12 document.
 #[pyclass(name = "PayloadSchema", module = "fastcsv", frozen)]
 pub(super) struct PyPayloadSchema {
-    compiled: PayloadSchema,
+    pub(super) compiled: Arc<PayloadSchema>,
 }
 
 #[pymethods]
@@ -35,7 +36,7 @@ impl PyPayloadSchema {
         let compiled = with_document(py, document, |document| {
             PayloadSchema::compile(name, version, document, &SchemaLimits::default())
         })?;
-        Ok(Self { compiled: compiled.map_err(Error::from)? })
+        Ok(Self { compiled: Arc::new(compiled.map_err(Error::from)?) })
     }
 
     #[getter]
@@ -134,7 +135,7 @@ impl PyPayloadReport {
 
 impl From<PayloadReport<'_>> for PyPayloadReport {
     fn from(report: PayloadReport<'_>) -> Self {
-        let PayloadReport { violations, total_violations, unknown_members } = report;
+        let PayloadReport { violations, total_violations, unknown_members, .. } = report;
         let violations = violations.into_iter().map(Into::into).collect();
         Self { violations, total_violations, unknown_members }
     }

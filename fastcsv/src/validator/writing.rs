@@ -3,16 +3,16 @@
 use crate::check::{Checker, Outcome};
 use crate::error::{Error, InputError, LimitFault};
 use crate::frame::{Frame, Sink};
-use crate::options::{Expansion, Options};
+use crate::options::Expansion;
 use crate::output::folder::Folder;
 use crate::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Text is written to a file once there is this much of it.
-pub(super) const WRITE_BYTES: usize = 64 << 10;
+const WRITE_BYTES: usize = 64 << 10;
 /// In the middle of a frame this much, so that no small rest is left.
-const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
+pub(super) const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 4 * WRITE_BYTES };
 
 /// How much a batch may write: a number of bytes, and a multiple of the input so far.
 #[derive(Clone)]
@@ -23,12 +23,9 @@ pub(super) struct OutputBound {
 }
 
 impl OutputBound {
-    pub fn new(options: &Options, size_bytes: &Arc<AtomicU64>) -> Self {
-        Self {
-            bytes_max: options.max_output_bytes,
-            expansion: options.expansion(),
-            size_bytes: Arc::clone(size_bytes),
-        }
+    /// A bound by the size of the input so far, which others count.
+    pub fn new(bytes_max: u64, expansion: Expansion, size_bytes: Arc<AtomicU64>) -> Self {
+        Self { bytes_max, expansion, size_bytes }
     }
 
     fn check(&self, written_bytes: u64) -> Result<(), Error> {
@@ -78,6 +75,25 @@ pub(super) fn write_if_much(
         return Ok(());
     }
     bound.check(folder.written_bytes() + outcome.text_bytes() as u64)
+}
+
+/// Counts what came of a block, and writes it. Small outcomes are joined in `waiting` first: each write costs a system
+/// call, and half a page.
+pub(super) fn settle_block(
+    folder: &mut Folder,
+    bound: &OutputBound,
+    judged: &Outcome,
+    waiting: &mut Outcome,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    tally.add(&judged.tally);
+    if judged.text_bytes() < WRITE_BYTES {
+        waiting.extend_text(judged);
+        return write_if_much(folder, bound, waiting);
+    }
+    write(folder, bound, waiting)?;
+    waiting.clear_text();
+    write(folder, bound, judged)
 }
 
 /// Writes what came of some rows, unless the batch has written enough.

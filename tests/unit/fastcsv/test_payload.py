@@ -124,10 +124,13 @@ def test_a_schema_says_what_it_is_and_what_of_it_has_no_effect() -> None:
         assert raised.value.reason == reason
 
 
-def test_the_example_of_the_page_prints_what_the_page_shows(
+def test_the_examples_of_the_page_print_what_the_page_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     page = (ROOT / "docs/payloads.md").read_text()
-    code, shown = re.findall(r"^```(?:python|text)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    exec(compile(code, "docs/payloads.md", "exec"), {})
-    assert capsys.readouterr().out == shown
+    blocks = re.findall(r"^```(python|text)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {}
+    for (language, code), (_, shown) in zip(blocks[::2], blocks[1::2], strict=True):
+        assert language == "python"
+        exec(compile(code, "docs/payloads.md", "exec"), names)
+        assert capsys.readouterr().out == shown
