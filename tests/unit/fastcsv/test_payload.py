@@ -129,7 +129,7 @@ def test_the_examples_of_the_page_print_what_the_page_shows(
 ) -> None:
     page = (ROOT / "docs/payloads.md").read_text()
     blocks = re.findall(r"^```(python|text)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    names: dict[str, Any] = {}
+    names: dict[str, object] = {}
     for (language, code), (_, shown) in zip(blocks[::2], blocks[1::2], strict=True):
         assert language == "python"
         exec(compile(code, "docs/payloads.md", "exec"), names)

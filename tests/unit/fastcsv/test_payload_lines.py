@@ -269,7 +269,8 @@ def test_the_bounds_on_the_whole_input_hold(tmp_path: Path) -> None:
             judged(text, out, **options)
         assert raised.value.reason == reason
         assert not out.exists()
-    for choice in ({"threads": 0}, {"max_payload_bytes": 0}, {"max_depth": 121}):
+    choices: list[dict[str, Any]] = [{"threads": 0}, {"max_payload_bytes": 0}, {"max_depth": 121}]
+    for choice in choices:
         with pytest.raises(ValueError):
             fastcsv.PayloadOptions(**choice)
 
