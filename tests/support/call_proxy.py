@@ -35,6 +35,7 @@ class Moment(Enum):
 
 
 BEGIN, COMMIT, ANSWERED, RESPONSE = Moment
+_A_YEAR_S = 365 * 86_400.0
 
 
 class ProxiedCall:
@@ -171,7 +172,7 @@ class CallProxy:
         passing: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(method)
         upstream: Any = passing(
             self._requests(first, incoming, call, request_type, struck[COMMIT]),
-            timeout=context.time_remaining(),
+            timeout=_time_left_s(context),
             metadata=context.invocation_metadata(),
         )
         ended = threading.Event()
@@ -244,6 +245,12 @@ class _Handlers(grpc.GenericRpcHandler):
             return self._proxy.pass_on(method, incoming, context)
 
         return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def _time_left_s(context: grpc.ServicerContext) -> float | None:
+    """The call's time; of one without a deadline grpc says some thousand years, and does not take that back."""
+    left_s = context.time_remaining()
+    return left_s if left_s < _A_YEAR_S else None
 
 
 def _types(method: str) -> tuple[Any, Any]:

@@ -16,7 +16,6 @@ import grpc
 from google.longrunning import operations_pb2_grpc
 from steward.v1 import (
     backup_pb2_grpc,
-    database_pb2_grpc,
     operation_pb2_grpc,
     quarantine_pb2,
     quarantine_pb2_grpc,
@@ -27,7 +26,6 @@ from steward.v1 import (
 )
 
 from tests.unit.client.contract_backups import BackupsAndOperations
-from tests.unit.client.contract_databases import DatabasesOfTheContract
 from tests.unit.client.contract_quarantine import Quarantine
 from tests.unit.client.contract_state import page_of, refuse, succeed
 
@@ -36,7 +34,6 @@ Response = validation_pb2.ValidateBatchResponse
 
 class ContractServer(
     BackupsAndOperations,
-    DatabasesOfTheContract,
     Quarantine,
     validation_pb2_grpc.ValidationServiceServicer,
     system_pb2_grpc.SystemServiceServicer,
@@ -53,7 +50,6 @@ class ContractServer(
         validation_pb2_grpc.add_ValidationServiceServicer_to_server(self, self._server)
         quarantine_pb2_grpc.add_QuarantineServiceServicer_to_server(self, self._server)
         backup_pb2_grpc.add_BackupServiceServicer_to_server(self, self._server)
-        database_pb2_grpc.add_DatabaseServiceServicer_to_server(self, self._server)
         system_pb2_grpc.add_SystemServiceServicer_to_server(self, self._server)
         operation_pb2_grpc.add_OperationServiceServicer_to_server(self, self._server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self, self._server)

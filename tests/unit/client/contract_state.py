@@ -12,7 +12,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from steward.v1 import backup_pb2, database_pb2, quarantine_pb2, system_pb2, validation_pb2
+from steward.v1 import backup_pb2, quarantine_pb2, system_pb2, validation_pb2
 
 Fault = Callable[["Call"], None]
 
@@ -80,8 +80,6 @@ class State:
         self.by_request: dict[str, str] = {}
         self.operations: dict[str, operations_pb2.Operation] = {}
         self.backups: dict[str, backup_pb2.Backup] = {}
-        self.databases: dict[str, database_pb2.Database] = {}
-        self.is_stopping = False
         self.requests: list[Message] = []
         self.sheets: list[bytes] = []
         self.exports: list[quarantine_pb2.Export] = []

@@ -42,16 +42,16 @@ def noted_daemon(folder: Path, environment: Mapping[str, str]) -> Daemon:
 
 
 class NotedProxy(CallProxy):
-    """A proxy that also tells what came of its own calls."""
+    """A proxy that also tells what came of its own calls. `client` goes past it, straight to the daemon."""
 
     def __init__(self, daemon: Daemon, *arguments: Any, **keywords: Any) -> None:
-        self._client = Client(daemon.address)
+        self.client = Client(daemon.address)
         self._before = set(self._names())
         super().__init__(daemon.address, *arguments, **keywords)
 
     def close(self) -> None:
         super().close()
-        self._client.close()
+        self.client.close()
 
     @property
     def opens(self) -> list[validation_pb2.ValidateBatchRequest.Open]:
@@ -64,4 +64,4 @@ class NotedProxy(CallProxy):
         return [name for name in reversed(self._names()) if name not in self._before]
 
     def _names(self) -> list[str]:
-        return [batch.name for batch in self._client.list_batches()]
+        return [batch.name for batch in self.client.list_batches()]
