@@ -25,6 +25,7 @@ from stewardd.backup.keys.signing import SigningKey
 from stewardd.backup.manifest import backup as backups
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST, SIGNED_MANIFEST
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST, FirstBackupManifest
+from stewardd.backup.schedules import schedule as schedules
 from stewardd.batches import manifest as batches
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import State
@@ -264,6 +265,21 @@ SAMPLES = [
         "backup state",
         states.STATE_CODEC,
         states.BackupState(WHEN, "mia", True, "the last before the move", WHEN, True),
+    ),
+    _sample(
+        "stored schedule",
+        schedules.STORED_SCHEDULE,
+        schedules.StoredSchedule(
+            WHEN,
+            WHEN,
+            "mia",
+            definition=schedules.ScheduleDefinition("main", "30 2 * * *", "UTC", 0.0, 60.0, "x"),
+        ),
+    ),
+    _sample(
+        "schedule run",
+        schedules.SCHEDULE_RUN,
+        schedules.ScheduleRun(WHEN, WHEN, schedules.RunOutcome.FAILED, ID, 2, "DATABASE_DOWN"),
     ),
     _sample(
         "prune progress", prune_operation.PRUNE_PROGRESS, prune_operation.PruneProgress("main", 3)

@@ -7,6 +7,7 @@ import asyncio
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.retention import build_retention
+from stewardd.app.schedules import build_schedules
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
@@ -57,9 +58,11 @@ async def build_backups(
     look = probes.backup(backups, newest, outcomes.failures)
     assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
     retention = build_retention(assembly, repository, backups.database_named)
+    creation = BackupCreation(operations, backups)
+    build_schedules(assembly, repository, operations, creation, retention.pruning)
     assembly.servicers.append(
         BackupServicer(
-            BackupCreation(operations, backups),
+            creation,
             retention.listing,
             retention.deletion,
             retention.pruning,

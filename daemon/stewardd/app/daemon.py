@@ -20,6 +20,7 @@ from stewardd.app.operations import start_operations
 from stewardd.app.quarantine import build_quarantine
 from stewardd.app.repository import start_repository
 from stewardd.app.schedule import start_schedule
+from stewardd.app.schedules import check_schedules
 from stewardd.app.schemas import load_schemas
 from stewardd.app.scratch import clear_scratch, sweep_scratch_servers
 from stewardd.app.server import start_server
@@ -48,6 +49,7 @@ class Daemon:
         async with AsyncExitStack() as running:
             assembly = Assembly(self._settings, running)
             check_databases(assembly)
+            check_schedules(self._settings)
             readiness = await start_web(assembly)
             repository = await start_repository(assembly)
             readiness.use_lease(lambda: repository.lease.valid)

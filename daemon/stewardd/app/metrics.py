@@ -9,7 +9,7 @@ from stewardd import __version__
 from stewardd.backup.backups import Backups
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
-from stewardd.errors import Cancelled
+from stewardd.errors import Cancelled, DaemonStopping
 from stewardd.health.facts import RepositoryFacts
 from stewardd.health.monitor import Monitor
 from stewardd.metrics import backups as backup_metrics
@@ -266,4 +266,5 @@ def _pool(seen: PoolStats) -> PoolReading:
 def _outcome(state: OperationState) -> str:
     if state.error is None:
         return "succeeded"
-    return "cancelled" if state.error.reason == Cancelled.reason else "failed"
+    cancelled = (Cancelled.reason, DaemonStopping.reason)
+    return "cancelled" if state.error.reason in cancelled else "failed"

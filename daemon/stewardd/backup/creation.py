@@ -33,6 +33,10 @@ class BackupCreation:
         self._operations = operations
         self._backups = backups
 
+    def database_named(self, name: str) -> str:
+        """The configured name that a request means; "" is the only one. Raises: DatabaseUnknown."""
+        return self._backups.database_named(name)
+
     async def start(self, database: str, description: str, request_id: str) -> OperationState:
         """Starts a backup, or returns the operation that this request_id started before.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from stewardd.backup.failures import BackupFailures
 from stewardd.backup.progress import BACKUP_PROGRESS
-from stewardd.errors import Cancelled, Corrupt
+from stewardd.errors import Cancelled, Corrupt, DaemonStopping
 from stewardd.operations.kinds import CREATE_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
@@ -89,7 +89,7 @@ def _count(
         return
     if state.error is None:
         open_databases.discard(database)
-    elif state.error.reason == Cancelled.reason:
+    elif state.error.reason in (Cancelled.reason, DaemonStopping.reason):
         return
     elif database in failed:
         failed[database] = replace(failed[database], count=failed[database].count + 1)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from stewardd.config.retention import RetentionSettings
+from stewardd.config.schedules import ScheduleName, ScheduleSettings
 from stewardd.config.section import Section
 from stewardd.config.values import MIB, Folder, Seconds
 
@@ -44,3 +45,6 @@ class BackupSettings(Section):
     """a dump that takes longer is cancelled, because it holds locks that block DDL"""
 
     retention: RetentionSettings = RetentionSettings()
+
+    schedules: dict[ScheduleName, ScheduleSettings] = {}
+    """schedules of backups by their names; `steward schedule create` makes others"""

@@ -6,6 +6,7 @@
     │   ├── UnknownSchema       no schema or version of that name
     │   ├── DatabaseUnknown     no database of that name
     │   ├── KeyUnknown          no recipient or key of that name
+    │   ├── ScheduleInvalid     it never comes, is none, or names no time zone
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are not a file that can be validated
     │   ├── UriRefused          outside the roots, or not a file
@@ -16,6 +17,7 @@
     │   ├── RowNotFound         no quarantined row of that number in the batch
     │   ├── ExportNotFound      no export of that name in the batch
     │   ├── BackupNotFound      no backup of that name
+    │   ├── ScheduleNotFound    no schedule of that name
     │   ├── DatabaseNotFound    no database of that name
     │   ├── OperationNotFound   no operation of that name
     │   ├── SchemaNotFound      no schema or version of that name
@@ -23,6 +25,7 @@
     │   └── ObjectNotFound      no object under that key of the repository
     ├── Conflict                another call works on the same thing
     │   ├── ObjectExists        a create-once put found an object
+    │   ├── ScheduleExists      a schedule has the name already
     │   ├── RequestInProgress   the same request_id is being served now
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
     │   ├── RowChanged          somebody else was faster
@@ -41,6 +44,7 @@
     │   ├── BackupPinned        nothing deletes it
     │   ├── BackupDeleted       its data may be removed at any time
     │   ├── LastBackup          the last good backup of its database
+    │   ├── ScheduleConfigured  the schedule stands in the configuration
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
     │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read
@@ -49,6 +53,7 @@
     │   ├── MigrationUnfinished it stopped half-way
     │   ├── DirectConnectionNeeded  a pooler is in the way
     │   └── Cancelled           somebody asked for it
+    │       └── DaemonStopping      the daemon stopped in the middle of it
     ├── Exhausted               a bound was reached
     │   ├── TooManyRequests     as many calls are served as may be
     │   └── StorageFull         no room to write

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stewardd.errors.kinds import Failed, InvalidRequest, NotFound, NotNow
+from stewardd.errors.kinds import Conflict, Failed, InvalidRequest, NotFound, NotNow
 
 
 class BackupNotFound(NotFound):
@@ -51,6 +51,33 @@ class LastBackup(NotNow):
 
     reason = "LAST_BACKUP"
     hint = "make another backup first, and delete this one then"
+
+
+class ScheduleInvalid(InvalidRequest):
+    """A schedule that never comes, is none, or names a time zone that there is not."""
+
+    reason = "SCHEDULE_INVALID"
+    hint = "give five fields, such as `30 2 * * *`, or an interval, and a time zone such as Europe/Berlin"
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule of that name."""
+
+    reason = "SCHEDULE_NOT_FOUND"
+
+
+class ScheduleExists(Conflict):
+    """There is a schedule of that name already."""
+
+    reason = "SCHEDULE_EXISTS"
+    hint = "choose another name, or update the one that is there"
+
+
+class ScheduleConfigured(NotNow):
+    """The schedule stands in the configuration, and a call can only pause it."""
+
+    reason = "SCHEDULE_CONFIGURED"
+    hint = "change it in the configuration of every daemon of the repository"
 
 
 class ToolFailed(Failed):

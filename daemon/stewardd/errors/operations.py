@@ -19,7 +19,14 @@ class OperationAbandoned(Conflict):
 
 
 class Cancelled(NotNow):
-    """Somebody asked for it to be cancelled, or the daemon is stopping."""
+    """Somebody asked for it to be cancelled."""
 
     reason = "CANCELLED"
     hint = "start it again when it is wanted"
+
+
+class DaemonStopping(Cancelled):
+    """The daemon stopped while it was at this operation."""
+
+    reason = "DAEMON_STOPPING"
+    hint = "start it again; what a schedule had begun is taken up by itself"

@@ -18,6 +18,7 @@ from typing import Any
 from stewardd.errors import (
     Cancelled,
     Corrupt,
+    DaemonStopping,
     Exhausted,
     OperationAbandoned,
     OperationNotFound,
@@ -269,7 +270,7 @@ class Operations:
         """Starts nothing any more, cancels what runs, and waits for the results at most `grace_s`."""
         self._closing = True
         for running in self._running.values():
-            running.cancel(Cancelled("the daemon is stopping"))
+            running.cancel(DaemonStopping("the daemon is stopping"))
         if not self._keepers:
             return
         _, pending = await asyncio.wait(self._keepers, timeout=grace_s)
@@ -304,7 +305,7 @@ class Operations:
             del self._running[running.identifier]
             raise
         if self._closing:
-            running.cancel(Cancelled("the daemon is stopping"))
+            running.cancel(DaemonStopping("the daemon is stopping"))
         keeper = asyncio.create_task(self._keep(running, run, slots))
         self._keepers.add(keeper)
         keeper.add_done_callback(self._keepers.discard)

@@ -11,6 +11,7 @@ from stewardd.errors import InvalidRequest
 from stewardd.schemas.names import NAME, VERSION
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SCHEDULE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 ROW_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv")
 MAX_WORD = 1024
@@ -54,6 +55,11 @@ def operation(identifier: str) -> str:
     return f"operations/{identifier}"
 
 
+def schedule(name: str) -> str:
+    """Returns `schedules/{schedule}`."""
+    return f"schedules/{name}"
+
+
 def schema(name: str, version: str) -> str:
     """Returns `schemas/{schema}/versions/{version}`."""
     return f"schemas/{name}/versions/{version}"
@@ -72,6 +78,14 @@ def parse_database(name: str) -> str:
     head, _, parsed = name.partition("/")
     if head != "databases" or not parsed or "/" in parsed:
         raise _malformed("name", "databases/{database}", "databases/main")
+    return parsed
+
+
+def parse_schedule(name: str, *, field: str = "name") -> str:
+    """Returns the name of `schedules/{schedule}`."""
+    head, _, parsed = name.partition("/")
+    if head != "schedules" or not SCHEDULE.fullmatch(parsed):
+        raise _malformed(field, "schedules/{schedule}", "schedules/nightly")
     return parsed
 
 

@@ -28,13 +28,25 @@ COMMANDS = [
     "backup key show", "payload validate",
     "backup key generate", "operation list", "operation show", "operation wait",
     "operation watch", "operation cancel", "db list", "db show", "db breaker reset", "db breaker open", "health",
+    "schedule create", "schedule list", "schedule show", "schedule pause", "schedule resume", "schedule delete",
     "completion",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "command",
-    ["", "batch", "quarantine", "schema", "backup", "db", "db breaker", "operation", *COMMANDS],
+    [
+        "",
+        "batch",
+        "quarantine",
+        "schema",
+        "backup",
+        "schedule",
+        "db",
+        "db breaker",
+        "operation",
+        *COMMANDS,
+    ],
 )
 def test_every_help_has_an_example_and_the_shared_options(capsys, command):
     assert main([*command.split(), "--help"]) == 0

@@ -321,7 +321,10 @@ async def test_closing_cancels_what_runs_and_writes_its_results(daemon: Daemon) 
     for identifier in started:
         state = await theirs.get(identifier)
         assert state.error is not None
-        assert (state.error.reason, state.error.message) == ("CANCELLED", "the daemon is stopping")
+        assert (state.error.reason, state.error.message) == (
+            "DAEMON_STOPPING",
+            "the daemon is stopping",
+        )
     with pytest.raises(Unavailable):
         await ours.start("k", {}, forever)
     await ours.close(5)

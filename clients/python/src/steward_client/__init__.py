@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from steward_client.quarantine.statistics import Day as Day
     from steward_client.quarantine.statistics import QuarantineStats as QuarantineStats
     from steward_client.quarantine.statistics import TopValue as TopValue
+    from steward_client.schedules.types import Schedule as Schedule
+    from steward_client.schedules.types import ScheduleRun as ScheduleRun
     from steward_client.validation.batch_filter import BatchFilter as BatchFilter
     from steward_client.validation.batches import Accepted as Accepted
     from steward_client.validation.batches import Batch as Batch
@@ -144,6 +146,8 @@ _HOMES = {
     "RowAction": "quarantine.rows",
     "RowEvent": "quarantine.rows",
     "RowState": "validation.row_state",
+    "Schedule": "schedules.types",
+    "ScheduleRun": "schedules.types",
     "Schema": "validation.schemas",
     "SchemaKind": "validation.schemas",
     "Segment": "backups.types",

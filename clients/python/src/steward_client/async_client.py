@@ -22,6 +22,7 @@ from steward_client.health.async_methods import AsyncHealthMethods
 from steward_client.operations.async_methods import AsyncOperationMethods
 from steward_client.quarantine import outcomes as quarantine
 from steward_client.quarantine.async_methods import AsyncQuarantineMethods
+from steward_client.schedules.async_methods import AsyncScheduleMethods
 from steward_client.validation.async_methods import AsyncValidationMethods
 
 
@@ -29,6 +30,7 @@ class AsyncClient(
     AsyncValidationMethods,
     AsyncQuarantineMethods,
     AsyncBackupMethods,
+    AsyncScheduleMethods,
     AsyncDatabaseMethods,
     AsyncOperationMethods,
     AsyncHealthMethods,

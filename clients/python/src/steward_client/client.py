@@ -23,6 +23,7 @@ from steward_client.health.methods import HealthMethods
 from steward_client.operations.methods import OperationMethods
 from steward_client.quarantine import outcomes as quarantine
 from steward_client.quarantine.methods import QuarantineMethods
+from steward_client.schedules.methods import ScheduleMethods
 from steward_client.validation.methods import ValidationMethods
 
 
@@ -30,6 +31,7 @@ class Client(
     ValidationMethods,
     QuarantineMethods,
     BackupMethods,
+    ScheduleMethods,
     DatabaseMethods,
     OperationMethods,
     HealthMethods,

@@ -172,6 +172,14 @@ def _databases(
     ]
 
 
+def _schedules(
+    client: Client, _context: click.Context, _incomplete: str
+) -> Iterable[tuple[str, str]]:
+    return [
+        (each.name.partition("/")[2], each.cron) for each in client.list_schedules(page_size=1000)
+    ]
+
+
 _newest_batches = _names(
     "batches", lambda client: client.list_batches(page_size=_SHOWN), lambda it: it.source_file
 )
@@ -196,3 +204,4 @@ FIELD = Asked("field", _fields)
 KEYWORD = Asked("keyword", _keywords)
 BATCH_FILE = Asked("file", _files)
 DATABASE = Asked("database", _databases)
+SCHEDULE = Asked("schedule", _schedules)

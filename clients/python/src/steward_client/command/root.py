@@ -13,6 +13,7 @@ from steward_client.command.health import health
 from steward_client.command.operation import operation
 from steward_client.command.payload import payload
 from steward_client.command.quarantine import quarantine
+from steward_client.command.schedule import schedule
 from steward_client.command.schema import schema
 from steward_client.command.session import Noun
 from steward_client.command.validate import validate
@@ -48,6 +49,7 @@ for command in (
     quarantine,
     schema,
     backup,
+    schedule,
     db,
     operation,
     health,

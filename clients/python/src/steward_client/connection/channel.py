@@ -25,6 +25,9 @@ _IDEMPOTENT = {
         "CreateBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup", "PinBackup", "UnpinBackup",
         "GetRetentionPlan", "PruneBackups", "GetBackupKeys",
     ),
+    "steward.v1.ScheduleService": (
+        "CreateSchedule", "GetSchedule", "ListSchedules", "UpdateSchedule",
+    ),
     "steward.v1.DatabaseService": (
         "GetDatabase", "ListDatabases", "ResetCircuitBreaker", "ForceOpenCircuitBreaker",
     ),

@@ -1,0 +1,1 @@
+"""ScheduleService: schedules of backups over gRPC."""
