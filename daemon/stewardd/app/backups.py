@@ -8,6 +8,7 @@ from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.retention import build_retention
 from stewardd.app.schedules import build_schedules
+from stewardd.app.telling import start_telling
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
@@ -53,6 +54,7 @@ async def build_backups(
             await assembly.monitor.look_now(COMPONENT)
 
     operations.on_end(tell_health)
+    start_telling(assembly, operations)
     newest = NewestBackups(backups, databases.direct_targets)
     assembly.metrics.add_backups(backups, newest, outcomes)
     look = probes.backup(backups, newest, outcomes.failures)

@@ -24,6 +24,7 @@ from stewardd.app.schedules import check_schedules
 from stewardd.app.schemas import load_schemas
 from stewardd.app.scratch import clear_scratch, sweep_scratch_servers
 from stewardd.app.server import start_server
+from stewardd.app.telling import check_telling
 from stewardd.app.threads import start_threads
 from stewardd.app.validation import build_validation
 from stewardd.app.web import start_web
@@ -50,6 +51,7 @@ class Daemon:
             assembly = Assembly(self._settings, running)
             check_databases(assembly)
             check_schedules(self._settings)
+            check_telling(self._settings)
             readiness = await start_web(assembly)
             repository = await start_repository(assembly)
             readiness.use_lease(lambda: repository.lease.valid)

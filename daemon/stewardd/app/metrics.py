@@ -158,6 +158,10 @@ class DaemonMetrics:
 
         backup_metrics.add(self._metrics, read, failures, lambda: backups.running)
 
+    def add_telling(self) -> Callable[[str], None]:
+        """Adds the messages on how backups ended; returns what the teller tells."""
+        return backup_metrics.add_telling(self._metrics)
+
     def add_quarantine(self, registry: Registry) -> QuarantineMeter:
         """Adds the quarantine, and with it the names of the schemas; returns what the ledger tells."""
         schemas = {schema.key.name for schema in registry.all()}

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from stewardd.config.retention import RetentionSettings
 from stewardd.config.schedules import ScheduleName, ScheduleSettings
 from stewardd.config.section import Section
+from stewardd.config.tell import TellSettings
 from stewardd.config.values import MIB, Folder, Seconds
 
 
@@ -48,3 +49,5 @@ class BackupSettings(Section):
 
     schedules: dict[ScheduleName, ScheduleSettings] = {}
     """schedules of backups by their names; `steward schedule create` makes others"""
+
+    tell: TellSettings = TellSettings()

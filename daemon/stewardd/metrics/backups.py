@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stewardd.metrics.metric import DATABASE, Kind, Metric
+from stewardd.metrics.metric import DATABASE, Kind, Label, Metric
 
 if TYPE_CHECKING:
     from stewardd.metrics.exposition import Metrics
@@ -48,7 +48,18 @@ FAILED = Metric(
     (DATABASE,),
 )
 RUNNING = Metric("steward_backups_running", Kind.GAUGE, "Backups that this daemon makes now.")
-METRICS = (LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
+OUTCOME = Label(
+    "outcome",
+    "`told`, `failed` when all attempts did, or `dropped` where too many waited",
+    ("told", "failed", "dropped"),
+)
+TOLD = Metric(
+    "steward_backup_messages_total",
+    Kind.COUNTER,
+    "Messages on how backups ended, to webhooks and commands.",
+    (OUTCOME,),
+)
+METRICS = (TOLD, LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +91,9 @@ def add(
     metrics.read(SOURCE, of(lambda backup: backup.database_bytes))
     metrics.read(FAILED, lambda: {(name,): count for name, count in failures().items()})
     metrics.read(RUNNING, lambda: {(): running()})
+
+
+def add_telling(metrics: Metrics) -> Callable[[str], None]:
+    """Adds the messages; returns what is told of each."""
+    told = metrics.counter(TOLD)
+    return told.add
