@@ -1,6 +1,7 @@
 """The shape of the daemon's code: no long function, no circle of imports, and one type for one name."""
 
 import ast
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -86,6 +87,21 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_a_circle_of_imports_would_be_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
     assert circles({"a": {"b"}, "b": set()}) == []
+
+
+def test_every_domain_is_in_each_list_of_what_it_may_not_import():
+    """The contract of the layers asks for every folder (`exhaustive`); the lists of what is forbidden do not."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each.get("containers") == ["stewardd"]]
+    first, last = layers.index("health | scheduler"), layers.index("config | metrics")
+    domains = {name for layer in layers[first:last] for name in layer.split(" | ")}
+    for contract in contracts:
+        sources = {each.removeprefix("stewardd.") for each in contract.get("source_modules", ())}
+        if sources & domains:
+            missing = domains - sources
+            # Who owns what the others may not import.
+            assert missing <= {"postgres"} or missing <= {"repository"}, contract["name"]
 
 
 def test_no_two_types_have_the_same_name():
