@@ -71,9 +71,11 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease, 
     assert (await probe(older, 5)).major == 15
     pool = Pool(older)
     await pool.open()
-    async with pool.connection() as connection:
-        assert await (await connection.execute("SELECT count(*) FROM t")).fetchone() == (1000,)
-    await pool.close()
+    try:
+        async with pool.connection() as connection:
+            assert await (await connection.execute("SELECT count(*) FROM t")).fetchone() == (1000,)
+    finally:
+        await pool.close()
     backups = Backups(
         store,
         lease,

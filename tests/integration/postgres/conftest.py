@@ -1,19 +1,29 @@
-"""What the tests of the pool share: a way to wait, a clock that is set by hand, an observer, a proxy."""
+"""What the tests of the pool share: a way to wait, a clock that is set by hand, an observer, a proxy.
+
+Pools and servers are opened by fixtures, which close them whatever becomes of the test: a connection that a test that
+failed leaves open is a warning, and so an error, in some test after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.errors import StewardError
+from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.observer import DrainReason, Leak
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.postgres.target import DatabaseTarget
 
 from tests.support.proxy import Proxy
+
+OpenPool = Callable[..., Awaitable[Pool]]
+StartServer = Callable[[Path, EmbeddedOptions], Awaitable[EmbeddedServer]]
 
 
 class Clock:
@@ -89,6 +99,34 @@ def by_port(target: DatabaseTarget, *ports: int, **parameters: str) -> DatabaseT
         gssencmode="disable",
         **parameters,
     )
+
+
+@pytest.fixture
+async def start_server() -> AsyncIterator[StartServer]:
+    """Starts embedded servers, one after the other where they have the same folder."""
+    async with AsyncExitStack() as running:
+
+        async def start(home: Path, options: EmbeddedOptions) -> EmbeddedServer:
+            made = EmbeddedServer(home, options)
+            await made.start()
+            running.push_async_callback(made.stop)
+            return made
+
+        yield start
+
+
+@pytest.fixture
+async def open_pool() -> AsyncIterator[OpenPool]:
+    """Opens pools; takes what Pool takes. A test names it after its server, and so has it closed before."""
+    async with AsyncExitStack() as opened:
+
+        async def open_pool(*arguments: Any, **options: Any) -> Pool:
+            pool = Pool(*arguments, **options)
+            opened.push_async_callback(pool.close)
+            await pool.open()
+            return pool
+
+        yield open_pool
 
 
 @pytest.fixture

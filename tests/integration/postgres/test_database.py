@@ -15,7 +15,7 @@ import pytest
 from stewardd.errors import CircuitOpen, DatabaseBusy, DatabaseDown, DatabaseRefused, StewardError
 from stewardd.postgres.breaker import BreakerOptions, BreakerState
 from stewardd.postgres.database import Database, ServerState
-from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
+from stewardd.postgres.embedded import EmbeddedOptions
 from stewardd.postgres.pool import PoolOptions
 from stewardd.postgres.transaction import TransactionOptions
 
@@ -109,11 +109,8 @@ def home(session_folder: Path) -> Path:
 
 
 @pytest.fixture
-async def server(home: Path):
-    made = EmbeddedServer(home, OPTIONS)
-    await made.start()
-    yield made
-    await made.stop()
+async def server(home: Path, start_server):
+    return await start_server(home, OPTIONS)
 
 
 async def test_what_the_database_answers_opens_nothing(database):
@@ -208,7 +205,7 @@ async def test_a_lone_caller_trips_it_within_a_few_tries(server):
         assert "away" in made.view().last_failure.message
 
 
-async def test_an_outage_under_load_and_the_return(home, server):
+async def test_an_outage_under_load_and_the_return(home, server, start_server):
     load = Load()
     async with opened(server.target("main"), OUTAGE.pool) as made:
         callers = [asyncio.create_task(load.call_on(made)) for _ in range(CALLERS)]
@@ -219,8 +216,7 @@ async def test_an_outage_under_load_and_the_return(home, server):
         load.is_open = True
         await asyncio.sleep(stopped_at_s + OUTAGE.lasts_s - time.monotonic())
         assert load.successes_s == []
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         started_at_s = time.monotonic()
         await until(lambda: bool(load.successes_s), 10)
         assert load.successes_s[0] - started_at_s < OUTAGE.back_within_s
@@ -237,7 +233,6 @@ async def test_an_outage_under_load_and_the_return(home, server):
         assert view.pool.lent == 0
         assert OUTAGE.pool.min_size <= view.pool.size <= OUTAGE.pool.max_size
         assert _sessions(made) == made.view().pool.size
-    await again.stop()
 
 
 def _sessions(database: Database) -> int:
@@ -287,15 +282,14 @@ async def test_a_slow_end_of_a_cancelled_statement_opens_nothing(database):
         assert await answer(made) == 42
 
 
-async def test_of_twenty_callers_at_half_open_one_is_the_probe(home, server):
+async def test_of_twenty_callers_at_half_open_one_is_the_probe(home, server, start_server):
     target = server.target("main")
     await server.stop()
     async with opened(target, LAZY, AT_ONCE) as made:
         with pytest.raises(DatabaseDown):
             await answer(made)
         assert state(made) is BreakerState.OPEN
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         await until(lambda: state(made) is BreakerState.HALF_OPEN)
         before = made.view().pool.acquires
         tasks = [asyncio.create_task(answer(made)) for _ in range(CALLERS)]
@@ -306,10 +300,9 @@ async def test_of_twenty_callers_at_half_open_one_is_the_probe(home, server):
         assert sum(isinstance(each, CircuitOpen) for each in ended) == CALLERS - 1
         assert made.view().pool.acquires == before + 1
         assert state(made) is BreakerState.CLOSED
-        await again.stop()
 
 
-async def test_a_probe_that_is_cancelled_leaves_room_for_the_next(home, server):
+async def test_a_probe_that_is_cancelled_leaves_room_for_the_next(home, server, start_server):
     target = server.target("main")
     await server.stop()
     slow = PoolOptions(min_size=0, max_size=5, acquire_timeout_s=30)
@@ -325,25 +318,23 @@ async def test_a_probe_that_is_cancelled_leaves_room_for_the_next(home, server):
         first.cancel()
         await asyncio.gather(probe, first, return_exceptions=True)
         assert made.view().breaker.probes == 0
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         assert await answer(made) == 42
-        await again.stop()
 
 
-async def test_a_probe_that_holds_its_connection_for_long_holds_up_nobody(home, server):
+async def test_a_probe_that_holds_its_connection_for_long_holds_up_nobody(
+    home, server, start_server
+):
     target = server.target("main")
     await server.stop()
     async with opened(target, LAZY, AT_ONCE) as made:
         with pytest.raises(DatabaseDown):
             await answer(made)
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         await until(lambda: state(made) is BreakerState.HALF_OPEN)
         async with made.connection():
             assert state(made) is BreakerState.CLOSED
             assert await answer(made) == 42
-        await again.stop()
 
 
 async def test_one_that_was_opened_by_hand_refuses_until_it_is_reset(database):

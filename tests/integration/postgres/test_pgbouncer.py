@@ -33,11 +33,8 @@ def behind(database, bouncer):
 
 
 @pytest.fixture
-async def pool(behind):
-    made = Pool(behind, POOLED)
-    await made.open()
-    yield made
-    await made.close()
+async def pool(behind, open_pool):
+    return await open_pool(behind, POOLED)
 
 
 async def count_up(pool: Pool, times: int) -> list[int]:
@@ -56,28 +53,22 @@ async def test_many_callers_share_its_few_sessions(pool):
     assert list(results) == [list(range(1, 31))] * 8
 
 
-async def test_prepared_statements_would_not_get_through(behind):
-    pool = Pool(behind, PoolOptions(min_size=4, max_size=8))
-    await pool.open()
+async def test_prepared_statements_would_not_get_through(behind, open_pool):
+    pool = await open_pool(behind, PoolOptions(min_size=4, max_size=8))
     with pytest.raises(psycopg.Error, match="prepared statement"):
         await asyncio.gather(*(count_up(pool, 100) for _ in range(8)))
-    await pool.close()
 
 
-async def test_options_at_start_up_would_not_get_through(behind):
-    pool = Pool(behind, PoolOptions(min_size=1, statement_timeout_s=5))
-    await pool.open()
+async def test_options_at_start_up_would_not_get_through(behind, open_pool):
+    pool = await open_pool(behind, PoolOptions(min_size=1, statement_timeout_s=5))
     with pytest.raises(DatabaseRefused, match="options"):
         await answer(pool)
-    await pool.close()
 
 
-async def test_options_of_the_environment_are_not_sent(behind, monkeypatch):
+async def test_options_of_the_environment_are_not_sent(behind, monkeypatch, open_pool):
     monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
-    pool = Pool(behind, POOLED)
-    await pool.open()
+    pool = await open_pool(behind, POOLED)
     assert await answer(pool) == 42
-    await pool.close()
 
 
 @pytest.mark.parametrize("of_url", [True, False])
@@ -149,32 +140,28 @@ def test_a_daemon_serves_through_it_and_backs_up_past_it(behind, database, folde
         assert client.health().state.value == "healthy"
 
 
-async def test_a_server_that_is_away_behind_it_is_away(database, folder):
+async def test_a_server_that_is_away_behind_it_is_away(database, folder, open_pool):
     """PgBouncer takes every connection by itself; that the server is away is in its answer to a statement."""
     seen = Recorder()
     nowhere = database.with_parameters(host=str(folder))
     with PgBouncer(nowhere, folder) as bouncer:
-        pool = Pool(by_port(database, bouncer.port), POOLED, seen)
-        await pool.open()
+        pool = await open_pool(by_port(database, bouncer.port), POOLED, seen)
         with pytest.raises(Exception):  # noqa: B017 - which one depends on what came first, a loan or the look
             await answer(pool)
         await until(
             lambda: Verdict.AWAY in {*seen.releases, *(v for v, _ in seen.connect_failures)}, 20
         )
         assert seen.seen == 0
-        await pool.close()
 
 
-async def test_a_pooler_that_is_started_again_is_back(database, folder):
+async def test_a_pooler_that_is_started_again_is_back(database, folder, open_pool):
     pool = None
     bouncer = PgBouncer(database, folder)
     with bouncer:
-        pool = Pool(by_port(database, bouncer.port), POOLED)
-        await pool.open()
+        pool = await open_pool(by_port(database, bouncer.port), POOLED)
         assert await answer(pool) == 42
     with pytest.raises(psycopg.Error):
         await answer(pool)
     with bouncer:
         await until(lambda: pool.stats().idle >= 4, 20)
         assert await answer(pool) == 42
-        await pool.close()

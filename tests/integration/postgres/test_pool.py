@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from stewardd.errors import DatabaseBusy, DatabaseDown, DatabaseRefused
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
-from stewardd.postgres.pool import Pool, PoolOptions
+from stewardd.postgres.pool import PoolOptions
 from stewardd.postgres.postmaster import read_postmaster_file
 
 from tests.integration.postgres.conftest import answer
@@ -25,11 +25,8 @@ SMALL = PoolOptions(min_size=2, max_size=4, acquire_timeout_s=1.5)
 
 
 @pytest.fixture
-async def pool(database):
-    made = Pool(database, SMALL)
-    await made.open()
-    yield made
-    await made.close()
+async def pool(database, open_pool):
+    return await open_pool(database, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +38,8 @@ def home(session_folder: Path) -> Path:
 
 
 @pytest.fixture
-async def server(home: Path):
-    made = EmbeddedServer(home, OPTIONS)
-    await made.start()
-    yield made
-    await made.stop()
+async def server(home: Path, start_server):
+    return await start_server(home, OPTIONS)
 
 
 async def test_it_keeps_its_minimum_and_grows_to_its_maximum(pool):
@@ -57,20 +51,18 @@ async def test_it_keeps_its_minimum_and_grows_to_its_maximum(pool):
         assert (stats.size, stats.idle, stats.min_size, stats.max_size) == (4, 0, 2, 4)
 
 
-async def test_connections_say_whose_they_are_and_stop_statements_in_time(database):
-    pool = Pool(
+async def test_connections_say_whose_they_are_and_stop_statements_in_time(database, open_pool):
+    pool = await open_pool(
         database,
         PoolOptions(
             min_size=1, max_size=1, statement_timeout_s=0.2, application_name="stewardd test"
         ),
     )
-    await pool.open()
     async with pool.connection() as connection:
         row = await (await connection.execute("SHOW application_name")).fetchone()
         assert row == ("stewardd test",)
         with pytest.raises(psycopg.errors.QueryCanceled):
             await connection.execute("SELECT pg_sleep(5)")
-    await pool.close()
 
 
 async def test_a_transaction_that_a_block_leaves_open_is_rolled_back_and_told(pool):
@@ -102,9 +94,10 @@ async def test_who_gets_no_connection_because_all_are_lent_is_told_busy(pool):
     assert await answer(pool) == 42
 
 
-async def test_a_queue_over_its_bound_is_refused_at_once(database):
-    pool = Pool(database, PoolOptions(min_size=1, max_size=1, max_waiting=1, acquire_timeout_s=5))
-    await pool.open()
+async def test_a_queue_over_its_bound_is_refused_at_once(database, open_pool):
+    pool = await open_pool(
+        database, PoolOptions(min_size=1, max_size=1, max_waiting=1, acquire_timeout_s=5)
+    )
     async with pool.connection():
         waiting = asyncio.create_task(answer(pool))
         await until(lambda: pool.stats().waiting == 1, 2)
@@ -113,7 +106,6 @@ async def test_a_queue_over_its_bound_is_refused_at_once(database):
             await answer(pool)
         assert time.monotonic() - began < 0.5
     assert await waiting == 42
-    await pool.close()
 
 
 async def test_a_caller_that_gives_up_waiting_leaks_no_connection(pool):
@@ -130,33 +122,28 @@ async def test_a_caller_that_gives_up_waiting_leaks_no_connection(pool):
             await lent.enter_async_context(pool.connection())
 
 
-async def test_opening_waits_for_no_database_and_says_down(server):
+async def test_opening_waits_for_no_database_and_says_down(server, open_pool):
     target = server.target("main")
     await server.stop()
-    pool = Pool(target, SMALL)
     began = time.monotonic()
-    await pool.open()
+    pool = await open_pool(target, SMALL)
     assert time.monotonic() - began < 0.2
     with pytest.raises(DatabaseDown):
         await answer(pool)
     assert time.monotonic() - began < 3.5
-    await pool.close()
 
 
-async def test_a_wrong_password_is_told_as_a_refusal(database):
-    pool = Pool(database.with_parameters(password="wrong"), SMALL)
-    await pool.open()
+async def test_a_wrong_password_is_told_as_a_refusal(database, open_pool):
+    pool = await open_pool(database.with_parameters(password="wrong"), SMALL)
     with pytest.raises(DatabaseRefused, match="password authentication failed"):
         await answer(pool)
-    await pool.close()
 
 
 async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_long_outage(
-    home, server
+    home, server, open_pool, start_server
 ):
     target = server.target("main")
-    pool = Pool(target, SMALL)
-    await pool.open()
+    pool = await open_pool(target, SMALL)
     assert await answer(pool) == 42
     await server.stop()
     for _ in range(4):  # long enough for psycopg's own retries to have given up
@@ -164,34 +151,32 @@ async def test_it_is_back_within_two_seconds_of_the_databases_return_after_a_lon
             await answer(pool)
     with pytest.raises(DatabaseDown):
         await answer(pool)
-    again = EmbeddedServer(home, OPTIONS)
-    await again.start()
+    await start_server(home, OPTIONS)
     back_at = time.monotonic()
     await until(lambda: pool.stats().idle >= 2, 2.0)
     assert await answer(pool) == 42
     assert time.monotonic() - back_at < 2.0
-    await pool.close()
-    await again.stop()
 
 
-async def test_a_caller_that_waits_is_served_when_the_database_comes_back(home, server):
-    pool = Pool(server.target("main"), PoolOptions(min_size=0, max_size=2, acquire_timeout_s=30))
-    await pool.open()
+async def test_a_caller_that_waits_is_served_when_the_database_comes_back(
+    home, server, open_pool, start_server
+):
+    pool = await open_pool(
+        server.target("main"), PoolOptions(min_size=0, max_size=2, acquire_timeout_s=30)
+    )
     await server.stop()
     waiting = [asyncio.create_task(answer(pool)) for _ in range(3)]
     await asyncio.sleep(5)
-    again = EmbeddedServer(home, OPTIONS)
-    await again.start()
+    await start_server(home, OPTIONS)
     back_at = time.monotonic()
     assert await asyncio.gather(*waiting) == [42] * 3
     assert time.monotonic() - back_at < 2.0
-    await pool.close()
-    await again.stop()
 
 
-async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(home, server):
-    pool = Pool(server.target("main"), PoolOptions(min_size=4, max_size=4))
-    await pool.open()
+async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(
+    home, server, open_pool
+):
+    pool = await open_pool(server.target("main"), PoolOptions(min_size=4, max_size=4))
     await until(lambda: pool.stats().idle == 4, 5)
     postmaster = read_postmaster_file(home / "postgres" / "data")
     assert postmaster is not None
@@ -205,7 +190,6 @@ async def test_one_broken_connection_empties_the_pool_of_its_dead_neighbours(hom
             failures += 1
     assert failures <= 1
     assert pool.stats().size == 4
-    await pool.close()
 
 
 def restarted(server: EmbeddedServer, times: int) -> bool:
@@ -213,10 +197,9 @@ def restarted(server: EmbeddedServer, times: int) -> bool:
 
 
 async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than_it_may(
-    home, server
+    home, server, open_pool
 ):
-    pool = Pool(server.target("main"), SMALL)
-    await pool.open()
+    pool = await open_pool(server.target("main"), SMALL)
     for round_ in range(1, 4):
         postmaster = read_postmaster_file(home / "postgres" / "data")
         assert postmaster is not None
@@ -231,4 +214,3 @@ async def test_after_many_outages_it_has_neither_more_nor_fewer_connections_than
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stewardd'"
         ).fetchone()
     assert row == (pool.stats().size,)
-    await pool.close()

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from stewardd.postgres.pool import Pool, PoolOptions, RetireReason
 from stewardd.postgres.postmaster import read_postmaster_file
 from stewardd.postgres.sqlstate import Verdict
 
-from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of
+from tests.integration.postgres.conftest import Recorder, StartServer, answer, by_port, socket_of
 from tests.support.proxy import Proxy
 from tests.support.standby import Standby
 from tests.support.waiting import until
@@ -30,14 +29,12 @@ RETURN_S = 10.0
 
 
 @pytest.fixture
-async def primary(folder: Path) -> AsyncIterator[EmbeddedServer]:
+async def primary(folder: Path, start_server: StartServer) -> EmbeddedServer:
     (folder / "primary").mkdir(mode=0o711)
-    made = EmbeddedServer(folder / "primary", OPTIONS)
-    await made.start()
+    made = await start_server(folder / "primary", OPTIONS)
     with psycopg.connect(made.target("main").conninfo) as connection:
         connection.execute("CREATE TABLE t (n int)")
-    yield made
-    await made.stop()
+    return made
 
 
 @pytest.fixture
@@ -68,10 +65,9 @@ async def write_in_the_end(pool: Pool, timeout_s: float) -> list[Exception]:
             await asyncio.sleep(0.05)
 
 
-async def test_a_url_of_several_hosts_finds_the_new_primary(primary, standby, folder):
+async def test_a_url_of_several_hosts_finds_the_new_primary(primary, standby, folder, open_pool):
     seen = Recorder()
-    pool = Pool(standby.either(target_session_attrs="read-write"), SMALL, seen)
-    await pool.open()
+    pool = await open_pool(standby.either(target_session_attrs="read-write"), SMALL, seen)
     await write(pool)
     supervisor = primary._supervisor
     assert supervisor is not None
@@ -91,16 +87,14 @@ async def test_a_url_of_several_hosts_finds_the_new_primary(primary, standby, fo
     await write_in_the_end(pool, RETURN_S)
     assert await answer(pool) == 42
     assert Verdict.AWAY not in {verdict for verdict, _ in seen.connect_failures}
-    await pool.close()
 
 
 async def test_an_address_that_leads_to_a_standby_drains_the_pool_and_trips_nothing(
-    primary, standby
+    primary, standby, open_pool
 ):
     seen = Recorder()
     with Proxy(str(socket_of(primary.target("main")))) as address:
-        pool = Pool(by_port(primary.target("main"), address.port), SMALL, seen)
-        await pool.open()
+        pool = await open_pool(by_port(primary.target("main"), address.port), SMALL, seen)
         await write(pool)
         address.lead_to(str(standby.socket))
         pool.drain()
@@ -113,18 +107,16 @@ async def test_an_address_that_leads_to_a_standby_drains_the_pool_and_trips_noth
         assert {type(each) for each in errors} <= {psycopg.errors.ReadOnlySqlTransaction}
         assert seen.connect_failures == []
         assert Verdict.AWAY not in seen.releases
-        await pool.close()
 
 
 async def test_a_resting_connection_that_came_to_be_on_a_standby_is_not_lent_to_a_writer(
-    primary, standby
+    primary, standby, open_pool
 ):
     """As behind a pooler, which keeps the client's connection and changes the server."""
     seen = Recorder()
-    pool = Pool(
+    pool = await open_pool(
         primary.target("main").with_parameters(target_session_attrs="read-write"), SMALL, seen
     )
-    await pool.open()
     await until(lambda: pool.stats().idle == 2, 20)
     lost = await psycopg.AsyncConnection.connect(standby.target().conninfo, autocommit=True)
     for connection in pool._stock._idle:
@@ -136,16 +128,13 @@ async def test_a_resting_connection_that_came_to_be_on_a_standby_is_not_lent_to_
     assert seen.drains == [DrainReason.STANDBY]
     assert (seen.connect_failures, seen.releases) == ([], [None])
     await lost.close()
-    await pool.close()
 
 
-async def test_a_standby_that_was_meant_to_be_read_is_left_alone(standby):
+async def test_a_standby_that_was_meant_to_be_read_is_left_alone(standby, open_pool):
     seen = Recorder()
-    pool = Pool(standby.target(), SMALL, seen)
-    await pool.open()
+    pool = await open_pool(standby.target(), SMALL, seen)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         await write(pool)
     await until(lambda: pool.stats().lent == 0, 10)
     assert await answer(pool) == 42
     assert (seen.drains, pool.stats().retired) == ([], {})
-    await pool.close()

@@ -19,14 +19,14 @@ import psycopg
 import pytest
 from psycopg import sql
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused, StewardError
-from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
+from stewardd.postgres.embedded import EmbeddedOptions
 from stewardd.postgres.observer import DrainReason
 from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.postmaster import read_postmaster_file
 from stewardd.postgres.sqlstate import Verdict
 from stewardd.postgres.target import DatabaseTarget
 
-from tests.integration.postgres.conftest import Recorder, answer, by_port, socket_of
+from tests.integration.postgres.conftest import OpenPool, Recorder, answer, by_port, socket_of
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -48,11 +48,8 @@ def home(session_folder: Path) -> Path:
 
 
 @pytest.fixture
-async def server(home: Path):
-    made = EmbeddedServer(home, OPTIONS)
-    await made.start()
-    yield made
-    await made.stop()
+async def server(home: Path, start_server):
+    return await start_server(home, OPTIONS)
 
 
 @dataclass
@@ -89,11 +86,16 @@ class Load:
             await asyncio.sleep(0.005)
 
 
-async def opened(target: DatabaseTarget, options: PoolOptions, **more) -> Pool:
-    pool = Pool(target, options, **more)
-    await pool.open()
-    await until(lambda: pool.stats().idle >= options.min_size, 30)
-    return pool
+@pytest.fixture
+def open_full(open_pool: OpenPool) -> OpenPool:
+    """Opens a pool, and waits until it has its minimum."""
+
+    async def opened(target: DatabaseTarget, options: PoolOptions, **more) -> Pool:
+        pool = await open_pool(target, options, **more)
+        await until(lambda: pool.stats().idle >= options.min_size, 30)
+        return pool
+
+    return opened
 
 
 def sessions_of(target: DatabaseTarget) -> int:
@@ -106,11 +108,11 @@ def sessions_of(target: DatabaseTarget) -> int:
 
 
 async def test_stopped_for_long_under_load_it_is_back_soon_and_fails_nobody_after_that(
-    home, server
+    home, server, open_full, start_server
 ):
     seen = Recorder()
     target = server.target("main")
-    pool = await opened(target, SMALL, observer=seen)
+    pool = await open_full(target, SMALL, observer=seen)
     async with Load(pool) as load:
         await server.stop()
         stopped_at = time.monotonic()
@@ -118,8 +120,7 @@ async def test_stopped_for_long_under_load_it_is_back_soon_and_fails_nobody_afte
         answers, errors = load.since(stopped_at)
         assert answers == []
         assert {type(error) for error in errors} == {DatabaseDown}
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         back_at = time.monotonic()
         await until(lambda: bool(load.since(back_at)[0]), RETURN_S)
         first_at = load.since(back_at)[0][0]
@@ -129,37 +130,35 @@ async def test_stopped_for_long_under_load_it_is_back_soon_and_fails_nobody_afte
     await until(lambda: pool.stats().lent == 0 and pool.stats().connecting == 0, 10)
     assert 3 <= pool.stats().size <= 6
     assert sessions_of(target) == pool.stats().size
-    await pool.close()
-    await again.stop()
 
 
-async def test_failures_of_connects_are_told_quickly_enough_to_trip_a_breaker(server):
+async def test_failures_of_connects_are_told_quickly_enough_to_trip_a_breaker(server, open_full):
     seen = Recorder()
-    pool = await opened(server.target("main"), PoolOptions(min_size=1, max_size=4), observer=seen)
+    pool = await open_full(
+        server.target("main"), PoolOptions(min_size=1, max_size=4), observer=seen
+    )
     await server.stop()
     failed = asyncio.create_task(answer(pool))
     await until(lambda: len(seen.connect_failures) + len(seen.releases) >= 5, 6)
     assert {verdict for verdict, _ in seen.connect_failures} == {Verdict.AWAY}
     with pytest.raises((DatabaseDown, psycopg.Error)):
         await failed
-    await pool.close()
 
 
-async def test_restarted_under_load_each_connection_costs_one_error_at_most(home, server):
-    pool = await opened(server.target("main"), PATIENT)
+async def test_restarted_under_load_each_connection_costs_one_error_at_most(
+    home, server, open_full, start_server
+):
+    pool = await open_full(server.target("main"), PATIENT)
     async with Load(pool) as load:
         await server.stop()
-        again = EmbeddedServer(home, OPTIONS)
-        await again.start()
+        await start_server(home, OPTIONS)
         back_at = time.monotonic()
         await until(lambda: len(load.since(back_at)[0]) > 100, 30)
     assert len(load.errors) <= PATIENT.max_size, load.errors
-    await pool.close()
-    await again.stop()
 
 
-async def test_killed_under_load_each_connection_costs_one_error_at_most(home, server):
-    pool = await opened(server.target("main"), PATIENT)
+async def test_killed_under_load_each_connection_costs_one_error_at_most(home, server, open_full):
+    pool = await open_full(server.target("main"), PATIENT)
     async with Load(pool) as load:
         postmaster = read_postmaster_file(home / "postgres" / "data")
         assert postmaster is not None
@@ -169,7 +168,6 @@ async def test_killed_under_load_each_connection_costs_one_error_at_most(home, s
         await until(lambda: len(load.since(back_at)[0]) > 100, 30)
     assert len(load.errors) <= PATIENT.max_size, load.errors
     assert pool.stats().drains == {DrainReason.BROKEN: 1} or pool.stats().size >= 3
-    await pool.close()
 
 
 @pytest.fixture
@@ -178,29 +176,27 @@ def network(database: DatabaseTarget) -> Iterator[Proxy]:
         yield made
 
 
-async def test_connections_that_are_reset_cost_one_error_each_at_most(database, network):
-    pool = await opened(by_port(database, network.port), PATIENT)
+async def test_connections_that_are_reset_cost_one_error_each_at_most(database, network, open_full):
+    pool = await open_full(by_port(database, network.port), PATIENT)
     async with Load(pool) as load:
         network.reset()
         reset_at = time.monotonic()
         await until(lambda: len(load.since(reset_at)[0]) > 100, 30)
     assert 1 <= len(load.errors) <= PATIENT.max_size, load.errors
-    await pool.close()
 
 
-async def test_resting_connections_that_were_reset_fail_no_caller(database, network):
-    pool = await opened(by_port(database, network.port), PATIENT)
+async def test_resting_connections_that_were_reset_fail_no_caller(database, network, open_full):
+    pool = await open_full(by_port(database, network.port), PATIENT)
     network.reset()
     pool._stock._idle[0].rested_since -= 10  # as if they had rested for long
     for connection in pool._stock._idle:
         connection.rested_since -= 10
     assert [await answer(pool) for _ in range(6)] == [42] * 6
     assert pool.stats().drains == {DrainReason.BROKEN: 1}
-    await pool.close()
 
 
-async def test_a_network_that_refuses_is_down_and_back(database, network):
-    pool = await opened(by_port(database, network.port), SMALL)
+async def test_a_network_that_refuses_is_down_and_back(database, network, open_full):
+    pool = await open_full(by_port(database, network.port), SMALL)
     network.refuse()
     network.reset()
     with pytest.raises(psycopg.Error):
@@ -212,12 +208,13 @@ async def test_a_network_that_refuses_is_down_and_back(database, network):
     await until(lambda: pool.stats().idle >= 3, RETURN_S)
     assert await answer(pool) == 42
     assert time.monotonic() - back_at < RETURN_S
-    await pool.close()
 
 
-async def test_a_network_that_swallows_everything_is_told_as_down_to_who_waits(database, network):
+async def test_a_network_that_swallows_everything_is_told_as_down_to_who_waits(
+    database, network, open_full
+):
     options = PoolOptions(min_size=6, max_size=6, acquire_timeout_s=1.5)
-    pool = await opened(by_port(database, network.port), options)
+    pool = await open_full(by_port(database, network.port), options)
     network.stall()
     stuck = [asyncio.create_task(answer(pool)) for _ in range(6)]
     await until(lambda: pool.stats().lent == 6, 10)
@@ -229,11 +226,10 @@ async def test_a_network_that_swallows_everything_is_told_as_down_to_who_waits(d
     await asyncio.gather(*stuck, return_exceptions=True)
     await until(lambda: pool.stats().idle == 6, 30)
     assert await answer(pool) == 42
-    await pool.close()
 
 
-async def test_what_rested_through_a_stall_is_not_lent_after_it(database, network):
-    pool = await opened(by_port(database, network.port), SMALL)
+async def test_what_rested_through_a_stall_is_not_lent_after_it(database, network, open_full):
+    pool = await open_full(by_port(database, network.port), SMALL)
     network.stall()
     for connection in pool._stock._idle:
         connection.rested_since -= 10  # as if they had rested for long
@@ -245,25 +241,26 @@ async def test_what_rested_through_a_stall_is_not_lent_after_it(database, networ
     assert await answer(pool) == 42
     assert time.monotonic() - back_at < RETURN_S
     assert all(reason is not DrainReason.ASKED for reason in pool.stats().drains)
-    await pool.close()
 
 
-async def test_a_slow_network_is_neither_down_nor_busy(database, network):
-    pool = await opened(by_port(database, network.port), SMALL)
+async def test_a_slow_network_is_neither_down_nor_busy(database, network, open_full):
+    pool = await open_full(by_port(database, network.port), SMALL)
     network.pause_s = 0.05
     assert await asyncio.gather(*(answer(pool) for _ in range(12))) == [42] * 12
     assert pool.stats().drains == {}
-    await pool.close()
 
 
-async def test_a_server_whose_connections_are_all_taken_is_full_and_serves_by_what_it_gave(server):
+async def test_a_server_whose_connections_are_all_taken_is_full_and_serves_by_what_it_gave(
+    server, open_pool
+):
     target = server.target("main")
     seen = Recorder()
-    pool = Pool(target, PoolOptions(min_size=4, max_size=4, acquire_timeout_s=1.5), seen)
     with ExitStack() as others:
         for _ in range(MAX_CONNECTIONS - 2):
             others.enter_context(psycopg.connect(target.conninfo, autocommit=True))
-        await pool.open()
+        pool = await open_pool(
+            target, PoolOptions(min_size=4, max_size=4, acquire_timeout_s=1.5), seen
+        )
         # The connection by which the start was seen may leave later than the server is ready.
         await until(lambda: pool.stats().idle == 2 and bool(seen.connect_failures), 20)
         assert await answer(pool) == 42
@@ -273,7 +270,6 @@ async def test_a_server_whose_connections_are_all_taken_is_full_and_serves_by_wh
             with pytest.raises(DatabaseFull, match="no connection left"):
                 await answer(pool)
     await until(lambda: pool.stats().idle == 4, RETURN_S)
-    await pool.close()
 
 
 @pytest.fixture
@@ -294,14 +290,16 @@ def rotate(database: DatabaseTarget, role: str) -> None:
         )
 
 
-async def test_a_password_that_is_rotated_in_its_file_is_taken_from_there(database, role, folder):
+async def test_a_password_that_is_rotated_in_its_file_is_taken_from_there(
+    database, role, folder, open_full
+):
     file = folder / "url"
 
     def source() -> DatabaseTarget:
         return DatabaseTarget("main", file.read_text())
 
     file.write_text(database.with_parameters(user=role, password="old").conninfo)
-    pool = await opened(source(), SMALL, source=source)
+    pool = await open_full(source(), SMALL, source=source)
     rotate(database, role)
     with pytest.raises(psycopg.Error):  # the one loan on a session that was ended
         await answer(pool)
@@ -314,10 +312,11 @@ async def test_a_password_that_is_rotated_in_its_file_is_taken_from_there(databa
     file.write_text(database.with_parameters(user=role, password="new").conninfo)
     await until(lambda: pool.stats().idle >= 3, RETURN_S)
     assert await answer(pool) == 42
-    await pool.close()
 
 
-async def test_a_password_that_is_rotated_in_a_passfile_needs_no_source(database, role, folder):
+async def test_a_password_that_is_rotated_in_a_passfile_needs_no_source(
+    database, role, folder, open_full
+):
     passfile = folder / "pgpass"
 
     def write(password: str) -> None:
@@ -328,11 +327,12 @@ async def test_a_password_that_is_rotated_in_a_passfile_needs_no_source(database
     parts = psycopg.conninfo.conninfo_to_dict(database.conninfo)
     del parts["password"]
     parts |= {"user": role, "passfile": str(passfile)}
-    pool = await opened(DatabaseTarget("main", psycopg.conninfo.make_conninfo("", **parts)), SMALL)
+    pool = await open_full(
+        DatabaseTarget("main", psycopg.conninfo.make_conninfo("", **parts)), SMALL
+    )
     rotate(database, role)
     with pytest.raises(psycopg.Error):
         await answer(pool)
     write("new")
     await until(lambda: pool.stats().idle >= 3, RETURN_S)
     assert await answer(pool) == 42
-    await pool.close()

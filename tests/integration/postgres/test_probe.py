@@ -16,8 +16,7 @@ from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.health import probes
 from stewardd.health.state import HealthState
 from stewardd.postgres.database import Database
-from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
-from stewardd.postgres.pool import Pool
+from stewardd.postgres.embedded import EmbeddedOptions
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
 
@@ -88,29 +87,20 @@ async def test_health_says_of_a_full_database_that_it_is_full_and_not_that_it_is
     assert "has no connection left" in finding.detail
 
 
-async def test_who_gets_no_connection_of_a_full_database_is_told_so(crowded_role):
-    pool = Pool(crowded_role)
-    await pool.open()
-    try:
-        with pytest.raises(DatabaseFull):
-            async with pool.connection(2):
-                pass
-    finally:
-        await pool.close()
+async def test_who_gets_no_connection_of_a_full_database_is_told_so(crowded_role, open_pool):
+    pool = await open_pool(crowded_role)
+    with pytest.raises(DatabaseFull):
+        async with pool.connection(2):
+            pass
 
 
-async def test_a_stopped_server_is_down_and_up_again_after_its_start(folder: Path):
+async def test_a_stopped_server_is_down_and_up_again_after_its_start(folder: Path, start_server):
     options = EmbeddedOptions(settings={"shared_buffers": "32MB"})
-    server = EmbeddedServer(folder, options)
-    await server.start()
+    server = await start_server(folder, options)
     target = server.target("main")
     await probe(target, 5)
     await server.stop()
     with pytest.raises(DatabaseDown):
         await probe(target, 5)
-    again = EmbeddedServer(folder, options)
-    await again.start()
-    try:
-        await probe(target, 5)
-    finally:
-        await again.stop()
+    await start_server(folder, options)
+    await probe(target, 5)

@@ -23,14 +23,12 @@ BOUNDED = TransactionOptions(statement_timeout_s=0.2)
 
 
 @pytest.fixture
-async def pool(database):
-    made = Pool(database, PoolOptions(min_size=2, max_size=4))
-    await made.open()
+async def pool(database, open_pool):
+    made = await open_pool(database, PoolOptions(min_size=2, max_size=4))
     async with made.connection() as connection:
         await connection.execute("CREATE TABLE t (n int PRIMARY KEY, v int NOT NULL DEFAULT 0)")
         await connection.execute("INSERT INTO t VALUES (1), (2)")
-    yield made
-    await made.close()
+    return made
 
 
 async def show(connection, name: str) -> str:
