@@ -29,15 +29,18 @@ demo: sync  ## see it work: validate, quarantine, put right, back up, ask for it
 run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its address is printed
 	@$(BIN)/stewardd $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
+# Tests wait more than they compute. PYTEST_ARGS="-n 0" is one after the other.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+
 test: sync  ## every test, fault campaigns as a seeded sample
 	@$(BIN)/python scripts/test_needs.py
 	$(CARGO) test $(CRATE) --no-default-features
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(PYTEST)
 
 test-full: sync  ## every test, fault campaigns in full
 	@$(BIN)/python scripts/test_needs.py
 	$(CARGO) test $(CRATE) --no-default-features
-	STEWARD_TEST_CAMPAIGNS=full $(BIN)/pytest $(PYTEST_ARGS)
+	STEWARD_TEST_CAMPAIGNS=full $(PYTEST)
 
 check: sync  ## lint, types, formatting, the contract, the layers
 	$(BIN)/ruff check $(SOURCES)

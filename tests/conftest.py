@@ -5,19 +5,31 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.clouds.cloud import Cloud
 from tests.support.daemon import Daemon
+from tests.support.sharing_out import ModuleScheduling
 
 ALLOWED_SKIPS = Path(__file__).parent / "skips.txt"
 # All daemons of a machine would want the same HTTP port; a test that is about it names another one.
 os.environ["STEWARDD_WEB__LISTEN"] = ""
+# Images for containers often set this; each of the hundreds of daemons and commands would compile all of its modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell ignores SIGINT for what it runs in the background, and children inherit that; some tests send it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModuleScheduling:
+    return ModuleScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 DEFAULT_PORT = 50551
 NEEDS_ONE_QUARANTINED = 1
 
+pytestmark = pytest.mark.xdist_group("default ports")
+
 
 def commands() -> list[str]:
     """Every line of the README's console blocks that begins with $, without its comment."""

@@ -146,6 +146,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(folder):
     assert not (folder / "data").exists()
 
 
+@pytest.mark.xdist_group("default ports")
 def test_a_second_daemon_for_which_nobody_chose_a_port_serves_without_one(folder):
     with contextlib.ExitStack() as stack:
         # Where another process has the port, that serves as well.
