@@ -1,4 +1,4 @@
-"""The life of quarantined rows, asked of every backend: what a log promises must hold on a bucket as in a folder."""
+"""The life of quarantined rows and payloads, asked of every backend: a log keeps its promises on a bucket as well."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.log import read_after
 from stewardd.repository.sweep import Sweep
 
-from tests.support.quarantine_world import HEADER, World, lines, make_world
+from tests.support.quarantine_forms import FORMS
+from tests.support.quarantine_world import World, make_world
 
 
-@pytest.fixture
-async def worlds(store: Store, tmp_path: Path) -> AsyncIterator[tuple[World, World]]:
-    """Two daemons on the store."""
+@pytest.fixture(params=["rows", "payloads"])
+async def worlds(
+    store: Store, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[World, World]]:
+    """Two daemons on the store, once with batches of rows, and once with batches of payloads."""
     async with AsyncExitStack() as stack:
         made = []
         for name in ("one", "two"):
-            made.append(await make_world(store, tmp_path, name))
+            made.append(await make_world(store, tmp_path, name, FORMS[request.param]))
             stack.push_async_callback(made[-1].close)
         yield made[0], made[1]
 
@@ -53,7 +56,7 @@ async def test_a_row_is_found_however_far_in_and_pages_end_where_they_should(
     worlds: tuple[World, World],
 ) -> None:
     world = worlds[0]
-    batch = await world.publish(HEADER + lines(3000, bad_every=1))
+    batch = await world.publish(world.form.body(3000, bad_every=1))
     for number in (1, 2, 1499, 2999, 3000):
         assert (await world.listing.get(batch, number)).number == number
     seen: list[int] = []
@@ -71,11 +74,11 @@ async def test_a_sheet_a_retry_a_purge_and_an_erasure_leave_each_row_in_one_stat
     worlds: tuple[World, World],
 ) -> None:
     world, other = worlds
-    batch = await world.publish(HEADER + lines(2000, bad_every=2))
+    batch = await world.publish(world.form.body(2000, bad_every=2))
     await world.corrections.discard(batch, [2, 4], reason="no use")
     table = await world.sheet(batch)
     outcome = await world.resubmit(
-        batch, [{**row, "rating": "0.5"} for row in table[:600]] + table[600:]
+        batch, [world.form.edited(row, "0.5") for row in table[:600]] + table[600:]
     )
     assert (outcome.resolved_rows, outcome.unchanged_rows) == (600, 398)
     assert len(await keys_below(world, batch, "changes")) == 2, (
@@ -120,7 +123,7 @@ async def test_a_retry_that_a_purge_overtakes_goes_on_and_an_export_is_whole(
     worlds: tuple[World, World],
 ) -> None:
     world, other = worlds
-    batch = await world.publish(HEADER + lines(240, bad_every=2))
+    batch = await world.publish(world.form.body(240, bad_every=2))
     await world.corrections.discard(batch, [2, 4], reason="no use")
     rows = ExportRequest(batch, None, ExportFormat.JSON, RowFilter(), False, False)
     opened = await world.exports.open_file(rows)
@@ -149,11 +152,11 @@ async def test_a_retry_that_a_purge_overtakes_goes_on_and_an_export_is_whole(
 async def test_of_two_daemons_that_correct_one_row_one_wins_and_the_other_is_told(
     worlds: tuple[World, World],
 ) -> None:
-    batch = await worlds[0].publish(HEADER + lines(8, bad_every=1))
+    batch = await worlds[0].publish(worlds[0].form.body(8, bad_every=1))
 
     async def correct(world: World, number: int, rating: str) -> str:
         try:
-            await world.corrections.correct(batch, number, {"rating": rating})
+            await world.corrections.correct(batch, number, world.form.correction(number, rating))
         except (RowChanged, RowClosed):
             return "told"
         return rating
@@ -165,14 +168,14 @@ async def test_of_two_daemons_that_correct_one_row_one_wins_and_the_other_is_tol
         assert sorted(pair)[1] == "told"
         row = await worlds[0].listing.get(batch, number)
         assert len(row.events) == 1
-        assert row.cells["rating"] == min(pair)
+        assert worlds[0].form.rating(row.cells) == min(pair)
 
 
 async def test_what_a_dead_writer_staged_is_given_up_by_a_commit_and_swept(
     worlds: tuple[World, World], tmp_path: Path
 ) -> None:
     world, other = worlds
-    batch_id = await world.publish(HEADER + lines(8, bad_every=1))
+    batch_id = await world.publish(world.form.body(8, bad_every=1))
     batch = await world.catalog.get(batch_id)
     path = tmp_path / "changes.jsonl"
     path.write_bytes(b"x")
@@ -186,6 +189,6 @@ async def test_what_a_dead_writer_staged_is_given_up_by_a_commit_and_swept(
     assert await keys_below(other, batch_id, "changes") == []
     (commit,) = await read_after(other.store, batch.folder, 0)
     assert commit.head.of == staged.identifier
-    row = await other.corrections.correct(batch_id, 1, {"rating": "0.5"})
+    row = await other.corrections.correct(batch_id, 1, world.form.correction(1, "0.5"))
     assert row.events[0].commit == 2
     assert [each.identifier for each in await Sweep(other.store, other.lease).run()] == []

@@ -28,7 +28,8 @@ from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.quarantine.removing.purge import PurgeRequest
 from stewardd.repository.backend.folder.store import FolderStore
 
-from tests.support.quarantine_world import HEADER, World, adds_up, lines, make_world
+from tests.support.quarantine_forms import HEADER
+from tests.support.quarantine_world import World, adds_up, lines, make_world
 
 MEMORY = Path("/dev/shm")
 TOTAL, EVERY = 40, 4

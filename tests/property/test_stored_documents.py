@@ -34,6 +34,7 @@ from stewardd.errors import Corrupt
 from stewardd.operations import state as operations
 from stewardd.quarantine import operations as quarantine_operations
 from stewardd.quarantine.files import records as record
+from stewardd.quarantine.files.payload_records import PAYLOAD_CODEC, read_payload_record
 from stewardd.quarantine.finding import columns
 from stewardd.quarantine.log import batch_state, changes, checkpoint, commits
 from stewardd.quarantine.removing import archives
@@ -43,6 +44,7 @@ from stewardd.rpc.backup.messages import backup_message
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
+from stewardd.schemas.kinds import SchemaKind
 
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 27, 8, 0, 0, 123000, UTC)
@@ -66,6 +68,8 @@ OWNER = liveness.LeaseRef("5e1c4c4e-0d5a-4f43-8a3c-6d5a0f1f2b3c", ID)
 def manifest() -> batches.BatchManifest:
     return batches.BatchManifest(
         batch_id=ID,
+        kind=SchemaKind.PAYLOAD,
+        strict=True,
         schema="language_session",
         schema_version="1.1",
         source_file="a.csv",
@@ -173,6 +177,8 @@ RECORD = {
     "rawRow": "2,x",
     "recovered": True,
 }
+PAYLOAD = {**RECORD, "rawData": None, "rawRow": "{"}
+del PAYLOAD["recovered"]
 
 
 def _folds(body: bytes) -> None:
@@ -394,6 +400,7 @@ SAMPLES = [
         ),
     ),
     Sample("record", record.RECORD_CODEC, json.dumps(RECORD).encode(), record.read_record),
+    Sample("payload", PAYLOAD_CODEC, json.dumps(PAYLOAD).encode(), read_payload_record),
     _sample(
         "archived row",
         archives.ARCHIVE_CODEC,
@@ -403,8 +410,8 @@ SAMPLES = [
     ),
     _sample("report", columns.REPORT_CODEC, columns.ReportDocument(("note",))),
 ]
-# The description of a backup's format is for people; nothing reads it.
-UNREAD = {("backup manifest", ("format",))}
+# The description of a backup's format is for people, and the data of a payload stands in its text too.
+UNREAD = {("payload", ("rawData",)), ("backup manifest", ("format",))}
 
 JSON = st.recursive(
     st.none()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,31 +36,23 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
+from stewardd.schemas.kinds import SchemaKind
 from stewardd.schemas.registry import Registry
 
 import fastcsv
+from tests.support.quarantine_forms import FORMS, HEADER, Form, SheetTable
 
-HEADER = b"session_id,participant_email,volunteer_email,scheduled_at,rating\n"
-SCHEMAS = Path(__file__).parents[2] / "schemas" / "csv" / "language_session"
+ROWS = FORMS["rows"]
 
 
 def registry() -> Registry:
-    """1.0 as it comes with steward, and a 2.0 that allows a rating of 2."""
-    document = (SCHEMAS / "1.0.json").read_text()
-    relaxed = json.loads(document)
-    relaxed["properties"]["rating"]["maximum"] = 2
-    return Registry(
-        (fastcsv.Schema(text, name="language_session", version=version), text)
-        for version, text in (("1.0", document), ("2.0", json.dumps(relaxed)))
-    )
+    """Both versions of the schema of each form."""
+    return Registry(each for form in FORMS.values() for each in form.schemas())
 
 
 def lines(count: int, *, bad_every: int) -> bytes:
-    return b"".join(
-        b"S%d,ana%d@example.org,bo@example.org,2025-03-01,%s\n"
-        % (n, n, b"1.7" if n % bad_every == 0 else b"0.5")
-        for n in range(1, count + 1)
-    )
+    """Rows without their header."""
+    return ROWS.body(count, bad_every=bad_every).removeprefix(HEADER)
 
 
 @dataclass
@@ -85,35 +74,29 @@ class World:
     erasure: Erasure
     executor: ThreadPoolExecutor
     folder: Path
+    form: Form
 
     async def publish(self, body: bytes) -> str:
-        """Validates a file, and publishes the batch, its valid rows kept."""
+        """Validates a file, and publishes the batch, its valid records kept."""
         batch_id = uuid7()
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            path, out = Path(folder) / "in.csv", Path(folder) / "out"
+            path, out = Path(folder) / "in", Path(folder) / "out"
             path.write_bytes(body)
-            report = fastcsv.validate_file(
-                self.registry.rows("language_session", "1.0"),
-                path,
-                out,
-                batch=batch_id,
-                quarantined_at="2025-11-13T10:00:00Z",
-                options=fastcsv.Options(valid_out=True),
-            )
+            schema = self.registry.of_kind(self.form.kind, self.form.schema, "1.0")
+            report = self.form.validate(schema, path, out, batch_id)
             async with publish(self.store, self.lease, KIND, batch_id) as draft:
                 for file in report.files:
                     await draft.put_file(file.name, out / file.name)
-                manifest = _manifest(batch_id, report)
+                manifest = _manifest(batch_id, report, self.form.kind)
                 await draft.commit(BATCH_MANIFEST.encode(manifest))
         return batch_id
 
-    async def sheet(self, batch_id: str) -> list[dict[str, str]]:
+    async def sheet(self, batch_id: str) -> SheetTable:
         """The open rows, as a sheet has them."""
         request = ExportRequest(
             batch_id, None, ExportFormat.SHEET, RowFilter(State.OPEN), False, False
         )
-        body = await self.download(request)
-        return list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline="")))
+        return self.form.read_sheet(await self.download(request))
 
     async def download(self, request: ExportRequest) -> bytes:
         file = await self.exports.open_file(request)
@@ -125,15 +108,11 @@ class World:
         request = ExportRequest(
             batch_id, export_id, ExportFormat.CSV, RowFilter(), everything, True
         )
-        body = (await self.download(request)).decode()
-        return [row["session_id"] for row in csv.DictReader(io.StringIO(body))]
+        return self.form.sessions(await self.download(request))
 
-    async def resubmit(self, batch_id: str, table: list[dict[str, str]]) -> SheetOutcome:
-        path = self.folder / f"{uuid7()}.csv"
-        with path.open("w", newline="") as text:
-            writer = csv.DictWriter(text, list(table[0]))
-            writer.writeheader()
-            writer.writerows(table)
+    async def resubmit(self, batch_id: str, table: SheetTable) -> SheetOutcome:
+        path = self.folder / f"{uuid7()}.sheet"
+        path.write_bytes(self.form.write_sheet(table))
         request = SheetRequest(batch_id, None, include_unchanged=False, actor="mia", dry_run=False)
         return await self.resubmission.resubmit(path, request)
 
@@ -142,7 +121,7 @@ class World:
         self.executor.shutdown()
 
 
-async def make_world(store: Store, folder: Path, name: str = "data") -> World:
+async def make_world(store: Store, folder: Path, name: str = "data", form: Form = ROWS) -> World:
     lease = await WriterLease.acquire(store, folder / name)
     known = registry()
     executor = ThreadPoolExecutor(2)
@@ -173,6 +152,7 @@ async def make_world(store: Store, folder: Path, name: str = "data") -> World:
         erasure=quarantine.erasure,
         executor=executor,
         folder=folder,
+        form=form,
     )
 
 
@@ -183,8 +163,9 @@ def adds_up(state: BatchState) -> bool:
     ) and state.discarded_rows == state.states.count(State.DISCARDED)
 
 
-def _manifest(batch_id: str, report: fastcsv.Report) -> BatchManifest:
+def _manifest(batch_id: str, report: fastcsv.Report, kind: SchemaKind) -> BatchManifest:
     return BatchManifest(
+        kind=kind,
         batch_id=batch_id,
         schema=report.schema,
         schema_version=report.version,

@@ -123,7 +123,9 @@ def make_quarantine(
     reader, bulk_reader = BatchReader(catalog, logs, rows), BatchReader(catalog, logs, bulk)
     # Corrections are validated with the bounds of uploads, from a file of cells that the revalidator writes.
     options = settings.validation.engine_options(delimiter=",")
-    revalidator = Revalidator(registry, options, Scratch(scratch))
+    revalidator = Revalidator(
+        registry, options, settings.validation.payload_bounds(), Scratch(scratch)
+    )
     columns = revalidator.columns
     selection = BatchSelection(catalog)
     rewriter = BatchRewriter(bulk_reader, logs, revalidator.scratch)
@@ -136,7 +138,7 @@ def make_quarantine(
         catalog=catalog,
         listing=Listing(catalog, reader, columns, own.page_scan_bytes),
         statistics=Statistics(catalog, reader, registry, stats_limits),
-        corrections=Corrections(reader, logs, revalidator, max_field_bytes),
+        corrections=Corrections(reader, logs, revalidator, settings.validation),
         resubmission=Resubmission(bulk_reader, logs, revalidator, sheet_limits),
         exports=Exports(catalog, bulk_reader, logs, columns),
         retry=Retry(selection, bulk_reader, logs, revalidator, own.retry_commit_rows),

@@ -9,6 +9,7 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.rpc.validation.servicer import ValidationServicer
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchLimit, BatchStarter
+from stewardd.validation.payload_gathering import PayloadGatherer
 from stewardd.validation.payload_validation import PayloadValidation
 
 
@@ -39,5 +40,12 @@ def build_validation(
         registry, threads.engine, settings.validation, assembly.metrics.add_payloads()
     )
     assembly.servicers.append(
-        ValidationServicer(starter, catalog, registry, payloads, assembly.upload_timeouts)
+        ValidationServicer(
+            starter,
+            catalog,
+            registry,
+            payloads,
+            PayloadGatherer(starter),
+            assembly.upload_timeouts,
+        )
     )

@@ -22,6 +22,7 @@ from stewardd.repository.document import (
     Seconds,
 )
 from stewardd.repository.identifiers import folder_of
+from stewardd.schemas.kinds import SchemaKind
 
 KIND = "batches"
 FORMAT = 1
@@ -29,7 +30,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BatchManifest:
-    """One published batch. total_rows = valid_rows + quarantined_rows, always."""
+    """One published batch, of rows or of payloads. total_rows = valid_rows + quarantined_rows, always."""
 
     batch_id: Identifier
     schema: str
@@ -52,9 +53,11 @@ class BatchManifest:
     encoding: str
     compression: str
     files: tuple[BatchFile, ...]
-    # Manifests of older daemons do not have these two.
+    # Manifests of older daemons do not have these four.
     missing_optional_columns: tuple[str, ...] = ()
     similar_columns: dict[str, str] = field(default_factory=dict)
+    kind: SchemaKind = SchemaKind.CSV
+    strict: bool = False
     # The counts of the log. They are not stored in the manifest, which never changes.
     resolved_rows: Annotated[Count, NOT_STORED] = 0
     discarded_rows: Annotated[Count, NOT_STORED] = 0

@@ -77,6 +77,23 @@ class ValidationSettings(Section):
     max_upload_s: Seconds = 6 * 3600.0
     """an upload that takes longer is ended, even while data still arrives"""
 
+    def payload_bounds(self) -> dict[str, int]:
+        """Returns the bounds of one payload, as fastcsv.validate_payload takes them."""
+        return {
+            "max_payload_bytes": self.max_payload_bytes,
+            "max_depth": self.max_payload_depth,
+            "max_violations": self.max_errors_per_record,
+        }
+
+    def payload_options(self, **more: Any) -> fastcsv.PayloadOptions:
+        """Returns the engine's options with the bounds of a payload, and whatever else is given for a whole file."""
+        return fastcsv.PayloadOptions(
+            max_payload_bytes=self.max_payload_bytes,
+            max_depth=self.max_payload_depth,
+            max_errors_per_record=self.max_errors_per_record,
+            **more,
+        )
+
     def engine_options(self, **more: Any) -> fastcsv.Options:
         """Returns the engine's options with the bounds of a record, and whatever else is given for a whole file."""
         return fastcsv.Options(

@@ -13,7 +13,7 @@ from stewardd.schemas.names import NAME, VERSION
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCHEDULE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 ROW_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv")
+BATCH_FILES = ("records.jsonl", "errors.csv", "report.json", "valid.csv", "valid.jsonl")
 MAX_WORD = 1024
 MAX_ACTOR = 256
 MAX_REQUEST_ID = 128

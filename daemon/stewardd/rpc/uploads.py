@@ -1,9 +1,8 @@
 """Uploads: the messages Open, Chunk*, Commit of a client, read in this order and within a time.
 
-A Chunk of ValidateBatch is read without protobuf, which copies its bytes twice: into its message, and out of it. Here
-the bytes stay in the message that came, unless they are few, and the engine reads them there. Only the form that every
-protobuf library writes for a Chunk is read so; other forms that the encoding allows, and all other messages, are read
-by protobuf itself.
+A Chunk is read without protobuf, which copies its bytes twice: into its message, and out of it. Here the bytes stay in
+the message that came, unless they are few, and the engine reads them there. Only the form that every protobuf library
+writes for a Chunk is read so; other forms that the encoding allows, and all other messages, are read by protobuf.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from stewardd.errors import InvalidRequest, UploadIncomplete
 
 Request = validation_pb2.ValidateBatchRequest
 
-# Field number and wire type (a length and so many bytes) in one byte, by the encoding of Protocol Buffers.
+# A field's number and wire type (a length and so many bytes) in one byte, by the encoding of Protocol Buffers.
 LENGTH_DELIMITED = 2
-CHUNK = Request.DESCRIPTOR.fields_by_name["chunk"].number << 3 | LENGTH_DELIMITED
 DATA = Request.Chunk.DESCRIPTOR.fields_by_name["data"].number << 3 | LENGTH_DELIMITED
 
 VIEW_BYTES = 16 * 1024
@@ -37,18 +35,25 @@ class Chunk:
     size_bytes: int
 
 
-def read_message(raw: bytes) -> Request | Chunk:
-    """Returns a Chunk, or a Request of any other kind. Raises: google.protobuf.message.DecodeError."""
-    begin = _content(raw, 0, CHUNK)
-    if begin:
-        begin = _content(raw, begin, DATA)
-    if begin:
-        whole = raw if len(raw) < VIEW_BYTES else memoryview(raw)
-        return Chunk(whole[begin:], len(raw))
-    message = Request.FromString(raw)
-    if message.WhichOneof("message") == "chunk":
-        return Chunk(message.chunk.data, len(raw))
-    return message
+class MessageReader:
+    """Reads the messages of an upload. `request` has a oneof `message` of open, chunk and commit."""
+
+    def __init__(self, request: type[Request | validation_pb2.ValidatePayloadsRequest]) -> None:
+        self._request = request
+        self._chunk = request.DESCRIPTOR.fields_by_name["chunk"].number << 3 | LENGTH_DELIMITED
+
+    def __call__(self, raw: bytes) -> Any:
+        """Returns a Chunk, or a message of any other kind. Raises: google.protobuf.message.DecodeError."""
+        begin = _content(raw, 0, self._chunk)
+        if begin:
+            begin = _content(raw, begin, DATA)
+        if begin:
+            whole = raw if len(raw) < VIEW_BYTES else memoryview(raw)
+            return Chunk(whole[begin:], len(raw))
+        message = self._request.FromString(raw)
+        if message.WhichOneof("message") == "chunk":
+            return Chunk(message.chunk.data, len(raw))
+        return message
 
 
 def _content(raw: bytes, position: int, tag: int) -> int:

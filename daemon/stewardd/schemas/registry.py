@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fastcsv
-from stewardd.errors import ConfigurationError, HeaderRefused, SchemaNotFound, UnknownSchema
+from stewardd.errors import (
+    ConfigurationError,
+    HeaderRefused,
+    InvalidRequest,
+    SchemaNotFound,
+    UnknownSchema,
+)
 from stewardd.schemas.kinds import CompiledSchema, SchemaKind
 from stewardd.schemas.members import Member, members_of
 from stewardd.schemas.names import NAME, VERSION, SchemaKey
@@ -41,6 +47,20 @@ class RegisteredSchema:
     def key(self) -> SchemaKey:
         """Name and version."""
         return SchemaKey(self.compiled.name, self.compiled.version)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns, or the JSON Pointers of the members."""
+        if isinstance(self.compiled, fastcsv.Schema):
+            return tuple(column.name for column in self.compiled.columns)
+        return tuple(member.pointer for member in self.members)
+
+    @property
+    def personal_fields(self) -> frozenset[str]:
+        """Those of them that hold personal data."""
+        if isinstance(self.compiled, fastcsv.Schema):
+            return frozenset(column.name for column in self.compiled.columns if column.pii)
+        return frozenset(member.pointer for member in self.members if member.pii)
 
     @classmethod
     def of(cls, compiled: CompiledSchema, document: str) -> RegisteredSchema:
@@ -105,17 +125,16 @@ class Registry:
 
     def rows(self, name: str, version: str | None = None) -> fastcsv.Schema:
         """Returns one version of a row schema, or the newest. Raises: SchemaNotFound."""
-        compiled = self.find(name, version).compiled
-        if not isinstance(compiled, fastcsv.Schema):
-            raise SchemaNotFound(f"{name} is a schema of payloads, not of rows")
+        compiled = self.of_kind(SchemaKind.CSV, name, version)
+        assert isinstance(compiled, fastcsv.Schema)
         return compiled
 
-    def payload(self, name: str, version: str | None = None) -> fastcsv.PayloadSchema:
-        """Returns one version of a payload schema, or the newest. Raises: SchemaNotFound."""
-        compiled = self.find(name, version).compiled
-        if not isinstance(compiled, fastcsv.PayloadSchema):
-            raise SchemaNotFound(f"{name} is a schema of rows, not of payloads")
-        return compiled
+    def of_kind(self, kind: SchemaKind, name: str, version: str | None = None) -> CompiledSchema:
+        """Returns one version of a schema of a kind, or the newest. Raises: SchemaNotFound."""
+        found = self.find(name, version)
+        if found.kind is not kind:
+            raise SchemaNotFound(f"{name} is a schema of another kind, {found.kind}")
+        return found.compiled
 
     def all(self, kind: SchemaKind | None = None) -> list[RegisteredSchema]:
         """Returns every version of a kind, or of all, by name and then from old to new."""
@@ -141,6 +160,18 @@ class Registry:
             raise HeaderRefused(
                 str(error), hint=error.hint, metadata=header_facts(error)
             ) from error
+
+    def detect_payload(
+        self, schemas: Sequence[fastcsv.PayloadSchema], _payload: bytes
+    ) -> fastcsv.PayloadSchema:
+        """Returns the schema of some that a payload fits. Raises: InvalidRequest where there are several."""
+        if len(schemas) == 1:
+            return schemas[0]
+        raise InvalidRequest(
+            "no schema is named",
+            field="schema",
+            hint="list them with `steward schema list --kind payload`",
+        )
 
     def _candidates(
         self, kind: SchemaKind, name: str | None, version: str | None, field: str

@@ -30,7 +30,9 @@ from stewardd.repository.claims import Answered, Claims
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
+from stewardd.schemas.kinds import SchemaKind
 from stewardd.schemas.registry import Registry
+from stewardd.validation.batch_engine import MakeEngine, csv_engine, payload_engine
 from stewardd.validation.batch_validation import BatchValidation, ValidationResources
 from stewardd.validation.engine_threads import EngineThreads
 from stewardd.validation.input_files import InputRoots
@@ -39,7 +41,8 @@ from stewardd.validation.read_options import ReadOptions
 from stewardd.validation.replay import BatchReplay
 from stewardd.validation.upload import Upload
 
-METHOD = "ValidateBatch"
+# The method under which the request_id of an upload is claimed, by what is uploaded.
+METHODS = {SchemaKind.CSV: "ValidateBatch", SchemaKind.PAYLOAD: "ValidatePayloads"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,24 @@ class BatchRequest:
     source_file: str
     uri: str | None
     options: ReadOptions
+    kind: SchemaKind = SchemaKind.CSV
 
     def fingerprint(self) -> str:
         """A hash by which another request under the same request_id is recognised. An upload's bytes come later."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        members = asdict(self)
+        del members["kind"]  # each kind has a method of its own
+        return hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest()
 
     def origin(self) -> BatchOrigin:
         """Where the bytes come from, as the batch's manifest states it."""
         name = self.source_file or unquote(self.uri or "").rpartition("/")[2]
-        return BatchOrigin(source_file=name, uri=self.uri or "", request_id=self.request_id)
+        return BatchOrigin(
+            source_file=name,
+            uri=self.uri or "",
+            request_id=self.request_id,
+            kind=self.kind,
+            strict=self.options.strict,
+        )
 
 
 class BatchLimit:
@@ -107,7 +119,7 @@ class BatchStarter:
 
         Raises: UnknownSchema, UriRefused, RequestIdReused, RequestInProgress, TooManyRequests, StorageFull.
         """
-        candidates = self.registry.row_candidates(request.schema, request.schema_version)
+        make_engine = self._engine(request)
         batch_id = uuid7(lambda: self.wall_clock().timestamp())
         # What is undone when the batch ends, in reverse order; a failed start undoes what it has done so far.
         async with AsyncExitStack() as undo:
@@ -118,7 +130,7 @@ class BatchStarter:
             claim = None
             if request.request_id:
                 outcome = await self.claims.claim(
-                    METHOD,
+                    METHODS[request.kind],
                     request.request_id,
                     request.fingerprint(),
                     resource=batch_id,
@@ -139,6 +151,17 @@ class BatchStarter:
                 validation.input_file = await self.roots.open(request.uri, self.threads)
                 undo.push_async_callback(validation.input_file.close)
             undo.push_async_callback(validation.discard)
-            await validation.start(candidates, request.options)
+            await validation.start(make_engine)
             validation.undo = undo.pop_all()
         return validation
+
+    def _engine(self, request: BatchRequest) -> MakeEngine:
+        """Returns what makes the engine of a batch. Raises: UnknownSchema."""
+        registry, limits = self.registry, self.limits
+        name, version = request.schema, request.schema_version
+        if request.kind is SchemaKind.CSV:
+            return csv_engine(registry.row_candidates(name, version), request.options, limits)
+        candidates = registry.payload_candidates(name, version)
+        if name is not None:
+            candidates = candidates[-1:]  # the newest version
+        return payload_engine(registry, candidates, request.options, limits)

@@ -24,19 +24,25 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claim
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
+from stewardd.schemas.kinds import CompiledSchema
 from stewardd.schemas.refusals import refusals
 from stewardd.telemetry import logger
+from stewardd.validation.batch_engine import (
+    ENGINE_THREADS,
+    BatchEngine,
+    BatchProgress,
+    EngineOutput,
+    MakeEngine,
+    SchemaDifference,
+)
 from stewardd.validation.engine_threads import EngineThreads, Piece, PieceQueue
 from stewardd.validation.input_files import InputFile
 from stewardd.validation.manifest import BatchOrigin, manifest_of
-from stewardd.validation.read_options import ReadOptions
 from stewardd.validation.upload import Outcome, Upload
 
 T = TypeVar("T")
 log = logger("validation")
 
-ENGINE_THREADS = 4
-"""One file is validated by no more threads at once: neither gRPC nor a disk delivers faster."""
 BYTES_A_THREAD = 512 * 1024
 """A thread is started only for so many bytes; for fewer its start costs more than it saves."""
 BYTES_A_TURN = 64 * 1024
@@ -57,14 +63,14 @@ class ValidationResources:
 class BatchValidation:
     """A new batch. Call `start`, then `add_chunk` or `read_input_file`, then `commit`, and in any case `close`.
 
-    `header` is done when the header has been read and a schema fits it, and fails with what is wrong with it. Not safe
-    for two callers at once.
+    `header` is done when a schema fits the beginning of the file, and fails with what is wrong with it. Not safe for
+    two callers at once.
     """
 
     undo: AsyncExitStack
     """What `close` does; set before the validation is handed out."""
     input_file: InputFile | None = None
-    _validator: fastcsv.Validator
+    _engine: BatchEngine
 
     def __init__(
         self,
@@ -90,40 +96,35 @@ class BatchValidation:
         self._queue = PieceQueue(resources.threads, self._validate, max_waiting_bytes)
         self.header: asyncio.Future[None] = self._loop.create_future()
 
-    async def start(self, schemas: Sequence[fastcsv.Schema], options: ReadOptions) -> None:
+    async def start(self, make_engine: MakeEngine) -> None:
         """Starts the engine on files in a new folder. `discard` undoes it, also where it fails. Raises: StorageFull."""
-        settings = _engine_options(options, self._resources.limits)
         quarantined_at = self._resources.wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+        output = EngineOutput(self._folder, self.batch_id, self._origin.source_file, quarantined_at)
 
         def make() -> None:
             self._folder.mkdir(parents=True, mode=0o700)
-            self._validator = fastcsv.Validator(
-                schemas,
-                self._folder,
-                batch=self.batch_id,
-                source_file=self._origin.source_file,
-                quarantined_at=quarantined_at,
-                options=settings,
-            )
+            self._engine = make_engine(output)
 
         self._starting = self._loop.run_in_executor(self._resources.threads, make)
         with refusals():
             await asyncio.shield(self._starting)
+        if self._engine.schema is not None:
+            self._header_fits()
 
     @property
-    def schema(self) -> fastcsv.Schema | None:
-        """The schema that fits the header. None until the header has been read."""
-        return self._validator.schema
+    def schema(self) -> CompiledSchema | None:
+        """The schema that fits the file. None until the header, or the first payload, has been read."""
+        return self._engine.schema
 
     @property
-    def difference(self) -> fastcsv.HeaderDifference:
+    def difference(self) -> SchemaDifference:
         """The columns that only the header or only the schema has. Empty until the header has been read."""
-        return self._validator.difference
+        return self._engine.difference
 
     @property
-    def progress(self) -> fastcsv.Progress:
+    def progress(self) -> BatchProgress:
         """How many bytes and rows the engine has validated. It does not wait for chunks in flight."""
-        return self._validator.progress
+        return self._engine.progress
 
     async def add_chunk(self, data: Piece) -> None:
         """Adds the next bytes, once there is room. Raises: InputRefused, HeaderRefused, StorageFull, Failed."""
@@ -158,7 +159,7 @@ class BatchValidation:
         if self.is_upload or size_bytes:
             came = self.progress
             check_commit(came.size_bytes, came.crc32c, size_bytes, crc32c)
-        report = await self._on_thread(self._validator.finish)
+        report = await self._on_thread(self._engine.finish)
         store, lease = self._resources.store, self._resources.lease
         async with publish(store, lease, KIND, self.batch_id) as publication:
             for file in report.files:
@@ -198,8 +199,8 @@ class BatchValidation:
             self._starting = None
 
         def remove() -> None:
-            if hasattr(self, "_validator"):
-                self._validator.abort()
+            if hasattr(self, "_engine"):
+                self._engine.abort()
             shutil.rmtree(self._folder, ignore_errors=True)
 
         await self._loop.run_in_executor(self._resources.threads, remove)
@@ -223,28 +224,28 @@ class BatchValidation:
 
     def _validate(self, pieces: Sequence[Piece]) -> None:
         """On an engine thread: validates pieces, and tells the event loop once the header is known."""
-        is_header_new = self._validator.schema is None
+        is_header_new = self._engine.schema is None
         try:
             size_bytes = sum(map(len, pieces))
             most = min(ENGINE_THREADS, size_bytes // BYTES_A_THREAD)
             if size_bytes < BYTES_A_TURN * len(pieces):
                 most = 1
             with self._resources.threads.helpers(most - 1) as helpers:
-                self._validator.feed(*pieces, threads=1 + helpers)
-        except (fastcsv.FastcsvError, OSError) as error:
-            if is_header_new and self._validator.schema is None:
+                self._engine.feed(*pieces, threads=1 + helpers)
+        except (fastcsv.FastcsvError, StewardError, OSError) as error:
+            if is_header_new and self._engine.schema is None:
                 self._loop.call_soon_threadsafe(self._header_refused, error)
             elif is_header_new:
                 self._loop.call_soon_threadsafe(self._header_fits)
             raise
-        if is_header_new and self._validator.schema is not None:
+        if is_header_new and self._engine.schema is not None:
             self._loop.call_soon_threadsafe(self._header_fits)
 
     def _header_fits(self) -> None:
         if not self.header.done():
             self.header.set_result(None)
 
-    def _header_refused(self, error: fastcsv.FastcsvError | OSError) -> None:
+    def _header_refused(self, error: fastcsv.FastcsvError | StewardError | OSError) -> None:
         if self.header.done():
             return
         try:
@@ -265,17 +266,3 @@ def check_commit(size_bytes: int, crc32c: int, stated_size_bytes: int, stated_cr
         raise UploadIncomplete(
             "the CRC-32C of what came is not what Commit says", field="commit.crc32c"
         )
-
-
-def _engine_options(options: ReadOptions, limits: ValidationSettings) -> fastcsv.Options:
-    return limits.engine_options(
-        threads=ENGINE_THREADS,
-        delimiter=options.delimiter,
-        strict=options.strict,
-        accept_recovered=options.accept_recovered,
-        valid_out=options.keep_valid_rows,
-        max_decompressed_bytes=limits.max_decompressed_bytes,
-        max_output_bytes=limits.max_output_bytes,
-        max_expansion=limits.max_expansion,
-        expansion_free_bytes=limits.expansion_free_bytes,
-    )

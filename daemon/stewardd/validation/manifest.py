@@ -8,6 +8,7 @@ from datetime import datetime
 import fastcsv
 from stewardd.batches.file import BatchFile
 from stewardd.batches.manifest import BatchManifest
+from stewardd.schemas.kinds import SchemaKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class BatchOrigin:
     source_file: str
     uri: str
     request_id: str
+    kind: SchemaKind = SchemaKind.CSV
+    strict: bool = False
 
 
 def manifest_of(
@@ -30,6 +33,8 @@ def manifest_of(
     """The manifest of a batch that was just validated."""
     return BatchManifest(
         batch_id=batch_id,
+        kind=origin.kind,
+        strict=origin.strict,
         schema=report.schema,
         schema_version=report.version,
         source_file=report.source_file,

@@ -22,7 +22,7 @@ INLINE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PayloadRequest:
-    """A payload, and how it is judged. Without a `schema` it is detected, without a `schema_version` the newest."""
+    """A payload, and how it is judged: by the newest version of a schema where no `schema_version` is named."""
 
     payload: bytes
     schema: str | None = None
@@ -50,9 +50,7 @@ class PayloadValidation:
     ) -> None:
         self._registry = registry
         self._threads = threads
-        self._max_payload_bytes = limits.max_payload_bytes
-        self._max_depth = limits.max_payload_depth
-        self._max_violations = limits.max_errors_per_record
+        self._bounds = limits.payload_bounds()
         self._on_verdict = on_verdict
 
     async def validate(self, request: PayloadRequest) -> PayloadVerdict:
@@ -79,10 +77,5 @@ class PayloadValidation:
         self, schema: fastcsv.PayloadSchema, request: PayloadRequest
     ) -> fastcsv.PayloadReport:
         return fastcsv.validate_payload(
-            schema,
-            request.payload,
-            strict=request.strict,
-            max_payload_bytes=self._max_payload_bytes,
-            max_depth=self._max_depth,
-            max_violations=self._max_violations,
+            schema, request.payload, strict=request.strict, **self._bounds
         )

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 
 import google_crc32c
 
-import fastcsv
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import RequestIdReused
+from stewardd.schemas.kinds import CompiledSchema
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_validation import check_commit
 from stewardd.validation.engine_threads import Piece
@@ -35,9 +35,9 @@ class BatchReplay:
         self.header.set_result(None)
 
     @property
-    def schema(self) -> fastcsv.Schema | None:
+    def schema(self) -> CompiledSchema | None:
         """The schema of the batch."""
-        return self._registry.rows(self._manifest.schema, self._manifest.schema_version)
+        return self._registry.find(self._manifest.schema, self._manifest.schema_version).compiled
 
     @property
     def difference(self) -> BatchManifest:

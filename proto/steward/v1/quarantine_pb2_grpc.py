@@ -140,7 +140,7 @@ class QuarantineServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResubmitSheet(self, request_iterator, context):
-        """Takes an edited rows.csv back: Open, Chunk*, Commit. All its rows move in one commit, or none. The same sheet a
+        """Takes an edited rows.csv or rows.jsonl back: Open, Chunk*, Commit. All its rows move in one commit, or none. The same sheet a
         second time changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

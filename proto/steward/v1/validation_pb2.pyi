@@ -373,6 +373,142 @@ class ValidateBatchResponse(google.protobuf.message.Message):
 Global___ValidateBatchResponse: typing_extensions.TypeAlias = ValidateBatchResponse
 
 @typing.final
+class ValidatePayloadsRequest(google.protobuf.message.Message):
+    """One message of an upload of payloads: exactly one Open, then Chunk* for an upload, then one Commit."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Open(google.protobuf.message.Message):
+        """What is to be validated, and how."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        SCHEMA_FIELD_NUMBER: builtins.int
+        SCHEMA_VERSION_FIELD_NUMBER: builtins.int
+        REQUEST_ID_FIELD_NUMBER: builtins.int
+        SOURCE_FILE_FIELD_NUMBER: builtins.int
+        STRICT_FIELD_NUMBER: builtins.int
+        KEEP_VALID_PAYLOADS_FIELD_NUMBER: builtins.int
+        UPLOAD_FIELD_NUMBER: builtins.int
+        URI_FIELD_NUMBER: builtins.int
+        schema: builtins.str
+        """`schemas/{schema}`, such as `schemas/ecornell_webhook`."""
+        schema_version: builtins.str
+        """A version of the schema, such as `1.0`. Empty: its newest."""
+        request_id: builtins.str
+        """Identifies the request, as that of ValidateBatch does. At most 128 characters."""
+        source_file: builtins.str
+        """The name of the file, as people know it; kept with every quarantined payload. At most 1024 characters."""
+        strict: builtins.bool
+        """A member that the schema does not name makes its payload invalid instead of being kept and named."""
+        keep_valid_payloads: builtins.bool
+        """Keeps the valid payloads as `valid.jsonl`, byte for byte as they came."""
+        uri: builtins.str
+        """The daemon reads them, as in ValidateBatch."""
+        @property
+        def upload(self) -> Global___ValidateBatchRequest.Upload:
+            """They follow in Chunk messages."""
+
+        def __init__(
+            self,
+            *,
+            schema: builtins.str = ...,
+            schema_version: builtins.str = ...,
+            request_id: builtins.str = ...,
+            source_file: builtins.str = ...,
+            strict: builtins.bool = ...,
+            keep_valid_payloads: builtins.bool = ...,
+            upload: Global___ValidateBatchRequest.Upload | None = ...,
+            uri: builtins.str = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["source", b"source", "upload", b"upload", "uri", b"uri"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["keep_valid_payloads", b"keep_valid_payloads", "request_id", b"request_id", "schema", b"schema", "schema_version", b"schema_version", "source", b"source", "source_file", b"source_file", "strict", b"strict", "upload", b"upload", "uri", b"uri"]) -> None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["upload", "uri"] | None: ...
+
+    OPEN_FIELD_NUMBER: builtins.int
+    CHUNK_FIELD_NUMBER: builtins.int
+    COMMIT_FIELD_NUMBER: builtins.int
+    @property
+    def open(self) -> Global___ValidatePayloadsRequest.Open:
+        """The first message."""
+
+    @property
+    def chunk(self) -> Global___ValidateBatchRequest.Chunk:
+        """The next bytes of the file."""
+
+    @property
+    def commit(self) -> Global___ValidateBatchRequest.Commit:
+        """The last message."""
+
+    def __init__(
+        self,
+        *,
+        open: Global___ValidatePayloadsRequest.Open | None = ...,
+        chunk: Global___ValidateBatchRequest.Chunk | None = ...,
+        commit: Global___ValidateBatchRequest.Commit | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "commit", b"commit", "message", b"message", "open", b"open"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "commit", b"commit", "message", b"message", "open", b"open"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "chunk", "commit"] | None: ...
+
+Global___ValidatePayloadsRequest: typing_extensions.TypeAlias = ValidatePayloadsRequest
+
+@typing.final
+class ValidatePayloadsResponse(google.protobuf.message.Message):
+    """One message of the answer: Accepted, Progress*, Summary."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Accepted(google.protobuf.message.Message):
+        """The schema is known; payloads are being judged."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        BATCH_FIELD_NUMBER: builtins.int
+        SCHEMA_FIELD_NUMBER: builtins.int
+        batch: builtins.str
+        """`batches/{batch}`: the name that the batch will have."""
+        schema: builtins.str
+        """`schemas/{schema}/versions/{version}` that judges them."""
+        def __init__(
+            self,
+            *,
+            batch: builtins.str = ...,
+            schema: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["batch", b"batch", "schema", b"schema"]) -> None: ...
+
+    ACCEPTED_FIELD_NUMBER: builtins.int
+    PROGRESS_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
+    @property
+    def accepted(self) -> Global___ValidatePayloadsResponse.Accepted:
+        """The schema is known."""
+
+    @property
+    def progress(self) -> Global___ValidateBatchResponse.Progress:
+        """How far the work has come; rows are payloads."""
+
+    @property
+    def summary(self) -> Global___ValidateBatchResponse.Summary:
+        """The batch is published."""
+
+    def __init__(
+        self,
+        *,
+        accepted: Global___ValidatePayloadsResponse.Accepted | None = ...,
+        progress: Global___ValidateBatchResponse.Progress | None = ...,
+        summary: Global___ValidateBatchResponse.Summary | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["accepted", b"accepted", "message", b"message", "progress", b"progress", "summary", b"summary"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accepted", b"accepted", "message", b"message", "progress", b"progress", "summary", b"summary"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["accepted", "progress", "summary"] | None: ...
+
+Global___ValidatePayloadsResponse: typing_extensions.TypeAlias = ValidatePayloadsResponse
+
+@typing.final
 class ValidatePayloadRequest(google.protobuf.message.Message):
     """A payload to judge."""
 
@@ -382,6 +518,8 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
     SCHEMA_FIELD_NUMBER: builtins.int
     SCHEMA_VERSION_FIELD_NUMBER: builtins.int
     STRICT_FIELD_NUMBER: builtins.int
+    QUARANTINE_FIELD_NUMBER: builtins.int
+    SOURCE_FILE_FIELD_NUMBER: builtins.int
     payload: builtins.bytes
     """The payload as it came: JSON text in UTF-8."""
     schema: builtins.str
@@ -390,6 +528,12 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
     """A version of the schema, such as `1.0`. Empty: its newest."""
     strict: builtins.bool
     """A member that the schema does not name is a violation instead of being named in unknown_members."""
+    quarantine: builtins.bool
+    """Keeps an invalid payload in quarantine, and answers once it is durable. Payloads that come within 50 ms of each other,
+    at most 256 of one schema and source, share a batch. Sent a second time, a payload is kept a second time.
+    """
+    source_file: builtins.str
+    """With quarantine: where the payload comes from; kept with it as the name of a file is. At most 1024 characters."""
     def __init__(
         self,
         *,
@@ -397,8 +541,10 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
         schema: builtins.str = ...,
         schema_version: builtins.str = ...,
         strict: builtins.bool = ...,
+        quarantine: builtins.bool = ...,
+        source_file: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["payload", b"payload", "schema", b"schema", "schema_version", b"schema_version", "strict", b"strict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["payload", b"payload", "quarantine", b"quarantine", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "strict", b"strict"]) -> None: ...
 
 Global___ValidatePayloadRequest: typing_extensions.TypeAlias = ValidatePayloadRequest
 
@@ -413,12 +559,15 @@ class ValidatePayloadResponse(google.protobuf.message.Message):
     VIOLATIONS_FIELD_NUMBER: builtins.int
     TOTAL_VIOLATIONS_FIELD_NUMBER: builtins.int
     UNKNOWN_MEMBERS_FIELD_NUMBER: builtins.int
+    ROW_FIELD_NUMBER: builtins.int
     valid: builtins.bool
     """It breaks no rule."""
     schema: builtins.str
     """`schemas/{schema}/versions/{version}` that judged it."""
     total_violations: builtins.int
     """How many violations there are."""
+    row: builtins.str
+    """`batches/{batch}/rows/{row_number}`, where the payload was quarantined; else empty."""
     @property
     def violations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PayloadViolation]:
         """What is wrong with it; at most `validation.max_errors_per_record` of them."""
@@ -435,8 +584,9 @@ class ValidatePayloadResponse(google.protobuf.message.Message):
         violations: collections.abc.Iterable[Global___PayloadViolation] | None = ...,
         total_violations: builtins.int = ...,
         unknown_members: collections.abc.Iterable[builtins.str] | None = ...,
+        row: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["schema", b"schema", "total_violations", b"total_violations", "unknown_members", b"unknown_members", "valid", b"valid", "violations", b"violations"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["row", b"row", "schema", b"schema", "total_violations", b"total_violations", "unknown_members", b"unknown_members", "valid", b"valid", "violations", b"violations"]) -> None: ...
 
 Global___ValidatePayloadResponse: typing_extensions.TypeAlias = ValidatePayloadResponse
 
@@ -553,6 +703,7 @@ class Batch(google.protobuf.message.Message):
     OPEN_ROWS_FIELD_NUMBER: builtins.int
     MISSING_OPTIONAL_COLUMNS_FIELD_NUMBER: builtins.int
     SIMILAR_COLUMNS_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`batches/{batch}`; the id is a UUIDv7."""
     schema: builtins.str
@@ -587,6 +738,10 @@ class Batch(google.protobuf.message.Message):
     """Of the quarantined: discarded."""
     open_rows: builtins.int
     """Of the quarantined: still open. quarantined_rows = resolved_rows + discarded_rows + open_rows, always."""
+    kind: Global___SchemaKind.ValueType
+    """Whether it is a CSV file, or JSON Lines: then a row is a payload, a field the JSON Pointer of a member, with `*` for
+    each index of a list (`_row` for the payload as a whole), and unknown_columns are such pointers.
+    """
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the batch was published."""
@@ -647,9 +802,10 @@ class Batch(google.protobuf.message.Message):
         open_rows: builtins.int = ...,
         missing_optional_columns: collections.abc.Iterable[builtins.str] | None = ...,
         similar_columns: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        kind: Global___SchemaKind.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "elapsed", b"elapsed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "discarded_rows", b"discarded_rows", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "missing_optional_columns", b"missing_optional_columns", "name", b"name", "open_rows", b"open_rows", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "resolved_rows", b"resolved_rows", "schema", b"schema", "similar_columns", b"similar_columns", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "crc32c", b"crc32c", "create_time", b"create_time", "delimiter", b"delimiter", "discarded_rows", b"discarded_rows", "elapsed", b"elapsed", "encoding", b"encoding", "errors_by_field", b"errors_by_field", "errors_by_keyword", b"errors_by_keyword", "files", b"files", "kind", b"kind", "missing_optional_columns", b"missing_optional_columns", "name", b"name", "open_rows", b"open_rows", "quarantined_rows", b"quarantined_rows", "recovered_rows", b"recovered_rows", "request_id", b"request_id", "resolved_rows", b"resolved_rows", "schema", b"schema", "similar_columns", b"similar_columns", "size_bytes", b"size_bytes", "source_file", b"source_file", "total_rows", b"total_rows", "unknown_columns", b"unknown_columns", "uri", b"uri", "valid_rows", b"valid_rows"]) -> None: ...
 
 Global___Batch: typing_extensions.TypeAlias = Batch
 
@@ -714,7 +870,7 @@ class BatchFile(google.protobuf.message.Message):
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     CRC32C_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """`batches/{batch}/files/{file}`: records.jsonl, errors.csv, report.json or valid.csv."""
+    """`batches/{batch}/files/{file}`: records.jsonl, errors.csv, report.json, valid.csv or valid.jsonl."""
     size_bytes: builtins.int
     """Size in bytes."""
     crc32c: builtins.int

@@ -40,6 +40,11 @@ class ValidationServiceStub(object):
                 request_serializer=steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.FromString,
                 _registered_method=True)
+        self.ValidatePayloads = channel.stream_stream(
+                '/steward.v1.ValidationService/ValidatePayloads',
+                request_serializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadsRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadsResponse.FromString,
+                _registered_method=True)
         self.ValidatePayload = channel.unary_unary(
                 '/steward.v1.ValidationService/ValidatePayload',
                 request_serializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadRequest.SerializeToString,
@@ -92,9 +97,20 @@ class ValidationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ValidatePayloads(self, request_iterator, context):
+        """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
+        quarantine that a batch of rows has.
+
+        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
+        over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidatePayload(self, request, context):
         """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
-        written.
+        written unless `quarantine` is set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +165,11 @@ def add_ValidationServiceServicer_to_server(servicer, server):
                     servicer.ValidateBatch,
                     request_deserializer=steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.FromString,
                     response_serializer=steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.SerializeToString,
+            ),
+            'ValidatePayloads': grpc.stream_stream_rpc_method_handler(
+                    servicer.ValidatePayloads,
+                    request_deserializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadsRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_validation__pb2.ValidatePayloadsResponse.SerializeToString,
             ),
             'ValidatePayload': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidatePayload,
@@ -214,6 +235,33 @@ class ValidationService(object):
             '/steward.v1.ValidationService/ValidateBatch',
             steward_dot_v1_dot_validation__pb2.ValidateBatchRequest.SerializeToString,
             steward_dot_v1_dot_validation__pb2.ValidateBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidatePayloads(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/steward.v1.ValidationService/ValidatePayloads',
+            steward_dot_v1_dot_validation__pb2.ValidatePayloadsRequest.SerializeToString,
+            steward_dot_v1_dot_validation__pb2.ValidatePayloadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,22 @@ _ValidationServiceValidateBatchType = typing_extensions.TypeVar(
     ],
 )
 
+_ValidationServiceValidatePayloadsType = typing_extensions.TypeVar(
+    '_ValidationServiceValidatePayloadsType',
+    grpc.StreamStreamMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadsRequest,
+        steward.v1.validation_pb2.ValidatePayloadsResponse,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadsRequest,
+        steward.v1.validation_pb2.ValidatePayloadsResponse,
+    ],
+    default=grpc.StreamStreamMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadsRequest,
+        steward.v1.validation_pb2.ValidatePayloadsResponse,
+    ],
+)
+
 _ValidationServiceValidatePayloadType = typing_extensions.TypeVar(
     '_ValidationServiceValidatePayloadType',
     grpc.UnaryUnaryMultiCallable[
@@ -157,7 +173,7 @@ _ValidationServiceDetectSchemaType = typing_extensions.TypeVar(
     ],
 )
 
-class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, _ValidationServiceValidatePayloadType, _ValidationServiceGetBatchType, _ValidationServiceListBatchesType, _ValidationServiceDownloadBatchFileType, _ValidationServiceGetSchemaType, _ValidationServiceListSchemasType, _ValidationServiceDetectSchemaType]):
+class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, _ValidationServiceValidatePayloadsType, _ValidationServiceValidatePayloadType, _ValidationServiceGetBatchType, _ValidationServiceListBatchesType, _ValidationServiceDownloadBatchFileType, _ValidationServiceGetSchemaType, _ValidationServiceListSchemasType, _ValidationServiceDetectSchemaType]):
     """Validates CSV files and serves the batches and the schemas that came of it."""
 
     @typing.overload
@@ -165,6 +181,10 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
         grpc.StreamStreamMultiCallable[
             steward.v1.validation_pb2.ValidateBatchRequest,
             steward.v1.validation_pb2.ValidateBatchResponse,
+        ],
+        grpc.StreamStreamMultiCallable[
+            steward.v1.validation_pb2.ValidatePayloadsRequest,
+            steward.v1.validation_pb2.ValidatePayloadsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.validation_pb2.ValidatePayloadRequest,
@@ -201,6 +221,10 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
         grpc.aio.StreamStreamMultiCallable[
             steward.v1.validation_pb2.ValidateBatchRequest,
             steward.v1.validation_pb2.ValidateBatchResponse,
+        ],
+        grpc.aio.StreamStreamMultiCallable[
+            steward.v1.validation_pb2.ValidatePayloadsRequest,
+            steward.v1.validation_pb2.ValidatePayloadsResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.validation_pb2.ValidatePayloadRequest,
@@ -240,9 +264,17 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
     Commit nothing is published: ABORTED / UPLOAD_INCOMPLETE.
     """
 
+    ValidatePayloads: _ValidationServiceValidatePayloadsType
+    """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
+    quarantine that a batch of rows has.
+
+    Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
+    over.
+    """
+
     ValidatePayload: _ValidationServiceValidatePayloadType
     """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
-    written.
+    written unless `quarantine` is set.
     """
 
     GetBatch: _ValidationServiceGetBatchType
@@ -267,6 +299,10 @@ ValidationServiceAsyncStub: typing_extensions.TypeAlias = ValidationServiceStub[
     grpc.aio.StreamStreamMultiCallable[
         steward.v1.validation_pb2.ValidateBatchRequest,
         steward.v1.validation_pb2.ValidateBatchResponse,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        steward.v1.validation_pb2.ValidatePayloadsRequest,
+        steward.v1.validation_pb2.ValidatePayloadsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.validation_pb2.ValidatePayloadRequest,
@@ -315,13 +351,26 @@ class ValidationServiceServicer(metaclass=abc.ABCMeta):
         """
 
     @abc.abstractmethod
+    def ValidatePayloads(
+        self,
+        request_iterator: _MaybeAsyncIterator[steward.v1.validation_pb2.ValidatePayloadsRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[steward.v1.validation_pb2.ValidatePayloadsResponse], collections.abc.AsyncIterator[steward.v1.validation_pb2.ValidatePayloadsResponse]]:
+        """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
+        quarantine that a batch of rows has.
+
+        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
+        over.
+        """
+
+    @abc.abstractmethod
     def ValidatePayload(
         self,
         request: steward.v1.validation_pb2.ValidatePayloadRequest,
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.validation_pb2.ValidatePayloadResponse, collections.abc.Awaitable[steward.v1.validation_pb2.ValidatePayloadResponse]]:
         """Judges one JSON payload. One that is not valid is an answer with its violations, never a gRPC error. Nothing is
-        written.
+        written unless `quarantine` is set.
         """
 
     @abc.abstractmethod

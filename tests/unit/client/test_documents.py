@@ -10,8 +10,8 @@ import pytest
 import steward_client
 from steward_client import AsyncClient, Client, errors
 from steward_client.command.ending import Exit
+from steward_client.command.file_validation import Outcome
 from steward_client.command.root import root
-from steward_client.command.validate import Outcome
 from steward_client.health import types as health
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -74,7 +74,7 @@ def test_every_exit_code_is_told():
         ("RETRIED", [steward_client.Retried]),
         ("PURGED", [steward_client.Purged]),
         ("ERASED", [steward_client.ErasedSubject]),
-        ("SCHEMA", [steward_client.Schema, steward_client.Column]),
+        ("SCHEMA", [steward_client.Schema, steward_client.Column, steward_client.Member]),
         (
             "BACKUP",
             [

@@ -6,7 +6,8 @@ from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.erasure import EraseRequest
 from stewardd.repository.backend.folder.store import FolderStore
 
-from tests.support.quarantine_world import HEADER, lines, make_world
+from tests.support.quarantine_forms import HEADER
+from tests.support.quarantine_world import lines, make_world
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import pytest
 from stewardd.errors import Corrupt
 from stewardd.quarantine.exporting.export_file import ExportFormat, ExportRequest
-from stewardd.quarantine.files.valid_csv import VALID
 from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.repository.backend.folder.store import FolderStore
 
@@ -51,6 +50,6 @@ async def test_rows_are_not_written_under_a_header_of_other_columns(world):
     batch_id = await world.publish(REORDERED + rows + SHORT)
     await world.corrections.correct(batch_id, 2, {"volunteer_email": "bo@example.org"})
     folder = (await world.catalog.get(batch_id)).folder
-    await world.store.put(f"{folder}/{VALID}", b"session_id\nS1\n", overwrite=True)
-    with pytest.raises(Corrupt, match=VALID):
+    await world.store.put(f"{folder}/valid.csv", b"session_id\nS1\n", overwrite=True)
+    with pytest.raises(Corrupt, match=r"valid\.csv"):
         await good(world, batch_id, valid=True)

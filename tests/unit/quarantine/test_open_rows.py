@@ -4,7 +4,8 @@ import pytest
 from stewardd.quarantine.finding.open_rows import OpenRowCount
 from stewardd.repository.backend.folder.store import FolderStore
 
-from tests.support.quarantine_world import HEADER, lines, make_world
+from tests.support.quarantine_forms import HEADER
+from tests.support.quarantine_world import lines, make_world
 
 
 class CountingStore(FolderStore):

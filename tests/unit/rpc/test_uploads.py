@@ -5,9 +5,11 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 from steward.v1 import validation_pb2
-from stewardd.rpc.uploads import Chunk, read_message
+from stewardd.rpc.uploads import Chunk, MessageReader
 
 Request = validation_pb2.ValidateBatchRequest
+Payloads = validation_pb2.ValidatePayloadsRequest
+read_message = MessageReader(Request)
 SIZES = [0, 1, 125, 126, 127, 128, 16_381, 16_384, 2_097_149, 2_097_152]
 
 
@@ -49,3 +51,11 @@ def test_other_messages_are_themselves():
         Request(commit=Request.Commit(size_bytes=7)),
     ):
         assert read_message(message.SerializeToString()) == message
+
+
+def test_the_messages_of_payloads_are_read_in_the_same_way():
+    read = MessageReader(Payloads)
+    chunk = Payloads(chunk=Request.Chunk(data=b"{}\n")).SerializeToString()
+    assert read(chunk) == Chunk(b"{}\n", len(chunk))
+    opened = Payloads(open=Payloads.Open(keep_valid_payloads=True))
+    assert read(opened.SerializeToString()) == opened

@@ -35,6 +35,7 @@ from stewardd.quarantine.log.changes import (
 from stewardd.quarantine.log.commits import STATES, BatchCommit, ChangeCounts, inline_commit
 from stewardd.quarantine.log.planned_commit import PlanOutdated
 from stewardd.repository.identifiers import uuid7
+from stewardd.schemas.kinds import CompiledSchema
 
 # A commit holds changes of so many bytes itself; more of them are stored as files.
 INLINE_BYTES = 64 * 1024
@@ -79,40 +80,51 @@ class RevalidationPlan:
 class BulkRevalidation:
     """Collects rows in ascending order, then validates them. For worker threads.
 
-    `rewritten` is that of the batch's state from which the rows are read.
+    `rewritten` is that of the batch's state from which the rows are read. Payloads are judged when they are added.
     """
 
     revalidator: Revalidator
     columns: Sequence[str]
     folder: Path
     rewritten: int
+    strict: bool = False
     _versions: dict[str, _VersionFile] = field(default_factory=dict)
     _numbers: array[int] = field(default_factory=lambda: array("Q"))
     _states_read: array[int] = field(default_factory=lambda: array("H"))
     _files: ExitStack = field(default_factory=ExitStack)
     _rows: IO[bytes] | None = None
 
-    def add(self, row: Row, cells: Mapping[str, str], schema: fastcsv.Schema) -> None:
+    def add(self, row: Row, cells: Mapping[str, str], schema: CompiledSchema) -> None:
         """Adds a row, with the cells and the schema to validate it by. Raises: Exhausted."""
         if row.state.attempt >= MAX_ATTEMPT:
             raise Exhausted(f"row {row.number} was judged {MAX_ATTEMPT} times")
         if self._rows is None:
             self._rows = self._files.enter_context((self.folder / _ROWS).open("wb"))
+        ordered = [cells.get(column, "") for column in self.columns]
+        violations: Sequence[RowViolation] = ()
+        if isinstance(schema, fastcsv.PayloadSchema):
+            violations = self.revalidator.violations_of(
+                schema, self.columns, cells, strict=self.strict
+            )
+        else:
+            write_row(self._version_file(schema), ordered)
+        now = row.cells
+        unchanged = ordered == [now.get(column, "") for column in self.columns]
+        new_cells = None if unchanged else dict(zip(self.columns, ordered, strict=True))
+        found = [[each.field, each.keyword, each.message, each.value] for each in violations]
+        added = [row.number, row.state.attempt + 1, schema.version, new_cells, found]
+        self._rows.write(json.dumps(added).encode() + b"\n")
+        self._numbers.append(row.number)
+        self._states_read.append(row.state.packed())
+
+    def _version_file(self, schema: fastcsv.Schema) -> IO[bytes]:
         version = self._versions.get(schema.version)
         if version is None:
             path = self.folder / f"{schema.version}.csv"
             file = self._files.enter_context(path.open("wb"))
             version = self._versions[schema.version] = _VersionFile(schema, path, file)
             write_row(file, self.columns)
-        ordered = [cells.get(column, "") for column in self.columns]
-        write_row(version.file, ordered)
-        now = row.cells
-        unchanged = ordered == [now.get(column, "") for column in self.columns]
-        new_cells = None if unchanged else dict(zip(self.columns, ordered, strict=True))
-        added = [row.number, row.state.attempt + 1, schema.version, new_cells]
-        self._rows.write(json.dumps(added, ensure_ascii=False).encode() + b"\n")
-        self._numbers.append(row.number)
-        self._states_read.append(row.state.packed())
+        return version.file
 
     def validate(self) -> RevalidationPlan:
         """Validates the rows.
@@ -135,8 +147,12 @@ class BulkRevalidation:
                 (self.folder / CHANGES).open("wb") as changes,
             ):
                 for line in rows:
-                    number, attempt, version, cells = json.loads(line)
-                    violations = results[version].next_violations()
+                    number, attempt, version, cells, found = json.loads(line)
+                    violations = (
+                        results[version].next_violations()
+                        if version in results
+                        else tuple(RowViolation(*each) for each in found)
+                    )
                     state = State.OPEN if violations else State.RESOLVED
                     change = Change(number, state, attempt, version, cells, violations)
                     changes.write(CHANGE_CODEC.encode(change))

@@ -11,18 +11,21 @@ from dataclasses import dataclass, replace
 
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import MAX_ATTEMPT, State
+from stewardd.config.validation import ValidationSettings
 from stewardd.errors import BatchRewritten, Exhausted, InvalidRequest, RowChanged, RowClosed
 from stewardd.quarantine.changing.revalidation import Revalidator
+from stewardd.quarantine.files.payload_records import PAYLOAD
 from stewardd.quarantine.files.records import RowViolation
 from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.rows import BatchRows, Row
 from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.batch_state import BatchState
-from stewardd.quarantine.log.changes import Action, Change, digest_of
+from stewardd.quarantine.log.changes import Action, Change
 from stewardd.quarantine.log.commits import BatchCommit, inline_commit
 from stewardd.quarantine.log.planned_commit import PlanOutdated
 from stewardd.repository.attempts import repeat_while_overtaken
 from stewardd.repository.identifiers import uuid7
+from stewardd.schemas.kinds import SchemaKind
 
 _ATTEMPTS = 16
 
@@ -56,12 +59,12 @@ class Corrections:
         reader: BatchReader,
         logs: BatchLogs,
         revalidator: Revalidator,
-        max_cell_bytes: int,
+        limits: ValidationSettings,
     ) -> None:
         self._reader = reader
         self._logs = logs
         self._revalidator = revalidator
-        self._max_cell_bytes = max_cell_bytes
+        self._limits = limits
 
     async def correct(
         self,
@@ -81,12 +84,7 @@ class Corrections:
         """
         # A longer cell would be stored in the log, fail at every attempt, and fit into no sheet.
         for column, cell in cells.items():
-            if len(cell.encode()) > self._max_cell_bytes:
-                raise InvalidRequest(
-                    f"the cell of {column[:64]!r} is longer than {self._max_cell_bytes} bytes",
-                    field="cells",
-                    hint="shorten it; the bound is `validation.max_field_bytes`",
-                )
+            self._check_size(column, cell)
         # A rewriting of the batch may have left this row as it was. So it is no error for the caller, as long as the
         # row itself has not changed.
         return await repeat_while_overtaken(
@@ -95,6 +93,19 @@ class Corrections:
             attempts=_ATTEMPTS,
             failure=BatchRewritten("others rewrite this batch all the time", retry_after_s=1),
         )
+
+    def _check_size(self, column: str, cell: str) -> None:
+        most, setting = self._limits.max_field_bytes, "max_field_bytes"
+        what = f"the cell of {column[:64]!r}"
+        if column == PAYLOAD:
+            most, setting = self._limits.max_payload_bytes, "max_payload_bytes"
+            what = "the payload"
+        if len(cell.encode(errors="surrogatepass")) > most:
+            raise InvalidRequest(
+                f"{what} is longer than {most} bytes",
+                field="cells",
+                hint=f"shorten it; the bound is `validation.{setting}`",
+            )
 
     async def _correct_once(
         self,
@@ -174,16 +185,20 @@ class Corrections:
         columns = self._revalidator.columns.of_batch(rows.store, batch)
         for column in cells:
             if column not in columns:
-                raise InvalidRequest(f"the file has no column {column[:64]!r}", field="cells")
+                raise _no_column(column, batch)
         before = {} if row.damaged else row.cells
         after = {column: before.get(column, "") for column in columns} | dict(cells)
         repeated = (
             row.corrected is not None
-            and digest_of(row.corrected) == digest_of(after)
+            and row.digest_of(row.corrected) == row.digest_of(after)
             and row.validated_by == schema.version
             and row.state.state is not State.DISCARDED
         )
-        violations = () if repeated else self._revalidator.violations_of(schema, columns, after)
+        violations: tuple[RowViolation, ...] = ()
+        if not repeated:
+            violations = self._revalidator.violations_of(
+                schema, columns, after, strict=batch.strict
+            )
         return _Correction(
             batch, rows.state.rewritten, row, after, schema.version, violations, repeated
         )
@@ -201,6 +216,16 @@ def _change_of(correction: _Correction) -> Change:
         cells=correction.cells,
         violations=correction.violations,
     )
+
+
+def _no_column(column: str, batch: BatchManifest) -> InvalidRequest:
+    if batch.kind is SchemaKind.PAYLOAD:
+        return InvalidRequest(
+            "a payload is corrected as a whole",
+            field="cells",
+            hint="give one cell without a column name, the corrected payload",
+        )
+    return InvalidRequest(f"the file has no column {column[:64]!r}", field="cells")
 
 
 def _closed(number: int, state: State) -> RowClosed:

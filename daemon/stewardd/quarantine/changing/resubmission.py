@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import fastcsv
 from stewardd.batches.manifest import BatchManifest
-from stewardd.errors import InvalidRequest, TooManyRequests
+from stewardd.errors import InputRefused, InvalidRequest, TooManyRequests
 from stewardd.quarantine.changing.bulk_revalidation import (
     BulkRevalidation,
     RevalidationPlan,
     commit_plan,
 )
+from stewardd.quarantine.changing.payload_sheet import PayloadSheet, is_payload_sheet
 from stewardd.quarantine.changing.revalidation import Revalidator
 from stewardd.quarantine.changing.sheet import Sheet
 from stewardd.quarantine.changing.sheet_comparison import (
@@ -34,6 +34,7 @@ from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.log.planned_commit import plan_and_commit
+from stewardd.schemas.kinds import CompiledSchema, SchemaKind
 
 MAX_NAMED_CONFLICTS = 1000
 MAX_NAMED_CELLS = 1000
@@ -120,7 +121,9 @@ class Resubmission:
         Raises: BatchNotFound, InvalidRequest, Exhausted, HeaderRefused; InputRefused for a file that is no sheet and
         for rows that it must not name; RowChanged where other writers are faster each time.
         """
-        batch_id = request.batch_id or await self._reader.threads.run(self._sheet(path, ()).batch)
+        batch_id = request.batch_id or await self._reader.threads.run(
+            lambda: self._unknown_sheet(path).batch()
+        )
         if not batch_id:
             raise InvalidRequest(
                 "the sheet names no batch, and the request neither",
@@ -138,10 +141,12 @@ class Resubmission:
     ) -> SheetOutcome:
         threads, revalidator = self._reader.threads, self._revalidator
         columns = await threads.run(lambda: revalidator.columns.of_batch(rows.store, rows.batch))
-        sheet = self._sheet(path, columns)
+        sheet = await threads.run(lambda: self._sheet(path, columns, rows.batch))
         outcome = SheetOutcome(rows.batch.batch_id)
         with revalidator.scratch.folder() as folder:
-            bulk = BulkRevalidation(revalidator, columns, folder, rows.state.rewritten)
+            bulk = BulkRevalidation(
+                revalidator, columns, folder, rows.state.rewritten, rows.batch.strict
+            )
             try:
                 plan = await threads.run(lambda: self._plan(sheet, rows, bulk, request, outcome))
                 if plan.counts.rows and not request.dry_run:
@@ -159,7 +164,29 @@ class Resubmission:
         assert appended.commit is not None
         return appended.commit.number
 
-    def _sheet(self, path: Path, columns: tuple[str, ...]) -> Sheet:
+    def _unknown_sheet(self, path: Path) -> Sheet | PayloadSheet:
+        """The sheet in a file, read by its first bytes: what it is of only its batch knows."""
+        if is_payload_sheet(path):
+            return PayloadSheet(path, max_rows=self._limits.max_rows)
+        return self._rows_sheet(path, ())
+
+    def _sheet(
+        self, path: Path, columns: tuple[str, ...], batch: BatchManifest
+    ) -> Sheet | PayloadSheet:
+        """The sheet of a batch in a file. Raises: InputRefused for a file of the other kind."""
+        of_payloads = batch.kind is SchemaKind.PAYLOAD
+        if is_payload_sheet(path) != of_payloads:
+            raise InputRefused(
+                "the batch has payloads, and the file is no JSON Lines"
+                if of_payloads
+                else "the batch has rows of a CSV file, and the file is JSON Lines",
+                hint="send the file that `steward quarantine export` wrote for this batch",
+            )
+        if of_payloads:
+            return PayloadSheet(path, max_rows=self._limits.max_rows)
+        return self._rows_sheet(path, columns)
+
+    def _rows_sheet(self, path: Path, columns: tuple[str, ...]) -> Sheet:
         return Sheet(
             path,
             columns,
@@ -169,13 +196,13 @@ class Resubmission:
 
     def _plan(
         self,
-        sheet: Sheet,
+        sheet: Sheet | PayloadSheet,
         rows: BatchRows,
         bulk: BulkRevalidation,
         request: SheetRequest,
         outcome: SheetOutcome,
     ) -> RevalidationPlan:
-        schemas: dict[str, fastcsv.Schema] = {}
+        schemas: dict[str, CompiledSchema] = {}
         if request.version is not None:
             schemas[request.version] = self._revalidator.schema(rows.batch, request.version)
         for came, row in sheet_and_batch_rows(sheet, rows, bulk.folder):

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import fastcsv
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import State
@@ -29,6 +28,7 @@ from stewardd.quarantine.finding.rows import BatchRows, Row
 from stewardd.quarantine.log.batch_logs import BatchLogs
 from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.log.planned_commit import plan_and_commit
+from stewardd.schemas.kinds import CompiledSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Retry:
     async def _retry_rows(
         self,
         batch: BatchManifest,
-        schema: fastcsv.Schema,
+        schema: CompiledSchema,
         first: int,
         request: RetryRequest,
         outcome: RetryOutcome,
@@ -135,7 +135,9 @@ class Retry:
                 lambda: revalidator.columns.of_batch(rows.store, rows.batch)
             )
             with revalidator.scratch.folder() as folder:
-                bulk = BulkRevalidation(revalidator, columns, folder, rows.state.rewritten)
+                bulk = BulkRevalidation(
+                    revalidator, columns, folder, rows.state.rewritten, rows.batch.strict
+                )
                 try:
                     plan, last = await threads.run(
                         lambda: self._plan(rows, bulk, schema, first, request)
@@ -159,7 +161,7 @@ class Retry:
         self,
         rows: BatchRows,
         bulk: BulkRevalidation,
-        schema: fastcsv.Schema,
+        schema: CompiledSchema,
         first: int,
         request: RetryRequest,
     ) -> tuple[RevalidationPlan, int]:
@@ -171,7 +173,7 @@ class Retry:
 
 
 def _rows_to_retry(
-    rows: BatchRows, wanted: RowFilter, schema: fastcsv.Schema, first: int
+    rows: BatchRows, wanted: RowFilter, schema: CompiledSchema, first: int
 ) -> Iterator[Row]:
     for row in filtered_rows(rows, wanted, first):
         doubtful = row.corrected is None and row.record.doubtful

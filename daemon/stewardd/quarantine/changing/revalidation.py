@@ -1,7 +1,7 @@
-"""Validating rows again, with the same engine that validated their batch.
+"""Validating rows and payloads again, with the same engine that validated their batch. No rule is written here.
 
-The rows are written as a CSV file, and the engine validates the file. So no rule is written here. Every cell is quoted:
-whatever a correction holds stays in its cell.
+Rows are written as a CSV file, and the engine validates the file. Every cell is quoted: whatever a correction holds
+stays in its cell. Payloads are given to the engine one by one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from typing import IO
 import fastcsv
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import InvalidRequest, SchemaNotFound
+from stewardd.quarantine.files.payload_records import PAYLOAD
+from stewardd.quarantine.files.pointers import ROW
 from stewardd.quarantine.files.records import RECORDS, RowViolation, read_record
 from stewardd.quarantine.files.scratch import Scratch
 from stewardd.quarantine.finding.columns import BatchColumns
+from stewardd.schemas.kinds import CompiledSchema
 from stewardd.schemas.names import SchemaKey
 from stewardd.schemas.refusals import refusals
 from stewardd.schemas.registry import Registry
@@ -24,22 +27,29 @@ from stewardd.schemas.registry import Registry
 class Revalidator:
     """The engine with the schemas of the registry. Its methods block: call them on worker threads."""
 
-    def __init__(self, registry: Registry, options: fastcsv.Options, scratch: Scratch) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        options: fastcsv.Options,
+        payload_bounds: Mapping[str, int],
+        scratch: Scratch,
+    ) -> None:
         self._registry = registry
         self._options = options
+        self._payload_bounds = payload_bounds
         self.scratch = scratch
         self.columns = BatchColumns(registry)
 
     def schema(
         self, batch: BatchManifest, version: str | None, *, newest: bool = False
-    ) -> fastcsv.Schema:
+    ) -> CompiledSchema:
         """The schema version to validate by. None stands for the version of the batch, or for the newest.
 
         Raises: InvalidRequest for a version that is older than the batch's, or unknown.
         """
         wanted = version or (None if newest else batch.schema_version)
         try:
-            schema = self._registry.rows(batch.schema, wanted)
+            schema = self._registry.of_kind(batch.kind, batch.schema, wanted)
         except SchemaNotFound as error:
             raise InvalidRequest(error.message, field="schema_version") from None
         own = SchemaKey(batch.schema, batch.schema_version)
@@ -51,15 +61,33 @@ class Revalidator:
         return schema
 
     def violations_of(
-        self, schema: fastcsv.Schema, columns: Sequence[str], cells: Mapping[str, str]
+        self,
+        schema: CompiledSchema,
+        columns: Sequence[str],
+        cells: Mapping[str, str],
+        *,
+        strict: bool,
     ) -> tuple[RowViolation, ...]:
-        """The violations of one row. Empty where it is valid."""
+        """The violations of one row or payload. Empty where it is valid. `strict` is for payloads."""
+        if isinstance(schema, fastcsv.PayloadSchema):
+            return self.payload_violations(schema, cells.get(PAYLOAD, ""), strict=strict)
         with self.scratch.folder() as folder:
             path = folder / "rows.csv"
             with path.open("wb") as file:
                 write_row(file, columns)
                 write_row(file, [cells.get(column, "") for column in columns])
             return dict(self.validate_file(schema, path, folder / "validated")).get(1, ())
+
+    def payload_violations(
+        self, schema: fastcsv.PayloadSchema, payload: str, *, strict: bool
+    ) -> tuple[RowViolation, ...]:
+        """The violations of one payload."""
+        body = payload.encode(errors="surrogatepass")
+        report = fastcsv.validate_payload(schema, body, strict=strict, **self._payload_bounds)
+        return tuple(
+            RowViolation(each.pointer or ROW, each.keyword, each.message, each.value)
+            for each in report.violations
+        )
 
     def validate_file(
         self, schema: fastcsv.Schema, path: Path, out: Path

@@ -18,9 +18,10 @@ from pathlib import Path
 from stewardd.batches.states import State
 from stewardd.errors import InputRefused
 from stewardd.quarantine.changing.damage import Damage, damage
+from stewardd.quarantine.changing.payload_sheet import PayloadSheet
 from stewardd.quarantine.changing.sheet import Sheet, SheetRow
+from stewardd.quarantine.files.payload_records import PAYLOAD
 from stewardd.quarantine.finding.rows import BatchRows, Row, row_digest
-from stewardd.quarantine.log.changes import digest_of
 
 
 class RowDecision(Enum):
@@ -43,7 +44,7 @@ class DamagedCell:
 
 def decide_row(came: SheetRow, row: Row, version: str, *, include_unchanged: bool) -> RowDecision:
     """What to do with a row that came in a sheet. `version` is the schema version that would validate it."""
-    if row.corrected is not None and digest_of(came.cells) == digest_of(row.corrected):
+    if row.corrected is not None and row.digest_of(came.cells) == row.digest_of(row.corrected):
         edited, repeated = False, version == row.validated_by
     else:
         exported = came.exported_digest or row.digest_of(row.cells)
@@ -76,7 +77,8 @@ def damaged_cells(came: SheetRow, row: Row) -> list[DamagedCell]:
     could not be read.
     """
     to_edit = {each.field for each in row.violations}
-    if row.damaged or "_row" in to_edit:
+    # No spreadsheet has had a payload.
+    if row.damaged or "_row" in to_edit or PAYLOAD in came.cells:
         return []
     before = row.cells
     found = (
@@ -90,7 +92,7 @@ def damaged_cells(came: SheetRow, row: Row) -> list[DamagedCell]:
 
 
 def sheet_and_batch_rows(
-    sheet: Sheet, rows: BatchRows, folder: Path
+    sheet: Sheet | PayloadSheet, rows: BatchRows, folder: Path
 ) -> Iterator[tuple[SheetRow, Row | None]]:
     """The rows of a sheet in ascending order, each with the row that it corrects; None where that was purged.
 
@@ -118,7 +120,7 @@ def sheet_and_batch_rows(
         yield came, None if rows.is_purged(came.number) else next(there)
 
 
-def _in_row_order(sheet: Sheet, folder: Path) -> Callable[[], Iterator[SheetRow]]:
+def _in_row_order(sheet: Sheet | PayloadSheet, folder: Path) -> Callable[[], Iterator[SheetRow]]:
     """The rows of a sheet by ascending number, each time it is called. People sort sheets by other columns."""
     numbers = array("Q", (each.number for each in sheet.rows()))
     if all(before <= after for before, after in pairwise(numbers)):

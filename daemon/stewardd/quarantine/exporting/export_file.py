@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import tarfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from stewardd.quarantine.files.payload_records import PAYLOAD
 from stewardd.quarantine.files.records import RowViolation
 from stewardd.quarantine.finding.row_filter import RowFilter
 from stewardd.quarantine.finding.rows import Row
+from stewardd.schemas.kinds import SchemaKind
 
 CHUNK_BYTES = 1024 * 1024
 TAR_END = b"\0" * tarfile.BLOCKSIZE * 2
@@ -20,11 +22,18 @@ Piece = tuple[bytes, int]
 
 
 class ExportFormat(Enum):
-    """The kind of a file; the value is its suffix."""
+    """The kind of a file. CSV is the good rows in the form in which they came: of payloads they are JSON Lines."""
 
-    SHEET = "csv"
-    CSV = "good.csv"
-    JSON = "tar"
+    SHEET = "sheet"
+    CSV = "csv"
+    JSON = "json"
+
+    def suffix(self, kind: SchemaKind) -> str:
+        """The suffix of the file for a batch of a kind."""
+        if self is ExportFormat.JSON:
+            return "tar"
+        last = "csv" if kind is SchemaKind.CSV else "jsonl"
+        return last if self is ExportFormat.SHEET else f"good.{last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +91,28 @@ def tar_entry(row: Row) -> bytes:
         "csvType": row.schema,
         "schemaVersion": row.validated_by,
         "quarantinedAt": record.quarantine_time.isoformat(),
-        "rawData": dict(record.cells),
+        "rawData": _data_of(dict(record.cells)),
         "extra": list(record.extra),
         **_raw(record.raw_row),
-        "correctedData": row.corrected,
+        "correctedData": row.corrected and _data_of(row.corrected),
         "errors": [_error(each) for each in row.violations],
     }
-    body = json.dumps(found, ensure_ascii=False, indent=2).encode() + b"\n"
+    body = json.dumps(found, ensure_ascii=False, indent=2).encode(errors="replace") + b"\n"
     entry = tarfile.TarInfo(f"{row.number}.json")
     entry.size = len(body)
     entry.mtime = int(record.quarantine_time.timestamp())
     padding = -len(body) % tarfile.BLOCKSIZE
     return entry.tobuf() + body + b"\0" * padding
+
+
+def _data_of(cells: Mapping[str, str]) -> object:
+    """The cells by their columns; of a payload its JSON, or its text where it is none."""
+    if PAYLOAD not in cells:
+        return cells
+    try:
+        return json.loads(cells[PAYLOAD])
+    except (ValueError, RecursionError):
+        return cells[PAYLOAD]
 
 
 def _raw(raw_row: bytes) -> dict[str, str]:

@@ -37,8 +37,8 @@ from stewardd.quarantine.exporting.export_file import (
     tar_entry,
 )
 from stewardd.quarantine.exporting.good_rows import GoodRowSelection, count_resolved, good_rows
-from stewardd.quarantine.exporting.sheet_writer import sheet_header, sheet_line
-from stewardd.quarantine.files.valid_csv import VALID, require_valid
+from stewardd.quarantine.exporting.sheet_writer import payload_line, sheet_header, sheet_line
+from stewardd.quarantine.files.record_files import require_valid, valid_file, valid_name
 from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.columns import BatchColumns
 from stewardd.quarantine.finding.row_filter import filtered_rows
@@ -49,6 +49,7 @@ from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.log.commits import BatchCommit, Export, ExportFacts
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.rereading import cut_short
+from stewardd.schemas.kinds import SchemaKind
 
 
 class Exports:
@@ -130,7 +131,8 @@ class Exports:
             except BaseException:
                 await chunks.aclose()
                 raise
-            name = f"{request.export_id or request.batch_id}.{request.format.value}"
+            suffix = request.format.suffix(rows.batch.kind)
+            name = f"{request.export_id or request.batch_id}.{suffix}"
             return ExportFile(name, self._stream(rows, first, chunks))
 
         return await self._reader.do_work(request.batch_id, open_once)
@@ -158,13 +160,17 @@ class Exports:
         self, rows: BatchRows, wanted: GoodRowSelection, export: Export | None
     ) -> Iterator[Piece]:
         columns = self._columns.of_batch(rows.store, rows.batch)
-        place = 0
-        for place, record in enumerate(good_rows(rows, columns, wanted)):
-            yield record, min(place, 1)
-        if export is not None and place != export.resolved_rows + export.valid_rows:
+        found = good_rows(rows, columns, wanted)
+        if rows.batch.kind is SchemaKind.CSV:
+            yield next(found), 0  # the header
+        count = 0
+        for record in found:
+            count += 1
+            yield record, 1
+        if export is not None and count != export.resolved_rows + export.valid_rows:
             raise Corrupt(
-                f"export {export.identifier} came to {place} rows: "
-                f"{export.resolved_rows} resolved and {export.valid_rows} of {VALID} should be in it"
+                f"export {export.identifier} came to {count} rows: {export.resolved_rows} resolved and "
+                f"{export.valid_rows} of {valid_name(rows.batch)} should be in it"
             )
 
     def _filtered_rows(self, rows: BatchRows, request: ExportRequest) -> Iterator[Piece]:
@@ -172,6 +178,9 @@ class Exports:
         if request.format is ExportFormat.JSON:
             yield from ((tar_entry(row), 1) for row in found)
             yield TAR_END, 0
+            return
+        if rows.batch.kind is SchemaKind.PAYLOAD:
+            yield from ((payload_line(row), 1) for row in found)
             return
         columns: Sequence[str] = self._columns.of_batch(rows.store, rows.batch)
         yield sheet_header(columns), 0
@@ -208,7 +217,7 @@ class Exports:
 def _facts(
     batch: BatchManifest, now: BatchState, cursor: str, request: str, *, include_valid: bool | None
 ) -> ExportFacts:
-    with_valid = batch.file(VALID) is not None if include_valid is None else include_valid
+    with_valid = valid_file(batch) is not None if include_valid is None else include_valid
     earlier = [each for each in now.exports if each.cursor == cursor]
     after = earlier[-1].commit if earlier else 0
     purged = 0 if earlier else now.states.count_purged(State.RESOLVED)
@@ -222,7 +231,7 @@ def _facts(
 
 
 def _nothing(batch: BatchManifest, cursor: str, *, had_valid: bool) -> NothingToExport:
-    if batch.valid_rows and not had_valid and batch.file(VALID) is None:
+    if batch.valid_rows and not had_valid and valid_file(batch) is None:
         return NothingToExport(
             f"batch {batch.batch_id} did not keep the {batch.valid_rows} rows that were valid from the start, "
             f"and no resolved row is new for cursor {cursor}",

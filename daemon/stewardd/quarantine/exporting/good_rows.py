@@ -1,8 +1,8 @@
-"""The good rows of a batch as CSV: those that were valid from the start, and those that were resolved later.
+"""The good rows of a batch: those that were valid from the start, and those that were resolved later.
 
-Services import this file. Its cells are not guarded against spreadsheets, and it has the columns and the delimiter of
-the original file. In the original order each resolved row goes back to its place: valid.csv holds, in order, just the
-rows whose numbers are not quarantined.
+Services import this file. It is CSV with the columns and the delimiter of the original file, its cells not guarded
+against spreadsheets, or of payloads JSON Lines. In the original order each resolved row goes back to its place: the
+valid file holds, in order, just the rows whose numbers are not quarantined.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from itertools import chain
 from stewardd.batches.states import State
 from stewardd.errors import Corrupt
 from stewardd.quarantine.files.csv_records import csv_line
-from stewardd.quarantine.files.records import read_record
-from stewardd.quarantine.files.valid_csv import VALID, columns_of_header, valid_records
+from stewardd.quarantine.files.exact_json import one_line
+from stewardd.quarantine.files.payload_records import PAYLOAD
+from stewardd.quarantine.files.record_files import valid_name
+from stewardd.quarantine.files.valid_records import columns_of_header, valid_records
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.changes import RowEvent
 from stewardd.quarantine.log.events import cells_after
+from stewardd.schemas.kinds import SchemaKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,16 @@ def count_resolved(rows: BatchRows, wanted: GoodRowSelection) -> int:
 
 
 def good_rows(rows: BatchRows, columns: Sequence[str], wanted: GoodRowSelection) -> Iterator[bytes]:
-    """Yields the header, then each record. Raises: Corrupt."""
+    """Yields the header, which payloads do not have, then each record. Raises: Corrupt."""
     batch = rows.batch
     records = valid_records(rows.store, batch)
-    header = next(records, None)
-    if header is not None and columns_of_header(header, batch) != tuple(columns):
-        raise Corrupt(f"{VALID} of batch {batch.batch_id} has other columns than the batch")
-    end = "\r\n" if header is None or header.endswith(b"\r\n") else "\n"
-    yield header or csv_line(columns, batch.delimiter, end)
+    end = "\n"
+    if batch.kind is SchemaKind.CSV:
+        header = next(records, None)
+        if header is not None and columns_of_header(header, batch) != tuple(columns):
+            raise Corrupt(f"valid.csv of batch {batch.batch_id} has other columns than the batch")
+        end = "\r\n" if header is None or header.endswith(b"\r\n") else "\n"
+        yield header or csv_line(columns, batch.delimiter, end)
     resolved = _resolved(rows, columns, wanted, end)
     if not wanted.valid:
         yield from (record for _, record in resolved)
@@ -71,9 +76,12 @@ def _resolved(
             line = lookup.at(number)
             if line is None:
                 raise Corrupt(f"row {number} was resolved, and is not in the quarantine")
-            cells = dict(read_record(line).cells)
-        ordered = [cells.get(column, "") for column in columns]
-        yield number, csv_line(ordered, batch.delimiter, end)
+            cells = dict(rows.record(line).cells)
+        if batch.kind is SchemaKind.PAYLOAD:
+            yield number, one_line(cells[PAYLOAD]).encode() + b"\n"
+        else:
+            ordered = [cells.get(column, "") for column in columns]
+            yield number, csv_line(ordered, batch.delimiter, end)
 
 
 def _resolved_events(
@@ -87,7 +95,7 @@ def _resolved_events(
 
 
 def _numbered(rows: BatchRows, records: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The records of valid.csv, each with its row number."""
+    """The valid records, each with its row number."""
     quarantined = merge(
         (rows.lines.number_of(line) for _, line in rows.lines.read()),
         (number for number, state in rows.state.states if state.purged),
@@ -99,7 +107,9 @@ def _numbered(rows: BatchRows, records: Iterator[bytes]) -> Iterator[tuple[int, 
             continue
         record = next(records, None)
         if record is None:
-            raise Corrupt(f"{VALID} of batch {rows.batch.batch_id} has too few rows")
+            raise Corrupt(
+                f"{valid_name(rows.batch)} of batch {rows.batch.batch_id} has too few rows"
+            )
         yield number, _with_line_end(record)
 
 

@@ -1,4 +1,4 @@
-"""Writes rows.csv, the sheet in which people correct rows; changing/sheet.py reads it back.
+"""Writes rows.csv and rows.jsonl, in which people correct rows and payloads; `changing` reads them back.
 
 A cell that a spreadsheet would run as a formula gets an apostrophe before it, and so does a cell that begins with an
 apostrophe. errors.csv does the same.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stewardd.quarantine.files import payload_sheet
 from stewardd.quarantine.files.csv_records import csv_line, guarded
+from stewardd.quarantine.files.payload_records import PAYLOAD
 from stewardd.quarantine.files.sheet_layout import (
     BYTE_ORDER_MARK,
     CELL_CHARACTERS,
@@ -38,3 +40,15 @@ def sheet_line(row: Row, columns: Sequence[str]) -> bytes:
         guarded(raw)[:CELL_CHARACTERS],
     ]
     return csv_line([*leading, *(guarded(cells.get(column, "")) for column in columns)])
+
+
+def payload_line(row: Row) -> bytes:
+    """The line of a payload."""
+    return payload_sheet.sheet_line(
+        f"batches/{row.batch_id}",
+        row.number,
+        row.etag,
+        [f"{each.field}: {each.message}" for each in row.violations],
+        None if row.damaged else row.cells.get(PAYLOAD),
+        row.record.raw_row.decode(errors="replace"),
+    )

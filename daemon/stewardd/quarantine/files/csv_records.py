@@ -52,6 +52,17 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(held)
 
 
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a file, with their line feeds. The last line may have none."""
+    held = b""
+    for data in chunks:
+        *whole, held = (held + data).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+    if held:
+        yield held
+
+
 def _line_end(held: bytearray, begin: int) -> int:
     """The place behind the next line end. -1 where it has not come yet: a last carriage return may be half of one."""
     found = _LINE_END.search(held, begin)

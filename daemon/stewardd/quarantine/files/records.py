@@ -17,9 +17,12 @@ RECORDS = "records.jsonl"
 RECORD_PREFIX = b'{"rowNumber":'
 CUT_CHARACTERS = 64
 _CUT_ITEMS = 4096
-# Violations of the CSV reader after which the cells are not what the sender wrote.
+# Violations of the reader after which the cells are not what the sender wrote.
 _DAMAGING = frozenset(
-    {"quoting", "encoding", "nul", "recordBytes", "recordLines", "fields", "fieldBytes"}
+    {
+        *("quoting", "encoding", "nul", "recordBytes", "recordLines", "fields", "fieldBytes"),
+        "payloadBytes",
+    }
 )
 # Violations after which it is not certain that the record is a row.
 _DOUBTFUL = frozenset({"cells", "recovered"})

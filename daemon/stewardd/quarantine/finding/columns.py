@@ -10,15 +10,18 @@ from pydantic import Field
 
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import InvalidRequest
+from stewardd.quarantine.files import pointers
 from stewardd.quarantine.files.blocking_store import BlockingStore
+from stewardd.quarantine.files.payload_records import COLUMNS
 from stewardd.quarantine.files.records import RECORDS, read_record
-from stewardd.quarantine.files.valid_csv import valid_columns
+from stewardd.quarantine.files.valid_records import valid_columns
 from stewardd.repository.document import Codec
+from stewardd.schemas.kinds import SchemaKind
 from stewardd.schemas.registry import Registry
 
 _HEAD_BYTES = 1024 * 1024
 _NAMED = 30
-# The rules that a row can break: those of JSON Schema 2020-12, and those of the CSV reader.
+# The rules that a row or payload can break: those of JSON Schema 2020-12, and those of the readers.
 KEYWORDS = frozenset(
     (
         *("type", "enum", "const", "multipleOf", "maximum"),
@@ -35,6 +38,8 @@ KEYWORDS = frozenset(
         *("not", "if", "then", "else", "$ref"),
         *("false", "quoting", "encoding", "nul", "recordBytes"),
         *("recordLines", "fields", "fieldBytes", "cells", "recovered"),
+        *("items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"),
+        *("json", "duplicateMember", "surrogate", "number", "depth", "payloadBytes"),
     )
 )
 
@@ -62,22 +67,25 @@ class BatchColumns:
         there are.
         """
         versions = [
-            each for each in self._registry.row_candidates(None, None) if each.name == batch.schema
+            each for each in self._registry.all(batch.kind) if each.key.name == batch.schema
         ]
-        columns = {column.name for each in versions for column in each.columns}
-        columns |= {*batch.unknown_columns, *batch.errors_by_field, "_row"}
-        if versions and field is not None and field not in columns:
-            raise _unknown("column", field, columns, "field")
+        fields = {name for each in versions for name in each.fields}
+        fields |= {*batch.unknown_columns, *batch.errors_by_field, pointers.ROW}
+        if versions and field is not None and not _is_known(field, fields, batch.kind):
+            what = "column" if batch.kind is SchemaKind.CSV else "member"
+            raise _unknown(what, field, fields, "field")
         keywords = KEYWORDS | set(batch.errors_by_keyword)
         if keyword is not None and keyword not in keywords:
             raise _unknown("rule", keyword, set(batch.errors_by_keyword) or keywords, "keyword")
 
     def of_batch(self, store: BlockingStore, batch: BatchManifest) -> tuple[str, ...]:
-        """The columns of a batch in the order of its file. For worker threads.
+        """The columns of a batch in the order of its file. For worker threads. A payload is one cell without a name.
 
         The header of valid.csv names them, and so does each record that has all its cells. Without either, the order
         is that of the longest record, then that of the schema.
         """
+        if batch.kind is SchemaKind.PAYLOAD:
+            return COLUMNS
         of_schema = [
             column.name
             for column in self._registry.rows(batch.schema, batch.schema_version).columns
@@ -104,6 +112,15 @@ class BatchColumns:
                         longest = names
         others = (*(name for name in of_schema if name in known), *batch.unknown_columns)
         return (*longest, *(name for name in others if name not in longest))
+
+
+def _is_known(field: str, fields: Iterable[str], kind: SchemaKind) -> bool:
+    if kind is SchemaKind.CSV:
+        return field in fields
+    return any(
+        each == pointers.OTHER or pointers.matches(each, field) or pointers.matches(field, each)
+        for each in fields
+    )
 
 
 def _unknown(what: str, name: str, known: Iterable[str], field: str) -> InvalidRequest:

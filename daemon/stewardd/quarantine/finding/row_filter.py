@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowState, State
-from stewardd.quarantine.files.records import RowViolation, read_record
+from stewardd.quarantine.files import pointers
+from stewardd.quarantine.files.records import RowViolation
 from stewardd.quarantine.finding.rows import BatchRows, Row
 from stewardd.quarantine.log.events import EventsInRowOrder
+from stewardd.schemas.kinds import SchemaKind
 
 _PLAIN = re.compile(r"[A-Za-z0-9_ .-]+")
 
@@ -39,10 +41,7 @@ class RowFilter:
         # its counts complete.
         return batch.quarantined_rows > 0 and (
             batch.commits > 0
-            or (
-                self.field in (None, *batch.errors_by_field)
-                and self.keyword in (None, *batch.errors_by_keyword)
-            )
+            or (self._may_concern(batch) and self.keyword in (None, *batch.errors_by_keyword))
         )
 
     def needles(self) -> list[bytes]:
@@ -54,9 +53,22 @@ class RowFilter:
             found.append(f'{{"field":"{self.field}"'.encode())
         return found
 
+    def _may_concern(self, batch: BatchManifest) -> bool:
+        """Whether the batch counts violations in the field. Of a payload, lists count theirs for all elements."""
+        counted = batch.errors_by_field
+        if self.field is None or self.field in counted or pointers.OTHER in counted:
+            return True
+        return batch.kind is SchemaKind.PAYLOAD and any(
+            pointers.matches(each, self.field) or pointers.matches(self.field, each)
+            for each in counted
+        )
+
+    def _takes_field(self, field: str) -> bool:
+        return self.field is None or pointers.matches(self.field, field)
+
     def _takes_violations(self, violations: tuple[RowViolation, ...]) -> bool:
         return (self.field is None and self.keyword is None) or any(
-            self.field in (None, each.field) and self.keyword in (None, each.keyword)
+            self._takes_field(each.field) and self.keyword in (None, each.keyword)
             for each in violations
         )
 
@@ -87,7 +99,7 @@ class FilteredRows:
         if not revalidated and not all(needle in line for needle in self._needles):
             return None
         events = self._events.at(number) if state != RowState() else []
-        row = self._rows.row(read_record(line), events)
+        row = self._rows.row(self._rows.record(line), events)
         return row if self._wanted.takes(row) else None
 
 

@@ -11,17 +11,19 @@ from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowState
 from stewardd.errors import RowNotFound, RowPurged
 from stewardd.quarantine.files.blocking_store import BlockingStore
+from stewardd.quarantine.files.payload_records import canonical_cells
+from stewardd.quarantine.files.record_files import record_of
 from stewardd.quarantine.files.records import (
     RECORD_PREFIX,
     RECORDS,
     Record,
     RowViolation,
-    read_record,
 )
 from stewardd.quarantine.files.sorted_lines import SortedLines
 from stewardd.quarantine.log.batch_state import BatchState
 from stewardd.quarantine.log.changes import RowEvent, digest_of
 from stewardd.quarantine.log.events import BatchEvents, cells_after, last_validation
+from stewardd.schemas.kinds import SchemaKind
 
 PAGE_BYTES = 1024 * 1024
 
@@ -31,6 +33,7 @@ class Row:
     """A row. `events` are all its events, oldest first. `version` is the schema version of the batch."""
 
     batch_id: str
+    kind: SchemaKind
     schema: str
     version: str
     record: Record
@@ -96,7 +99,7 @@ class Row:
 
 def row_digest(batch_id: str, number: int, cells: Mapping[str, str]) -> str:
     """A hash of cells of one row of a batch. Equal cells of another row have another hash."""
-    text = f"{batch_id}/{number}/{digest_of(cells)}"
+    text = f"{batch_id}/{number}/{digest_of(canonical_cells(cells))}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -127,7 +130,7 @@ class BatchRows:
                 raise self._missing(number)
             if events is None:
                 events = self.events.in_row_order(number)
-            yield self.row(read_record(line), events.at(number))
+            yield self.row(self.record(line), events.at(number))
 
     def is_purged(self, number: int) -> bool:
         """Whether a row was purged; its cells are gone then."""
@@ -140,10 +143,15 @@ class BatchRows:
             if lookup.at(number) is None:
                 raise self._missing(number)
 
+    def record(self, line: bytes) -> Record:
+        """The record of a line of records.jsonl. Raises: Corrupt."""
+        return record_of(self.batch, line)
+
     def row(self, record: Record, events: list[RowEvent]) -> Row:
         """The row of a record and its events."""
         return Row(
             self.batch.batch_id,
+            self.batch.kind,
             self.batch.schema,
             self.batch.schema_version,
             record,

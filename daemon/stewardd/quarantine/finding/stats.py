@@ -7,6 +7,7 @@ invalid values, and of these only so many bytes.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -14,10 +15,12 @@ from stewardd.batches.catalog import BatchCatalog
 from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
 from stewardd.errors import SchemaNotFound
-from stewardd.quarantine.files.records import RECORDS, read_record
+from stewardd.quarantine.files.pointers import PersonalPointers
+from stewardd.quarantine.files.records import RECORDS
 from stewardd.quarantine.finding.batch_reader import BatchReader
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.finding.top_values import TopValue, TopValues
+from stewardd.schemas.kinds import SchemaKind
 from stewardd.schemas.registry import Registry
 
 
@@ -126,7 +129,7 @@ class Statistics:
         if left <= 0:
             values.approximate = True
             return left
-        masked = self._masked(batch)
+        is_masked = self._mask(batch)
 
         def look(rows: BatchRows) -> tuple[int, TopValues]:
             # A copy: this runs anew where the batch is rewritten meanwhile.
@@ -136,20 +139,23 @@ class Statistics:
                     counted.approximate = True
                     break
                 rest -= len(line)
-                counted.add(read_record(line).violations, masked=masked)
+                counted.add(rows.record(line).violations, is_masked=is_masked)
             return rest, counted
 
         rest, counted = await self._reader.read(batch.batch_id, look, batch)
         values.replace_with(counted)
         return rest
 
-    def _masked(self, batch: BatchManifest) -> frozenset[str] | None:
-        """The fields with personal data. None, which masks all fields, where the schema is no longer known."""
+    def _mask(self, batch: BatchManifest) -> Callable[[str], bool]:
+        """Says of a field whether it holds personal data; of any, where the schema is no longer known."""
         try:
-            schema = self._registry.rows(batch.schema, batch.schema_version)
+            schema = self._registry.find(batch.schema, batch.schema_version)
         except SchemaNotFound:
-            return None
-        return frozenset(column.name for column in schema.columns if column.pii)
+            return lambda _: True
+        personal = schema.personal_fields
+        if schema.kind is SchemaKind.CSV:
+            return personal.__contains__
+        return PersonalPointers(personal).touches
 
 
 def _with_values(stats: Stats, values: TopValues, number: int) -> Stats:

@@ -7,7 +7,7 @@ Manku and Motwani 2002): then counts are lower bounds, and the result says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stewardd.quarantine.files.records import RowViolation
@@ -46,13 +46,12 @@ class TopValues:
         self._counts = other._counts.copy()
         self._floor, self.approximate = other._floor, other.approximate
 
-    def add(self, violations: Iterable[RowViolation], *, masked: frozenset[str] | None) -> None:
-        """Counts the violations of a row. Values of `masked` fields count as one value; None masks all fields."""
+    def add(self, violations: Iterable[RowViolation], *, is_masked: Callable[[str], bool]) -> None:
+        """Counts the violations of a row. All values of a field that `is_masked` count as one value."""
         for each in violations:
             if each.value is None:
                 continue
-            hidden = masked is None or each.field in masked
-            value = MASK if hidden else each.value[:_LONGEST_VALUE]
+            value = MASK if is_masked(each.field) else each.value[:_LONGEST_VALUE]
             self._counts[each.field, each.keyword, value] += 1
         if len(self._counts) > self._capacity:
             self._drop()

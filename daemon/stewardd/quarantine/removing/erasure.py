@@ -20,15 +20,17 @@ from stewardd.errors import (
     LeaseLost,
     ObjectExists,
     ObjectNotFound,
-    SchemaNotFound,
     StewardError,
 )
 from stewardd.quarantine.finding.batch_selection import BatchSelection, ReportProgress
 from stewardd.quarantine.log.changes import Action
 from stewardd.quarantine.removing.data_subject import DataSubject
-from stewardd.quarantine.removing.erasure_rules import ErasedCounts, ErasureRules
+from stewardd.quarantine.removing.erasure_rules import ErasedCounts, ErasureRules, Mask
+from stewardd.quarantine.removing.payload_mask import PayloadMask
 from stewardd.quarantine.removing.rewriting import BatchRewriter
+from stewardd.quarantine.removing.row_mask import RowMask
 from stewardd.repository.backend.store import Store
+from stewardd.schemas.kinds import SchemaKind
 from stewardd.schemas.registry import Registry
 from stewardd.telemetry import logger
 
@@ -119,26 +121,23 @@ class Erasure:
 
     async def _erase(self, request: EraseRequest, hashed: str, batch_id: str) -> ErasedCounts:
         batch = await self._selection.get(batch_id)
-        rules = ErasureRules(
-            request.subject, self._personal_columns(batch), batch.delimiter, hashed
-        )
+        rules = ErasureRules(request.subject, self._mask(request.subject, batch), hashed)
         await self._rewriter.rewrite(
             batch_id, Action.ERASE, request.actor, rules, dry_run=request.dry_run
         )
         return rules.counts
 
-    def _personal_columns(self, batch: BatchManifest) -> frozenset[str]:
-        """The columns with personal data in any version: a newer one may have validated a corrected row."""
-        try:
-            self._registry.rows(batch.schema)
-        except SchemaNotFound:
-            return frozenset()
-        return frozenset(
-            column.name
-            for schema in self._registry.row_candidates(batch.schema, None)
-            for column in schema.columns
-            if column.pii
+    def _mask(self, subject: DataSubject, batch: BatchManifest) -> Mask:
+        """The mask for a batch. Personal data of any version counts: a newer one may have validated a corrected row."""
+        personal = frozenset(
+            field
+            for schema in self._registry.all(batch.kind)
+            if schema.key.name == batch.schema
+            for field in schema.personal_fields
         )
+        if batch.kind is SchemaKind.PAYLOAD:
+            return PayloadMask(subject, personal)
+        return RowMask(subject, personal, batch.delimiter)
 
 
 def _batches_left(left: dict[str, str], scanned: int) -> BatchesLeft:

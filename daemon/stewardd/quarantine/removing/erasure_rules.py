@@ -6,24 +6,21 @@ In a row that names the person, the columns with personal data are masked as wel
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stewardd.errors import Corrupt
-from stewardd.quarantine.files.csv_records import cells_of, csv_line
+from stewardd.quarantine.files.record_files import valid_file
 from stewardd.quarantine.files.records import (
     RECORDS,
     RowViolation,
     read_json_line,
-    read_record,
 )
-from stewardd.quarantine.files.valid_csv import VALID
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.changes import RowEvent
-from stewardd.quarantine.removing.archives import ARCHIVE_CODEC, ArchiveWriter, archive_lines
+from stewardd.quarantine.removing.archives import ArchiveWriter, archive_lines
 from stewardd.quarantine.removing.data_subject import DataSubject
 from stewardd.quarantine.removing.rewrite_rules import RewriteResult
 
@@ -41,15 +38,31 @@ class ErasedCounts:
         return self != ErasedCounts()
 
 
+class Mask(Protocol):
+    """Masks a person in lines that name the person. What is personal data there is masked as well."""
+
+    def cells(self, cells: Mapping[str, str]) -> dict[str, str]:
+        """The cells of a correction."""
+
+    def value(self, field: str, value: str | None) -> str | None:
+        """The value of a violation in a field."""
+
+    def valid_record(self, record: bytes) -> bytes | None:
+        """A record of the valid file. None where it does not name the person."""
+
+    def record(self, line: bytes) -> bytes:
+        """A line of records.jsonl. Raises: Corrupt."""
+
+    def archived(self, line: bytes) -> bytes:
+        """A line of an archive. Raises: Corrupt."""
+
+
 class ErasureRules:
     """Masks a person in one batch. The methods are described in RewriteRules."""
 
-    def __init__(
-        self, subject: DataSubject, personal: frozenset[str], delimiter: str, hashed: str
-    ) -> None:
+    def __init__(self, subject: DataSubject, mask: Mask, hashed: str) -> None:
         self._subject = subject
-        self._personal = personal
-        self._delimiter = delimiter
+        self._mask = mask
         self._hashed = hashed
         self.counts = ErasedCounts()
 
@@ -57,7 +70,9 @@ class ErasureRules:
         """See RewriteRules.apply_to."""
         self.counts = ErasedCounts()  # not what an attempt counted that another writer overtook
         subject, batch = self._subject, rows.batch
-        keys = [batch.key(file) for name in (RECORDS, VALID) if (file := batch.file(name))]
+        keys = [
+            batch.key(file) for file in (batch.file(RECORDS), valid_file(batch)) if file is not None
+        ]
         return (
             any(subject.may_be_among(rows.store.read(key)) for key in keys)
             or any(
@@ -78,7 +93,6 @@ class ErasureRules:
         self.counts = ErasedCounts()
         self._rows = rows
         self._folder = folder
-        self._header: list[str] | None = None
 
     def rewrite_row(
         self,
@@ -91,27 +105,18 @@ class ErasureRules:
             # The person's row, even if only one event names the person: the record and all events are masked.
             self.counts.quarantined_rows += 1
             self.counts.events += len(events)
-            return self._masked_record(line), [self._masked_event(event) for event in events]
+            return self._mask.record(line), [self._masked_event(event) for event in events]
         naming = [event for event in events if self._is_named_by(event)]
         self.counts.events += len(naming)
         return line, [self._without_name(event) for event in events] if naming else events
 
     def rewrite_valid_record(self, record: bytes) -> bytes:
         """See RewriteRules.rewrite_valid_record."""
-        if self._header is None:
-            self._header = cells_of(record, self._delimiter)
-            return record
-        if not self._subject.may_be_in(record):
-            return record
-        cells = cells_of(record, self._delimiter)
-        if not any(self._subject.is_in(cell) for cell in cells):
+        masked = self._mask.valid_record(record)
+        if masked is None:
             return record
         self.counts.valid_rows += 1
-        masked = self._subject.masked_cells(
-            dict(zip(self._header, cells, strict=False)), self._personal
-        )
-        end = "\r\n" if record.endswith(b"\r\n") else "\n"
-        return csv_line(list(masked.values()), self._delimiter, end)
+        return masked
 
     def rewrite_text(self, text: str) -> str:
         """See RewriteRules.rewrite_text."""
@@ -145,32 +150,6 @@ class ErasureRules:
         found = read_json_line(line, "a line of a batch")
         return any(self._subject.is_in(text) for text in _texts_of(found))
 
-    def _masked_record(self, line: bytes) -> bytes:
-        read_record(line)  # what is altered below has the members of a record
-        found = read_json_line(line, "a quarantined record")
-        raw_data = found["rawData"]
-        cells = {name: value for name, value in raw_data.items() if isinstance(value, str)}
-        masked = self._subject.masked_cells(cells, self._personal)
-        extra = [
-            self._subject.masked(each)
-            for value in raw_data.values()
-            if isinstance(value, list)
-            for each in value
-        ]
-        found["rawData"] = {name: masked.get(name, extra) for name in raw_data}
-        self._mask_errors(found["errors"])
-        # The raw bytes held all of it: they are replaced by a record of the masked cells.
-        raw = csv_line([*masked.values(), *extra], self._delimiter, "").decode()
-        found.pop("rawRowBase64", None)
-        found["rawRow"] = raw
-        return _json_line(self._subject.masked_json(found))
-
-    def _mask_errors(self, errors: list[dict[str, Any]]) -> None:
-        for error in errors:
-            error["value"] = self._subject.masked_value(
-                error["value"], personal=error["field"] in self._personal
-            )
-
     def _masked_event(self, event: RowEvent) -> RowEvent:
         change = event.change
         violations = tuple(
@@ -178,11 +157,11 @@ class ErasureRules:
                 each.field,
                 each.keyword,
                 each.message,
-                self._subject.masked_value(each.value, personal=each.field in self._personal),
+                self._mask.value(each.field, each.value),
             )
             for each in change.violations
         )
-        cells = change.cells and self._subject.masked_cells(change.cells, self._personal)
+        cells = change.cells and self._mask.cells(change.cells)
         masked = replace(change, cells=cells, violations=violations)
         return self._without_name(replace(event, change=masked))
 
@@ -214,14 +193,7 @@ class ErasureRules:
         if not self._is_in_line(line):
             return line
         self.counts.archived_rows += 1
-        ARCHIVE_CODEC.decode(line, "an archived row")
-        found = read_json_line(line, "an archived row")
-        found["record"] = json.loads(self._masked_record(_json_line(found["record"])))
-        for event in found["history"]:
-            if event["cells"]:
-                event["cells"] = self._subject.masked_cells(event["cells"], self._personal)
-            self._mask_errors(event["errors"])
-        return _json_line(self._subject.masked_json(found))
+        return self._mask.archived(line)
 
 
 def _from_base64(value: object) -> str:
@@ -229,10 +201,6 @@ def _from_base64(value: object) -> str:
         return base64.b64decode(str(value), validate=True).decode(errors="replace")
     except ValueError:
         raise Corrupt("a quarantined record cannot be read: rawRowBase64 is no base64") from None
-
-
-def _json_line(found: Any) -> bytes:
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _texts_of(found: Any) -> Iterator[str]:

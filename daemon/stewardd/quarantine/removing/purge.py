@@ -16,7 +16,6 @@ from stewardd.batches.filter import BatchFilter
 from stewardd.batches.manifest import BatchManifest
 from stewardd.batches.states import RowState, RowStatesBuilder, State
 from stewardd.errors import InvalidRequest
-from stewardd.quarantine.files.records import read_record
 from stewardd.quarantine.finding.batch_selection import BatchSelection, ReportProgress
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.changes import Action, RowEvent
@@ -167,7 +166,7 @@ class PurgeRules:
         if state not in self._request.states:
             return False
         if state is State.OPEN:
-            return read_record(line).quarantine_time < self._request.before
+            return self._rows.record(line).quarantine_time < self._request.before
         last = events[-1]
         if state is State.RESOLVED and self._acknowledged_through is not None:
             return last.commit <= self._acknowledged_through and last.time < self._request.before

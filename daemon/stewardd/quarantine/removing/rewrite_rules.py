@@ -42,7 +42,7 @@ class RewriteRules(Protocol):
         """The new line and events of a row. None removes the line."""
 
     def rewrite_valid_record(self, record: bytes) -> bytes:
-        """The new form of a record of valid.csv."""
+        """The new form of a record of valid.csv or valid.jsonl."""
 
     def rewrite_text(self, text: str) -> str:
         """The new form of a text that a person has given, such as an actor."""

@@ -14,8 +14,9 @@ from typing import IO, Self
 import google_crc32c
 
 from stewardd.quarantine.files.csv_records import csv_line, guarded, split
-from stewardd.quarantine.files.records import RECORDS, read_record
-from stewardd.quarantine.files.valid_csv import VALID, valid_records
+from stewardd.quarantine.files.record_files import valid_file, valid_name
+from stewardd.quarantine.files.records import RECORDS
+from stewardd.quarantine.files.valid_records import valid_records
 from stewardd.quarantine.finding.rows import BatchRows
 from stewardd.quarantine.log.changes import write_event_line
 from stewardd.quarantine.log.events import HISTORY
@@ -54,8 +55,8 @@ def write_files(
     files = [records.file, *([history.file] if history.file.size_bytes else [])]
     if rows.batch.file(ERRORS) is not None:
         files.append(_write_errors(rows, folder, changed, folder / RECORDS))
-    if rows.batch.file(VALID) is not None:
-        with _FileWriter(folder, VALID) as valid:
+    if valid_file(rows.batch) is not None:
+        with _FileWriter(folder, valid_name(rows.batch)) as valid:
             for record in valid_records(rows.store, rows.batch):
                 valid.write(rules.rewrite_valid_record(record))
         files.append(valid.file)
@@ -91,7 +92,7 @@ def _error_lines(rows: BatchRows, lines: IO[bytes], number: int) -> Iterator[byt
     for line in lines:
         found = rows.lines.number_of(line)
         if found == number:
-            record = read_record(line)
+            record = rows.record(line)
             when = record.quarantine_time.strftime("%Y-%m-%dT%H:%M:%SZ")
             for each in record.violations:
                 cells = [str(number), each.field, each.message, each.value or "", when]

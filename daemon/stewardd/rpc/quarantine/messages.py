@@ -20,6 +20,7 @@ from stewardd.rpc import names
 from stewardd.rpc.filters import state_message, state_of
 from stewardd.rpc.names import word_of
 from stewardd.rpc.times import timestamp
+from stewardd.rpc.validation.messages import KINDS
 
 HISTORY_BYTES = 1024 * 1024
 HISTORY_EVENTS = 1000
@@ -54,6 +55,7 @@ def row_message(row: Row, *, history: bool = False) -> q.QuarantinedRow:
         attempt=row.state.attempt,
         etag=row.etag,
         schema=names.schema(row.schema, row.validated_by),
+        kind=KINDS[row.kind],
     )
     if row.corrected is not None:
         cells = tuple(row.corrected.items())

@@ -22,6 +22,7 @@ def batch_message(manifest: BatchManifest) -> validation_pb2.Batch:
     """Returns a published batch as the contract has it."""
     return validation_pb2.Batch(
         name=names.batch(manifest.batch_id),
+        kind=KINDS[manifest.kind],
         schema=names.schema(manifest.schema, manifest.schema_version),
         source_file=manifest.source_file,
         create_time=timestamp(manifest.create_time),

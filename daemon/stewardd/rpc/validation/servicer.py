@@ -1,12 +1,10 @@
-"""ValidationService: the stream of ValidateBatch, and the reading of batches and schemas."""
+"""ValidationService: uploads of rows and payloads, single payloads, and the reading of batches and schemas."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import aclosing
 
 import grpc
 from steward.v1 import validation_pb2, validation_pb2_grpc
@@ -18,22 +16,19 @@ from stewardd.rpc import names
 from stewardd.rpc.context import Context
 from stewardd.rpc.filters import batch_filter_of
 from stewardd.rpc.pages import page_size_of
-from stewardd.rpc.uploads import Chunk, UploadMessages, UploadTimeouts, read_message
+from stewardd.rpc.uploads import Chunk, MessageReader, UploadMessages, UploadTimeouts
+from stewardd.rpc.validation.batch_stream import OF_PAYLOADS, OF_ROWS, answers
 from stewardd.rpc.validation.messages import batch_message, schema_kind_of, schema_message
+from stewardd.rpc.validation.opening import payloads_request, rows_request, source_file_of
 from stewardd.rpc.validation.payload_messages import payload_request_of, verdict_message
 from stewardd.schemas.registry import Registry
-from stewardd.validation.batch_starter import BatchRequest, BatchStarter
-from stewardd.validation.batch_validation import BatchValidation
+from stewardd.validation.batch_starter import BatchStarter
+from stewardd.validation.payload_gathering import PayloadGatherer
 from stewardd.validation.payload_validation import PayloadValidation
-from stewardd.validation.read_options import ReadOptions
-from stewardd.validation.replay import BatchReplay
 
-Validation = BatchValidation | BatchReplay
 Request = validation_pb2.ValidateBatchRequest
 Response = validation_pb2.ValidateBatchResponse
 
-PROGRESS_INTERVAL_S = 0.5
-MAX_SOURCE_FILE = 1024
 SCHEMA_PAGE_TOKEN = re.compile(r"[0-9]{1,9}")
 
 
@@ -48,52 +43,72 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         catalog: BatchCatalog,
         registry: Registry,
         payloads: PayloadValidation,
+        gatherer: PayloadGatherer,
         timeouts: UploadTimeouts,
     ) -> None:
         self._starter = starter
         self._catalog = catalog
         self._registry = registry
         self._payloads = payloads
+        self._gatherer = gatherer
         self._timeouts = timeouts
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Registers the service, with a reader of its own for the messages of ValidateBatch (uploads.py)."""
+        """Registers the service, with readers of its own for the messages of uploads (uploads.py)."""
         validation_pb2_grpc.add_ValidationServiceServicer_to_server(self, server)
-        upload = grpc.stream_stream_rpc_method_handler(
-            self.ValidateBatch,
-            request_deserializer=read_message,
-            response_serializer=Response.SerializeToString,
-        )
-        # After the generated handlers, in the place of one of them.
-        server.add_registered_method_handlers(self.service_name, {"ValidateBatch": upload})
+        uploads = {
+            "ValidateBatch": grpc.stream_stream_rpc_method_handler(
+                self.ValidateBatch,
+                request_deserializer=MessageReader(Request),
+                response_serializer=Response.SerializeToString,
+            ),
+            "ValidatePayloads": grpc.stream_stream_rpc_method_handler(
+                self.ValidatePayloads,
+                request_deserializer=MessageReader(validation_pb2.ValidatePayloadsRequest),
+                response_serializer=validation_pb2.ValidatePayloadsResponse.SerializeToString,
+            ),
+        }
+        # After the generated handlers, in the place of some of them.
+        server.add_registered_method_handlers(self.service_name, uploads)
 
     async def ValidateBatch(
         self, request_iterator: AsyncIterator[Request | Chunk], context: Context
     ) -> AsyncIterator[Response]:
         """Serves one upload, or one file that the daemon reads itself."""
         messages = UploadMessages(request_iterator, self._timeouts)
-        validation = await self._starter.start(_batch_request(await messages.open()))
-        receiving = asyncio.create_task(_receive(messages, validation))
-        try:
-            responses = _InterimResponses(validation)
-            while not receiving.done():
-                await responses.wait(receiving)
-                for response in responses.due():
-                    yield response
-            commit = await receiving
-            manifest = await validation.commit(commit.size_bytes, commit.crc32c)
-            for response in responses.accepted():
-                yield response
-            yield Response(summary=Response.Summary(batch=batch_message(manifest)))
-        finally:
-            # Also when the client is gone: nothing of an unpublished batch may stay.
-            await asyncio.shield(_end(receiving, validation))
+        validation = await self._starter.start(rows_request(await messages.open()))
+        async with aclosing(answers(messages, validation, OF_ROWS)) as found:
+            async for answer in found:
+                yield answer
+
+    async def ValidatePayloads(
+        self,
+        request_iterator: AsyncIterator[validation_pb2.ValidatePayloadsRequest | Chunk],
+        context: Context,
+    ) -> AsyncIterator[validation_pb2.ValidatePayloadsResponse]:
+        """Serves one upload of payloads, or one file of them that the daemon reads itself."""
+        messages = UploadMessages(request_iterator, self._timeouts)
+        validation = await self._starter.start(payloads_request(await messages.open()))
+        async with aclosing(answers(messages, validation, OF_PAYLOADS)) as found:
+            async for answer in found:
+                yield answer
 
     async def ValidatePayload(
         self, request: validation_pb2.ValidatePayloadRequest, context: Context
     ) -> validation_pb2.ValidatePayloadResponse:
-        """Judges one payload."""
-        return verdict_message(await self._payloads.validate(payload_request_of(request)))
+        """Judges one payload, and quarantines it where the request says so and it is invalid."""
+        asked = payload_request_of(request)
+        verdict = await self._payloads.validate(asked)
+        message = verdict_message(verdict)
+        if request.quarantine and not verdict.report.valid:
+            found = await self._gatherer.quarantine(
+                asked.payload,
+                verdict,
+                source_file=source_file_of(request.source_file, field="source_file"),
+                strict=asked.strict,
+            )
+            message.row = names.row(found.batch_id, found.row_number)
+        return message
 
     async def GetBatch(
         self, request: validation_pb2.GetBatchRequest, context: Context
@@ -161,111 +176,3 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
             missing_optional_columns=difference.missing_optional_columns,
             similar_columns=difference.similar_columns,
         )
-
-
-async def _receive(messages: UploadMessages, validation: Validation) -> Request.Commit:
-    """Receives all that the client sends, or reads the file that it names. Returns its Commit."""
-    while (data := await messages.chunk(upload=validation.is_upload)) is not None:
-        await validation.add_chunk(data)
-    async for _ in validation.read_input_file():
-        pass
-    commit: Request.Commit = messages.commit
-    return commit
-
-
-async def _end(receiving: asyncio.Task[Request.Commit], validation: Validation) -> None:
-    receiving.cancel()
-    await asyncio.wait([receiving])
-    if not receiving.cancelled():
-        receiving.exception()  # read, so that asyncio does not log it
-    await validation.close()
-
-
-class _InterimResponses:
-    """The responses before the summary: Accepted once, Progress at most twice a second."""
-
-    def __init__(self, validation: Validation) -> None:
-        self._validation = validation
-        self._accepted = False
-        self._progress_s = time.monotonic()
-        self._last: Response | None = None
-
-    async def wait(self, receiving: asyncio.Task[Request.Commit]) -> None:
-        """Waits until a response may be due, or until nothing more is received. Raises: HeaderRefused."""
-        if self._accepted:
-            due_s = self._progress_s + PROGRESS_INTERVAL_S - time.monotonic()
-            await asyncio.wait([receiving], timeout=max(0.0, due_s))
-            return
-        header = self._validation.header
-        both: set[asyncio.Future[Any]] = {receiving, header}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if header.done():
-            header.result()  # a client may wait for Accepted before it sends more: refuse the header at once
-
-    def due(self) -> list[Response]:
-        """Returns the responses that are due now."""
-        found = self.accepted()
-        if self._accepted and time.monotonic() - self._progress_s >= PROGRESS_INTERVAL_S:
-            self._progress_s = time.monotonic()
-            progress = Response(progress=_progress_message(self._validation))
-            if progress != self._last:
-                self._last = progress
-                found.append(progress)
-        return found
-
-    def accepted(self) -> list[Response]:
-        """Returns Accepted, if the schema is known and it was not returned before."""
-        schema = self._validation.schema
-        if self._accepted or schema is None:
-            return []
-        self._accepted = True
-        return [Response(accepted=_accepted_message(self._validation, schema))]
-
-
-def _accepted_message(validation: Validation, schema: fastcsv.Schema) -> Response.Accepted:
-    difference = validation.difference
-    return Response.Accepted(
-        batch=names.batch(validation.batch_id),
-        schema=names.schema(schema.name, schema.version),
-        unknown_columns=difference.unknown_columns,
-        missing_optional_columns=difference.missing_optional_columns,
-        similar_columns=difference.similar_columns,
-    )
-
-
-def _progress_message(validation: Validation) -> Response.Progress:
-    progress = validation.progress
-    return Response.Progress(
-        size_bytes=progress.size_bytes,
-        total_rows=progress.total_rows,
-        valid_rows=progress.valid_rows,
-        quarantined_rows=progress.quarantined_rows,
-    )
-
-
-def _batch_request(message: Request.Open) -> BatchRequest:
-    if len(message.source_file) > MAX_SOURCE_FILE:
-        raise InvalidRequest(
-            f"source_file is longer than {MAX_SOURCE_FILE} characters", field="open.source_file"
-        )
-    source = message.WhichOneof("source")
-    if source is None:
-        raise InvalidRequest("neither upload nor uri is given", field="open.source")
-    options = message.options
-    if options.delimiter not in ("", ",", ";", "\t", "|"):
-        raise InvalidRequest("delimiter is not one of , ; tab |", field="open.options.delimiter")
-    return BatchRequest(
-        schema=names.parse_schema_id(message.schema, field="open.schema")
-        if message.schema
-        else None,
-        schema_version=message.schema_version or None,
-        request_id=names.request_id_of(message.request_id, field="open.request_id"),
-        source_file=message.source_file,
-        uri=message.uri if source == "uri" else None,
-        options=ReadOptions(
-            delimiter=options.delimiter or None,
-            strict=options.strict,
-            accept_recovered=options.accept_recovered,
-            keep_valid_rows=options.keep_valid_rows,
-        ),
-    )

@@ -1,27 +1,36 @@
-"""`steward payload validate`: JSON payloads, each judged by itself; the worst of them decides the exit code."""
+"""`steward payload validate`: JSON payloads, each judged by itself, and JSON Lines, each file a batch.
+
+The worst of all decides the exit code.
+"""
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from steward_client.command import document, screen
 from steward_client.command.completing import TYPE, VERSION
-from steward_client.command.ending import Exit, describe, from_os, warn
+from steward_client.command.ending import Exit, from_os
+from steward_client.command.file_validation import FileValidation, complain, show_batch
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import many, short_name, shown
 from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
     from steward_client.client import Client
+    from steward_client.transfer.source import FileSource
+    from steward_client.validation.batch_upload import ValidationOptions
+    from steward_client.validation.batches import Batch
     from steward_client.validation.payloads import PayloadVerdict
+    from steward_client.validation.payloads_upload import PayloadsOptions
 
 _VALIDATE_EXAMPLE = """\
 steward payload validate --type buddy_match match.json
+steward payload validate --type ecornell_webhook events.jsonl
+steward payload validate --type ecornell_webhook --lines --valid-out good.jsonl - < events.log
 curl -s https://lms.example.org/event/7 | steward payload validate --type generic_webhook -
 """
 _MOST_MEMBERS = 20
@@ -29,12 +38,27 @@ _MOST_MEMBERS = 20
 
 @dataclass(frozen=True)
 class PayloadOutcome:
-    """What became of one payload."""
+    """What became of one file: a verdict, or of JSON Lines a batch."""
 
     file: str
     verdict: PayloadVerdict | None
     error: StewardError | None
     exit_code: int
+    batch: Batch | None = None
+    valid_out: str | None = None
+
+
+class LinesValidation(FileValidation):
+    """One JSON Lines file."""
+
+    valid_file = "valid.jsonl"
+    records = "payloads"
+
+    def _send(self, source: FileSource, judging: ValidationOptions) -> Batch:
+        options = cast("PayloadsOptions", dict(judging))
+        cast("dict[str, object]", options).pop("keep_valid_rows", None)
+        options["keep_valid_payloads"] = self._target is not None
+        return self._client.validate_payloads(source, **options)
 
 
 @click.group(cls=Noun, example="steward payload validate --type buddy_match match.json")
@@ -51,33 +75,77 @@ def payload() -> None:
 @click.option(
     "--strict", is_flag=True, help="A member that the schema does not name is a violation."
 )
+@click.option("--quarantine", is_flag=True, help="Keep a payload that is invalid in quarantine.")
+@click.option(
+    "--lines",
+    is_flag=True,
+    help="Each file is JSON Lines, whatever its name.  [default: *.jsonl and *.ndjson are]",
+)
+@click.option(
+    "--valid-out",
+    type=click.Path(),
+    metavar="PATH",
+    help="Write the valid payloads of a JSON Lines file there, byte for byte as they came.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that --valid-out names.")
+@click.option(
+    "--source-file",
+    metavar="NAME",
+    help="The name to keep with payloads in quarantine.  [default: the file's]",
+)
+@click.option(
+    "--request-id",
+    metavar="ID",
+    help="Send a JSON Lines file again under its id: no second batch comes of it.",
+)
 @pass_session
 def validate(
     session: Session,
+    /,
     files: tuple[str, ...],
-    schema: str | None,
-    schema_version: str | None,
-    strict: bool,
+    quarantine: bool,
+    lines: bool,
+    valid_out: str | None,
+    force: bool,
+    **judging: str | bool | None,
 ) -> int:
-    """Judge JSON files, each one payload. `-` reads stdin. Nothing is kept.
+    """Judge JSON files: one payload a file, or a line in JSON Lines. `-` reads stdin.
+
+    A JSON Lines file becomes a batch, and its invalid payloads go to quarantine. Of other files nothing is kept, unless
+    --quarantine is given.
 
     Exit code: 0 all valid, 1 a payload is invalid, 3 refused or failed (a file that is not there too);
     of several files the worst.
     """
+    of_lines = {file for file in files if lines or is_lines(file)}
+    if (valid_out or judging["request_id"]) and (len(files) > 1 or not of_lines):
+        raise click.UsageError(
+            "--valid-out and --request-id are for one JSON Lines file: give one file"
+        )
+    target = None if valid_out is None else Path(valid_out)
     outcomes: list[PayloadOutcome] = []
-    with session.client() as client, screen.bar("payloads") as step:
-        for number, file in enumerate(files):
-            step(number, len(files), file)
-            outcome = _judged(client, file, schema, schema_version, strict=strict)
+    with session.client() as client:
+        for file in files:
+            if file in of_lines:
+                outcome = _lines_judged(client, file, target, judging, force=force)
+            else:
+                outcome = _judged(client, file, judging, quarantine=quarantine)
             outcomes.append(outcome)
+            _tell(session, outcome)
             if outcome.exit_code == Exit.INTERRUPTED:
                 break
-    for outcome in outcomes:
-        _tell(session, outcome)
     worst = max(outcome.exit_code for outcome in outcomes)
     if session.is_json:
         document.emit({"payloads": outcomes, "exit_code": worst})
     return worst
+
+
+def is_lines(file: str) -> bool:
+    """Whether the name of a file says that it is JSON Lines."""
+    name = file.lower()
+    for ending in (".gz", ".zst"):
+        name = name.removesuffix(ending)
+    return name.endswith((".jsonl", ".ndjson"))
 
 
 def content_of(file: str) -> bytes:
@@ -88,12 +156,30 @@ def content_of(file: str) -> bytes:
         return stdin.read()
 
 
-def _judged(
-    client: Client, file: str, schema: str | None, version: str | None, *, strict: bool
+def _lines_judged(
+    client: Client,
+    file: str,
+    target: Path | None,
+    judging: dict[str, str | bool | None],
+    *,
+    force: bool,
 ) -> PayloadOutcome:
+    done = LinesValidation(client, file, target, is_uri=False, force=force).validate(judging)
+    return PayloadOutcome(file, None, done.error, done.exit_code, done.batch, done.valid_out)
+
+
+def _judged(
+    client: Client, file: str, judging: dict[str, str | bool | None], *, quarantine: bool
+) -> PayloadOutcome:
+    name = "stdin" if file == "-" else Path(file).name
     try:
         verdict = client.validate_payload(
-            content_of(file), schema=schema, schema_version=version, strict=strict
+            content_of(file),
+            schema=cast("str | None", judging["schema"]),
+            schema_version=cast("str | None", judging["schema_version"]),
+            strict=bool(judging["strict"]),
+            quarantine=quarantine,
+            source_file=str(judging["source_file"] or name) if quarantine else "",
         )
     except KeyboardInterrupt:
         return PayloadOutcome(
@@ -109,11 +195,12 @@ def _judged(
 def _tell(session: Session, outcome: PayloadOutcome) -> None:
     name = "stdin" if outcome.file == "-" else outcome.file
     if outcome.error is not None:
-        if session.debug:
-            traceback.print_exception(outcome.error)
-        message, hint = describe(outcome.error, session)
-        warn(f"{name}: {message}", hint)
-    elif outcome.verdict is not None and not session.is_json:
+        complain(name, outcome.error, debug=session.debug)
+    if session.is_json:
+        return
+    if outcome.batch is not None:
+        show_batch(outcome.file, outcome.batch, outcome.valid_out)
+    elif outcome.verdict is not None:
         show_verdict(name, outcome.verdict)
 
 
@@ -136,6 +223,9 @@ def show_verdict(name: str, verdict: PayloadVerdict) -> None:
             values=("Value",),
             indent=2,
         )
+    if verdict.row:
+        batch, _, number = verdict.row.partition("/rows/")
+        screen.command("in quarantine:", f"steward quarantine show {batch} {number}")
     if verdict.unknown_members:
         named = ", ".join(shown(each) for each in verdict.unknown_members[:_MOST_MEMBERS])
         rest = len(verdict.unknown_members) - _MOST_MEMBERS

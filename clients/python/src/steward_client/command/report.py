@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from steward_client.command import columns, screen
 from steward_client.command.text import count, duration, many, share, short_name, size
 from steward_client.validation.batches import Batch
+from steward_client.validation.schemas import SchemaKind
 
 _MOST = 12
 
 
 def show(batch: Batch, title: str) -> None:
     """Prints the report of one batch."""
-    verdict = f"{count(batch.quarantined_rows)} of {many(batch.total_rows, 'row')} in quarantine"
+    word = "row" if batch.kind is not SchemaKind.PAYLOAD else "payload"
+    verdict = f"{count(batch.quarantined_rows)} of {many(batch.total_rows, word)} in quarantine"
     if batch.is_clean:
-        verdict = "all rows are valid" if batch.total_rows else "valid, and without a row"
+        verdict = f"all {word}s are valid" if batch.total_rows else f"valid, and without a {word}"
         if batch.similar_columns:
             verdict += f", but {many(len(batch.similar_columns), 'column')} may be misspelled"
     is_good = batch.is_clean and not batch.similar_columns
@@ -43,7 +45,7 @@ def _facts(batch: Batch) -> list[tuple[str, str]]:
     rate = "" if is_quick else f", {count(round(batch.total_rows / batch.elapsed_s))} rows/s"
     return [
         ("type", short_name(batch.schema)),
-        ("rows", count(batch.total_rows)),
+        ("payloads" if batch.kind is SchemaKind.PAYLOAD else "rows", count(batch.total_rows)),
         ("valid", f"{count(batch.valid_rows)}  {share(batch.valid_rows, batch.total_rows)}"),
         (
             "quarantined",

@@ -15,6 +15,10 @@ from steward.v1 import quarantine_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.validation.row_state import RowState
+from steward_client.validation.schemas import SchemaKind
+
+PAYLOAD = ""
+"""The column of the one cell of a payload, whose value is the payload's JSON text. No column of a CSV has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Violation:
     """One rule that one field breaks; `message` never holds the value."""
 
     field: str
-    """The column, or `_row` for the row as a whole."""
+    """The column, or of a payload the JSON Pointer of a member; `_row` for the row or payload as a whole."""
     keyword: str
     message: str
     value: str | None = dataclasses.field(repr=False)
@@ -151,6 +155,12 @@ class QuarantinedRow:
     """What happened to it, oldest first; of more than 1000 events the newest. Listings leave it out."""
     schema: str
     """`schemas/{schema}/versions/{version}`: what it was last judged by."""
+    kind: SchemaKind = SchemaKind.CSV
+
+    @property
+    def is_payload(self) -> bool:
+        """Whether it is a payload: a row with one cell, whose column is PAYLOAD."""
+        return self.kind is SchemaKind.PAYLOAD
 
     @property
     def current_cells(self) -> tuple[Cell, ...]:
@@ -188,6 +198,7 @@ class QuarantinedRow:
             else None,
             history=tuple(RowEvent.from_proto(each) for each in message.history),
             schema=message.schema,
+            kind=SchemaKind.from_proto(message.kind),
         )
 
 

@@ -54,14 +54,14 @@ class Upload(ABC, Generic[T]):
             for chunk in self._source.chunks() if self._source else ():
                 size_bytes += len(chunk)
                 checksum = google_crc32c.extend(checksum, chunk)
-                yield self.request(chunk=self.request.Chunk(data=chunk))
+                yield self.request(chunk={"data": chunk})
                 self.sent(size_bytes)
         except OSError as error:
             self.read_error = error
             return
         if self._on_commit is not None:
             self._on_commit()
-        yield self.request(commit=self.request.Commit(size_bytes=size_bytes, crc32c=checksum))
+        yield self.request(commit={"size_bytes": size_bytes, "crc32c": checksum})
 
     def sent(self, size_bytes: int) -> None:
         """Called with the number of bytes that gRPC has taken."""

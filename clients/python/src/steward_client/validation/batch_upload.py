@@ -77,17 +77,22 @@ class BatchUpload(Upload[Batch]):
             self._progress(event)
 
 
+def source_file_of(given: str | None, source: Source | None, uri: str | None) -> str:
+    """Returns the name that a file gets in its batch: the one that is given, else the last part of its path."""
+    name = given
+    if name is None:
+        name = source.name if source is not None else (uri or "").rsplit("/", 1)[-1]
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
 def _open_message(
     source: Source | None, uri: str | None, request_id: str, options: ValidationOptions
 ) -> pb.ValidateBatchRequest.Open:
-    name = options.get("source_file")
-    if name is None:
-        name = source.name if source is not None else (uri or "").rsplit("/", 1)[-1]
     message = pb.ValidateBatchRequest.Open(
         schema=protobuf_values.resource("schemas", options.get("schema") or ""),
         schema_version=options.get("schema_version") or "",
         request_id=request_id,
-        source_file=name.encode("utf-8", "replace").decode("utf-8"),
+        source_file=source_file_of(options.get("source_file"), source, uri),
         options=pb.ValidateOptions(
             delimiter=options.get("delimiter") or "",
             strict=options.get("strict", False),

@@ -11,11 +11,12 @@ from steward.v1 import validation_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.errors import InvalidRequest, NotFound
+from steward_client.validation.schemas import SchemaKind
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A file that a batch left: records.jsonl, errors.csv, report.json or valid.csv."""
+    """A file that a batch left: records.jsonl, errors.csv, report.json, valid.csv or valid.jsonl."""
 
     name: str
     """`batches/{batch}/files/{file}`."""
@@ -75,6 +76,8 @@ class Batch:
     """Columns that the schema knows, does not require, and the header does not have."""
     similar_columns: Mapping[str, str] = field(default_factory=dict)
     """Of the unknown columns those that may be misspelled, and the column that each may be meant for."""
+    kind: SchemaKind = SchemaKind.CSV
+    """Whether it is a CSV file, or JSON Lines: then a row is a payload, and a field the JSON Pointer of a member."""
 
     @property
     def is_clean(self) -> bool:
@@ -93,8 +96,8 @@ class Batch:
         raise NotFound(
             f"{self.name} has no file {file}; it has: {there}",
             reason="BATCH_FILE_NOT_FOUND",
-            hint="valid.csv is kept only when the validation asks for it "
-            "(keep_valid_rows=True; for the command: --valid-out)",
+            hint="the valid rows or payloads are kept only when the validation asks for it "
+            "(keep_valid_rows=True, keep_valid_payloads=True; for the command: --valid-out)",
         )
 
     @classmethod
@@ -126,6 +129,7 @@ class Batch:
             open_rows=message.open_rows,
             missing_optional_columns=tuple(message.missing_optional_columns),
             similar_columns=MappingProxyType(dict(message.similar_columns)),
+            kind=SchemaKind.from_proto(message.kind),
         )
 
 

@@ -17,7 +17,13 @@ SERVICE = "/steward.v1.ValidationService"
 
 
 def validate_payload(
-    payload: Payload, schema: str | None, schema_version: str | None, *, strict: bool
+    payload: Payload,
+    schema: str | None,
+    schema_version: str | None,
+    *,
+    strict: bool,
+    quarantine: bool,
+    source_file: str,
 ) -> Call[validation_pb2.ValidatePayloadResponse, PayloadVerdict]:
     """ValidationService.ValidatePayload."""
     return Call(
@@ -27,6 +33,8 @@ def validate_payload(
             schema=protobuf_values.resource("schemas", schema or ""),
             schema_version=schema_version or "",
             strict=strict,
+            quarantine=quarantine,
+            source_file=source_file,
         ),
         validation_pb2.ValidatePayloadResponse,
         PayloadVerdict.from_proto,

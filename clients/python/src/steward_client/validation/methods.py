@@ -20,6 +20,7 @@ from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
 from steward_client.validation.payloads import Payload, PayloadVerdict
+from steward_client.validation.payloads_upload import PayloadsOptions, PayloadsUpload
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 
@@ -52,6 +53,31 @@ class ValidationMethods(Service):
         """Lets the daemon read a `file:///…` URI itself, below one of its configured roots."""
         return send(self._connection, BatchUpload(None, uri, options), timeout_s)
 
+    def validate_payloads(
+        self,
+        source: FileSource,
+        *,
+        timeout_s: float | None = None,
+        **options: Unpack[PayloadsOptions],
+    ) -> Batch:
+        """Uploads a JSON Lines file, one payload a line, and returns its batch once it is durable.
+
+        As `validate_file` does it with rows: payloads that fail are no error, and are quarantined.
+
+        Raises: OSError when the file cannot be read.
+
+        >>> client.validate_payloads("events.jsonl", schema="ecornell_webhook")  # doctest: +SKIP
+        """
+        content = Source(source)
+        blocking_io.run_file_work(content.check)
+        return send(self._connection, PayloadsUpload(content, None, options), timeout_s)
+
+    def validate_payloads_uri(
+        self, uri: str, *, timeout_s: float | None = None, **options: Unpack[PayloadsOptions]
+    ) -> Batch:
+        """Lets the daemon read a `file:///…` URI of a JSON Lines file itself, below one of its configured roots."""
+        return send(self._connection, PayloadsUpload(None, uri, options), timeout_s)
+
     def validate_payload(
         self,
         payload: Payload,
@@ -59,16 +85,26 @@ class ValidationMethods(Service):
         schema: str | None = None,
         schema_version: str | None = None,
         strict: bool = False,
+        quarantine: bool = False,
+        source_file: str = "",
         timeout_s: float | None = None,
     ) -> PayloadVerdict:
         """Judges one JSON payload. One that is not valid is a verdict with its violations, and no error.
 
         `schema_version`: the newest where none is named. `strict`: a member that the schema does not name is a
-        violation.
+        violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the verdict comes
+        once that is durable. A call that is repeated after a lost answer keeps it again.
 
         >>> verdict = client.validate_payload(body, schema="buddy_match")  # doctest: +SKIP
         """
-        call = calls.validate_payload(payload, schema, schema_version, strict=strict)
+        call = calls.validate_payload(
+            payload,
+            schema,
+            schema_version,
+            strict=strict,
+            quarantine=quarantine,
+            source_file=source_file,
+        )
         return self._connection.call(call, timeout_s)
 
     def get_batch(self, name: str, *, timeout_s: float | None = None) -> Batch:

@@ -38,6 +38,8 @@ class PayloadVerdict:
     total_violations: int
     unknown_members: tuple[str, ...]
     """JSON Pointers of members that the schema does not name; kept, not judged."""
+    row: str = ""
+    """`batches/{batch}/rows/{row_number}` of a payload that was quarantined."""
 
     @classmethod
     def from_proto(cls, message: pb.ValidatePayloadResponse) -> PayloadVerdict:
@@ -56,6 +58,7 @@ class PayloadVerdict:
             ),
             total_violations=message.total_violations,
             unknown_members=tuple(message.unknown_members),
+            row=message.row,
         )
 
 

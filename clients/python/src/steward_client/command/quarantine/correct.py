@@ -15,11 +15,13 @@ from steward_client.command.names import MAX_ROWS, row_name, row_numbers
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, verb
+from steward_client.quarantine.rows import PAYLOAD
 
 _EXAMPLE = """\
 steward quarantine correct batches/019a… 12 rating=0.7
 steward quarantine correct batches/019a…/rows/12 rating=0.7 completed_at=
 echo '{"participant_email": "ana@example.org"}' | steward quarantine correct batches/019a… 12 --cells -
+steward quarantine correct batches/019a… 12 --payload corrected.json
 """
 
 
@@ -32,6 +34,13 @@ echo '{"participant_email": "ana@example.org"}' | steward quarantine correct bat
     type=click.Path(allow_dash=True),
     metavar="FILE",
     help="A file with the cells as a JSON object; - is stdin. Keeps personal data out of the process list.",
+)
+@click.option(
+    "--payload",
+    "payload_file",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="The corrected payload as JSON, for a row that is a payload; - is stdin.",
 )
 @click.option(
     "--schema-version",
@@ -52,18 +61,27 @@ def correct(
     batch: str,
     words: tuple[str, ...],
     cells_file: str | None,
+    payload_file: str | None,
     schema_version: str | None,
     etag: str,
     actor: str,
 ) -> int:
-    """Change cells of one row. The row is judged again at once. Exit code: 0 it is resolved, 1 it is still open.
+    """Change cells of one row, or a payload. It is judged again at once.
 
-    The cells that are not named stay as they are.
+    The cells that are not named stay as they are. A payload is given as a whole.
+
+    Exit code: 0 it is resolved, 1 it is still open.
     """
     name, assignments = row_name(batch, words)
     cells = {**_from_file(cells_file), **_assigned(assignments)}
+    if payload_file is not None:
+        if cells:
+            raise click.UsageError("--payload gives the whole payload: no cells go with it")
+        cells = {PAYLOAD: _text_of(payload_file)}
     if not cells:
-        raise click.UsageError("name the cells that change: COLUMN=VALUE, or --cells FILE")
+        raise click.UsageError(
+            "name the cells that change: COLUMN=VALUE, or --cells FILE; of a payload, --payload FILE"
+        )
     with session.client() as client:
         name = resources.row(client, name)
         row = client.correct_row(name, cells, schema_version=schema_version, etag=etag, actor=actor)
@@ -93,7 +111,7 @@ def _assigned(words: tuple[str, ...]) -> dict[str, str]:
 def _from_file(name: str | None) -> dict[str, str]:
     if name is None:
         return {}
-    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    text = _text_of(name)
     try:
         found = json.loads(text)
     except ValueError:
@@ -103,6 +121,10 @@ def _from_file(name: str | None) -> dict[str, str]:
             f'--cells {name} is no JSON object of texts, such as {{"rating": "0.7"}}'
         )
     return found
+
+
+def _text_of(name: str) -> str:
+    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
 
 
 @click.command(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from steward_client.quarantine.exports import ExportedFile
 
 _NOTHING = "NOTHING_TO_EXPORT"
-_VALID = "valid.csv"
+_VALID = ("valid.csv", "valid.jsonl")
 _EXAMPLE = """\
 steward quarantine export batches/019a… --to rows.csv
 steward quarantine export batches/019a… --cursor importer --to new.csv
@@ -151,7 +151,7 @@ def _next(
     with session.client() as client, screen.bar("export") as step:
         batch = resources.batch(client, batch)
         found = client.get_batch(batch)
-        is_kept = any(each.file == _VALID for each in found.files)
+        is_kept = any(each.file in _VALID for each in found.files)
         target = _kept_for_stdout(batch, cursor) if is_stdout else Path(path)
         if is_stdout and target.exists():
             return _hand_out(

@@ -16,7 +16,8 @@ def show_row(row: QuarantinedRow) -> None:
     """Prints a row, and what can be done about it."""
     screen.line(f"{row.name} is {row.state}", style=screen.STYLES.get(row.state.value, ""))
     changed = "" if row.update_time is None else moment(row.update_time)
-    raw = row.raw_row.decode("utf-8", "replace") if _is_broken(row) else ""
+    is_shown = _is_broken(row) and not row.is_payload  # a payload is shown in any case
+    raw = row.raw_row.decode("utf-8", "replace") if is_shown else ""
     screen.facts(
         [
             ("line", f"{count(row.line_number)}, byte {count(row.byte_offset)}"),
@@ -37,7 +38,10 @@ def show_row(row: QuarantinedRow) -> None:
             indent=2,
         )
     screen.gap()
-    _cells(row)
+    if row.is_payload:
+        _payload(row)
+    else:
+        _cells(row)
     if row.history:
         screen.gap()
         screen.table(
@@ -50,11 +54,9 @@ def show_row(row: QuarantinedRow) -> None:
         )
     if row.state == "open":
         column = next((each.field for each in row.wrong if each.field != "_row"), "COLUMN")
+        change = "--payload FILE" if row.is_payload else f"{shlex.quote(column)}=VALUE"
         screen.gap()
-        screen.command(
-            "put it right:",
-            f"steward quarantine correct {batch} {number} {shlex.quote(column)}=VALUE",
-        )
+        screen.command("put it right:", f"steward quarantine correct {batch} {number} {change}")
         screen.command(
             "or give it up:", f"steward quarantine discard {batch} {number} --reason 'WHY'"
         )
@@ -87,6 +89,29 @@ def _cells(row: QuarantinedRow) -> None:
         screen.table(("Column", "As it came", "What is wrong"), shown, names=("Column",), indent=2)
 
 
+def _payload(row: QuarantinedRow) -> None:
+    """Prints the payload as it came and as it was corrected, and what is wrong with it."""
+    came = row.raw_row.decode("utf-8", "replace")
+    now = next((cell.value for cell in row.corrected_cells), "")
+    screen.facts([("as it came", cut(came, _LONG)), ("corrected to", cut(now, _LONG))], indent=2)
+    if row.state == "open":
+        screen.gap()
+        screen.table(
+            ("Member", "Value", "What is wrong"),
+            [
+                (
+                    "the payload" if each.field == "_row" else each.field,
+                    cut(each.value, _LONG),
+                    each.message,
+                )
+                for each in row.wrong
+            ],
+            names=("Member",),
+            values=("Value",),
+            indent=2,
+        )
+
+
 def _now(before: str, after: str | None) -> str:
     """Returns what a cell was corrected to; empty where it is as it was."""
     if after is None or after == before:
@@ -96,7 +121,7 @@ def _now(before: str, after: str | None) -> str:
 
 def _event(event: RowEvent) -> tuple[str, ...]:
     changes = ", ".join(
-        f"{column}: {cut(before or '')} → {cut(after or '')}"
+        f"{column or 'payload'}: {cut(before or '')} → {cut(after or '')}"
         for column, before, after in event.changes
     )
     return (

@@ -1,6 +1,6 @@
-"""valid.csv: the rows of a batch that were valid from the start, with the delimiter and the columns of its file.
+"""valid.csv and valid.jsonl: the records of a batch that were valid from the start, byte for byte as they came.
 
-Batches have it only where the client asked for it with `keep_valid_rows`.
+Batches have one only where the client asked for it. valid.csv has the delimiter and the columns of its file.
 """
 
 from __future__ import annotations
@@ -9,23 +9,19 @@ from collections.abc import Iterator
 
 import fastcsv
 from stewardd.batches.manifest import BatchManifest
-from stewardd.errors import ValidRowsNotKept
 from stewardd.quarantine.files.blocking_store import BlockingStore
-from stewardd.quarantine.files.csv_records import cells_of, split
-
-VALID = "valid.csv"
-
-
-def require_valid(batch: BatchManifest) -> None:
-    """Makes sure that a batch has kept its valid rows, if it has any. Raises: ValidRowsNotKept."""
-    if batch.valid_rows and batch.file(VALID) is None:
-        raise ValidRowsNotKept(f"batch {batch.batch_id} did not keep its valid rows")
+from stewardd.quarantine.files.csv_records import cells_of, lines, split
+from stewardd.quarantine.files.record_files import valid_file
+from stewardd.schemas.kinds import SchemaKind
 
 
 def valid_records(store: BlockingStore, batch: BatchManifest) -> Iterator[bytes]:
-    """The records of valid.csv, the header first. Nothing where the batch has no such file."""
-    file = batch.file(VALID)
-    return iter(()) if file is None else split(store.read(batch.key(file)))
+    """The records of the file, of valid.csv the header first. Nothing where the batch has no such file."""
+    file = valid_file(batch)
+    if file is None:
+        return iter(())
+    chunks = store.read(batch.key(file))
+    return lines(chunks) if batch.kind is SchemaKind.PAYLOAD else split(chunks)
 
 
 def valid_columns(store: BlockingStore, batch: BatchManifest) -> tuple[str, ...] | None:
