@@ -30,6 +30,8 @@ pub enum InputError {
     /// Nothing but blank lines, or nothing at all.
     Empty,
     Header(Box<HeaderFault>),
+    /// No schema of payloads fits, or several do.
+    Detection(Box<DetectionFault>),
     /// It is no CSV: its first bytes say what it is.
     Format(FileFormat),
     /// The header, or the input as a whole, is no text in an encoding that is read.
@@ -38,6 +40,43 @@ pub enum InputError {
     Compression(String),
     /// A bound on the input as a whole was passed.
     Limit(LimitFault),
+}
+
+/// Why the schema of a payload is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectionFault {
+    pub reason: DetectionReason,
+    pub detail: String,
+    /// The schemas that were tried, as `name/version`, and for each what speaks against it: nothing where it fits.
+    pub tried: Vec<(String, Vec<String>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DetectionReason {
+    /// The payload is no JSON that could be read.
+    Unreadable,
+    /// No schema fits.
+    Unknown,
+    /// Schemas of several names fit.
+    Ambiguous,
+}
+
+impl DetectionReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "PAYLOAD_UNREADABLE",
+            Self::Unknown => "PAYLOAD_UNKNOWN",
+            Self::Ambiguous => "PAYLOAD_AMBIGUOUS",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Unreadable => "send one JSON value in UTF-8",
+            Self::Unknown => "send what one of the schemas asks for, or name the schema",
+            Self::Ambiguous => "name the schema that is meant",
+        }
+    }
 }
 
 /// What is wrong with a header: the lists that do not apply are empty.
@@ -186,6 +225,7 @@ impl InputError {
         match self {
             Self::Empty => "EMPTY_INPUT",
             Self::Header(fault) => fault.reason.name(),
+            Self::Detection(fault) => fault.reason.name(),
             Self::Format(_) => "INPUT_NOT_CSV",
             Self::Encoding(_) => "ENCODING_UNSUPPORTED",
             Self::Compression(_) => "COMPRESSION_INVALID",
@@ -204,6 +244,7 @@ impl InputError {
         let hint = match self {
             Self::Empty => "send a file that begins with a header row",
             Self::Header(fault) => return fault.hint(),
+            Self::Detection(fault) => fault.reason.hint(),
             Self::Format(format) => return format.hint().into(),
             Self::Encoding(EncodingFault::HeaderHasNul) => {
                 "save the file as UTF-8, or put a byte-order mark before UTF-16"
@@ -233,6 +274,7 @@ impl fmt::Display for InputError {
         match self {
             Self::Empty => f.write_str("the input is empty: there is no header"),
             Self::Header(fault) => fault.fmt(f),
+            Self::Detection(fault) => f.write_str(&fault.detail),
             Self::Format(format) => format.fmt(f),
             Self::Encoding(EncodingFault::HeaderNotUtf8) => f.write_str("the header is not UTF-8"),
             Self::Encoding(EncodingFault::HeaderHasNul) => {
@@ -302,6 +344,12 @@ impl From<InputError> for Error {
 impl From<HeaderFault> for Error {
     fn from(fault: HeaderFault) -> Self {
         Self::Input(InputError::Header(Box::new(fault)))
+    }
+}
+
+impl From<DetectionFault> for Error {
+    fn from(fault: DetectionFault) -> Self {
+        Self::Input(InputError::Detection(Box::new(fault)))
     }
 }
 

@@ -91,11 +91,11 @@ impl PayloadValidator {
         schema: &Arc<PayloadSchema>,
         folder: &Path,
         names: BatchNames,
-        options: PayloadOptions,
+        options: &PayloadOptions,
     ) -> Result<Self, Error> {
         let decompressor = Decompressor::new(options.max_decompressed_bytes, options.expansion());
         Self::of(decompressor, |received| {
-            LinesText::new(schema, folder, names, &options, &received.shared_size)
+            LinesText::new(schema, folder, names, options, &received.shared_size)
         })
     }
 }

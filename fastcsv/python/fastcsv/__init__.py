@@ -7,6 +7,7 @@ whole of the work runs in Rust with the interpreter free for others.
 from fastcsv._core import (
     Column,
     CompressionError,
+    DetectionError,
     EmptyInputError,
     EncodingError,
     FastcsvError,
@@ -30,6 +31,8 @@ from fastcsv._core import (
     clean_name,
     compare,
     detect,
+    detect_payload,
+    normalise_payload,
     validate_file,
     validate_payload,
     validate_payload_file,
@@ -38,6 +41,7 @@ from fastcsv._core import (
 __all__ = [
     "Column",
     "CompressionError",
+    "DetectionError",
     "EmptyInputError",
     "EncodingError",
     "FastcsvError",
@@ -61,6 +65,8 @@ __all__ = [
     "clean_name",
     "compare",
     "detect",
+    "detect_payload",
+    "normalise_payload",
     "validate_file",
     "validate_payload",
     "validate_payload_file",

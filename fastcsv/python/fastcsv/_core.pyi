@@ -7,6 +7,7 @@ from typing import final
 __all__ = [
     "Column",
     "CompressionError",
+    "DetectionError",
     "EmptyInputError",
     "EncodingError",
     "FastcsvError",
@@ -30,6 +31,8 @@ __all__ = [
     "clean_name",
     "compare",
     "detect",
+    "detect_payload",
+    "normalise_payload",
     "validate_file",
     "validate_payload",
     "validate_payload_file",
@@ -66,6 +69,15 @@ class HeaderError(InputError):
     """The nearest schema, as name/version."""
     similar: dict[str, str]
     """Columns of the header that may be meant for missing ones, and for which."""
+
+class DetectionError(InputError):
+    """The schema of a payload is not known.
+
+    The reason is PAYLOAD_UNREADABLE, PAYLOAD_UNKNOWN or PAYLOAD_AMBIGUOUS.
+    """
+
+    tried: dict[str, tuple[str, ...]]
+    """The schemas that were tried, as name/version, and what speaks against each: nothing where it fits."""
 
 class FormatError(InputError):
     """The input is no CSV: its first bytes say what it is."""
@@ -467,6 +479,14 @@ class PayloadSchema:
         """The parts of the document that have no effect, such as unknown keywords and formats."""
 
     @property
+    def event(self) -> str | None:
+        """The event that payloads are normalised into, as name/version; None without x-steward-normalise."""
+
+    @property
+    def detected(self) -> bool:
+        """Whether detect_payload can find it: it has x-steward-detect."""
+
+    @property
     def compiled(self) -> bool:
         """Whether payloads are judged by tables; else the general validator judges them, which takes longer."""
 
@@ -550,6 +570,10 @@ class PayloadReport:
         Empty where the schema is not compiled to tables.
         """
 
+    @property
+    def event(self) -> bytes | None:
+        """The normalised event in JSON; None where the payload is not valid, or where normalise_payload was not asked."""
+
 def clean_name(name: str) -> str:
     """Return a header's name as it counts: without a byte-order mark and blanks around it."""
 
@@ -561,6 +585,42 @@ def detect(schemas: Sequence[Schema], header: Sequence[str]) -> Schema:
 
     It has all its required columns there, and one that it knows; then it leaves the fewest header columns unknown, then
     misses the fewest of its own, then is the newest. Raises HeaderError.
+    """
+
+def detect_payload(
+    schemas: Sequence[PayloadSchema],
+    payload: bytes | bytearray | memoryview,
+    *,
+    max_payload_bytes: int = 16777216,
+    max_depth: int = 64,
+) -> PayloadSchema:
+    """Return the schema whose x-steward-detect the payload's members fit; their values are not judged.
+
+    Of several versions of one name the one is taken that leaves the fewest members unknown, then misses the fewest of its
+    own, then is the newest.
+
+    Raises: DetectionError where none fits, or schemas of several names do, with what was tried; ValueError for a
+    max_depth over 120.
+    """
+
+def normalise_payload(
+    schema: PayloadSchema,
+    payload: bytes | bytearray | memoryview,
+    *,
+    event_id: str | None = None,
+    event_source: str | None = None,
+    strict: bool = False,
+    max_payload_bytes: int = 16777216,
+    max_depth: int = 64,
+    max_violations: int = 100,
+) -> PayloadReport:
+    """Judge one payload as validate_payload does and, where it is valid, normalise it by the schema's x-steward-normalise.
+
+    The event is in the report. With event_id and event_source, those of the delivery, it stands in an envelope of
+    CloudEvents 1.0. An event is nested one level deeper than its payload at the most, an envelope one more.
+
+    Raises: ValueError for a schema without x-steward-normalise, for one of event_id and event_source alone or empty, and
+    as validate_payload does.
     """
 
 def validate_file(

@@ -82,6 +82,14 @@ impl PayloadSchema {
         }
     }
 
+    /// Reads a payload as strict JSON, by no schema.
+    pub(super) fn read_alone<'a>(payload: &'a [u8], limits: &PayloadLimits) -> PayloadReport<'a> {
+        match text_of(payload, limits) {
+            Ok(text) => PayloadWalk::new(&NO_TABLES, text, bounds(limits), false).run(None).0,
+            Err(refused) => refused,
+        }
+    }
+
     /// Judges a payload that is known to be UTF-8 and within the bound on its bytes.
     pub(crate) fn judge_text<'a>(
         &'a self,

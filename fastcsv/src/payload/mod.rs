@@ -6,10 +6,14 @@
 //! those of cells (`schema::check`), so that a rule means the same in a cell and in a payload.
 
 mod compile;
+mod detect;
 mod fault;
 mod general;
 mod judge;
+mod mapping;
 mod members;
+mod node;
+mod normalise;
 mod numeric;
 mod object;
 mod path;
@@ -17,14 +21,17 @@ mod pointers;
 mod reader;
 mod report;
 mod schema;
+mod structure;
 mod tables;
 mod text;
 mod tree;
 mod walk;
 
+pub use detect::PayloadDetector;
 pub use judge::PayloadLimits;
 #[cfg(feature = "python")]
 pub(crate) use judge::with_payload_limits;
+pub use normalise::CloudEvent;
 pub use pointers::PointerCounts;
 pub use report::{PayloadReport, PayloadText, PayloadViolation};
 pub use schema::PayloadSchema;

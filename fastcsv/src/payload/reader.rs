@@ -160,4 +160,31 @@ impl<'p> JsonReader<'p> {
         }
         if self.at > start { Ok(()) } else { Err(self.unexpected()) }
     }
+
+    /// Passes a value that is known to be JSON; nothing where the text ends first.
+    pub fn skip_value(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => drop(self.string().ok()?),
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => self.at += 1,
+                _ => {
+                    while self.peek().is_some_and(|byte| !b" \t\n\r,:}]".contains(&byte)) {
+                        self.at += 1;
+                    }
+                }
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
 }

@@ -4,6 +4,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::compile;
+use super::mapping::Mapping;
+use super::structure::Structure;
 use super::tables::PayloadTables;
 use crate::schema::annotation;
 use crate::schema::author::MESSAGE;
@@ -23,6 +25,12 @@ pub struct PayloadSchema {
     warnings: Vec<String>,
     pub(super) tables: Option<PayloadTables>,
     pub(super) validator: Validator<Exact>,
+    /// The members that the document names at its root.
+    pub(super) root_members: Vec<String>,
+    /// By what a payload of this schema is recognised; nothing where the document does not say.
+    pub(super) structure: Option<Structure>,
+    /// How a payload becomes an event; nothing where the document does not say.
+    pub(super) mapping: Option<Mapping>,
 }
 
 impl PayloadSchema {
@@ -67,6 +75,12 @@ impl PayloadSchema {
             warnings,
             tables,
             validator: general::build(document, limits)?,
+            root_members: root
+                .and_then(|it| it.get("properties")?.as_object())
+                .map(|it| it.keys().cloned().collect())
+                .unwrap_or_default(),
+            structure: Structure::of(document)?,
+            mapping: Mapping::of(document, limits)?,
         })
     }
 
@@ -97,6 +111,18 @@ impl PayloadSchema {
         &self.warnings
     }
 
+    /// The event that payloads are normalised into, as `name/version`.
+    #[must_use]
+    pub fn event(&self) -> Option<String> {
+        self.mapping.as_ref().map(|it| format!("{}/{}", it.event_name, it.event_version))
+    }
+
+    /// Whether the document says by what its payloads are recognised.
+    #[must_use]
+    pub fn is_detected(&self) -> bool {
+        self.structure.is_some()
+    }
+
     /// Whether payloads are judged by tables, and not by the general validator.
     #[must_use]
     pub fn is_compiled(&self) -> bool {
@@ -109,7 +135,7 @@ impl PayloadSchema {
 fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
     let mut warnings = Vec::new();
     subschema::walk(document, &mut |keywords, pointer| {
-        annotation::check(keywords, pointer)?;
+        annotation::check_payload(keywords, pointer)?;
         if keywords.contains_key(MESSAGE) {
             let detail =
                 format!("the annotation {MESSAGE} has no effect in the schema of a payload");

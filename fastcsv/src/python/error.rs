@@ -5,7 +5,7 @@ use crate::error::{Error, InputError as Refused};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use std::io;
 
 create_exception!(fastcsv, FastcsvError, PyException, "What fastcsv refuses, or fails at.");
@@ -13,6 +13,7 @@ create_exception!(fastcsv, SchemaError, FastcsvError, "A schema document is refu
 create_exception!(fastcsv, InputError, FastcsvError, "An input as a whole is refused.");
 create_exception!(fastcsv, EmptyInputError, InputError, "There is no header.");
 create_exception!(fastcsv, HeaderError, InputError, "The header fits no schema.");
+create_exception!(fastcsv, DetectionError, InputError, "No schema fits a payload, or several do.");
 create_exception!(fastcsv, FormatError, InputError, "The input is a file of another kind.");
 create_exception!(fastcsv, EncodingError, InputError, "The input is in no encoding that is read.");
 create_exception!(fastcsv, CompressionError, InputError, "The compressed input is damaged.");
@@ -32,6 +33,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::Schema(_) => SchemaError::new_err(text),
         Error::Input(Refused::Empty) => EmptyInputError::new_err(text),
         Error::Input(Refused::Header(_)) => HeaderError::new_err(text),
+        Error::Input(Refused::Detection(_)) => DetectionError::new_err(text),
         Error::Input(Refused::Format(_)) => FormatError::new_err(text),
         Error::Input(Refused::Encoding(_)) => EncodingError::new_err(text),
         Error::Input(Refused::Compression(_)) => CompressionError::new_err(text),
@@ -47,6 +49,13 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         value.setattr("unknown", PyTuple::new(py, &fault.unknown)?)?;
         value.setattr("nearest", fault.nearest.as_deref())?;
         value.setattr("similar", pairs(&fault.similar))?;
+    }
+    if let Error::Input(Refused::Detection(fault)) = error {
+        let tried = PyDict::new(py);
+        for (schema, faults) in &fault.tried {
+            tried.set_item(schema, PyTuple::new(py, faults)?)?;
+        }
+        value.setattr("tried", tried)?;
     }
     Ok(raised)
 }

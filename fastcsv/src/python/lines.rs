@@ -47,7 +47,8 @@ impl PyPayloadValidator {
         let options =
             options.map_or_else(|| Ok(PayloadOptions::default()), PyPayloadOptions::chosen)?;
         let compiled = Arc::clone(&schema.get().compiled);
-        let core = py.detach(|| PayloadValidator::of_lines(&compiled, &out_dir, names, options))?;
+        let core =
+            py.detach(|| PayloadValidator::of_lines(&compiled, &out_dir, names, &options))?;
         Ok(Self { core: Mutex::new(core), snapshot: Mutex::default() })
     }
 

@@ -20,8 +20,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::error::{
-        CompressionError, EmptyInputError, EncodingError, FastcsvError, FormatError, HeaderError,
-        InputError, LimitError, SchemaError,
+        CompressionError, DetectionError, EmptyInputError, EncodingError, FastcsvError,
+        FormatError, HeaderError, InputError, LimitError, SchemaError,
     };
     #[pymodule_export]
     use super::file::validate_file;
@@ -32,7 +32,10 @@ mod _core {
     #[pymodule_export]
     use super::options::{PyOptions, PyPayloadOptions};
     #[pymodule_export]
-    use super::payload::{PyPayloadReport, PyPayloadSchema, PyPayloadViolation, validate_payload};
+    use super::payload::{
+        PyPayloadReport, PyPayloadSchema, PyPayloadViolation, detect_payload, normalise_payload,
+        validate_payload,
+    };
     #[pymodule_export]
     use super::report::{PyOutputFile, PyProgress, PyReport};
     #[pymodule_export]

@@ -12,6 +12,8 @@ use crate::rules::date;
 
 pub(crate) const EFFECTIVE_DATE: &str = "x-steward-effective-date";
 pub(crate) const DEPRECATED: &str = "x-steward-deprecated";
+pub(crate) const DETECT: &str = "x-steward-detect";
+pub(crate) const NORMALISE: &str = "x-steward-normalise";
 pub(crate) const PII: &str = "x-steward-pii";
 
 const PREFIX: &str = "x-steward-";
@@ -22,6 +24,8 @@ enum AnnotationPlace {
     Document,
     Column,
     Both,
+    /// The document of a payload.
+    Payload,
 }
 
 struct Annotation {
@@ -32,7 +36,7 @@ struct Annotation {
     form: &'static str,
 }
 
-const KNOWN: [Annotation; 5] = [
+const KNOWN: [Annotation; 7] = [
     Annotation {
         name: EFFECTIVE_DATE,
         place: AnnotationPlace::Document,
@@ -63,22 +67,53 @@ const KNOWN: [Annotation; 5] = [
         takes: |value| value.as_str() == Some("comma"),
         form: "\"comma\"",
     },
+    Annotation {
+        name: DETECT,
+        place: AnnotationPlace::Payload,
+        takes: Value::is_object,
+        form: "an object of kinds by member",
+    },
+    Annotation {
+        name: NORMALISE,
+        place: AnnotationPlace::Payload,
+        takes: Value::is_object,
+        form: "an object with the members event and fields",
+    },
 ];
 
 /// Refuses annotations that are unknown, misplaced or of the wrong type.
 pub(crate) fn check(keywords: &Map<String, Value>, pointer: &str) -> Result<(), SchemaError> {
-    let place =
-        if pointer.is_empty() { AnnotationPlace::Document } else { AnnotationPlace::Column };
+    check_at(keywords, pointer, &[])
+}
+
+/// The same for the schema of a payload, which has annotations of its own.
+pub(crate) fn check_payload(
+    keywords: &Map<String, Value>,
+    pointer: &str,
+) -> Result<(), SchemaError> {
+    check_at(keywords, pointer, &[AnnotationPlace::Payload])
+}
+
+fn check_at(
+    keywords: &Map<String, Value>,
+    pointer: &str,
+    of_document: &[AnnotationPlace],
+) -> Result<(), SchemaError> {
+    let places: &[AnnotationPlace] = if pointer.is_empty() {
+        &[&[AnnotationPlace::Document, AnnotationPlace::Both], of_document].concat()
+    } else {
+        &[AnnotationPlace::Column, AnnotationPlace::Both]
+    };
     let ours = keywords
         .iter()
         .filter(|(name, _)| name.to_lowercase().replace('_', "-").starts_with(PREFIX));
-    ours.clone().try_for_each(|(name, value)| check_one(name, value, place, pointer))
+    ours.clone().try_for_each(|(name, value)| check_one(name, value, places, pointer))
 }
 
 fn check_one(
     name: &str,
     value: &Value,
-    place: AnnotationPlace,
+    places: &[AnnotationPlace],
     pointer: &str,
 ) -> Result<(), SchemaError> {
     let fault = match KNOWN.iter().find(|known| known.name == name) {
@@ -86,9 +121,7 @@ fn check_one(
             Some(near) => format!("is unknown; did you mean {near}?"),
             None => "is unknown".into(),
         },
-        Some(known) if known.place != place && known.place != AnnotationPlace::Both => {
-            "stands in the wrong place".into()
-        }
+        Some(known) if !places.contains(&known.place) => "stands in the wrong place".into(),
         Some(known) if !(known.takes)(value) => format!("must be {}", known.form),
         Some(_) => return Ok(()),
     };
