@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import google_crc32c
@@ -35,6 +36,7 @@ MAX_BYTES = 8 * 1024 * 1024
 _NO_JSON = frozenset({"json", "encoding"})
 _BLANKS = bytes.maketrans(b"\r\n", b"  ")
 _TABS = bytes.maketrans(b"\r\n\0", b"\v\v\v")
+_STOPPED = Failed("the daemon stopped before the payload was quarantined", hint="send it again")
 
 
 class QuarantinedPayload(NamedTuple):
@@ -67,7 +69,7 @@ class PayloadGatherer:
     def __init__(self, starter: BatchStarter) -> None:
         self._starter = starter
         self._open: dict[_Key, _Gathering] = {}
-        self._publishing: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Task[BatchManifest]] = set()
 
     async def quarantine(
         self, payload: bytes, verdict: PayloadVerdict, *, source_file: str, strict: bool
@@ -96,25 +98,23 @@ class PayloadGatherer:
         if gathering.timer is not None:
             gathering.timer.cancel()
         # The loop keeps no strong reference to a task.
-        task = asyncio.get_running_loop().create_task(self._publish_batch(key, gathering))
+        task = asyncio.get_running_loop().create_task(self._batch_of(key, gathering.lines))
         self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
+        task.add_done_callback(partial(self._published, gathering))
 
-    async def _publish_batch(self, key: _Key, gathering: _Gathering) -> None:
-        """Publishes a gathering, and tells every caller. A caller who went away is not told; the payload stays."""
-        try:
-            manifest = await self._batch_of(key, gathering.lines)
-        except BaseException as error:
-            for waiter in gathering.waiters:
-                if not waiter.done():
-                    waiter.set_exception(error if isinstance(error, Exception) else _ended())
-            if not isinstance(error, Exception):
-                raise
+    def _published(self, gathering: _Gathering, task: asyncio.Task[BatchManifest]) -> None:
+        """Tells every caller what became of a gathering. A caller who went away is not told; the payload stays."""
+        self._publishing.discard(task)
+        error = _STOPPED if task.cancelled() else task.exception()
+        if error is not None:
             log.warning("payloads not quarantined", payloads=len(gathering.lines), error=str(error))
-            return
         for row_number, waiter in enumerate(gathering.waiters, start=1):
-            if not waiter.done():
-                waiter.set_result(QuarantinedPayload(manifest.batch_id, row_number))
+            if waiter.done():
+                continue
+            if error is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(QuarantinedPayload(task.result().batch_id, row_number))
 
     async def _batch_of(self, key: _Key, lines: Sequence[bytes]) -> BatchManifest:
         request = BatchRequest(
@@ -146,7 +146,3 @@ def _line_of(payload: bytes, verdict: PayloadVerdict) -> bytes:
     """Returns a payload as one line that is not blank."""
     no_json = any(each.keyword in _NO_JSON for each in verdict.report.violations)
     return payload.translate(_TABS if no_json else _BLANKS) if payload.strip() else b"\v"
-
-
-def _ended() -> Failed:
-    return Failed("the daemon stopped before the payload was quarantined", hint="send it again")

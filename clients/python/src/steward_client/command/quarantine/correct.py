@@ -15,7 +15,6 @@ from steward_client.command.names import MAX_ROWS, row_name, row_numbers
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import count, many, verb
-from steward_client.quarantine.rows import PAYLOAD
 
 _EXAMPLE = """\
 steward quarantine correct batches/019a… 12 rating=0.7
@@ -77,6 +76,8 @@ def correct(
     if payload_file is not None:
         if cells:
             raise click.UsageError("--payload gives the whole payload: no cells go with it")
+        from steward_client.quarantine.rows import PAYLOAD
+
         cells = {PAYLOAD: _text_of(payload_file)}
     if not cells:
         raise click.UsageError(
