@@ -23,6 +23,7 @@ SERVICES = {
     "steward.v1.ValidationService",
     "steward.v1.QuarantineService",
     "steward.v1.BackupService",
+    "steward.v1.ScheduleService",
     "steward.v1.DatabaseService",
     "steward.v1.OperationService",
     "steward.v1.SystemService",

@@ -15,10 +15,13 @@ from steward.v1 import (
     operation_pb2,
     quarantine_pb2,
     quarantine_pb2_grpc,
+    schedule_pb2,
+    schedule_pb2_grpc,
     system_pb2,
     validation_pb2_grpc,
 )
 from steward.v1 import validation_pb2 as v
+from stewardd.backup.progress import BackupPhase
 from stewardd.metrics.catalogue import CATALOGUE
 from stewardd.metrics.metric import Kind
 from stewardd.operations.kinds import KINDS, LANES
@@ -34,7 +37,7 @@ from tests.support.web import WEB, scrape, value
 # What must never be a label, though the daemon has heard it.
 SECRETS = ("ana1@example.org", "bo@example.org", "secret-file", "marker", "127.0.0.1")
 # Their services are known once their modules are.
-FILES = (operation_pb2, system_pb2)
+FILES = (operation_pb2, schedule_pb2, system_pb2)
 METHODS = methods(SERVICES)
 STREAMS = {False: "unary", True: "stream"}
 MARKED = b"marker-cell"
@@ -105,6 +108,10 @@ def work(address):
                 backup_pb2.CreateBackupRequest(description="marker-description"), timeout=20
             ),
         )
+        schedule = schedule_pb2.Schedule(name="schedules/marker-schedule", cron="0 0 29 2 *")
+        schedule_pb2_grpc.ScheduleServiceStub(open_channel).CreateSchedule(
+            schedule_pb2.CreateScheduleRequest(schedule=schedule, actor="marker-actor"), timeout=20
+        )
     return batch
 
 
@@ -151,6 +158,7 @@ def vocabulary(address):
         "schemas": schema_names(address) | {"other"},
         "operations": {kind.name for kind in KINDS},
         "lanes": set(LANES),
+        "phases": {each.value.lower() for each in BackupPhase},
         "versions": {version("steward-daemon")},
         "actions": {"correct", "resubmit", "retry", "discard", "export", "purge", "erase"},
         "retire_reasons": {

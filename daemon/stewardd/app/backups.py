@@ -7,7 +7,7 @@ import asyncio
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.app.retention import build_retention
-from stewardd.app.schedules import build_schedules
+from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
 from stewardd.backup.backups import BackupOptions, Backups
 from stewardd.backup.creation import BackupCreation
@@ -37,7 +37,7 @@ PROBE_TIMEOUT_S = 10.0
 async def build_backups(
     assembly: Assembly, repository: Repository, databases: Databases, operations: Operations
 ) -> None:
-    """Adds the service, and the probe that tells of the newest backup and of those that failed after it."""
+    """Adds the service, and a probe a database that tells of its newest backup and of those that failed after it."""
     backups = Backups(
         repository.store,
         repository.lease,
@@ -46,22 +46,32 @@ async def build_backups(
         _options(assembly),
     )
     outcomes = BackupOutcomes(operations, databases.direct_targets)
+    # One database has `backup`, several have `backup/{name}`, as they have `database`.
+    names = list(databases.direct_targets)
+    components = {each: COMPONENT if len(names) == 1 else f"{COMPONENT}/{each}" for each in names}
 
     async def tell_health(state: OperationState) -> None:
         """Lets Health know at once how a backup of this daemon ended."""
         if state.kind == CREATE_BACKUP.name:
             outcomes.expire()
-            await assembly.monitor.look_now(COMPONENT)
+            for component in components.values():
+                await assembly.monitor.look_now(component)
 
     operations.on_end(tell_health)
     start_telling(assembly, operations)
     newest = NewestBackups(backups, databases.direct_targets)
-    assembly.metrics.add_backups(backups, newest, outcomes)
-    look = probes.backup(backups, newest, outcomes.failures)
-    assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
     retention = build_retention(assembly, repository, backups.database_named)
+    for name, component in components.items():
+        look = probes.backup(
+            name, backups, newest, outcomes.failures, lambda each: retention.policy_of(each).window
+        )
+        assembly.monitor.add(Probe(component, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
     creation = BackupCreation(operations, backups)
-    build_schedules(assembly, repository, operations, creation, retention.pruning)
+    runner = build_schedules(assembly, repository, operations, creation, retention.pruning)
+    count_failure = assembly.metrics.add_backups(
+        backups, newest, outcomes, lambda: next_runs(runner.known(), repository.lease.now())
+    )
+    operations.on_end(count_failure)
     assembly.servicers.append(
         BackupServicer(
             creation,

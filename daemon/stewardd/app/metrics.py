@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from stewardd import __version__
 from stewardd.backup.backups import Backups
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
+from stewardd.backup.progress import BackupPhase
 from stewardd.errors import Cancelled, DaemonStopping
 from stewardd.health.facts import RepositoryFacts
 from stewardd.health.monitor import Monitor
@@ -26,7 +27,7 @@ from stewardd.metrics.operations import LaneReading, OperationMetrics
 from stewardd.metrics.payloads import PayloadMetrics
 from stewardd.metrics.quarantine import QuarantineMetrics
 from stewardd.metrics.repository import RepositoryMetrics
-from stewardd.operations.kinds import KINDS, LANES
+from stewardd.operations.kinds import CREATE_BACKUP, KINDS, LANES
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
 from stewardd.postgres.breaker import BreakerState, BreakerView, Transition, TransitionCause
@@ -136,9 +137,14 @@ class DaemonMetrics:
         operations.on_end(ended)
 
     def add_backups(
-        self, backups: Backups, newest: NewestBackups, outcomes: BackupOutcomes
-    ) -> None:
-        """Adds the newest backup of each database, and the failures after it."""
+        self,
+        backups: Backups,
+        newest: NewestBackups,
+        outcomes: BackupOutcomes,
+        next_runs: Callable[[], Mapping[str, float]],
+    ) -> Callable[[OperationState], Awaitable[None]]:
+        """Adds the newest backup of each database, the failures after it, the next run; returns what hears of ends."""
+        self._vocabulary["phases"] = [each.value.lower() for each in BackupPhase]
 
         def read() -> dict[str, BackupReading]:
             return {
@@ -156,7 +162,18 @@ class DaemonMetrics:
             none = dict.fromkeys(self._vocabulary["databases"], 0)
             return none | {each.database: each.count for each in outcomes.known()}
 
-        backup_metrics.add(self._metrics, read, failures, lambda: backups.running)
+        def upcoming() -> dict[str, float]:
+            # A schedule may be of a database that another daemon's configuration has.
+            known = self._vocabulary["databases"]
+            return {name: moment for name, moment in next_runs().items() if name in known}
+
+        count = backup_metrics.add(self._metrics, read, failures, lambda: backups.running, upcoming)
+
+        async def ended(state: OperationState) -> None:
+            if state.kind == CREATE_BACKUP.name and _outcome(state) == "failed":
+                count(str(state.metadata.get("phase", BackupPhase.QUEUED)).lower())
+
+        return ended
 
     def add_telling(self) -> Callable[[str], None]:
         """Adds the messages on how backups ended; returns what the teller tells."""

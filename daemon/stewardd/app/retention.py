@@ -28,6 +28,7 @@ class Retention:
     inventory: BackupInventory
     deletion: BackupDeletion
     pruning: Pruning
+    policy_of: Callable[[str], RetentionPolicy]
 
 
 def build_retention(
@@ -49,7 +50,7 @@ def build_retention(
             first_after_s=min(60.0, settings.interval_s),
         )
     )
-    return Retention(BackupListing(catalog, states), inventory, deletion, pruning)
+    return Retention(BackupListing(catalog, states), inventory, deletion, pruning, policy_of)
 
 
 def policies(settings: RetentionSettings) -> Callable[[str], RetentionPolicy]:

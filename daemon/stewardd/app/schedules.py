@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from stewardd.app.assembly import Assembly
@@ -69,6 +70,16 @@ def build_schedules(
     )
     assembly.servicers.append(ScheduleServicer(book, runs, runner.expire, now))
     return runner
+
+
+def next_runs(schedules: Sequence[BackupSchedule], now: datetime) -> dict[str, float]:
+    """The next scheduled run of each database that has one, in seconds since 1970."""
+    found: dict[str, float] = {}
+    for each in schedules:
+        if (next_run := each.next_run(now)) is not None:
+            database = each.definition.database
+            found[database] = min(next_run.timestamp(), found.get(database, next_run.timestamp()))
+    return found
 
 
 def _definition(settings: ScheduleSettings, database: str = "") -> ScheduleDefinition:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from stewardd.backup.backups import Backups
 from stewardd.backup.failures import BackupFailures
 from stewardd.backup.newest import NewestBackups
+from stewardd.backup.retention.plan import in_words
 from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
@@ -90,19 +91,22 @@ def repository(store: Store) -> Look:
 
 
 def backup(
+    database: str,
     backups: Backups,
     newest: NewestBackups,
     failures: Callable[[], Awaitable[list[BackupFailures]]],
+    window_of: Callable[[str], timedelta],
 ) -> Look:
-    """Looks at the newest backup, and at those that failed after it.
+    """Looks at the newest backup of a database, at those that failed after it, and whether its retention is halted.
 
     None at all is worth a word and no more: nothing has asked for one yet. A failure degrades until a backup of the
-    same database succeeds.
+    database succeeds; so does a newest backup that is older than its retention's window: nothing is deleted then.
     """
 
     async def look() -> Finding:
-        last = await newest.look()
-        failed = await failures()
+        await newest.look()
+        last = newest.by_database.get(database)
+        failed = [each for each in await failures() if each.database == database]
         facts = BackupFacts(
             last_backup=last.backup_id if last else "",
             last_backup_age_s=_age_s(last.backup_id) if last else None,
@@ -110,8 +114,14 @@ def backup(
             failures=sum(each.count for each in failed),
             last_failure=max(failed, key=lambda each: each.time, default=None),
         )
-        if failed:
-            return Finding(HealthState.DEGRADED, "; ".join(_said(each) for each in failed), facts)
+        said = [_said(each) for each in failed]
+        window = window_of(database)
+        if last is not None and datetime.now(UTC) - last.snapshot_time >= window:
+            said.append(
+                f"no backup of database {database!r} succeeded in the last {in_words(window)}: none is deleted"
+            )
+        if said:
+            return Finding(HealthState.DEGRADED, "; ".join(said), facts)
         notice = "" if last else "there is no backup yet; `steward backup create` makes one"
         return Finding(HealthState.HEALTHY, notice, facts)
 

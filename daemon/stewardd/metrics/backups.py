@@ -48,6 +48,19 @@ FAILED = Metric(
     (DATABASE,),
 )
 RUNNING = Metric("steward_backups_running", Kind.GAUGE, "Backups that this daemon makes now.")
+NEXT = Metric(
+    "steward_backup_next_run_timestamp_seconds",
+    Kind.GAUGE,
+    "When the next scheduled backup begins, in seconds since 1970; absent without a schedule.",
+    (DATABASE,),
+)
+PHASE = Label("phase", "the phase in which a backup failed: `queued`, `dumping` …", source="phases")
+BROKEN = Metric(
+    "steward_backup_failures_total",
+    Kind.COUNTER,
+    "Backups of this daemon that failed; those that were cancelled are none of them.",
+    (PHASE,),
+)
 OUTCOME = Label(
     "outcome",
     "`told`, `failed` when all attempts did, or `dropped` where too many waited",
@@ -59,7 +72,7 @@ TOLD = Metric(
     "Messages on how backups ended, to webhooks and commands.",
     (OUTCOME,),
 )
-METRICS = (TOLD, LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
+METRICS = (NEXT, BROKEN, TOLD, LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,9 @@ def add(
     newest: Callable[[], Mapping[str, BackupReading]],
     failures: Callable[[], Mapping[str, int]],
     running: Callable[[], int],
-) -> None:
-    """Adds the metrics of backups, all read at each scrape; databases are named by the configuration."""
+    next_runs: Callable[[], Mapping[str, float]],
+) -> Callable[[str], None]:
+    """Adds the metrics of backups; databases are named by the configuration. Returns what counts a failure's phase."""
 
     def of(read: Callable[[BackupReading], float]) -> Callable[[], dict[tuple[str, ...], float]]:
         return lambda: {(name,): read(backup) for name, backup in newest().items()}
@@ -91,6 +105,8 @@ def add(
     metrics.read(SOURCE, of(lambda backup: backup.database_bytes))
     metrics.read(FAILED, lambda: {(name,): count for name, count in failures().items()})
     metrics.read(RUNNING, lambda: {(): running()})
+    metrics.read(NEXT, lambda: {(name,): moment for name, moment in next_runs().items()})
+    return metrics.counter(BROKEN).add
 
 
 def add_telling(metrics: Metrics) -> Callable[[str], None]:
