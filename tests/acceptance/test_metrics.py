@@ -45,9 +45,12 @@ MARKED = b"marker-cell"
 
 @pytest.fixture(scope="module")
 def driven(session_folder):
-    with Daemon(
-        session_folder / "metrics", environment={**WEB, "STEWARDD_WEB__COUNT_INTERVAL_S": "0.2"}
-    ) as daemon:
+    environment = {
+        **WEB,
+        "STEWARDD_WEB__COUNT_INTERVAL_S": "0.2",
+        "STEWARDD_BACKUP__COPIES__URL": str(session_folder / "copies-of-metrics"),
+    }
+    with Daemon(session_folder / "metrics", environment=environment) as daemon:
         ask_every_method(daemon.address)
         batch = work(daemon.address)
         fail(daemon.address)

@@ -20,6 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stewardd.backup import progress as backup_progress
 from stewardd.backup import prune_operation, states
+from stewardd.backup.copying.operation import (
+    COPY_PROGRESS,
+    COPY_RESULT,
+    CopyProgress,
+    CopyResult,
+)
+from stewardd.backup.copying.records import COPY_RECORD, CopyRecord
 from stewardd.backup.creation import KEY_NOTICES, KeyNotices
 from stewardd.backup.keys.signing import SigningKey
 from stewardd.backup.manifest import backup as backups
@@ -261,6 +268,9 @@ SAMPLES = [
         first_backup(),
         lambda body: backup_message(SIGNED_MANIFEST.decode(body, "")),
     ),
+    _sample("record of a copy", COPY_RECORD, CopyRecord(WHEN, "s3://bucket/second", 700)),
+    _sample("progress of a copy", COPY_PROGRESS, CopyProgress(ID, 1, 700)),
+    _sample("result of a copy", COPY_RESULT, CopyResult(ID, "s3://bucket/second", 700)),
     _sample("notices on keys", KEY_NOTICES, KeyNotices(("keep it",))),
     _sample(
         "backup progress",
@@ -321,6 +331,18 @@ SAMPLES = [
             operations.OperationResult(WHEN, BACKUP_PROGRESS, BACKUP_MANIFEST.to_json(backup()))
         ),
         _operation("CreateBackup", BACKUP_PROGRESS),
+    ),
+    Sample(
+        "copy result",
+        operations.RESULT_CODEC,
+        _result(COPY_RESULT.to_json(CopyResult(ID, "s3://bucket/second", 700))),
+        _operation("CopyBackup", COPY_PROGRESS.to_json(CopyProgress(ID, 1, 700))),
+    ),
+    Sample(
+        "import result",
+        operations.RESULT_CODEC,
+        _result(BACKUP_MANIFEST.to_json(backup())),
+        _operation("ImportBackup", COPY_PROGRESS.to_json(CopyProgress(ID, 1, 700))),
     ),
     Sample(
         "retry result",

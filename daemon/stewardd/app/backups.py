@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from stewardd.app.assembly import Assembly
+from stewardd.app.copies import Copying, build_imports
 from stewardd.app.repository import Repository
 from stewardd.app.retention import build_retention
 from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
 from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.copying.operation import BackupCopying, BackupImporting
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
 from stewardd.backup.manifest.backup import Compression, CompressionMethod
@@ -35,14 +37,19 @@ PROBE_TIMEOUT_S = 10.0
 
 
 async def build_backups(
-    assembly: Assembly, repository: Repository, databases: Databases, operations: Operations
+    assembly: Assembly,
+    repository: Repository,
+    databases: Databases,
+    operations: Operations,
+    copying: Copying,
 ) -> None:
     """Adds the service, and a probe a database that tells of its newest backup and of those that failed after it."""
+    keyring = await _keyring(assembly)
     backups = Backups(
         repository.store,
         repository.lease,
         databases.direct_targets,
-        await _keyring(assembly),
+        keyring,
         _options(assembly),
     )
     outcomes = BackupOutcomes(operations, databases.direct_targets)
@@ -72,9 +79,12 @@ async def build_backups(
         backups, newest, outcomes, lambda: next_runs(runner.known(), repository.lease.now())
     )
     operations.on_end(count_failure)
+    imports = build_imports(assembly, repository, keyring, copying.second)
     assembly.servicers.append(
         BackupServicer(
             creation,
+            BackupCopying(operations, copying.copies),
+            BackupImporting(operations, imports),
             retention.listing,
             retention.deletion,
             retention.pruning,

@@ -14,6 +14,7 @@ from typing import Any
 from stewardd import __version__
 from stewardd.app.assembly import Assembly
 from stewardd.app.backups import build_backups
+from stewardd.app.copies import build_copies
 from stewardd.app.databases import check_databases, start_databases
 from stewardd.app.health import start_health
 from stewardd.app.operations import start_operations
@@ -61,7 +62,8 @@ class Daemon:
             databases = await start_databases(assembly)
             threads = start_threads(assembly)
             operations = await start_operations(assembly, repository)
-            await build_backups(assembly, repository, databases, operations)
+            copying = await build_copies(assembly, repository, operations)
+            await build_backups(assembly, repository, databases, operations, copying)
             quarantine = build_quarantine(assembly, repository, registry, threads, operations)
             build_validation(assembly, repository, registry, threads, quarantine.catalog)
             await start_health(assembly)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from stewardd import __version__
 from stewardd.backup.backups import Backups
+from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.backup.progress import BackupPhase
@@ -178,6 +179,19 @@ class DaemonMetrics:
     def add_telling(self) -> Callable[[str], None]:
         """Adds the messages on how backups ended; returns what the teller tells."""
         return backup_metrics.add_telling(self._metrics)
+
+    def add_copies(self, copies: BackupCopies) -> None:
+        """Adds the copies of backups; those of databases that are not configured any more have no label."""
+
+        def behind() -> dict[str, int]:
+            found = copies.status.behind
+            return {name: found.get(name, 0) for name in self._vocabulary["databases"]}
+
+        def last_made_at() -> float | None:
+            at = copies.status.last_made_at
+            return None if at is None else at.timestamp()
+
+        backup_metrics.add_copies(self._metrics, behind, last_made_at)
 
     def add_quarantine(self, registry: Registry) -> QuarantineMeter:
         """Adds the quarantine, and with it the names of the schemas; returns what the ledger tells."""

@@ -45,6 +45,7 @@
     │   ├── BackupDeleted       its data may be removed at any time
     │   ├── LastBackup          the last good backup of its database
     │   ├── ScheduleConfigured  the schedule stands in the configuration
+    │   ├── NoSecondRepository  no place is configured that backups are copied to
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
     │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read

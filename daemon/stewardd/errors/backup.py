@@ -80,6 +80,13 @@ class ScheduleConfigured(NotNow):
     hint = "change it in the configuration of every daemon of the repository"
 
 
+class NoSecondRepository(NotNow):
+    """No second repository is configured, to which or from which a backup could be copied."""
+
+    reason = "NO_SECOND_REPOSITORY"
+    hint = "name one in `backup.copies.url`"
+
+
 class ToolFailed(Failed):
     """A child process ended badly."""
 

@@ -6,10 +6,19 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from stewardd.backup.backups import Backups
+from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.failures import BackupFailures
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.retention.plan import in_words
-from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
+from stewardd.errors import (
+    ConfigurationError,
+    Corrupt,
+    DatabaseDown,
+    DatabaseFull,
+    DatabaseRefused,
+    RepositoryDown,
+    StorageFull,
+)
 from stewardd.excerpt import excerpt
 from stewardd.health.facts import BackupFacts, DatabaseFacts, PoolFacts, RepositoryFacts
 from stewardd.health.monitor import Finding
@@ -126,6 +135,27 @@ def backup(
         return Finding(HealthState.HEALTHY, notice, facts)
 
     return look
+
+
+def copies(copies: BackupCopies) -> Look:
+    """Looks whether the second repository answers, and how many backups have no copy there."""
+
+    async def look() -> Finding:
+        try:
+            await copies.probe()
+        except (RepositoryDown, ConfigurationError, StorageFull, Corrupt) as error:
+            return Finding(HealthState.DEGRADED, f"{_behind(copies)}: {error.message}")
+        if copies.status.failure:
+            return Finding(HealthState.DEGRADED, f"{_behind(copies)}: {copies.status.failure}")
+        return Finding(HealthState.HEALTHY, "")
+
+    return look
+
+
+def _behind(copies: BackupCopies) -> str:
+    count = sum(copies.status.behind.values())
+    had = "backup has" if count == 1 else "backups have"
+    return f"{count} {had} no copy in the second repository"
 
 
 def _age_s(backup_id: str) -> float:

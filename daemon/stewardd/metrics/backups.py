@@ -72,7 +72,31 @@ TOLD = Metric(
     "Messages on how backups ended, to webhooks and commands.",
     (OUTCOME,),
 )
-METRICS = (NEXT, BROKEN, TOLD, LAST, SECONDS, STORED, DUMPED, SOURCE, FAILED, RUNNING)
+BEHIND = Metric(
+    "steward_backup_copies_behind",
+    Kind.GAUGE,
+    "Backups that have no copy in the second repository yet; absent where none is configured.",
+    (DATABASE,),
+)
+COPIED = Metric(
+    "steward_backup_last_copy_timestamp_seconds",
+    Kind.GAUGE,
+    "When this daemon made the last copy of a backup, in seconds since 1970; absent without one.",
+)
+METRICS = (
+    NEXT,
+    BROKEN,
+    TOLD,
+    LAST,
+    SECONDS,
+    STORED,
+    DUMPED,
+    SOURCE,
+    FAILED,
+    RUNNING,
+    BEHIND,
+    COPIED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +137,18 @@ def add_telling(metrics: Metrics) -> Callable[[str], None]:
     """Adds the messages; returns what is told of each."""
     told = metrics.counter(TOLD)
     return told.add
+
+
+def add_copies(
+    metrics: Metrics,
+    behind: Callable[[], Mapping[str, int]],
+    last_made_at: Callable[[], float | None],
+) -> None:
+    """Adds the metrics of the copies in a second repository."""
+
+    def made() -> dict[tuple[str, ...], float]:
+        at = last_made_at()
+        return {} if at is None else {(): at}
+
+    metrics.read(BEHIND, lambda: {(name,): count for name, count in behind().items()})
+    metrics.read(COPIED, made)

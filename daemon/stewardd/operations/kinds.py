@@ -14,6 +14,7 @@ class Lane(StrEnum):
     """What runs beside the others, whatever they do. The names are those of the settings and of a metric's label."""
 
     BACKUP = "backup"
+    TRANSFER = "transfer"
     VERIFICATION = "verification"
     RETENTION = "retention"
     QUARANTINE = "quarantine"
@@ -30,9 +31,19 @@ class OperationKind:
 
 CREATE_BACKUP = OperationKind("CreateBackup", lane=Lane.BACKUP)
 PRUNE_BACKUPS = OperationKind("PruneBackups", lane=Lane.RETENTION)
+COPY_BACKUP = OperationKind("CopyBackup", lane=Lane.TRANSFER)
+IMPORT_BACKUP = OperationKind("ImportBackup", lane=Lane.TRANSFER)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
 
-KINDS = (CREATE_BACKUP, PRUNE_BACKUPS, RETRY_QUARANTINE, PURGE_QUARANTINE, ERASE_SUBJECT)
+KINDS = (
+    CREATE_BACKUP,
+    PRUNE_BACKUPS,
+    COPY_BACKUP,
+    IMPORT_BACKUP,
+    RETRY_QUARANTINE,
+    PURGE_QUARANTINE,
+    ERASE_SUBJECT,
+)
 LANES = tuple(each.value for each in Lane)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -179,6 +180,20 @@ class Claims:
         raise RequestInProgress(
             f"{method} is being served elsewhere", field="request_id", retry_after_s=1
         )
+
+    @asynccontextmanager
+    async def exclusively(self, work: str, name: str) -> AsyncIterator[None]:
+        """Does a piece of work of that name in one daemon at a time; it may be done again afterwards.
+
+        Raises: RequestInProgress while another daemon does it, and what `claim` raises.
+        """
+        outcome = await self.claim(work, name, "")
+        if not isinstance(outcome, Claimed):
+            raise RequestInProgress(f"{work} is being done elsewhere", retry_after_s=5)
+        try:
+            yield
+        finally:
+            await uninterrupted(outcome.claim.release())
 
     async def expire(self, older_than_s: float) -> int:
         """Forgets the requests that were last touched longer ago than this; says how many. Reads every claim."""

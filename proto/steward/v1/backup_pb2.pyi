@@ -576,6 +576,150 @@ class Backup(google.protobuf.message.Message):
 Global___Backup: typing_extensions.TypeAlias = Backup
 
 @typing.final
+class CopyBackupRequest(google.protobuf.message.Message):
+    """Names a backup to copy."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "request_id", b"request_id"]) -> None: ...
+
+Global___CopyBackupRequest: typing_extensions.TypeAlias = CopyBackupRequest
+
+@typing.final
+class CopyBackupMetadata(google.protobuf.message.Message):
+    """How far the copy of a backup has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    COPIED_BYTES_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    copied_bytes: builtins.int
+    """Bytes that are in the second repository so far."""
+    size_bytes: builtins.int
+    """Bytes that there are to copy."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        copied_bytes: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "copied_bytes", b"copied_bytes", "create_time", b"create_time", "size_bytes", b"size_bytes"]) -> None: ...
+
+Global___CopyBackupMetadata: typing_extensions.TypeAlias = CopyBackupMetadata
+
+@typing.final
+class CopyBackupResponse(google.protobuf.message.Message):
+    """A copy that was made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`; the copy has the same name."""
+    repository: builtins.str
+    """The URL of the second repository, without secrets."""
+    size_bytes: builtins.int
+    """Size of what was copied."""
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        repository: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "repository", b"repository", "size_bytes", b"size_bytes"]) -> None: ...
+
+Global___CopyBackupResponse: typing_extensions.TypeAlias = CopyBackupResponse
+
+@typing.final
+class ImportBackupRequest(google.protobuf.message.Message):
+    """Names a backup to import: one of name and manifest_uri."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    MANIFEST_URI_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ACCEPT_UNKNOWN_SIGNER_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`: a backup of the second repository."""
+    manifest_uri: builtins.str
+    """The manifest.json of a backup, below one of the daemon's `backup.import_roots`; its objects lie beside it."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    accept_unknown_signer: builtins.bool
+    """Imports it also where nobody, or nobody who is trusted here, has signed it."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        manifest_uri: builtins.str = ...,
+        request_id: builtins.str = ...,
+        accept_unknown_signer: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accept_unknown_signer", b"accept_unknown_signer", "manifest_uri", b"manifest_uri", "name", b"name", "request_id", b"request_id"]) -> None: ...
+
+Global___ImportBackupRequest: typing_extensions.TypeAlias = ImportBackupRequest
+
+@typing.final
+class ImportBackupMetadata(google.protobuf.message.Message):
+    """How far an import has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    COPIED_BYTES_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    copied_bytes: builtins.int
+    """Bytes that are in the repository so far."""
+    size_bytes: builtins.int
+    """Bytes that there are to copy."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        copied_bytes: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "copied_bytes", b"copied_bytes", "create_time", b"create_time", "size_bytes", b"size_bytes"]) -> None: ...
+
+Global___ImportBackupMetadata: typing_extensions.TypeAlias = ImportBackupMetadata
+
+@typing.final
 class GetBackupRequest(google.protobuf.message.Message):
     """Names a backup."""
 

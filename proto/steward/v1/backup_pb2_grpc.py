@@ -41,6 +41,16 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.CreateBackupRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.CopyBackup = channel.unary_unary(
+                '/steward.v1.BackupService/CopyBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.CopyBackupRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ImportBackup = channel.unary_unary(
+                '/steward.v1.BackupService/ImportBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.ImportBackupRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetBackup = channel.unary_unary(
                 '/steward.v1.BackupService/GetBackup',
                 request_serializer=steward_dot_v1_dot_backup__pb2.GetBackupRequest.SerializeToString,
@@ -94,6 +104,24 @@ class BackupServiceServicer(object):
 
     def CreateBackup(self, request, context):
         """Makes a backup. The operation's metadata is CreateBackupMetadata, its response a Backup.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CopyBackup(self, request, context):
+        """Copies a backup into the second repository, as the daemon does by itself after each; one that is there already stays
+        as it is. The operation's metadata is CopyBackupMetadata, its response a CopyBackupResponse.
+        FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportBackup(self, request, context):
+        """Imports a backup under its own name, from the second repository or from where its manifest lies. Its signature and
+        every checksum are checked. The operation's metadata is ImportBackupMetadata, its response a Backup.
+        FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +200,16 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     request_deserializer=steward_dot_v1_dot_backup__pb2.CreateBackupRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
+            'CopyBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.CopyBackupRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ImportBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.ImportBackupRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
             'GetBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBackup,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.GetBackupRequest.FromString,
@@ -245,6 +283,60 @@ class BackupService(object):
             target,
             '/steward.v1.BackupService/CreateBackup',
             steward_dot_v1_dot_backup__pb2.CreateBackupRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/CopyBackup',
+            steward_dot_v1_dot_backup__pb2.CopyBackupRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/ImportBackup',
+            steward_dot_v1_dot_backup__pb2.ImportBackupRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

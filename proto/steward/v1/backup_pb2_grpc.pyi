@@ -42,6 +42,38 @@ _BackupServiceCreateBackupType = typing_extensions.TypeVar(
     ],
 )
 
+_BackupServiceCopyBackupType = typing_extensions.TypeVar(
+    '_BackupServiceCopyBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.CopyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.CopyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.CopyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
+_BackupServiceImportBackupType = typing_extensions.TypeVar(
+    '_BackupServiceImportBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ImportBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ImportBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ImportBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
 _BackupServiceGetBackupType = typing_extensions.TypeVar(
     '_BackupServiceGetBackupType',
     grpc.UnaryUnaryMultiCallable[
@@ -186,13 +218,21 @@ _BackupServicePruneBackupsType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
     """Makes and serves backups."""
 
     @typing.overload
     def __init__(self: BackupServiceStub[
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.CreateBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.CopyBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ImportBackupRequest,
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -240,6 +280,14 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.CopyBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ImportBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetBackupRequest,
             steward.v1.backup_pb2.Backup,
         ],
@@ -280,6 +328,18 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
     CreateBackup: _BackupServiceCreateBackupType
     """Makes a backup. The operation's metadata is CreateBackupMetadata, its response a Backup."""
 
+    CopyBackup: _BackupServiceCopyBackupType
+    """Copies a backup into the second repository, as the daemon does by itself after each; one that is there already stays
+    as it is. The operation's metadata is CopyBackupMetadata, its response a CopyBackupResponse.
+    FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+    """
+
+    ImportBackup: _BackupServiceImportBackupType
+    """Imports a backup under its own name, from the second repository or from where its manifest lies. Its signature and
+    every checksum are checked. The operation's metadata is ImportBackupMetadata, its response a Backup.
+    FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
+    """
+
     GetBackup: _BackupServiceGetBackupType
     """Returns one backup. NOT_FOUND / BACKUP_NOT_FOUND."""
 
@@ -314,6 +374,14 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.CreateBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.CopyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ImportBackupRequest,
         google.longrunning.operations_pb2.Operation,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
@@ -364,6 +432,28 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Makes a backup. The operation's metadata is CreateBackupMetadata, its response a Backup."""
+
+    @abc.abstractmethod
+    def CopyBackup(
+        self,
+        request: steward.v1.backup_pb2.CopyBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Copies a backup into the second repository, as the daemon does by itself after each; one that is there already stays
+        as it is. The operation's metadata is CopyBackupMetadata, its response a CopyBackupResponse.
+        FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+        """
+
+    @abc.abstractmethod
+    def ImportBackup(
+        self,
+        request: steward.v1.backup_pb2.ImportBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Imports a backup under its own name, from the second repository or from where its manifest lies. Its signature and
+        every checksum are checked. The operation's metadata is ImportBackupMetadata, its response a Backup.
+        FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
+        """
 
     @abc.abstractmethod
     def GetBackup(

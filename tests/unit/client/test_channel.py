@@ -48,9 +48,11 @@ def test_what_is_no_address_is_refused_with_a_hint(text):
 
 
 WITH_A_REQUEST_ID = {
+    "CopyBackup",
     "CreateBackup",
     "CreateExport",
     "EraseSubject",
+    "ImportBackup",
     "PurgeQuarantine",
     "RetryQuarantine",
 }
@@ -59,6 +61,7 @@ CHANGING_NOTHING_A_SECOND_TIME = {
     "DiscardRows",
     "ForceOpenCircuitBreaker",
     "ResetCircuitBreaker",
+    "ValidatePayload",
 }
 
 

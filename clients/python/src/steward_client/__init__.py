@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from steward_client.backups.retention import RetentionPolicy as RetentionPolicy
     from steward_client.backups.retention import RetentionVerdict as RetentionVerdict
     from steward_client.backups.types import Backup as Backup
+    from steward_client.backups.types import BackupCopy as BackupCopy
     from steward_client.backups.types import BackupPhase as BackupPhase
     from steward_client.backups.types import BackupProgress as BackupProgress
     from steward_client.backups.types import BackupSelection as BackupSelection
     from steward_client.backups.types import BackupSource as BackupSource
     from steward_client.backups.types import BackupState as BackupState
+    from steward_client.backups.types import CopyProgress as CopyProgress
+    from steward_client.backups.types import ImportProgress as ImportProgress
     from steward_client.backups.types import Segment as Segment
     from steward_client.backups.words import BackupCompression as BackupCompression
     from steward_client.backups.words import BackupForm as BackupForm
@@ -92,6 +95,7 @@ _HOMES = {
     "AsyncOperation": "operations.async_operation",
     "Backup": "backups.types",
     "BackupCompression": "backups.words",
+    "BackupCopy": "backups.types",
     "BackupForm": "backups.words",
     "BackupGlobals": "backups.words",
     "BackupKeys": "backups.keys",
@@ -113,6 +117,7 @@ _HOMES = {
     "Component": "health.types",
     "ConnectionLeak": "databases.types",
     "ConnectionPool": "databases.types",
+    "CopyProgress": "backups.types",
     "DamagedCell": "quarantine.resubmission",
     "Database": "databases.types",
     "DatabaseServer": "databases.types",
@@ -125,6 +130,7 @@ _HOMES = {
     "ExportedFile": "quarantine.exports",
     "Health": "health.types",
     "HealthState": "health.types",
+    "ImportProgress": "backups.types",
     "Member": "validation.schemas",
     "Operation": "operations.operation",
     "OperationState": "operations.state",

@@ -6,12 +6,14 @@ import grpc
 from google.longrunning import operations_pb2
 from steward.v1 import backup_pb2, backup_pb2_grpc
 
+from stewardd.backup.copying.operation import BackupCopying, BackupImporting
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.deletion import BackupDeletion, PinRequest
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.listing import BackupListing, ListedBackup
 from stewardd.backup.prune_operation import PruneOperation
 from stewardd.backup.pruning import Pruning
+from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.backup.messages import backup_message, keys_message
 from stewardd.rpc.backup.retention import backup_filter_of, plan_message
@@ -21,6 +23,7 @@ from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import page_size_of
 
 MAX_DESCRIPTION = 256
+MAX_URI = 4096
 
 
 class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
@@ -31,6 +34,8 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     def __init__(
         self,
         creation: BackupCreation,
+        copying: BackupCopying,
+        importing: BackupImporting,
         listing: BackupListing,
         deletion: BackupDeletion,
         pruning: Pruning,
@@ -38,6 +43,8 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         keyring: Keyring,
     ) -> None:
         self._creation = creation
+        self._copying = copying
+        self._importing = importing
         self._listing = listing
         self._deletion = deletion
         self._pruning = pruning
@@ -56,6 +63,29 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             request.database,
             word_of(request.description, field="description", longest=MAX_DESCRIPTION),
             request_id_of(request.request_id),
+        )
+        return operation_message(state)
+
+    async def CopyBackup(
+        self, request: backup_pb2.CopyBackupRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts to copy a backup into the second repository."""
+        state = await self._copying.start(
+            names.parse_uuid("backups", request.name), request_id_of(request.request_id)
+        )
+        return operation_message(state)
+
+    async def ImportBackup(
+        self, request: backup_pb2.ImportBackupRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts to import a backup."""
+        if bool(request.name) == bool(request.manifest_uri):
+            raise InvalidRequest("one of name and manifest_uri has to be given", field="name")
+        state = await self._importing.start(
+            names.parse_uuid("backups", request.name) if request.name else "",
+            word_of(request.manifest_uri, field="manifest_uri", longest=MAX_URI),
+            request_id_of(request.request_id),
+            accept_unknown_signer=request.accept_unknown_signer,
         )
         return operation_message(state)
 

@@ -16,6 +16,12 @@ from google.protobuf.message import Message
 from stewardd.operations import kinds
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
+from stewardd.rpc.backup.copies import (
+    copy_metadata,
+    copy_response,
+    import_metadata,
+    import_response,
+)
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
 from stewardd.rpc.quarantine.operations import (
@@ -53,6 +59,8 @@ class _Kind:
 _KINDS = {
     kinds.CREATE_BACKUP.name: _Kind(backup_metadata, backup_response),
     kinds.PRUNE_BACKUPS.name: _Kind(prune_metadata, prune_response),
+    kinds.COPY_BACKUP.name: _Kind(copy_metadata, copy_response),
+    kinds.IMPORT_BACKUP.name: _Kind(import_metadata, import_response),
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),

@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator
 from steward_client.backups import calls
 from steward_client.backups.keys import BackupKeys
 from steward_client.backups.retention import Pruned, PruneProgress, RetentionPlan
-from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress, BackupState
+from steward_client.backups.types import (
+    OPERATION_KINDS,
+    Backup,
+    BackupCopy,
+    BackupProgress,
+    BackupState,
+    CopyProgress,
+    ImportProgress,
+)
 from steward_client.connection.async_service import AsyncService
 from steward_client.operations.async_operation import AsyncOperation
 
@@ -29,6 +37,30 @@ class AsyncBackupMethods(AsyncService):
         >>> backup = await operation.result()  # doctest: +SKIP
         """
         call = calls.create_backup(database, description, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def copy_backup(
+        self, name: str, *, request_id: str | None = None, timeout_s: float | None = None
+    ) -> AsyncOperation[CopyProgress, BackupCopy]:
+        """Begins to copy a backup into the second repository, as the daemon does after each. Raises NotNow."""
+        state = await self._connection.call(calls.copy_backup(name, request_id), timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def import_backup(
+        self,
+        name: str = "",
+        *,
+        manifest_uri: str = "",
+        accept_unknown_signer: bool = False,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[ImportProgress, Backup]:
+        """Begins to import a backup: `name` from the second repository, or the one of a manifest below an import root.
+
+        One that nobody trusted has signed is refused unless `accept_unknown_signer`. Raises NotNow.
+        """
+        call = calls.import_backup(name, manifest_uri, accept_unknown_signer, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
 

@@ -20,8 +20,11 @@ from steward_client.backups.types import (
     OPERATION_KINDS,
     STATES,
     Backup,
+    BackupCopy,
     BackupProgress,
     BackupState,
+    CopyProgress,
+    ImportProgress,
 )
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.operations.calls import operation_call
@@ -38,6 +41,29 @@ def create_backup(
         database=database, description=description, request_id=request_id or new_request_id()
     )
     return operation_call(f"{SERVICE}/CreateBackup", request, OPERATION_KINDS)
+
+
+def copy_backup(
+    name: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[CopyProgress, BackupCopy]]:
+    """BackupService.CopyBackup, under a request_id always."""
+    request = backup_pb2.CopyBackupRequest(
+        name=protobuf_values.resource("backups", name), request_id=request_id or new_request_id()
+    )
+    return operation_call(f"{SERVICE}/CopyBackup", request, OPERATION_KINDS)
+
+
+def import_backup(
+    name: str, manifest_uri: str, accept_unknown_signer: bool, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[ImportProgress, Backup]]:
+    """BackupService.ImportBackup, under a request_id always."""
+    request = backup_pb2.ImportBackupRequest(
+        name=protobuf_values.resource("backups", name) if name else "",
+        manifest_uri=manifest_uri,
+        accept_unknown_signer=accept_unknown_signer,
+        request_id=request_id or new_request_id(),
+    )
+    return operation_call(f"{SERVICE}/ImportBackup", request, OPERATION_KINDS)
 
 
 def get_backup(name: str) -> Call[backup_pb2.Backup, Backup]:

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from steward_client.backups import calls
 from steward_client.backups.keys import BackupKeys
 from steward_client.backups.retention import Pruned, PruneProgress, RetentionPlan
-from steward_client.backups.types import OPERATION_KINDS, Backup, BackupProgress, BackupState
+from steward_client.backups.types import (
+    OPERATION_KINDS,
+    Backup,
+    BackupCopy,
+    BackupProgress,
+    BackupState,
+    CopyProgress,
+    ImportProgress,
+)
 from steward_client.connection.service import Service
 from steward_client.operations.operation import Operation
 
@@ -30,6 +38,30 @@ class BackupMethods(Service):
         >>> backup = operation.result()  # doctest: +SKIP
         """
         call = calls.create_backup(database, description, request_id)
+        state = self._connection.call(call, timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def copy_backup(
+        self, name: str, *, request_id: str | None = None, timeout_s: float | None = None
+    ) -> Operation[CopyProgress, BackupCopy]:
+        """Begins to copy a backup into the second repository, as the daemon does after each. Raises NotNow."""
+        state = self._connection.call(calls.copy_backup(name, request_id), timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def import_backup(
+        self,
+        name: str = "",
+        *,
+        manifest_uri: str = "",
+        accept_unknown_signer: bool = False,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Operation[ImportProgress, Backup]:
+        """Begins to import a backup: `name` from the second repository, or the one of a manifest below an import root.
+
+        One that nobody trusted has signed is refused unless `accept_unknown_signer`. Raises NotNow.
+        """
+        call = calls.import_backup(name, manifest_uri, accept_unknown_signer, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
 

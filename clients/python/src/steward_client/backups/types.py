@@ -226,13 +226,73 @@ def _time(message: pb.Backup, field: Literal["delete_time", "purge_time"]) -> da
     return protobuf_values.time(getattr(message, field)) if message.HasField(field) else None
 
 
+@dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """The progress of a backup that is being copied."""
+
+    backup: str
+    copied_bytes: int
+    size_bytes: int
+    """The bytes that there are to copy."""
+    create_time: datetime
+
+    @classmethod
+    def from_proto(cls, message: pb.CopyBackupMetadata) -> CopyProgress:
+        """Reads a steward.v1 CopyBackupMetadata."""
+        return cls(
+            backup=message.backup,
+            copied_bytes=message.copied_bytes,
+            size_bytes=message.size_bytes,
+            create_time=protobuf_values.time(message.create_time),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """The progress of a backup that is being imported."""
+
+    backup: str
+    copied_bytes: int
+    size_bytes: int
+    """The bytes that there are to import."""
+    create_time: datetime
+
+    @classmethod
+    def from_proto(cls, message: pb.ImportBackupMetadata) -> ImportProgress:
+        """Reads a steward.v1 ImportBackupMetadata."""
+        return cls(
+            backup=message.backup,
+            copied_bytes=message.copied_bytes,
+            size_bytes=message.size_bytes,
+            create_time=protobuf_values.time(message.create_time),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCopy:
+    """A copy of a backup, under the same name in the second repository."""
+
+    backup: str
+    repository: str
+    """The URL of the second repository, without secrets."""
+    size_bytes: int
+
+    @classmethod
+    def from_proto(cls, message: pb.CopyBackupResponse) -> BackupCopy:
+        """Reads a steward.v1 CopyBackupResponse."""
+        return cls(message.backup, message.repository, message.size_bytes)
+
+
 OPERATION_KINDS = OperationKinds(
     progress={
         pb.CreateBackupMetadata: BackupProgress.from_proto,
         pb.PruneBackupsMetadata: PruneProgress.from_proto,
+        pb.CopyBackupMetadata: CopyProgress.from_proto,
+        pb.ImportBackupMetadata: ImportProgress.from_proto,
     },
     results={
         pb.Backup: Backup.from_proto,
         pb.PruneBackupsResponse: Pruned.from_proto,
+        pb.CopyBackupResponse: BackupCopy.from_proto,
     },
 )

@@ -1,4 +1,7 @@
-"""`steward backup create | list | show | key`; backup_removal.py has the verbs that decide which stay."""
+"""`steward backup create | list | show | key`.
+
+backup_removal.py has the verbs that decide which backups stay, backup_transfer.py those that bring them elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import click
 from steward_client.command import document, resources, screen
 from steward_client.command.backup_key import key
 from steward_client.command.backup_removal import delete, pin, prune, undelete
+from steward_client.command.backup_transfer import copy, import_
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
@@ -171,5 +175,5 @@ def _state(made: Backup) -> str:
     return f"{made.state}, proof {made.proof}"
 
 
-for _verb in (delete, undelete, pin, prune, key):
+for _verb in (copy, import_, delete, undelete, pin, prune, key):
     backup.add_command(_verb)

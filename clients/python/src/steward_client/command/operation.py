@@ -197,7 +197,7 @@ def word(state: AnyState) -> str:
 def kind(state: AnyState) -> str:
     """Returns what kind of work an operation is, where it is known."""
     from steward_client.backups.retention import PruneProgress
-    from steward_client.backups.types import BackupProgress
+    from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     progress = state.progress
@@ -205,6 +205,10 @@ def kind(state: AnyState) -> str:
         return "pruning"
     if isinstance(progress, BackupProgress):
         return "backup"
+    if isinstance(progress, CopyProgress):
+        return "copy"
+    if isinstance(progress, ImportProgress):
+        return "import"
     if isinstance(progress, QuarantineProgress):
         return f"{_KINDS.get(progress.method, progress.method)}{' (dry run)' if progress.dry_run else ''}"
     return ""
@@ -230,11 +234,14 @@ def result(state: AnyState) -> str:
 def _steps(progress: object) -> tuple[int, int | None, str]:
     """Returns what is done, what there is to do (None: unknown), and a few words."""
     from steward_client.backups.retention import PruneProgress
-    from steward_client.backups.types import BackupProgress
+    from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     if isinstance(progress, PruneProgress):
         return progress.deleted, None, f"{many(progress.deleted, 'backup')} deleted"
+    if isinstance(progress, (CopyProgress, ImportProgress)):
+        words = f"{size(progress.copied_bytes)} of {size(progress.size_bytes)}"
+        return progress.copied_bytes, progress.size_bytes or None, words
     if isinstance(progress, BackupProgress):
         read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)
         words = f"{progress.phase}, {read} read, {stored} stored"

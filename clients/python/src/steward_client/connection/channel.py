@@ -22,8 +22,8 @@ _IDEMPOTENT = {
         "ListExports", "RetryQuarantine", "PurgeQuarantine", "EraseSubject",
     ),
     "steward.v1.BackupService": (
-        "CreateBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup", "PinBackup", "UnpinBackup",
-        "GetRetentionPlan", "PruneBackups", "GetBackupKeys",
+        "CreateBackup", "CopyBackup", "ImportBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup",
+        "PinBackup", "UnpinBackup", "GetRetentionPlan", "PruneBackups", "GetBackupKeys",
     ),
     "steward.v1.ScheduleService": (
         "CreateSchedule", "GetSchedule", "ListSchedules", "UpdateSchedule",

@@ -1,0 +1,19 @@
+"""The section `backup.copies`: the second repository, which gets a copy of each backup."""
+
+from __future__ import annotations
+
+from stewardd.config.section import Section
+from stewardd.config.values import Location, Seconds, Secret
+
+
+class CopiesSettings(Section):
+    """The second repository. Backups never wait for it: what it lacks is copied when it is back."""
+
+    url: Location = ""
+    """where each backup is copied to: a folder, file:///…, s3://…, az://… or gs://…; empty: nowhere"""
+
+    options: dict[str, Secret] = {}
+    """options of a bucket's client, as in [repository]"""
+
+    interval_s: Seconds = 300.0
+    """how often the daemon looks for backups that have no copy yet, beside after each backup"""
