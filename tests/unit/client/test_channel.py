@@ -3,7 +3,14 @@
 import json
 
 import pytest
-from steward.v1 import backup_pb2, database_pb2, quarantine_pb2, system_pb2, validation_pb2
+from steward.v1 import (
+    backup_pb2,
+    database_pb2,
+    quarantine_pb2,
+    schedule_pb2,
+    system_pb2,
+    validation_pb2,
+)
 from steward_client.connection import channel
 from steward_client.connection.channel import Target
 from steward_client.errors import InvalidTarget
@@ -53,21 +60,35 @@ WITH_A_REQUEST_ID = {
     "CreateExport",
     "EraseSubject",
     "ImportBackup",
+    "PruneBackups",
     "PurgeQuarantine",
     "RetryQuarantine",
 }
 CHANGING_NOTHING_A_SECOND_TIME = {
     "CorrectRow",
+    "CreateSchedule",  # the second one is told that the first is there
+    "DeleteBackup",
     "DiscardRows",
     "ForceOpenCircuitBreaker",
+    "PinBackup",
     "ResetCircuitBreaker",
+    "UndeleteBackup",
+    "UnpinBackup",
+    "UpdateSchedule",
     "ValidatePayload",
 }
 
 
 def test_only_methods_that_exist_and_harm_nothing_are_sent_again():
     names = json.loads(channel.SERVICE_CONFIG)["methodConfig"][0]["name"]
-    files = (validation_pb2, quarantine_pb2, backup_pb2, database_pb2, system_pb2)
+    files = (
+        validation_pb2,
+        quarantine_pb2,
+        backup_pb2,
+        schedule_pb2,
+        database_pb2,
+        system_pb2,
+    )
     served = {
         (service.full_name, method.name)
         for file in files
