@@ -156,7 +156,7 @@ def vocabulary(address):
     """The values of the labels that declare none themselves, from where they come from."""
     return {
         "databases": {"embedded"},
-        "components": {"database", "repository", "backup"},
+        "components": {"database", "repository", "backup", "backup-copies"},
         "methods": set(METHODS),
         "schemas": schema_names(address) | {"other"},
         "operations": {kind.name for kind in KINDS},
