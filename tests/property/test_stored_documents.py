@@ -28,10 +28,8 @@ from stewardd.backup.copying.operation import (
 )
 from stewardd.backup.copying.records import COPY_RECORD, CopyRecord
 from stewardd.backup.creation import KEY_NOTICES, KeyNotices
-from stewardd.backup.keys.signing import SigningKey
-from stewardd.backup.manifest import backup as backups
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST, SIGNED_MANIFEST
-from stewardd.backup.manifest.first_version import FIRST_MANIFEST, FirstBackupManifest
+from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.backup.schedules import schedule as schedules
 from stewardd.batches import manifest as batches
 from stewardd.batches.file import BatchFile
@@ -52,6 +50,8 @@ from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
+
+from tests.support.backup_manifests import backup, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 27, 8, 0, 0, 123000, UTC)
@@ -99,59 +99,6 @@ def manifest() -> batches.BatchManifest:
         files=(FILE, BatchFile("errors.csv", 10, 3)),
         missing_optional_columns=("note",),
         similar_columns={"mod": "mood"},
-    )
-
-
-SIGNING_KEY = SigningKey.generate()
-
-
-def first_backup() -> FirstBackupManifest:
-    return FirstBackupManifest(
-        backup_id=ID,
-        database="main",
-        description="before the move",
-        snapshot_time=WHEN,
-        create_time=WHEN,
-        elapsed_s=60.0,
-        database_size_bytes=8_000_000,
-        dump_size_bytes=5_000_000,
-        dump_sha256=SHA,
-        server_version="18.6",
-        tool_version="18.6",
-        segments=(backups.Segment("segment-000000", 700, SHA),),
-        stored_size_bytes=700,
-    )
-
-
-def backup() -> backups.BackupManifest:
-    return backups.BackupManifest(
-        backup_id=ID,
-        database="main",
-        description="before the move",
-        snapshot_time=WHEN,
-        create_time=WHEN,
-        elapsed_s=60.0,
-        database_size_bytes=8_000_000,
-        dump_size_bytes=5_000_000,
-        dump_sha256=SHA,
-        server_version="18.6",
-        tool_version="18.6",
-        form=backups.DumpForm.CUSTOM,
-        compression=backups.USUAL_COMPRESSION,
-        encryption=backups.Encryption.AGE,
-        globals=backups.Globals.WITHOUT_PASSWORDS,
-        segments=(backups.Segment("segment-000000", 700, SHA),),
-        stored_size_bytes=700,
-        signer=SIGNING_KEY.public_key,
-        recipients=("age12hajskezxsc05l8n63ketaxmcyleejgkhj6rzux0w3w93tpq0g9q9fxs42",),
-        selection=backups.Selection(("a",), ("b",), ("c",), ("d",)),
-        proof=backups.ProofMode.HASH,
-        schema_sha256=SHA,
-        contents=backups.StoredContents(90, SHA, 3, 4, 1),
-        source=backups.Source(
-            "UTF8", "libc", "C", "C", "", False, 0, "1-2", (backups.Extension("citext", "1.6"),)
-        ),
-        timings=backups.Timings(1.0, 2.0, 0.5),
     )
 
 
