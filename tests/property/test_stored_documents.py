@@ -51,6 +51,7 @@ from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
 
+from tests.support import migration_documents
 from tests.support.backup_manifests import backup, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
@@ -278,6 +279,11 @@ SAMPLES = [
             operations.OperationResult(WHEN, BACKUP_PROGRESS, BACKUP_MANIFEST.to_json(backup()))
         ),
         _operation("CreateBackup", BACKUP_PROGRESS),
+    ),
+    *(_sample(*each) for each in migration_documents.DOCUMENTS),
+    *(
+        Sample(f"result of {kind}", operations.RESULT_CODEC, _result(made), _operation(kind, begun))
+        for kind, begun, made in migration_documents.OPERATIONS
     ),
     Sample(
         "copy result",

@@ -42,8 +42,8 @@ async def build_backups(
     databases: Databases,
     operations: Operations,
     copying: Copying,
-) -> None:
-    """Adds the service, and a probe a database that tells of its newest backup and of those that failed after it."""
+) -> Backups:
+    """Adds the service, and a probe a database of its newest backup and of failures after it; returns the backups."""
     keyring = await _keyring(assembly)
     backups = Backups(
         repository.store,
@@ -92,6 +92,7 @@ async def build_backups(
             backups.keyring,
         )
     )
+    return backups
 
 
 async def _keyring(assembly: Assembly) -> Keyring:

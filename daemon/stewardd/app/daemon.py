@@ -17,6 +17,7 @@ from stewardd.app.backups import build_backups
 from stewardd.app.copies import build_copies
 from stewardd.app.databases import check_databases, start_databases
 from stewardd.app.health import start_health
+from stewardd.app.migrations import build_migrations
 from stewardd.app.operations import start_operations
 from stewardd.app.quarantine import build_quarantine
 from stewardd.app.repository import start_repository
@@ -57,13 +58,14 @@ class Daemon:
             repository = await start_repository(assembly)
             readiness.use_lease(lambda: repository.lease.valid)
             await clear_scratch(assembly)
-            await sweep_scratch_servers(assembly)
+            scratch_servers = await sweep_scratch_servers(assembly)
             registry = await load_schemas(assembly)
             databases = await start_databases(assembly)
             threads = start_threads(assembly)
             operations = await start_operations(assembly, repository)
             copying = await build_copies(assembly, repository, operations)
-            await build_backups(assembly, repository, databases, operations, copying)
+            backups = await build_backups(assembly, repository, databases, operations, copying)
+            build_migrations(assembly, repository, databases, operations, backups, scratch_servers)
             quarantine = build_quarantine(assembly, repository, registry, threads, operations)
             build_validation(assembly, repository, registry, threads, quarantine.catalog)
             await start_health(assembly)

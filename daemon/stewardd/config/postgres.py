@@ -65,6 +65,9 @@ class DatabaseSettings(Section):
     breaker_open_s: Seconds | None = None
     """as in [postgres], for this database alone"""
 
+    migrations_dir: Annotated[Folder | None, BeforeValidator(lambda value: value or None)] = None
+    """the folder of the database's own migrations; empty: that of [migrations]"""
+
 
 class PostgresSettings(Section):
     """The target databases and the connections to them."""

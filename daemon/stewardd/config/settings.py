@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from stewardd.config.backup import BackupSettings
 from stewardd.config.log import LogSettings
+from stewardd.config.migrations import MigrationsSettings
 from stewardd.config.operations import OperationsSettings
 from stewardd.config.postgres import PostgresSettings
 from stewardd.config.quarantine import QuarantineSettings
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     validation: ValidationSettings = ValidationSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     backup: BackupSettings = BackupSettings()
+    migrations: MigrationsSettings = MigrationsSettings()
     operations: OperationsSettings = OperationsSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -37,7 +37,7 @@ from stewardd.postgres.migrating.ledger import (
 )
 from stewardd.postgres.migrating.lock_watcher import LockWatcher, watching
 from stewardd.postgres.migrating.session import MigrationSession, connect_directly, open_session
-from stewardd.postgres.migrating.verifying import untrue_of
+from stewardd.postgres.migrating.verifying import unmet_of
 from stewardd.postgres.target import DatabaseTarget
 
 PLATFORM = Path(__file__).parent / "platform"
@@ -77,6 +77,7 @@ class MigrationStatus:
     version: int
     steps: tuple[Step, ...]
     unproven: frozenset[int]
+    requires_proof: bool
     invalid_indexes: tuple[InvalidIndex, ...]
 
 
@@ -141,6 +142,7 @@ class Migrations:
             max((each.number for each in ledger.applied), default=0),
             tuple(steps(found, ledger)),
             frozenset(each.number for each in unproven),
+            database.require_proof,
             ledger.invalid_indexes,
         )
 
@@ -207,7 +209,7 @@ class Migrations:
                     hint="a baseline is for a database that steward has never migrated",
                 )
             queries = [query.text for query in last.verify.after_up]
-            untrue = await untrue_of(session.connection, queries)
+            untrue = await unmet_of(session.connection, queries)
             if untrue:
                 raise NotNow(
                     f"database {name!r} has no migration {last.label}: {', '.join(untrue)}",

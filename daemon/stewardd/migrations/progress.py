@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from stewardd.repository.document import Codec, Count, Seconds
+
+Number = Annotated[int, Field(ge=0, lt=1 << 31)]
+"""What the contract's int32 holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +21,22 @@ class MigrateProgress:
     direction: str
     phase: str = "PLANNING"
     migration: str = ""
-    done_count: Count = 0
-    total_count: Count = 0
+    done_count: Number = 0
+    total_count: Number = 0
     changed_rows: Count = 0
     backup: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MigratedStep:
-    """One migration that was applied or taken back, and what it took. `lock_waits` say for which lock and on whom."""
+    """One migration that was applied or taken back, and what it took; `lock_waits` say for which lock and on whom."""
 
-    number: Count
-    name: str
+    label: str
+    number: Number
     elapsed_s: Seconds
     lock_wait_s: Seconds
     lock_waits: tuple[str, ...]
-    attempts: Count
+    attempts: Number
     forced: bool
     changed_rows: Count
 
@@ -41,10 +47,24 @@ class MigrateResult:
 
     database: str
     direction: str
-    version: Count
+    version: Number
     backup: str
     steps: tuple[MigratedStep, ...]
 
 
 MIGRATE_PROGRESS = Codec(MigrateProgress)
 MIGRATE_RESULT = Codec(MigrateResult)
+
+
+@dataclass(frozen=True, slots=True)
+class ProveProgress:
+    """How far proving a set has come, and on which major version."""
+
+    database: str
+    major: Number
+    migration: str = ""
+    done_count: Number = 0
+    total_count: Number = 0
+
+
+PROVE_PROGRESS = Codec(ProveProgress)

@@ -45,7 +45,7 @@ from stewardd.postgres.migrating.ledger import (
 )
 from stewardd.postgres.migrating.lock_watcher import LockWatcher
 from stewardd.postgres.migrating.session import MigrationSession
-from stewardd.postgres.migrating.verifying import untrue_of
+from stewardd.postgres.migrating.verifying import unmet_of
 from stewardd.telemetry import logger
 
 log = logger("migrations")
@@ -228,12 +228,7 @@ class _Run:
 
     async def _untrue(self) -> list[str]:
         queries = self._migration.verify.after(self._direction)
-        try:
-            return await untrue_of(self._connection, [query.text for query in queries])
-        except StatementFailure as failure:
-            if failure.lost:
-                raise
-            return [f"query {failure.number} failed: {failure.message}"]
+        return await unmet_of(self._connection, [query.text for query in queries])
 
     async def _mark(self, invalid_before: list[int]) -> None:
         await record_progress(
@@ -286,8 +281,8 @@ class _Run:
 
     def _step(self) -> MigratedStep:
         return MigratedStep(
+            self._migration.label,
             self._migration.number,
-            self._migration.name,
             time.monotonic() - self._began,
             self._waited_s(),
             tuple(self._waits()),

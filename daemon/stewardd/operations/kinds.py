@@ -36,6 +36,9 @@ IMPORT_BACKUP = OperationKind("ImportBackup", lane=Lane.TRANSFER)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
+APPLY_MIGRATIONS = OperationKind("ApplyMigrations", lane=Lane.MIGRATION)
+ROLL_BACK_MIGRATIONS = OperationKind("RollBackMigrations", lane=Lane.MIGRATION)
+PROVE_MIGRATIONS = OperationKind("ProveMigrations", lane=Lane.MIGRATION)
 
 KINDS = (
     CREATE_BACKUP,
@@ -45,5 +48,8 @@ KINDS = (
     RETRY_QUARANTINE,
     PURGE_QUARANTINE,
     ERASE_SUBJECT,
+    APPLY_MIGRATIONS,
+    ROLL_BACK_MIGRATIONS,
+    PROVE_MIGRATIONS,
 )
 LANES = tuple(each.value for each in Lane)

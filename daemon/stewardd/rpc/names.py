@@ -50,6 +50,11 @@ def database(name: str) -> str:
     return f"databases/{name}"
 
 
+def migration(database_name: str, label: str) -> str:
+    """Returns `databases/{database}/migrations/{migration}`."""
+    return f"databases/{database_name}/migrations/{label}"
+
+
 def operation(identifier: str) -> str:
     """Returns `operations/{operation}`."""
     return f"operations/{identifier}"
@@ -73,11 +78,23 @@ def parse_uuid(kind: str, name: str, *, field: str = "name") -> str:
     return identifier
 
 
-def parse_database(name: str) -> str:
+def parse_migration(name: str) -> tuple[str, str]:
+    """Returns the database's name and the migration's of `databases/{database}/migrations/{migration}`."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[::2] != ["databases", "migrations"] or "" in parts:
+        raise _malformed(
+            "name",
+            "databases/{database}/migrations/{migration}",
+            "databases/main/migrations/0004_deduplication",
+        )
+    return parts[1], parts[3]
+
+
+def parse_database(name: str, *, field: str = "name") -> str:
     """Returns the configured name of `databases/{database}`."""
     head, _, parsed = name.partition("/")
     if head != "databases" or not parsed or "/" in parsed:
-        raise _malformed("name", "databases/{database}", "databases/main")
+        raise _malformed(field, "databases/{database}", "databases/main")
     return parsed
 
 

@@ -50,6 +50,18 @@ if TYPE_CHECKING:
     from steward_client.health.types import Component as Component
     from steward_client.health.types import Health as Health
     from steward_client.health.types import HealthState as HealthState
+    from steward_client.migrations.types import LostValues as LostValues
+    from steward_client.migrations.types import Migrated as Migrated
+    from steward_client.migrations.types import MigratedStep as MigratedStep
+    from steward_client.migrations.types import MigrateProgress as MigrateProgress
+    from steward_client.migrations.types import Migration as Migration
+    from steward_client.migrations.types import MigrationPhase as MigrationPhase
+    from steward_client.migrations.types import MigrationProof as MigrationProof
+    from steward_client.migrations.types import MigrationState as MigrationState
+    from steward_client.migrations.types import MigrationStatus as MigrationStatus
+    from steward_client.migrations.types import ProofOutcome as ProofOutcome
+    from steward_client.migrations.types import Proved as Proved
+    from steward_client.migrations.types import ProveProgress as ProveProgress
     from steward_client.operations.async_operation import AsyncOperation as AsyncOperation
     from steward_client.operations.operation import Operation as Operation
     from steward_client.operations.state import OperationState as OperationState
@@ -131,12 +143,24 @@ _HOMES = {
     "Health": "health.types",
     "HealthState": "health.types",
     "ImportProgress": "backups.types",
+    "LostValues": "migrations.types",
     "Member": "validation.schemas",
+    "MigrateProgress": "migrations.types",
+    "Migrated": "migrations.types",
+    "MigratedStep": "migrations.types",
+    "Migration": "migrations.types",
+    "MigrationPhase": "migrations.types",
+    "MigrationProof": "migrations.types",
+    "MigrationState": "migrations.types",
+    "MigrationStatus": "migrations.types",
     "Operation": "operations.operation",
     "OperationState": "operations.state",
     "PayloadVerdict": "validation.payloads",
     "PayloadViolation": "validation.payloads",
     "Progress": "validation.batches",
+    "ProofOutcome": "migrations.types",
+    "ProveProgress": "migrations.types",
+    "Proved": "migrations.types",
     "PruneProgress": "backups.retention",
     "Pruned": "backups.retention",
     "Purged": "quarantine.outcomes",

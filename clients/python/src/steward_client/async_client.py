@@ -19,6 +19,8 @@ from steward_client.connection.retry import OnRetry, RetryPolicy
 from steward_client.connection.settings import ConnectionSettings
 from steward_client.databases.async_methods import AsyncDatabaseMethods
 from steward_client.health.async_methods import AsyncHealthMethods
+from steward_client.migrations import types as migrations
+from steward_client.migrations.async_methods import AsyncMigrationMethods
 from steward_client.operations.async_methods import AsyncOperationMethods
 from steward_client.quarantine import outcomes as quarantine
 from steward_client.quarantine.async_methods import AsyncQuarantineMethods
@@ -32,6 +34,7 @@ class AsyncClient(
     AsyncBackupMethods,
     AsyncScheduleMethods,
     AsyncDatabaseMethods,
+    AsyncMigrationMethods,
     AsyncOperationMethods,
     AsyncHealthMethods,
 ):
@@ -50,7 +53,9 @@ class AsyncClient(
     ...     await client.download_batch_file(f"{batch.name}/files/valid.csv", "valid.csv")
     """
 
-    _operation_kinds = backups.OPERATION_KINDS | quarantine.OPERATION_KINDS
+    _operation_kinds = (
+        backups.OPERATION_KINDS | quarantine.OPERATION_KINDS | migrations.OPERATION_KINDS
+    )
 
     def __init__(
         self,

@@ -20,6 +20,8 @@ from steward_client.connection.retry import OnRetry, RetryPolicy
 from steward_client.connection.settings import ConnectionSettings
 from steward_client.databases.methods import DatabaseMethods
 from steward_client.health.methods import HealthMethods
+from steward_client.migrations import types as migrations
+from steward_client.migrations.methods import MigrationMethods
 from steward_client.operations.methods import OperationMethods
 from steward_client.quarantine import outcomes as quarantine
 from steward_client.quarantine.methods import QuarantineMethods
@@ -33,6 +35,7 @@ class Client(
     BackupMethods,
     ScheduleMethods,
     DatabaseMethods,
+    MigrationMethods,
     OperationMethods,
     HealthMethods,
 ):
@@ -51,7 +54,9 @@ class Client(
     ...     client.download_batch_file(f"{batch.name}/files/valid.csv", "valid.csv")
     """
 
-    _operation_kinds = backups.OPERATION_KINDS | quarantine.OPERATION_KINDS
+    _operation_kinds = (
+        backups.OPERATION_KINDS | quarantine.OPERATION_KINDS | migrations.OPERATION_KINDS
+    )
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from stewardd.postgres.connect import Connection
 from stewardd.postgres.migrating.execution import run
+from stewardd.postgres.migrating.failures import StatementFailure
 
 
 async def untrue_of(connection: Connection, queries: Sequence[str]) -> list[str]:
@@ -21,3 +22,13 @@ async def untrue_of(connection: Connection, queries: Sequence[str]) -> list[str]
             if any(row[place] is not True for row in rows):
                 found.append(f"{name} (query {number})")
     return found
+
+
+async def unmet_of(connection: Connection, queries: Sequence[str]) -> list[str]:
+    """The same, where a query that fails does not hold either. Raises: StatementFailure when the connection is lost."""
+    try:
+        return await untrue_of(connection, queries)
+    except StatementFailure as failure:
+        if failure.lost:
+            raise
+        return [f"query {failure.number} failed: {failure.message}"]

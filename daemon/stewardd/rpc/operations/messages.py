@@ -24,6 +24,12 @@ from stewardd.rpc.backup.copies import (
 )
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
+from stewardd.rpc.migration.messages import (
+    migrate_metadata,
+    migrate_response,
+    prove_metadata,
+    prove_response,
+)
 from stewardd.rpc.quarantine.operations import (
     erase_response,
     purge_response,
@@ -64,4 +70,7 @@ _KINDS = {
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),
+    kinds.APPLY_MIGRATIONS.name: _Kind(migrate_metadata, migrate_response),
+    kinds.ROLL_BACK_MIGRATIONS.name: _Kind(migrate_metadata, migrate_response),
+    kinds.PROVE_MIGRATIONS.name: _Kind(prove_metadata, prove_response),
 }

@@ -77,8 +77,8 @@ def show(session: Session, name: str, watch: bool) -> int:
     """
     with session.client() as client:
         if watch:
-            return _watch(session, client, _found(client, name))
-        return _show(session, client.get_database(_found(client, name)))
+            return _watch(session, client, found_database(client, name))
+        return _show(session, client.get_database(found_database(client, name)))
 
 
 @db.group(cls=Noun, example="steward db breaker reset main")
@@ -92,7 +92,7 @@ def breaker() -> None:
 def reset(session: Session, name: str) -> int:
     """Close a circuit breaker, whatever its state. If the database is still away, the breaker opens again."""
     with session.client() as client:
-        return _show_breaker(session, client.reset_circuit_breaker(_found(client, name)))
+        return _show_breaker(session, client.reset_circuit_breaker(found_database(client, name)))
 
 
 @breaker.command(
@@ -104,11 +104,11 @@ def reset(session: Session, name: str) -> int:
 def open_(session: Session, name: str, reason: str) -> int:
     """Open a circuit breaker: the daemon refuses all use of the database until somebody resets it."""
     with session.client() as client:
-        name = _found(client, name)
+        name = found_database(client, name)
         return _show_breaker(session, client.force_open_circuit_breaker(name, reason=reason))
 
 
-def _found(client: Client, name: str) -> str:
+def found_database(client: Client, name: str) -> str:
     """Returns the name that was given, or the only one that there is. Raises InvalidRequest, NotFound."""
     if name:
         return name

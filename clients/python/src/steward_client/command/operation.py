@@ -211,7 +211,7 @@ def kind(state: AnyState) -> str:
         return "import"
     if isinstance(progress, QuarantineProgress):
         return f"{_KINDS.get(progress.method, progress.method)}{' (dry run)' if progress.dry_run else ''}"
-    return ""
+    return _migration_kind(progress)
 
 
 def begun(state: AnyState) -> str:
@@ -249,4 +249,25 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
     if isinstance(progress, QuarantineProgress):
         words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
         return progress.rows, None, words
+    return _migration_steps(progress)
+
+
+def _migration_kind(progress: object) -> str:
+    from steward_client.migrations.types import MigrateProgress, ProveProgress
+
+    if isinstance(progress, MigrateProgress):
+        return "rollback" if progress.rolls_back else "migration"
+    return "proof" if isinstance(progress, ProveProgress) else ""
+
+
+def _migration_steps(progress: object) -> tuple[int, int | None, str]:
+    from steward_client.migrations.types import MigrateProgress, ProveProgress
+
+    if isinstance(progress, MigrateProgress):
+        words = f"{progress.phase} {progress.migration}".strip()
+        if progress.changed_rows:
+            words += f", {many(progress.changed_rows, 'row')}"
+        return progress.done_count, progress.total_count or None, words
+    if isinstance(progress, ProveProgress):
+        return progress.done_count, progress.total_count or None, progress.migration
     return 0, None, ""

@@ -10,6 +10,7 @@ from steward_client.command.batch import batch
 from steward_client.command.completion import completion
 from steward_client.command.database import db
 from steward_client.command.health import health
+from steward_client.command.migrate import migrate
 from steward_client.command.operation import operation
 from steward_client.command.payload import payload
 from steward_client.command.quarantine import quarantine
@@ -51,6 +52,7 @@ for command in (
     backup,
     schedule,
     db,
+    migrate,
     operation,
     health,
     completion,

@@ -1,0 +1,115 @@
+"""The client's methods for migrations: MigrationService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from steward_client.connection.async_service import AsyncService
+from steward_client.migrations import calls
+from steward_client.migrations.types import (
+    OPERATION_KINDS,
+    Migrated,
+    MigrateProgress,
+    Migration,
+    MigrationStatus,
+    Proved,
+    ProveProgress,
+)
+from steward_client.operations.async_operation import AsyncOperation
+
+
+class AsyncMigrationMethods(AsyncService):
+    """Applies, rolls back and proves migrations, and reads what databases have of theirs."""
+
+    async def get_migration_status(
+        self, database: str, *, timeout_s: float | None = None
+    ) -> MigrationStatus:
+        """Returns what a database has of its set."""
+        return await self._connection.call(calls.get_migration_status(database), timeout_s)
+
+    def list_migrations(
+        self, database: str, *, page_size: int = 0, timeout_s: float | None = None
+    ) -> AsyncIterator[Migration]:
+        """Yields the migrations of a database and of its set, in order."""
+        return self._connection.items(calls.list_migrations(database, page_size), timeout_s)
+
+    async def apply_migrations(
+        self,
+        database: str,
+        *,
+        to_version: int = 0,
+        skip_backup: bool = False,
+        force_unproven: Iterable[str] = (),
+        actor: str = "",
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[MigrateProgress, Migrated]:
+        """Begins to apply migrations up to a version (0: all), after a backup.
+
+        `force_unproven` names migrations that are applied though they are not proven, such as `0006_nicknames`.
+
+        >>> operation = await client.apply_migrations("main", actor="ana")  # doctest: +SKIP
+        >>> migrated = await operation.result()  # doctest: +SKIP
+        """
+        call = calls.apply_migrations(
+            database,
+            to_version,
+            skip_backup=skip_backup,
+            force_unproven=force_unproven,
+            actor=actor,
+            request_id=request_id,
+        )
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def roll_back_migrations(
+        self,
+        database: str,
+        to_version: int,
+        *,
+        skip_backup: bool = False,
+        force_unproven: Iterable[str] = (),
+        actor: str = "",
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[MigrateProgress, Migrated]:
+        """Begins to take migrations back until `to_version` is the last one (0: none is left), after a backup."""
+        call = calls.roll_back_migrations(
+            database,
+            to_version,
+            skip_backup=skip_backup,
+            force_unproven=force_unproven,
+            actor=actor,
+            request_id=request_id,
+        )
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def prove_migrations(
+        self,
+        database: str,
+        *,
+        server_major: int = 0,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[ProveProgress, Proved]:
+        """Begins to try every migration of a database's set on a scratch server of its major version, or of another."""
+        call = calls.prove_migrations(database, server_major, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def baseline_migrations(
+        self, database: str, to_version: int, *, actor: str = "", timeout_s: float | None = None
+    ) -> MigrationStatus:
+        """Records that a database has the migrations up to a version, without running them."""
+        call = calls.baseline_migrations(database, to_version, actor)
+        return await self._connection.call(call, timeout_s)
+
+    async def repair_migration(
+        self, name: str, *, actor: str = "", timeout_s: float | None = None
+    ) -> MigrationStatus:
+        """Takes the new SHA-256 of an applied migration's files, where what its up file does has not changed.
+
+        `name` is such as `databases/main/migrations/0004_deduplication`.
+        """
+        return await self._connection.call(calls.repair_migration(name, actor), timeout_s)

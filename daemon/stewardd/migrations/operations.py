@@ -1,0 +1,89 @@
+"""Applying, rolling back and proving as operations: the same request_id gets the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stewardd.migrations.files import Direction
+from stewardd.migrations.migrations import Asked, Migrations
+from stewardd.migrations.progress import (
+    MIGRATE_PROGRESS,
+    MIGRATE_RESULT,
+    PROVE_PROGRESS,
+    MigrateProgress,
+    ProveProgress,
+)
+from stewardd.migrations.proof import PROVE_RESULT, ProveResult
+from stewardd.migrations.proving import MigrationProver
+from stewardd.operations.kinds import APPLY_MIGRATIONS, PROVE_MIGRATIONS, ROLL_BACK_MIGRATIONS
+from stewardd.operations.operations import Operations
+from stewardd.operations.running import OperationContext
+from stewardd.operations.state import OperationState
+
+
+class MigrationOperations:
+    """Starts them."""
+
+    def __init__(
+        self, operations: Operations, migrations: Migrations, prover: MigrationProver
+    ) -> None:
+        self._operations = operations
+        self._migrations = migrations
+        self._prover = prover
+
+    async def move(
+        self, name: str, direction: Direction, to: int | None, asked: Asked, request_id: str
+    ) -> OperationState:
+        """Starts to bring a database to a version.
+
+        Raises: DatabaseNotFound, RequestIdReused, RequestInProgress, Exhausted.
+        """
+        self._migrations.database(name)
+
+        async def work(context: OperationContext) -> dict[str, Any]:
+            def report(progress: MigrateProgress) -> None:
+                context.report(MIGRATE_PROGRESS.to_json(progress))
+
+            result = await self._migrations.move(name, direction, to, asked, report)
+            return MIGRATE_RESULT.to_json(result)
+
+        kind = APPLY_MIGRATIONS if direction is Direction.UP else ROLL_BACK_MIGRATIONS
+        return await self._operations.start_once(
+            kind,
+            request_id,
+            asked={
+                "database": name,
+                "to": to,
+                "forced": sorted(asked.forced),
+                "back_up": asked.back_up,
+                "actor": asked.actor,
+            },
+            metadata=MIGRATE_PROGRESS.to_json(MigrateProgress(name, direction.value)),
+            work=work,
+        )
+
+    async def prove(self, name: str, major: int, request_id: str) -> OperationState:
+        """Starts to prove the set of a database, on a major version (0: the database's own).
+
+        Raises: DatabaseNotFound, RequestIdReused, RequestInProgress, Exhausted.
+        """
+        self._migrations.database(name)
+
+        async def work(context: OperationContext) -> dict[str, Any]:
+            wanted = major or (await self._migrations.status(name)).server_major
+            found = await self._migrations.read_set(name)
+            proofs = await self._prover.prove(name, found, wanted, _reporter(context))
+            return PROVE_RESULT.to_json(ProveResult(name, tuple(proofs)))
+
+        return await self._operations.start_once(
+            PROVE_MIGRATIONS,
+            request_id,
+            asked={"database": name, "major": major},
+            metadata=PROVE_PROGRESS.to_json(ProveProgress(name, major)),
+            work=work,
+        )
+
+
+def _reporter(context: OperationContext) -> Callable[[ProveProgress], None]:
+    return lambda progress: context.report(PROVE_PROGRESS.to_json(progress))

@@ -1,0 +1,315 @@
+"""Tries every migration of a set on a scratch server: up, down, up again, once on empty tables and once on full ones.
+
+After each step the queries of the verify file must hold. Down must leave the catalogue as it was before up, up again
+as it was after up, and no value may be lost that the migration had not made itself. What the scratch server cannot hold
+(an extension that is not installed) is neither a proof nor a failure. Roles are made up as they are named.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from stewardd.migrations.files import Direction, Migration, MigrationSet, Mode, Script
+from stewardd.migrations.progress import ProveProgress
+from stewardd.migrations.proof import (
+    COULD_NOT_PROVE,
+    FAILED,
+    PROVEN,
+    MigrationProof,
+    MigrationProofs,
+    ProofLoss,
+)
+from stewardd.postgres.catalogue.comparing import compare
+from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_catalogue
+from stewardd.postgres.connect import Connection, connect
+from stewardd.postgres.migrating.execution import changed_rows, roll_back, run
+from stewardd.postgres.migrating.failures import StatementFailure
+from stewardd.postgres.migrating.roles import make_role
+from stewardd.postgres.migrating.verifying import untrue_of
+from stewardd.postgres.sample.contents import LostValues, TableContents, lost_values, read_contents
+from stewardd.postgres.sample.rows import FilledTable, fill_tables
+from stewardd.postgres.scratch import ScratchServer, ScratchServers
+
+ROWS = 100
+_SEED = 1
+_MOST_ROLES = 50
+_MOST_BATCHES = 10_000
+_MOST_DIFFERENCES = 50
+_ROLE = re.compile(r'role "(?P<name>[^"]+)" does not exist')
+_LACKING = re.compile(
+    r"is not available|not supported (?:in|by) this build|could not (?:open|access|load)|"
+    r'(?:tablespace|collation|language|access method) "[^"]*"(?: for encoding "[^"]*")? does not exist'
+)
+_LACKING_CODES = ("0A000", "58P01", "42704", "58000")
+
+
+class MigrationTrialFailed(Exception):
+    """A migration did not do what it must; the text says what."""
+
+    def __init__(self, detail: str, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.differences = differences
+
+
+class ScratchServerLacks(Exception):
+    """The scratch server does not have what the migration needs."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the trial of one migration found, beside its outcome."""
+
+    few_rows: list[str] = field(default_factory=list)
+    rows: int = 0
+    losses: list[ProofLoss] = field(default_factory=list)
+
+
+class MigrationProver:
+    """Proves the migrations of sets, and keeps the proofs."""
+
+    def __init__(
+        self,
+        servers: ScratchServers,
+        proofs: MigrationProofs,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._servers = servers
+        self._proofs = proofs
+        self._clock = clock
+
+    async def prove(
+        self,
+        database: str,
+        found: MigrationSet,
+        major: int,
+        report: Callable[[ProveProgress], None],
+    ) -> list[MigrationProof]:
+        """Tries every migration of a database's set, in order, on a scratch server of the major version.
+
+        After one that fails the rest cannot be tried. Raises: ToolMissing, ToolFailed, StorageFull, RepositoryDown.
+        """
+        report(ProveProgress(database, major, total_count=len(found)))
+        proofs: list[MigrationProof] = []
+        async with self._servers.start(major) as server:
+            empty = await connect(await server.create_database("empty"), "stewardd proof")
+            full = await connect(await server.create_database("full"), "stewardd proof")
+            try:
+                for migration in found.migrations:
+                    done = len(proofs)
+                    report(ProveProgress(database, major, migration.label, done, len(found)))
+                    if proofs and proofs[-1].outcome != PROVEN:
+                        proofs.append(self._untried(migration, proofs[-1], server))
+                        continue
+                    proofs.append(await self._prove_one(migration, server, empty, full))
+                    await self._proofs.keep(proofs[-1])
+            finally:
+                await empty.close()
+                await full.close()
+        return proofs
+
+    async def _prove_one(
+        self, migration: Migration, server: ScratchServer, empty: Connection, full: Connection
+    ) -> MigrationProof:
+        began = time.monotonic()
+        findings = _Findings()
+        outcome, detail = PROVEN, ""
+        differences: tuple[str, ...] = ()
+        try:
+            await _try_empty(empty, migration)
+            await _try_full(full, migration, findings)
+        except MigrationTrialFailed as failure:
+            outcome, detail, differences = FAILED, str(failure), failure.differences
+        except ScratchServerLacks as lack:
+            outcome, detail = COULD_NOT_PROVE, str(lack)
+        except StatementFailure as failure:
+            outcome, detail = FAILED, f"the catalogue could not be read: {failure.message}"
+        if outcome == PROVEN and server.major != server.wanted_major:
+            outcome = COULD_NOT_PROVE
+            detail = (
+                f"there is no PostgreSQL {server.wanted_major} here; it holds on {server.version}"
+            )
+            await self._proofs.keep(
+                self._proof(migration, server, PROVEN, "", findings, (), time.monotonic() - began)
+            )
+        took_s = time.monotonic() - began
+        return self._proof(migration, server, outcome, detail, findings, differences, took_s)
+
+    def _untried(
+        self, migration: Migration, last: MigrationProof, server: ScratchServer
+    ) -> MigrationProof:
+        detail = f"it rests on {last.label}, which was not proven"
+        return self._proof(migration, server, COULD_NOT_PROVE, detail, _Findings(), (), 0.0)
+
+    def _proof(
+        self,
+        migration: Migration,
+        server: ScratchServer,
+        outcome: str,
+        detail: str,
+        findings: _Findings,
+        differences: tuple[str, ...],
+        elapsed_s: float,
+    ) -> MigrationProof:
+        return MigrationProof(
+            migration.label,
+            migration.number,
+            migration.sha256,
+            migration.chain_sha256,
+            outcome,
+            detail,
+            server.wanted_major,
+            server.version,
+            self._clock(),
+            elapsed_s,
+            findings.rows,
+            tuple(findings.few_rows),
+            differences[:_MOST_DIFFERENCES],
+            tuple(findings.losses),
+        )
+
+
+async def _try_empty(connection: Connection, migration: Migration) -> None:
+    before = await read_catalogue(connection)
+    await _take(connection, migration, Direction.UP)
+    after = await read_catalogue(connection)
+    await _take(connection, migration, Direction.DOWN)
+    _same(
+        before,
+        await read_catalogue(connection),
+        "going down does not bring back what was before up",
+    )
+    await _take(connection, migration, Direction.UP)
+    _same(
+        after,
+        await read_catalogue(connection),
+        "going up again does not bring what it brought first",
+    )
+
+
+async def _try_full(connection: Connection, migration: Migration, findings: _Findings) -> None:
+    """The same with rows: those that were there before, and those that are written after up."""
+    before, rows_before = await read_catalogue(connection), await read_contents(connection)
+    await _take(connection, migration, Direction.UP)
+    after = await read_catalogue(connection)
+    changed = _changed_tables(rows_before, await read_contents(connection))
+    filled = await fill_tables(connection, ROWS, _SEED + 2 * migration.number, only=changed)
+    rows_between = await read_contents(connection)
+    await _take(connection, migration, Direction.DOWN)
+    _same(
+        before,
+        await read_catalogue(connection),
+        "going down does not bring back what was before up",
+    )
+    rows_after = await read_contents(connection)
+    lost = lost_values(rows_before, rows_after)
+    findings.losses = _losses(rows_before, lost, lost_values(rows_between, rows_after))
+    await _take(connection, migration, Direction.UP)
+    _same(
+        after,
+        await read_catalogue(connection),
+        "going up again does not bring what it brought first",
+    )
+    if lost:
+        told = ", ".join(f"{each.table}.{each.column}: {each.count} values" for each in lost)
+        raise MigrationTrialFailed(f"going up and down loses what was there before: {told}")
+    filled += await fill_tables(connection, ROWS, _SEED + 2 * migration.number + 1, only=changed)
+    _note_rows(findings, filled)
+
+
+def _changed_tables(
+    before: Mapping[str, TableContents], after: Mapping[str, TableContents]
+) -> list[str]:
+    """The tables that are new, or have other columns."""
+    return [
+        name
+        for name, contents in after.items()
+        if name not in before or list(contents.columns) != list(before[name].columns)
+    ]
+
+
+def _losses(
+    before: Mapping[str, TableContents], lost: list[LostValues], lost_between: list[LostValues]
+) -> list[ProofLoss]:
+    told = [ProofLoss(each.table, each.column, each.count, is_own=False) for each in lost]
+    return told + [
+        ProofLoss(each.table, each.column, each.count, is_own=True)
+        for each in lost_between
+        if each.table not in before or each.column not in before[each.table].columns
+    ]
+
+
+def _note_rows(findings: _Findings, filled: list[FilledTable]) -> None:
+    findings.rows = min((table.rows for table in filled), default=0)
+    findings.few_rows = sorted(
+        {
+            f"{table.name} took {table.rows} of {ROWS} rows: {table.refusal}"
+            for table in filled
+            if table.rows < ROWS
+        }
+    )
+
+
+def _same(wanted: DatabaseCatalogue, found: DatabaseCatalogue, otherwise: str) -> None:
+    differences = tuple(str(each) for each in compare(wanted, found))
+    if differences:
+        raise MigrationTrialFailed(f"{otherwise}: {differences[0]}", differences)
+
+
+async def _take(connection: Connection, migration: Migration, direction: Direction) -> None:
+    """Takes a migration in one direction, and asks the queries that prove it."""
+    script = migration.script(direction)
+    for _ in range(_MOST_ROLES):
+        try:
+            await _run_script(connection, script)
+            break
+        except StatementFailure as failure:
+            role = _ROLE.search(failure.message)
+            if role is None:
+                raise _explained(script, failure) from None
+            await make_role(connection, role["name"])
+    queries = [query.text for query in migration.verify.after(direction)]
+    try:
+        untrue = await untrue_of(connection, queries)
+    except StatementFailure as failure:
+        raise MigrationTrialFailed(
+            f"query {failure.number} after {direction.value} failed: {failure.message}"
+        ) from None
+    if untrue:
+        raise MigrationTrialFailed(
+            f"after {direction.value}, this does not hold: {', '.join(untrue)}"
+        )
+
+
+async def _run_script(connection: Connection, script: Script) -> None:
+    if script.mode is Mode.NO_TRANSACTION:
+        await run(connection, script.statements[0].text, 1)
+        return
+    if script.mode is Mode.BATCH:
+        for _ in range(_MOST_BATCHES):
+            if await changed_rows(connection, script.statements[0].text) == 0:
+                return
+        raise MigrationTrialFailed(
+            f"{script.file_name} still changes rows after {_MOST_BATCHES} batches"
+        )
+    try:
+        await run(connection, "BEGIN", 0)
+        for number, statement in enumerate(script.statements, 1):
+            await run(connection, statement.text, number)
+    except StatementFailure:
+        await roll_back(connection)
+        raise
+    await run(connection, "COMMIT", 0)
+
+
+def _explained(
+    script: Script, failure: StatementFailure
+) -> MigrationTrialFailed | ScratchServerLacks:
+    line = script.statements[failure.number - 1].line if failure.number else 0
+    text = f"{script.file_name} line {line}: {failure.message}"
+    if failure.sqlstate in _LACKING_CODES and _LACKING.search(failure.message):
+        return ScratchServerLacks(text)
+    return MigrationTrialFailed(text)

@@ -1,0 +1,1 @@
+"""MigrationService: migrations over gRPC."""
