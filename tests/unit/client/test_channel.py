@@ -6,6 +6,7 @@ import pytest
 from steward.v1 import (
     backup_pb2,
     database_pb2,
+    migration_pb2,
     quarantine_pb2,
     schedule_pb2,
     system_pb2,
@@ -55,14 +56,17 @@ def test_what_is_no_address_is_refused_with_a_hint(text):
 
 
 WITH_A_REQUEST_ID = {
+    "ApplyMigrations",
     "CopyBackup",
     "CreateBackup",
     "CreateExport",
     "EraseSubject",
     "ImportBackup",
+    "ProveMigrations",
     "PruneBackups",
     "PurgeQuarantine",
     "RetryQuarantine",
+    "RollBackMigrations",
 }
 CHANGING_NOTHING_A_SECOND_TIME = {
     "CorrectRow",
@@ -71,6 +75,7 @@ CHANGING_NOTHING_A_SECOND_TIME = {
     "DiscardRows",
     "ForceOpenCircuitBreaker",
     "PinBackup",
+    "RepairMigration",
     "ResetCircuitBreaker",
     "UndeleteBackup",
     "UnpinBackup",
@@ -87,6 +92,7 @@ def test_only_methods_that_exist_and_harm_nothing_are_sent_again():
         backup_pb2,
         schedule_pb2,
         database_pb2,
+        migration_pb2,
         system_pb2,
     )
     served = {

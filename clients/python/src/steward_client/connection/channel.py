@@ -31,6 +31,10 @@ _IDEMPOTENT = {
     "steward.v1.DatabaseService": (
         "GetDatabase", "ListDatabases", "ResetCircuitBreaker", "ForceOpenCircuitBreaker",
     ),
+    "steward.v1.MigrationService": (
+        "GetMigrationStatus", "ListMigrations", "ApplyMigrations", "RollBackMigrations", "ProveMigrations",
+        "RepairMigration",
+    ),
     "steward.v1.SystemService": ("Health",),
     "google.longrunning.Operations": ("GetOperation", "ListOperations", "WaitOperation"),
 }  # fmt: skip
