@@ -110,6 +110,8 @@ def test_the_stored_form_is_what_the_page_says(walked):
     names = [segment["name"] for segment in manifest["segments"]]
     assert len(names) > 1
     assert sorted(path.name for path in (walked.folder / "found").iterdir()) == [
+        "contents",
+        "globals",
         "manifest.json",
         *names,
     ]

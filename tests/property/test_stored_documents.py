@@ -29,6 +29,7 @@ from stewardd.backup.copying.operation import (
 from stewardd.backup.copying.records import COPY_RECORD, CopyRecord
 from stewardd.backup.creation import KEY_NOTICES, KeyNotices
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST, SIGNED_MANIFEST
+from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.backup.schedules import schedule as schedules
 from stewardd.batches import manifest as batches
@@ -45,6 +46,7 @@ from stewardd.quarantine.log import batch_state, changes, checkpoint, commits
 from stewardd.quarantine.removing import archives
 from stewardd.repository import claims, identity, liveness, log, publication
 from stewardd.repository.document import MARK, Codec
+from stewardd.repository.turns import TURN_CODEC, TurnDocument
 from stewardd.rpc.backup.messages import backup_message
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.quarantine.messages import export_message
@@ -52,7 +54,7 @@ from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
 
 from tests.support import migration_documents
-from tests.support.backup_manifests import backup, first_backup
+from tests.support.backup_manifests import backup, backup_contents, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 27, 8, 0, 0, 123000, UTC)
@@ -219,6 +221,8 @@ SAMPLES = [
     _sample("record of a copy", COPY_RECORD, CopyRecord(WHEN, "s3://bucket/second", 700)),
     _sample("progress of a copy", COPY_PROGRESS, CopyProgress(ID, 1, 700)),
     _sample("result of a copy", COPY_RESULT, CopyResult(ID, "s3://bucket/second", 700)),
+    _sample("backup contents", BACKUP_CONTENTS, backup_contents()),
+    _sample("turn", TURN_CODEC, TurnDocument(OWNER)),
     _sample("notices on keys", KEY_NOTICES, KeyNotices(("keep it",))),
     _sample(
         "backup progress",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from stewardd.backup.keys.signing import SigningKey
 from stewardd.backup.manifest import backup as backups
+from stewardd.backup.manifest import contents
 from stewardd.backup.manifest.first_version import FirstBackupManifest
 
 ID = "019aabcd-0000-7000-8000-000000000000"
@@ -61,4 +62,17 @@ def backup() -> backups.BackupManifest:
             "UTF8", "libc", "C", "C", "", False, 0, "1-2", (backups.Extension("citext", "1.6"),)
         ),
         timings=backups.Timings(1.0, 2.0, 0.5),
+        globals_object=backups.StoredObject(90, SHA),
+    )
+
+
+def backup_contents() -> contents.BackupContents:
+    """What such a backup holds."""
+    return contents.BackupContents(
+        form=backups.DumpForm.DIRECTORY,
+        method="md5-64-sum",
+        tables=(contents.TableContents("public", "people", 3, "-12"),),
+        sequences=(contents.SequenceContents("public", "people_id_seq", -3, True),),
+        large_objects=contents.LargeObjects(1, "7"),
+        files=(contents.DumpFile("toc.dat", 7, SHA, (contents.Piece(0, 512, 7),)),),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from stewardd.app.assembly import Assembly
 from stewardd.app.copies import Copying, build_imports
@@ -10,12 +11,13 @@ from stewardd.app.repository import Repository
 from stewardd.app.retention import build_retention
 from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
 from stewardd.backup.copying.operation import BackupCopying, BackupImporting
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
-from stewardd.backup.manifest.backup import Compression, CompressionMethod
+from stewardd.backup.manifest.backup import Compression, CompressionMethod, DumpForm, ProofMode
 from stewardd.backup.newest import NewestBackups
+from stewardd.backup.options import BackupOptions
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.backup.prune_operation import PruneOperation
 from stewardd.config.backup import BackupSettings
@@ -131,5 +133,11 @@ def _options(assembly: Assembly) -> BackupOptions:
         tools_dir=settings.postgres.tools_dir,
         segment_bytes=settings.backup.segment_bytes,
         compression=_compression(settings.backup),
+        staging_dir=assembly.scratch,
+        form=DumpForm(settings.backup.form),
+        jobs=settings.backup.jobs or max(1, (os.cpu_count() or 1) // 2),
+        proof=ProofMode(settings.backup.proof),
+        with_globals=settings.backup.globals,
+        lock_timeout_s=settings.backup.lock_timeout_s,
         max_duration_s=settings.backup.max_duration_s,
     )

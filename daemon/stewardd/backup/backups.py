@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from stewardd.backup.asked import BackupAsked, BackupPlan, plan_backup
 from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.making.pipeline import run_worker
@@ -25,15 +28,9 @@ from stewardd.backup.making.protocol import (
     DumpStored,
     WorkerEvent,
 )
-from stewardd.backup.manifest.backup import (
-    USUAL_COMPRESSION,
-    BackupManifest,
-    Compression,
-    DumpForm,
-    Encryption,
-    Globals,
-)
+from stewardd.backup.manifest.backup import BackupManifest, Encryption
 from stewardd.backup.manifest.codec import SIGNED_MANIFEST
+from stewardd.backup.options import BackupOptions
 from stewardd.backup.progress import BackupPhase, BackupProgress
 from stewardd.errors import DatabaseUnknown, RepositoryDown
 from stewardd.postgres.probe import Sight, probe
@@ -43,6 +40,7 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import Publication, publish
+from stewardd.repository.turns import Turns
 from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
 
@@ -52,20 +50,6 @@ ReportProgress = Callable[[BackupProgress], None]
 
 _PROBE_TIMEOUT_S = 5.0
 _LEASE_CHECK_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class BackupOptions:
-    """How backups are made. `reserve_bytes` of the repository's disk are left to others, where its room is known."""
-
-    store_url: str
-    store_options: Mapping[str, str] = field(default_factory=dict)
-    tools_dir: Path | None = None
-    segment_bytes: int = 32 << 20
-    compression: Compression = USUAL_COMPRESSION
-    max_duration_s: float = 6 * 3600.0
-    lock_timeout_s: float = 60.0
-    reserve_bytes: int = 256 << 20
 
 
 class Backups:
@@ -85,7 +69,8 @@ class Backups:
         self._options = options
         self.keyring = keyring
         self._catalog = BackupCatalog(store)
-        self._turns = {name: asyncio.Lock() for name in self._databases}
+        self._queues = {name: asyncio.Lock() for name in self._databases}
+        self._turns = Turns(store, lease, "dumps")
         self.running = 0
 
     def database_named(self, name: str) -> str:
@@ -106,8 +91,17 @@ class Backups:
         """A page of backups, newest first. Raises: InvalidRequest."""
         return await self._catalog.page(page_size, page_token, id_prefix)
 
+    def plan(self, asked: BackupAsked) -> BackupPlan:
+        """How a backup that is asked for would be made. Raises: InvalidRequest, KeyUnknown."""
+        return plan_backup(asked, self._options, self.keyring)
+
     async def create(
-        self, database: str, description: str, report: ReportProgress, backup_id: str | None = None
+        self,
+        database: str,
+        description: str,
+        report: ReportProgress,
+        backup_id: str | None = None,
+        asked: BackupAsked | None = None,
     ) -> BackupManifest:
         """Makes a backup, which exists when this returns and doesn't when it raises.
 
@@ -116,10 +110,15 @@ class Backups:
         InvalidRequest.
         """
         making = _BackupInProgress(
-            self.database_named(database), description, backup_id or uuid7(), report
+            self.database_named(database),
+            description,
+            backup_id or uuid7(),
+            self.plan(asked or BackupAsked()),
+            report,
         )
         making.enter(BackupPhase.QUEUED)
-        async with self._turns[making.database]:
+        # Of this daemon's backups first come is first served; among daemons it is whoever looks first.
+        async with self._queues[making.database], self._turns.take(making.database):
             self.running += 1
             try:
                 return await self._make(making)
@@ -132,32 +131,15 @@ class Backups:
         sight = await probe(self._databases[making.database], _PROBE_TIMEOUT_S)
         tools = await self._tools(sight)
         making.enter(BackupPhase.DUMPING)
-        async with publish(self._store, self._lease, KIND, making.backup_id) as draft:
-            began, done = await _while_leased(
-                draft, self._fill(draft, making, self._job(making, sight.way, tools, draft))
-            )
+        async with (
+            publish(self._store, self._lease, KIND, making.backup_id) as draft,
+            _staging_folder(self._options.staging_dir, making) as staging,
+        ):
+            job = self._job(making, sight.way, tools, draft, staging)
+            began, done = await _while_leased(draft, self._fill(draft, making, job))
             making.enter(BackupPhase.PUBLISHING)
-            manifest = BackupManifest(
-                backup_id=making.backup_id,
-                database=making.database,
-                description=making.description,
-                snapshot_time=began.snapshot_time.astimezone(UTC),
-                create_time=datetime.now(UTC),
-                elapsed_s=round(time.monotonic() - began_at, 3),
-                database_size_bytes=began.database_size_bytes,
-                dump_size_bytes=done.dump_size_bytes,
-                dump_sha256=done.dump_sha256,
-                server_version=began.server_version,
-                tool_version=tools.version,
-                form=DumpForm.CUSTOM,
-                compression=self._options.compression,
-                encryption=Encryption.AGE if self.keyring.recipients else Encryption.NONE,
-                recipients=self.keyring.recipients,
-                globals=Globals.NONE,
-                segments=done.segments,
-                stored_size_bytes=sum(segment.size_bytes for segment in done.segments),
-                signer=self.keyring.signing_key.public_key,
-            )
+            elapsed_s = round(time.monotonic() - began_at, 3)
+            manifest = self._manifest(making, tools, began, done, elapsed_s)
             await draft.commit(SIGNED_MANIFEST.encode(manifest, self.keyring.signing_key))
         log.info(
             "backup made",
@@ -167,6 +149,44 @@ class Backups:
             elapsed_s=manifest.elapsed_s,
         )
         return manifest
+
+    def _manifest(
+        self,
+        making: _BackupInProgress,
+        tools: ClientTools,
+        began: DumpStarted,
+        done: DumpStored,
+        elapsed_s: float,
+    ) -> BackupManifest:
+        plan = making.plan
+        return BackupManifest(
+            backup_id=making.backup_id,
+            database=making.database,
+            description=making.description,
+            snapshot_time=began.snapshot_time.astimezone(UTC),
+            create_time=datetime.now(UTC),
+            elapsed_s=elapsed_s,
+            database_size_bytes=began.database_size_bytes,
+            dump_size_bytes=done.dump_size_bytes,
+            dump_sha256=done.dump_sha256,
+            server_version=began.server_version,
+            tool_version=tools.version,
+            form=plan.form,
+            compression=plan.compression,
+            encryption=Encryption.AGE if plan.recipients else Encryption.NONE,
+            globals=done.globals,
+            segments=done.segments,
+            stored_size_bytes=sum(segment.size_bytes for segment in done.segments),
+            signer=self.keyring.signing_key.public_key,
+            recipients=plan.recipients,
+            selection=plan.selection,
+            proof=plan.proof,
+            schema_sha256=done.schema_sha256,
+            contents=done.contents,
+            source=done.source,
+            timings=done.timings,
+            globals_object=done.globals_object,
+        )
 
     async def _fill(
         self, draft: Publication, making: _BackupInProgress, job: DumpJob
@@ -184,23 +204,35 @@ class Backups:
         return choose_tools(sight.major, found, needs_tls=sight.tls, needs_gss=sight.gss)
 
     def _job(
-        self, making: _BackupInProgress, way: DatabaseTarget, tools: ClientTools, draft: Publication
+        self,
+        making: _BackupInProgress,
+        way: DatabaseTarget,
+        tools: ClientTools,
+        draft: Publication,
+        staging: Path,
     ) -> DumpJob:
-        options = self._options
+        options, plan = self._options, making.plan
         return DumpJob(
             daemon_pid=os.getpid(),
             database=making.database,
             conninfo=way.conninfo,
             pg_dump=tools.program("pg_dump"),
+            pg_dumpall=tools.program("pg_dumpall"),
             store_url=options.store_url,
             store_options=dict(options.store_options),
             folder=draft.folder,
+            staging=str(staging),
             segment_bytes=options.segment_bytes,
-            compression=options.compression,
-            recipients=self.keyring.recipients,
+            form=plan.form,
+            jobs=plan.jobs,
+            compression=plan.compression,
+            recipients=plan.recipients,
+            choice=plan.choice,
+            proof=plan.proof,
+            with_globals=plan.with_globals,
             reserve_bytes=options.reserve_bytes,
-            max_duration_s=options.max_duration_s,
-            lock_timeout_s=options.lock_timeout_s,
+            max_duration_s=plan.max_duration_s,
+            lock_timeout_s=plan.lock_timeout_s,
         )
 
 
@@ -208,11 +240,17 @@ class _BackupInProgress:
     """A backup that is being made, and the progress that is reported of it."""
 
     def __init__(
-        self, database: str, description: str, backup_id: str, report: ReportProgress
+        self,
+        database: str,
+        description: str,
+        backup_id: str,
+        plan: BackupPlan,
+        report: ReportProgress,
     ) -> None:
         self.database = database
         self.description = description
         self.backup_id = backup_id
+        self.plan = plan
         self.ended_in_order = False
         self._report = report
         self._progress = BackupProgress(backup_id, database)
@@ -225,10 +263,17 @@ class _BackupInProgress:
         """Reports what the worker says."""
         progress = self._progress
         if isinstance(event, DumpStarted):
-            progress = replace(progress, database_size_bytes=event.database_size_bytes)
+            progress = replace(
+                progress,
+                database_size_bytes=event.database_size_bytes,
+                total_tables=event.total_tables,
+            )
         elif isinstance(event, DumpProgress):
             progress = replace(
-                progress, dumped_bytes=event.dumped_bytes, stored_bytes=event.stored_bytes
+                progress,
+                dumped_bytes=event.dumped_bytes,
+                stored_bytes=event.stored_bytes,
+                dumped_tables=event.dumped_tables,
             )
         elif isinstance(event, DumpStored):
             progress = replace(progress, dumped_bytes=event.dump_size_bytes)
@@ -240,6 +285,17 @@ class _BackupInProgress:
     def _advance(self, progress: BackupProgress) -> None:
         self._progress = progress
         self._report(progress)
+
+
+@asynccontextmanager
+async def _staging_folder(parent: Path, making: _BackupInProgress) -> AsyncIterator[Path]:
+    """A private folder for what is not stored yet, which is gone when the block ends, whatever ended it."""
+    folder = parent / f"backup-{making.backup_id}"
+    await asyncio.to_thread(folder.mkdir, 0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        await uninterrupted(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
 async def _while_leased(draft: Publication, work: Coroutine[Any, Any, _Result]) -> _Result:

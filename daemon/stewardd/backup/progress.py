@@ -26,6 +26,8 @@ class BackupProgress:
     dumped_bytes: Count = 0
     stored_bytes: Count = 0
     database_size_bytes: Count = 0
+    dumped_tables: Count = 0
+    total_tables: Count = 0
 
 
 BACKUP_PROGRESS = Codec(BackupProgress)

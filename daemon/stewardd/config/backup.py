@@ -21,6 +21,20 @@ class BackupSettings(Section):
     segment_bytes: Annotated[int, Field(ge=MIB)] = 32 * MIB
     """stored size of a segment"""
 
+    form: Literal["custom", "directory"] = "custom"
+    """how pg_dump writes: one stream, which needs no room on the daemon's disk, or a folder of files, several tables at
+    once, which is staged in the data folder"""
+
+    jobs: Annotated[int, Field(ge=0, le=64)] = 0
+    """how many tables a directory dump, and the reading of the proof, read at once; 0: half of the cores"""
+
+    proof: Literal["hash", "count", "none"] = "hash"
+    """what is read of each table, in the snapshot of the dump, to compare a restore with: the number of rows and a hash
+    of all values, the number of rows alone, or nothing"""
+
+    globals: bool = True
+    """whether the server's roles and tablespaces are kept beside each backup (pg_dumpall --globals-only)"""
+
     compression: Literal["zstd", "gzip", "none"] = "zstd"
     """how each segment is compressed"""
 
@@ -42,6 +56,9 @@ class BackupSettings(Section):
 
     trusted_signers: tuple[str, ...] = ()
     """public keys (64 hexadecimal digits) whose signed backups count as this daemon's own"""
+
+    lock_timeout_s: Seconds = 60.0
+    """how long a backup waits for a table that somebody has locked"""
 
     max_duration_s: Seconds = 6 * 3600.0
     """a dump that takes longer is cancelled, because it holds locks that block DDL"""

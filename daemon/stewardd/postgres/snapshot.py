@@ -1,6 +1,7 @@
 """An exported snapshot: one moment of a database, held open so that others can read the same moment.
 
-The transaction only waits; it holds no lock, and back the horizon of vacuum, no more than the dump that reads from it.
+The transaction only waits; it holds back the horizon of vacuum, no more than the dump that reads from it, and no lock
+but those that somebody takes in it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
@@ -24,13 +25,17 @@ _LOST_CLIENT_CHECK_VALUE = "2s"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of one database. `reader_settings` are what a session that reads it is to set."""
+    """One moment of one database. `reader_settings` are what a session that reads it is to set.
+
+    `connection` is the session that holds it: inside its transaction, and to be left there.
+    """
 
     identifier: str
     taken_at: datetime
     server_version: str
     database_size_bytes: int
     reader_settings: dict[str, str]
+    connection: Connection = field(repr=False, compare=False)
 
 
 @asynccontextmanager
@@ -72,6 +77,7 @@ async def _take(connection: Connection) -> Snapshot:
         server_version=version_text(connection.info.server_version),
         database_size_bytes=row[2],
         reader_settings=reader_settings,
+        connection=connection,
     )
 
 

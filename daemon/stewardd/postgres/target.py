@@ -49,6 +49,11 @@ class DatabaseTarget:
         return str(conninfo_to_dict(self.conninfo).get("user") or "")
 
     @property
+    def database(self) -> str:
+        """The database on the server that the string names, or ""."""
+        return str(conninfo_to_dict(self.conninfo).get("dbname") or "")
+
+    @property
     def secrets(self) -> list[str]:
         """The values of the secrets that the string holds."""
         return [value for _, value in _secret_parameters(self.conninfo).values()]

@@ -174,27 +174,77 @@ class CreateBackupRequest(google.protobuf.message.Message):
     DATABASE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
+    SELECTION_FIELD_NUMBER: builtins.int
+    FORM_FIELD_NUMBER: builtins.int
+    JOBS_FIELD_NUMBER: builtins.int
+    COMPRESSION_FIELD_NUMBER: builtins.int
+    COMPRESSION_LEVEL_FIELD_NUMBER: builtins.int
+    PROOF_MODE_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    GLOBALS_FIELD_NUMBER: builtins.int
+    LOCK_TIMEOUT_FIELD_NUMBER: builtins.int
+    MAX_DURATION_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The configured name of the database. Empty: the only one."""
     request_id: builtins.str
     """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
     description: builtins.str
     """A word for people, at most 256 characters."""
+    form: Global___BackupForm.ValueType
+    """How pg_dump writes it; unspecified: as configured."""
+    jobs: builtins.int
+    """How many tables a directory dump reads at once; 0: as configured."""
+    compression: Global___BackupCompression.ValueType
+    """How segments are compressed; unspecified: as configured, with the configured level."""
+    compression_level: builtins.int
+    """The level of that compression; 0: as configured, or the method's usual level."""
+    proof_mode: Global___BackupProofMode.ValueType
+    """What is read of each table to compare a restore with; unspecified: as configured."""
+    globals: builtins.bool
+    """Whether the server's roles and tablespaces are kept beside it; not given: as configured."""
+    @property
+    def selection(self) -> Global___BackupSelection:
+        """What of the database; all of it where it is not given."""
+
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Which of the configured recipients can read it; empty: all of them."""
+
+    @property
+    def lock_timeout(self) -> google.protobuf.duration_pb2.Duration:
+        """How long it waits for a table that somebody has locked; not given: as configured."""
+
+    @property
+    def max_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """When it is given up; not given: as configured, which is also the most."""
+
     def __init__(
         self,
         *,
         database: builtins.str = ...,
         request_id: builtins.str = ...,
         description: builtins.str = ...,
+        selection: Global___BackupSelection | None = ...,
+        form: Global___BackupForm.ValueType = ...,
+        jobs: builtins.int = ...,
+        compression: Global___BackupCompression.ValueType = ...,
+        compression_level: builtins.int = ...,
+        proof_mode: Global___BackupProofMode.ValueType = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        globals: builtins.bool | None = ...,
+        lock_timeout: google.protobuf.duration_pb2.Duration | None = ...,
+        max_duration: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["database", b"database", "description", b"description", "request_id", b"request_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_globals", b"_globals", "globals", b"globals", "lock_timeout", b"lock_timeout", "max_duration", b"max_duration", "selection", b"selection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_globals", b"_globals", "compression", b"compression", "compression_level", b"compression_level", "database", b"database", "description", b"description", "form", b"form", "globals", b"globals", "jobs", b"jobs", "lock_timeout", b"lock_timeout", "max_duration", b"max_duration", "proof_mode", b"proof_mode", "recipients", b"recipients", "request_id", b"request_id", "selection", b"selection"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_globals", b"_globals"]) -> typing.Literal["globals"] | None: ...
 
 Global___CreateBackupRequest: typing_extensions.TypeAlias = CreateBackupRequest
 
 @typing.final
 class BackupSelection(google.protobuf.message.Message):
-    """Chosen parts of a database. The patterns are those of pg_dump's options --schema and --table: * and ? stand for
-    characters, and what is in double quotes is meant literally.
+    """Chosen parts of a database, by their exact names. A table is SCHEMA.TABLE; a name that has a dot or a double quote in it is
+    written in double quotes, as in SQL. A table's partitions, children and parents go with it.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -271,6 +321,8 @@ class CreateBackupMetadata(google.protobuf.message.Message):
     STORED_BYTES_FIELD_NUMBER: builtins.int
     DATABASE_SIZE_BYTES_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    DUMPED_TABLES_FIELD_NUMBER: builtins.int
+    TOTAL_TABLES_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`: the name that the backup will have."""
     database: builtins.str
@@ -283,6 +335,10 @@ class CreateBackupMetadata(google.protobuf.message.Message):
     """Bytes stored so far."""
     database_size_bytes: builtins.int
     """The database's size when the dump began: what dumped_bytes may be held against, roughly."""
+    dumped_tables: builtins.int
+    """Tables of which the data are dumped."""
+    total_tables: builtins.int
+    """Tables that there are to dump; 0 while it is not known, and for one stream, which does not tell."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the operation was created."""
@@ -297,9 +353,11 @@ class CreateBackupMetadata(google.protobuf.message.Message):
         stored_bytes: builtins.int = ...,
         database_size_bytes: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        dumped_tables: builtins.int = ...,
+        total_tables: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "create_time", b"create_time", "database", b"database", "database_size_bytes", b"database_size_bytes", "dumped_bytes", b"dumped_bytes", "phase", b"phase", "stored_bytes", b"stored_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "create_time", b"create_time", "database", b"database", "database_size_bytes", b"database_size_bytes", "dumped_bytes", b"dumped_bytes", "dumped_tables", b"dumped_tables", "phase", b"phase", "stored_bytes", b"stored_bytes", "total_tables", b"total_tables"]) -> None: ...
 
 Global___CreateBackupMetadata: typing_extensions.TypeAlias = CreateBackupMetadata
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
+from stewardd.backup.options import BackupOptions
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore

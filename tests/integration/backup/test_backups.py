@@ -224,4 +224,5 @@ async def test_reading_never_holds_more_than_a_segment_and_a_chunk(backups, stor
 async def test_all_that_is_stored_belongs_to_a_backup(backups, store, handle):
     manifest = await backups.create("main", "", handle)
     names = {Path(key).name for key in objects(store)}
-    assert names == {"manifest.json", *(segment.name for segment in manifest.segments)}
+    beside = {"manifest.json", "contents", "globals"}
+    assert names == beside | {segment.name for segment in manifest.segments}

@@ -14,9 +14,16 @@ from pathlib import Path
 import psycopg
 import pytest
 from stewardd.backup import backups as backups_module
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
 from stewardd.backup.making.protocol import DumpFailed, DumpJob, decode_event, encode_job
-from stewardd.backup.manifest.backup import USUAL_COMPRESSION, Compression, CompressionMethod
+from stewardd.backup.manifest.backup import (
+    USUAL_COMPRESSION,
+    Compression,
+    CompressionMethod,
+    DumpForm,
+    ProofMode,
+)
+from stewardd.backup.options import BackupOptions
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
@@ -28,6 +35,7 @@ from stewardd.errors import (
     ToolFailed,
     ToolMissing,
 )
+from stewardd.postgres.dump_catalog import Choice
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 from stewardd.postgres.tools import choose_tools, find_tools
 from stewardd.repository.backend.folder.store import FolderStore
@@ -143,7 +151,8 @@ async def test_a_killed_daemon_takes_the_pipeline_along_and_the_lock_it_waited_f
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from stewardd.backup.backups import BackupOptions, Backups\n"
+        "from stewardd.backup.backups import Backups\n"
+        "from stewardd.backup.options import BackupOptions\n"
         "from stewardd.backup.keys.keyring import KeyOptions, open_keyring\n"
         "from stewardd.postgres.target import DatabaseTarget\n"
         "from stewardd.repository.lease import WriterLease\n"
@@ -319,9 +328,16 @@ async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locke
         database="main",
         conninfo=filled.conninfo,
         pg_dump=tools.program("pg_dump"),
+        pg_dumpall=tools.program("pg_dumpall"),
         store_url=str(store.root),
         store_options={},
         folder="backups/day/id",
+        staging=str(store.root),
+        form=DumpForm.CUSTOM,
+        jobs=1,
+        choice=Choice(),
+        proof=ProofMode.NONE,
+        with_globals=False,
         segment_bytes=1 << 20,
         compression=USUAL_COMPRESSION,
         recipients=(),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
+from stewardd.backup.options import BackupOptions
 from stewardd.backup.reading.dump import read_dump
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.pool import Pool

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
+from stewardd.backup.options import BackupOptions
 from stewardd.errors import DatabaseRefused, StewardError
 from stewardd.postgres.target import DatabaseTarget
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from stewardd.backup.backups import BackupOptions, Backups
+from stewardd.backup.backups import Backups
+from stewardd.backup.options import BackupOptions
 from stewardd.backup.reading.dump import read_dump
 from stewardd.errors import ConfigurationError, DatabaseRefused, ToolMissing
 from stewardd.postgres.binaries import wheel_folder

@@ -75,7 +75,7 @@ FIELDS = [
 ]
 TEXTS = ("database", "description", "server_version", "tool_version", "signer", "snapshot")
 OPTIONAL = (
-    "recipients", "selection", "proof", "schema_sha256", "contents", "source", "timings",
+    "recipients", "selection", "proof", "schema_sha256", "contents", "source", "timings", "globals_object",
 )  # fmt: skip
 
 

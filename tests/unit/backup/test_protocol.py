@@ -18,22 +18,41 @@ from stewardd.backup.making.protocol import (
     encode_job,
     error_of,
 )
-from stewardd.backup.manifest.backup import USUAL_COMPRESSION, Segment
+from stewardd.backup.manifest.backup import (
+    USUAL_COMPRESSION,
+    DumpForm,
+    Extension,
+    Globals,
+    ProofMode,
+    Segment,
+    Source,
+    StoredContents,
+    StoredObject,
+    Timings,
+)
+from stewardd.postgres.dump_catalog import Choice, TableName
 
 JOB = DumpJob(
-    1,
-    "main",
-    "host=x password=hunter2",
-    "/bin/pg_dump",
-    "/repo",
-    {},
-    "backups/d/i",
-    1,
-    USUAL_COMPRESSION,
-    ("age1x",),
-    0,
-    1.0,
-    1.0,
+    daemon_pid=1,
+    database="main",
+    conninfo="host=x password=hunter2",
+    pg_dump="/bin/pg_dump",
+    pg_dumpall="/bin/pg_dumpall",
+    store_url="/repo",
+    store_options={},
+    folder="backups/d/i",
+    staging="/scratch/backup",
+    segment_bytes=1,
+    form=DumpForm.DIRECTORY,
+    jobs=2,
+    compression=USUAL_COMPRESSION,
+    recipients=("age1x",),
+    choice=Choice(("a",), (), (TableName("a", 'b"c'),), ()),
+    proof=ProofMode.COUNT,
+    with_globals=True,
+    reserve_bytes=0,
+    max_duration_s=1.0,
+    lock_timeout_s=1.0,
 )
 
 
@@ -46,9 +65,20 @@ def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
 @pytest.mark.parametrize(
     "event",
     [
-        DumpStarted(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7),
-        DumpProgress(1, 2),
+        DumpStarted(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7, 3),
+        DumpProgress(1, 2, 3),
         DumpStored(3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
+        DumpStored(
+            3,
+            None,
+            (Segment("segment-000000", 1, "b" * 64),),
+            contents=StoredContents(9, "c" * 64, 1, 2, 3),
+            schema_sha256="d" * 64,
+            source=Source("UTF8", "icu", "C", "C", "de", True, 0, "1-2", (Extension("x", "1"),)),
+            globals=Globals.COMPLETE,
+            globals_object=StoredObject(5, "e" * 64),
+            timings=Timings(1.0, 2.0, 3.0),
+        ),
     ],
 )
 def test_an_event_arrives_as_it_was_sent(event):

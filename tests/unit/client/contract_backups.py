@@ -27,6 +27,7 @@ class BackupsAndOperations(
 
     def CreateBackup(self, request, context) -> operations_pb2.Operation:
         self.enter("CreateBackup", context)
+        self.backup_requests.append(request)
         if request.request_id in self.by_request:
             return self.operations[self.by_request[request.request_id]]
         operation = operations_pb2.Operation(name=f"operations/{len(self.operations)}")

@@ -98,6 +98,7 @@ class State:
         self.cancelled = threading.Event()
         self.offsets: list[int] = []
         self.backup_hold = threading.Event()
+        self.backup_requests: list[backup_pb2.CreateBackupRequest] = []
         self.backup_hold.set()
 
     def enter(self, method: str, context: grpc.ServicerContext) -> Call:

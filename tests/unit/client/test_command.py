@@ -12,7 +12,7 @@ import time
 
 import click
 import pytest
-from steward.v1 import system_pb2
+from steward.v1 import backup_pb2, system_pb2
 from steward_client import Client, __version__
 from steward_client.command import main
 from steward_client.command.root import root
@@ -228,6 +228,31 @@ def test_a_backup_is_made_listed_and_shown(steward):
     missing = steward("backup", "show", "9", "--output", "json")
     assert missing.returncode == 3
     assert json.loads(missing.stdout)["error"]["reason"] == "BACKUP_NOT_FOUND"
+
+
+def test_every_option_of_a_backup_is_sent(steward, server):
+    done = steward(
+        "backup", "create", "--schema", "a", "--schema", "b", "--exclude-schema", "c", "--table", "x.y",
+        "--exclude-table", 'x."z.z"', "--form", "directory", "--jobs", "3", "--compression", "gzip", "--level", "7",
+        "--proof", "count", "--recipient", "age1x", "--no-globals", "--lock-timeout", "1.5", "--max-duration", "60",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    sent = server.backup_requests[-1]
+    assert list(sent.selection.schemas) == ["a", "b"]
+    assert list(sent.selection.exclude_schemas) == ["c"]
+    assert list(sent.selection.tables) == ["x.y"]
+    assert list(sent.selection.exclude_tables) == ['x."z.z"']
+    assert (sent.form, sent.jobs) == (backup_pb2.BACKUP_FORM_DIRECTORY, 3)
+    assert (sent.compression, sent.compression_level) == (backup_pb2.BACKUP_COMPRESSION_GZIP, 7)
+    assert sent.proof_mode == backup_pb2.BACKUP_PROOF_MODE_COUNT
+    assert list(sent.recipients) == ["age1x"]
+    assert (sent.HasField("globals"), sent.globals) == (True, False)
+    assert (sent.lock_timeout.ToMilliseconds(), sent.max_duration.ToSeconds()) == (1500, 60)
+    steward("backup", "create")
+    plain = server.backup_requests[-1]
+    assert not plain.HasField("globals")
+    assert not plain.HasField("lock_timeout")
+    assert plain.form == backup_pb2.BACKUP_FORM_UNSPECIFIED
 
 
 def test_the_keys_of_the_backups_are_shown_with_what_to_know_of_them(steward):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steward_client.backups.retention import RetentionVerdict as RetentionVerdict
     from steward_client.backups.types import Backup as Backup
     from steward_client.backups.types import BackupCopy as BackupCopy
+    from steward_client.backups.types import BackupOptions as BackupOptions
     from steward_client.backups.types import BackupPhase as BackupPhase
     from steward_client.backups.types import BackupProgress as BackupProgress
     from steward_client.backups.types import BackupSelection as BackupSelection
@@ -111,6 +112,7 @@ _HOMES = {
     "BackupForm": "backups.words",
     "BackupGlobals": "backups.words",
     "BackupKeys": "backups.keys",
+    "BackupOptions": "backups.types",
     "BackupPhase": "backups.types",
     "BackupProgress": "backups.types",
     "BackupProof": "backups.words",

@@ -22,6 +22,7 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.publication import MANIFEST
 
 CONTENTS = "contents"
+GLOBALS = "globals"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Sum = tuple[int, str]
@@ -33,6 +34,8 @@ def named_objects(manifest: BackupManifest) -> dict[str, Sum]:
     named = {each.name: (each.size_bytes, each.sha256) for each in manifest.segments}
     if manifest.contents is not None:
         named[CONTENTS] = (manifest.contents.size_bytes, manifest.contents.sha256)
+    if manifest.globals_object is not None:
+        named[GLOBALS] = (manifest.globals_object.size_bytes, manifest.globals_object.sha256)
     return named
 
 

@@ -10,19 +10,31 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
 
-def tied_to(parent_pid: int) -> Callable[[], None] | None:
-    """Returns what the child runs, between fork and exec or at its own start; None where the system lacks it."""
+def tied_to(parent_pid: int, end_by: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
+    """Returns what the child runs, between fork and exec or at its own start; None where the system lacks it.
+
+    `end_by` is the signal that it gets: one that has children to end needs a signal that it can hear.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl  # looked up here: after a fork only the call is left to make
 
     def tie() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, end_by, 0, 0, 0)
         if os.getppid() != parent_pid:  # the parent died before the signal was set
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), end_by)
 
     return tie
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that one has started; none where the system does not tell (it does on Linux)."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

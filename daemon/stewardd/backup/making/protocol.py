@@ -9,29 +9,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from stewardd import errors
-from stewardd.backup.manifest.backup import Compression, CompressionMethod, Segment
+from stewardd.backup.manifest.backup import (
+    NO_TIMINGS,
+    UNKNOWN_SOURCE,
+    Compression,
+    DumpForm,
+    Globals,
+    ProofMode,
+    Segment,
+    Source,
+    StoredContents,
+    StoredObject,
+    Timings,
+)
+from stewardd.postgres.dump_catalog import Choice
 from stewardd.postgres.target import DatabaseTarget
 
 
 @dataclass(frozen=True, slots=True)
 class DumpJob:
-    """One dump into one folder of the repository. Its repr shows no secret."""
+    """One dump into one folder of the repository. Its repr shows no secret. `staging` is an empty folder of its own."""
 
     daemon_pid: int
     database: str
     conninfo: str
     pg_dump: str
+    pg_dumpall: str
     store_url: str
     store_options: dict[str, str]
     folder: str
+    staging: str
     segment_bytes: int
+    form: DumpForm
+    jobs: int
     compression: Compression
     recipients: tuple[str, ...]
+    choice: Choice
+    proof: ProofMode
+    with_globals: bool
     reserve_bytes: int
     max_duration_s: float
     lock_timeout_s: float
@@ -52,6 +75,7 @@ class DumpStarted:
     snapshot_time: datetime
     server_version: str
     database_size_bytes: int
+    total_tables: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +84,22 @@ class DumpProgress:
 
     dumped_bytes: int
     stored_bytes: int
+    dumped_tables: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DumpStored:
-    """Every segment is stored, durably."""
+    """Everything is stored, durably: the members of the manifest that only the worker knows."""
 
     dump_size_bytes: int
-    dump_sha256: str
+    dump_sha256: str | None
     segments: tuple[Segment, ...]
+    contents: StoredContents | None = None
+    schema_sha256: str | None = None
+    source: Source = UNKNOWN_SOURCE
+    globals: Globals = Globals.NONE
+    globals_object: StoredObject | None = None
+    timings: Timings = NO_TIMINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +110,7 @@ class DumpFailed:
     message: str
     hint: str
     metadata: dict[str, str]
+    field: str | None = None
 
 
 WorkerEvent = DumpStarted | DumpProgress | DumpStored | DumpFailed
@@ -87,26 +119,27 @@ _EVENTS: dict[str, type[WorkerEvent]] = {
 }
 
 
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_EVENTS.get(name, DumpJob))
+
+
 def encode_job(job: DumpJob) -> bytes:
     """Writes the first line of the worker's stdin."""
-    return json.dumps(asdict(job)).encode() + b"\n"
+    return bytes(_adapter(DumpJob.__name__).dump_json(job)) + b"\n"
 
 
 def decode_job(line: bytes) -> DumpJob:
     """Reads that line."""
-    fields = json.loads(line)
-    method, level = fields["compression"].values()
-    fields["compression"] = Compression(CompressionMethod(method), level)
-    fields["recipients"] = tuple(fields["recipients"])
-    return DumpJob(**fields)
+    job: DumpJob = _adapter(DumpJob.__name__).validate_json(line)
+    return job
 
 
 def encode_event(event: WorkerEvent) -> bytes:
     """Writes a line of the worker's stdout."""
-    return (
-        json.dumps({"event": type(event).__name__, **asdict(event)}, default=_moment).encode()
-        + b"\n"
-    )
+    name = type(event).__name__
+    fields = _adapter(name).dump_python(event, mode="json")
+    return json.dumps({"event": name, **fields}).encode() + b"\n"
 
 
 def decode_event(line: bytes) -> WorkerEvent:
@@ -114,24 +147,21 @@ def decode_event(line: bytes) -> WorkerEvent:
     fields: Any = json.loads(line)
     try:
         cls = _EVENTS[fields.pop("event")]
-        if cls is DumpStarted:
-            fields["snapshot_time"] = datetime.fromisoformat(fields["snapshot_time"])
-        if cls is DumpStored:
-            fields["segments"] = tuple(Segment(**each) for each in fields["segments"])
-        return cls(**fields)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"no event of a backup worker: {error}") from None
+        event: WorkerEvent = _adapter(cls.__name__).validate_json(json.dumps(fields))
+    except (AttributeError, KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"no event of a backup worker: {type(error).__name__}") from None
+    return event
 
 
 def dump_failed(error: errors.StewardError) -> DumpFailed:
     """Returns an error as a message."""
-    return DumpFailed(error.reason, error.message, error.hint, error.metadata)
+    return DumpFailed(error.reason, error.message, error.hint, error.metadata, error.field)
 
 
 def error_of(failure: DumpFailed) -> errors.StewardError:
     """Returns the error as it was raised in the worker."""
     cls = _by_reason(errors.StewardError).get(failure.reason, errors.ToolFailed)
-    return cls(failure.message, hint=failure.hint, metadata=failure.metadata)
+    return cls(failure.message, hint=failure.hint, metadata=failure.metadata, field=failure.field)
 
 
 def _by_reason(cls: type[errors.StewardError]) -> Mapping[str, type[errors.StewardError]]:
@@ -139,9 +169,3 @@ def _by_reason(cls: type[errors.StewardError]) -> Mapping[str, type[errors.Stewa
     for child in cls.__subclasses__():
         found |= _by_reason(child)
     return found
-
-
-def _moment(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in an event")

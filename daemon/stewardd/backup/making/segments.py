@@ -67,6 +67,11 @@ class Sealing:
             return zlib.compressobj(min(level, _LONGEST_GZIP_LEVEL), wbits=_GZIP_WINDOW)
         return _NoCompression()
 
+    def seal(self, data: bytes) -> bytes:
+        """Compresses and encrypts what is no segment, and small."""
+        compressor = self.compressor()
+        return self.encryptor.encrypt(compressor.compress(data) + compressor.flush())
+
 
 class OpenSegment:
     """A segment that is being filled. `size_bytes` is how long it is so far, as far as the compressor says."""

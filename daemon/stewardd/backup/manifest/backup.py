@@ -8,8 +8,8 @@ the manifest names by its checksum: so a listing of ten thousand backups stays s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -71,14 +71,22 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object beside the segments: its size and its SHA-256 as stored."""
+
+    size_bytes: Count
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
 class StoredContents:
     """The object `contents`: its size and SHA-256 as stored, and how much it lists."""
 
     size_bytes: Count
     sha256: Sha256
-    tables: Count = 0
-    rows: Count = 0
-    sequences: Count = 0
+    tables: Count
+    rows: Count
+    sequences: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +102,31 @@ USUAL_COMPRESSION = Compression(CompressionMethod.ZSTD, 3)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of a database was asked for; all of it where these are empty. Patterns are pg_dump's."""
+    """What of a database was asked for, by exact names; all of it where these are empty."""
 
-    schemas: tuple[str, ...] = ()
-    exclude_schemas: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    exclude_tables: tuple[str, ...] = ()
+    schemas: tuple[str, ...]
+    exclude_schemas: tuple[str, ...]
+    tables: tuple[str, ...]
+    exclude_tables: tuple[str, ...]
 
     @property
     def is_whole(self) -> bool:
         """Whether it is the whole database."""
         return not (self.schemas or self.exclude_schemas or self.tables or self.exclude_tables)
+
+
+def select(
+    *,
+    schemas: Sequence[str] = (),
+    exclude_schemas: Sequence[str] = (),
+    tables: Sequence[str] = (),
+    exclude_tables: Sequence[str] = (),
+) -> Selection:
+    """Returns a selection of what is named; of nothing named, the whole database."""
+    return Selection(tuple(schemas), tuple(exclude_schemas), tuple(tables), tuple(exclude_tables))
+
+
+WHOLE_DATABASE = select()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +144,32 @@ class Source:
     `checksum_failures` are those that the server had counted for this database; None where it keeps no checksums.
     """
 
-    encoding: str = ""
-    locale_provider: str = ""
-    collation: str = ""
-    character_type: str = ""
-    locale: str = ""
-    in_recovery: bool = False
-    checksum_failures: Count | None = None
-    snapshot: str = ""
-    extensions: tuple[Extension, ...] = ()
+    encoding: str
+    locale_provider: str
+    collation: str
+    character_type: str
+    locale: str
+    in_recovery: bool
+    checksum_failures: Count | None
+    snapshot: str
+    extensions: tuple[Extension, ...]
+
+
+UNKNOWN_SOURCE = Source(
+    "", "", "", "", "", in_recovery=False, checksum_failures=None, snapshot="", extensions=()
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long the parts took; `dump_s` includes the storing, which goes on at the same time."""
+    """How long the parts took. Dump, storing and proof go on at the same time; `globals_s` is what came after them."""
 
-    dump_s: Seconds = 0.0
-    proof_s: Seconds = 0.0
-    globals_s: Seconds = 0.0
+    dump_s: Seconds
+    proof_s: Seconds
+    globals_s: Seconds
+
+
+NO_TIMINGS = Timings(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +198,13 @@ class BackupManifest:
     stored_size_bytes: Count
     signer: Signer
     recipients: tuple[RecipientText, ...] = ()
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = WHOLE_DATABASE
     proof: ProofMode = ProofMode.NONE
     schema_sha256: Sha256 | None = None
     contents: StoredContents | None = None
-    source: Source = field(default_factory=Source)
-    timings: Timings = field(default_factory=Timings)
+    source: Source = UNKNOWN_SOURCE
+    timings: Timings = NO_TIMINGS
+    globals_object: StoredObject | None = None
 
     def __post_init__(self) -> None:
         check_segments(self.segments, self.stored_size_bytes)
@@ -181,6 +212,10 @@ class BackupManifest:
             raise ValueError("its recipients don't fit its encryption")
         if self.form is DumpForm.CUSTOM and self.dump_sha256 is None:
             raise ValueError("it has no checksum of the dump")
+        if self.form is DumpForm.DIRECTORY and self.contents is None:
+            raise ValueError("it does not say where its files are")
+        if (self.globals is Globals.NONE) != (self.globals_object is None):
+            raise ValueError("its roles and tablespaces don't fit what it says of them")
 
 
 def check_segments(segments: Iterable[Segment], stored_size_bytes: int) -> None:

@@ -84,6 +84,25 @@ async def unpacked_segment(
         yield chunk
 
 
+def unseal(
+    manifest: BackupManifest,
+    body: bytes,
+    identities: Iterable[AgeIdentity],
+    what: str,
+    largest_bytes: int,
+) -> bytes:
+    """What a small checked object holds. Blocks. Raises: KeyMissing, Corrupt, also where it unpacks to more."""
+    unpacker = unpacker_of(
+        manifest.compression.method, _decrypted(manifest, body, identities, what)
+    )
+    found = bytearray()
+    while chunk := read_unpacked(unpacker, _CHUNK_BYTES, what):
+        found += chunk
+        if len(found) > largest_bytes:
+            raise Corrupt(f"{what} unpacks to more than {largest_bytes} bytes")
+    return bytes(found)
+
+
 def _decrypted(
     manifest: BackupManifest, body: bytes, identities: Iterable[AgeIdentity], what: str
 ) -> bytes:

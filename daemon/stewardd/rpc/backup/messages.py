@@ -100,6 +100,8 @@ def backup_metadata(state: OperationState) -> backup_pb2.CreateBackupMetadata:
         stored_bytes=progress.stored_bytes,
         database_size_bytes=progress.database_size_bytes,
         create_time=timestamp(state.create_time),
+        dumped_tables=progress.dumped_tables,
+        total_tables=progress.total_tables,
     )
 
 

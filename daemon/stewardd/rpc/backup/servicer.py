@@ -15,6 +15,7 @@ from stewardd.backup.prune_operation import PruneOperation
 from stewardd.backup.pruning import Pruning
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
+from stewardd.rpc.backup.asked import asked_of
 from stewardd.rpc.backup.messages import backup_message, keys_message
 from stewardd.rpc.backup.retention import backup_filter_of, plan_message
 from stewardd.rpc.context import Context
@@ -63,6 +64,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             request.database,
             word_of(request.description, field="description", longest=MAX_DESCRIPTION),
             request_id_of(request.request_id),
+            asked_of(request),
         )
         return operation_message(state)
 

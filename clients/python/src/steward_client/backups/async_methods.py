@@ -11,6 +11,7 @@ from steward_client.backups.types import (
     OPERATION_KINDS,
     Backup,
     BackupCopy,
+    BackupOptions,
     BackupProgress,
     BackupState,
     CopyProgress,
@@ -28,15 +29,18 @@ class AsyncBackupMethods(AsyncService):
         database: str = "",
         *,
         description: str = "",
+        options: BackupOptions | None = None,
         request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> AsyncOperation[BackupProgress, Backup]:
         """Begins a backup of a database (the only one where none is named).
 
+        `options` choose what of it and how; what they leave out is as the daemon is configured.
+
         >>> operation = await client.create_backup(description="before the import")  # doctest: +SKIP
         >>> backup = await operation.result()  # doctest: +SKIP
         """
-        call = calls.create_backup(database, description, request_id)
+        call = calls.create_backup(database, description, options, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
 

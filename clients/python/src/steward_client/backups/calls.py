@@ -21,6 +21,7 @@ from steward_client.backups.types import (
     STATES,
     Backup,
     BackupCopy,
+    BackupOptions,
     BackupProgress,
     BackupState,
     CopyProgress,
@@ -34,12 +35,14 @@ SERVICE = "/steward.v1.BackupService"
 
 
 def create_backup(
-    database: str, description: str, request_id: str | None
+    database: str, description: str, options: BackupOptions | None, request_id: str | None
 ) -> Call[operations_pb2.Operation, OperationState[BackupProgress, Backup]]:
     """BackupService.CreateBackup, under a request_id always."""
     request = backup_pb2.CreateBackupRequest(
         database=database, description=description, request_id=request_id or new_request_id()
     )
+    if options is not None:
+        options.to_proto(request)
     return operation_call(f"{SERVICE}/CreateBackup", request, OPERATION_KINDS)
 
 

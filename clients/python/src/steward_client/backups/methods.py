@@ -12,6 +12,7 @@ from steward_client.backups.types import (
     OPERATION_KINDS,
     Backup,
     BackupCopy,
+    BackupOptions,
     BackupProgress,
     BackupState,
     CopyProgress,
@@ -29,15 +30,18 @@ class BackupMethods(Service):
         database: str = "",
         *,
         description: str = "",
+        options: BackupOptions | None = None,
         request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Operation[BackupProgress, Backup]:
         """Begins a backup of a database (the only one where none is named).
 
+        `options` choose what of it and how; what they leave out is as the daemon is configured.
+
         >>> operation = client.create_backup(description="before the import")  # doctest: +SKIP
         >>> backup = operation.result()  # doctest: +SKIP
         """
-        call = calls.create_backup(database, description, request_id)
+        call = calls.create_backup(database, description, options, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
 

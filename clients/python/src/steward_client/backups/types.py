@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -18,6 +18,7 @@ from steward_client.backups.words import (
     BackupGlobals,
     BackupProof,
     BackupProofMode,
+    value_of,
     word_of,
 )
 from steward_client.operations.state import OperationKinds
@@ -66,6 +67,9 @@ class BackupProgress:
     database_size_bytes: int
     """The database's size when the dump began; a dump is smaller or larger, so this is a rough measure."""
     create_time: datetime
+    dumped_tables: int
+    total_tables: int
+    """0 while it is not known."""
 
     @classmethod
     def from_proto(cls, message: pb.CreateBackupMetadata) -> BackupProgress:
@@ -78,12 +82,14 @@ class BackupProgress:
             stored_bytes=message.stored_bytes,
             database_size_bytes=message.database_size_bytes,
             create_time=protobuf_values.time(message.create_time),
+            dumped_tables=message.dumped_tables,
+            total_tables=message.total_tables,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class BackupSelection:
-    """Chosen parts of a database, as patterns of pg_dump's; all of it where they are empty."""
+    """Chosen parts of a database, by their exact names; all of it where they are empty. A table is SCHEMA.TABLE."""
 
     schemas: tuple[str, ...] = ()
     exclude_schemas: tuple[str, ...] = ()
@@ -99,6 +105,42 @@ class BackupSelection:
             tables=tuple(message.tables),
             exclude_tables=tuple(message.exclude_tables),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOptions:
+    """How a backup is made; what is left out is as the daemon is configured."""
+
+    selection: BackupSelection = field(default_factory=BackupSelection)
+    form: BackupForm | None = None
+    jobs: int = 0
+    """How many tables a directory dump reads at once."""
+    compression: BackupCompression | None = None
+    compression_level: int = 0
+    proof_mode: BackupProofMode | None = None
+    recipients: tuple[str, ...] = ()
+    """Which of the configured recipients can read it."""
+    globals: bool | None = None
+    """Whether the server's roles and tablespaces are kept beside it."""
+    lock_timeout_s: float | None = None
+    max_duration_s: float | None = None
+
+    def to_proto(self, request: pb.CreateBackupRequest) -> None:
+        """Writes them into a request."""
+        for name in ("schemas", "exclude_schemas", "tables", "exclude_tables"):
+            getattr(request.selection, name).extend(getattr(self.selection, name))
+        request.form = value_of(pb.BackupForm, self.form)
+        request.jobs = self.jobs
+        request.compression = value_of(pb.BackupCompression, self.compression)
+        request.compression_level = self.compression_level
+        request.proof_mode = value_of(pb.BackupProofMode, self.proof_mode)
+        request.recipients.extend(self.recipients)
+        if self.globals is not None:
+            request.globals = self.globals
+        if self.lock_timeout_s is not None:
+            request.lock_timeout.FromNanoseconds(round(self.lock_timeout_s * 1e9))
+        if self.max_duration_s is not None:
+            request.max_duration.FromNanoseconds(round(self.max_duration_s * 1e9))
 
 
 @dataclass(frozen=True, slots=True)

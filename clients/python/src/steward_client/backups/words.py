@@ -61,3 +61,11 @@ def word_of(words: type[_Word], kind: Any, value: int) -> _Word:
     prefix = kind.DESCRIPTOR.values_by_number[0].name.removesuffix("UNSPECIFIED")
     word = name.name.removeprefix(prefix).lower() if name else ""
     return words(word) if word in {each.value for each in words} else words("unknown")
+
+
+def value_of(kind: Any, word: StrEnum | None) -> Any:
+    """The value of an enum of the contract that is called as a word; that of "not said" for None."""
+    if word is None:
+        return 0
+    prefix = kind.DESCRIPTOR.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return kind.Value(f"{prefix}{word.value.upper()}")

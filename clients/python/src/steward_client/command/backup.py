@@ -6,12 +6,13 @@ backup_removal.py has the verbs that decide which backups stay, backup_transfer.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steward_client.command import document, resources, screen
 from steward_client.command.backup_key import key
+from steward_client.command.backup_options import backup_options, read_options
 from steward_client.command.backup_removal import delete, pin, prune, undelete
 from steward_client.command.backup_transfer import copy, import_
 from steward_client.command.completing import BACKUP, DATABASE
@@ -49,13 +50,26 @@ def backup() -> None:
     metavar="ID",
     help="Repeat an earlier request under its id: no second backup is made.",
 )
+@backup_options
 @pass_session
 def create(
-    session: Session, database: str, description: str, no_wait: bool, request_id: str | None
+    session: Session,
+    /,
+    database: str,
+    description: str,
+    no_wait: bool,
+    request_id: str | None,
+    **options: Any,
 ) -> int:
-    """Make a backup and wait for it. Ctrl-C ends the waiting, not the backup."""
+    """Make a backup and wait for it. Ctrl-C ends the waiting, not the backup.
+
+    A table is named SCHEMA.TABLE; its partitions, children and parents go with it. What an option does not say is as
+    the daemon is configured.
+    """
     with session.client() as client:
-        operation = client.create_backup(database, description=description, request_id=request_id)
+        operation = client.create_backup(
+            database, description=description, options=read_options(options), request_id=request_id
+        )
         if not no_wait:
             operation = follow(operation, "the backup", session.timeout_s)
         if no_wait or operation.state.error is not None:
@@ -152,7 +166,11 @@ def _show(session: Session, made: Backup) -> int:
             ("stored", f"{size(made.stored_size_bytes)}, in {many(len(made.segments), 'part')}"),
             ("server", made.server_version),
             ("pg_dump", made.tool_version),
-            ("sha256", made.dump_sha256),
+            ("sha256", made.dump_sha256 or "of each file, in its contents"),
+            ("holds", _selection(made)),
+            ("rows", _rows(made)),
+            ("roles", made.globals.value.replace("_", " ")),
+            ("form", made.form.value),
             ("compressed", _compression(made)),
             ("encrypted to", ", ".join(made.recipients) or "nobody: it is not encrypted"),
             ("signed by", made.signer or "nobody"),
@@ -162,6 +180,30 @@ def _show(session: Session, made: Backup) -> int:
     for notice in made.notices:
         screen.line(notice, style="yellow")
     return Exit.DONE
+
+
+def _selection(made: Backup) -> str:
+    chosen = made.selection
+    parts = [
+        f"{word} {', '.join(names)}"
+        for word, names in (
+            ("schemas", chosen.schemas),
+            ("tables", chosen.tables),
+            ("without schemas", chosen.exclude_schemas),
+            ("without tables", chosen.exclude_tables),
+        )
+        if names
+    ]
+    return "; ".join(parts) or "the whole database"
+
+
+def _rows(made: Backup) -> str:
+    from steward_client.backups.words import BackupProofMode
+
+    if made.proof_mode in (BackupProofMode.NONE, BackupProofMode.UNKNOWN):
+        return "not counted"
+    hashed = ", each with a hash" if made.proof_mode is BackupProofMode.HASH else ""
+    return f"{made.rows:,} in {many(made.tables, 'table')}{hashed}"
 
 
 def _compression(made: Backup) -> str:

@@ -245,6 +245,8 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
     if isinstance(progress, BackupProgress):
         read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)
         words = f"{progress.phase}, {read} read, {stored} stored"
+        if progress.dumped_tables:
+            words += f", {progress.dumped_tables} of {many(progress.total_tables, 'table')}"
         return progress.dumped_bytes, progress.database_size_bytes or None, words
     if isinstance(progress, QuarantineProgress):
         words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"

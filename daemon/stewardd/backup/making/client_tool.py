@@ -1,4 +1,4 @@
-"""pg_dump as a child process: argv without secrets, an excerpt of its messages, and an end when its parent ends.
+"""A client tool as a child process: argv without secrets, an excerpt of its messages, an end when its parent ends.
 
 The system kills it with the worker (PR_SET_PDEATHSIG, Linux); elsewhere its next write finds the pipe closed.
 """
@@ -13,14 +13,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
-from stewardd.backup.making.lifetime import tied_to
+from stewardd.backup.making.lifetime import children_of, tied_to
 from stewardd.errors import StewardError, ToolFailed, ToolMissing
 from stewardd.excerpt import Excerpt
 from stewardd.postgres.causes import find_cause
-from stewardd.postgres.snapshot import Snapshot
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.variables import ENGLISH, child_environment
 
@@ -30,49 +31,43 @@ _TERM_GRACE_S = 2.0
 _NOT_CONNECTED = re.compile(r"error: connection to (server|database)\b")
 
 
-class PgDump:
-    """A running pg_dump. Its output is read from `stdout`; `end` must be awaited, whatever happens."""
+class ClientTool:
+    """A running pg_dump or pg_dumpall. Its output is read from `stdout`; `end` must be awaited, whatever happens."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], target: DatabaseTarget, secrets: list[str]
+        self,
+        name: str,
+        process: subprocess.Popen[bytes],
+        target: DatabaseTarget,
+        secrets: list[str],
     ) -> None:
+        self._name = name
         self._process = process
         self._target = target
         self._stderr = Excerpt(secrets)
         self._reader = threading.Thread(
-            target=self._keep_stderr, name="pg_dump-stderr", daemon=True
+            target=self._keep_stderr, name=f"{name}-stderr", daemon=True
         )
         self._reader.start()
 
     @classmethod
     def start(
         cls,
-        pg_dump: str,
+        program: str,
+        arguments: Sequence[str],
         target: DatabaseTarget,
-        snapshot: Snapshot,
-        lock_timeout_s: float,
-        *,
-        with_settings: bool,
-    ) -> PgDump:
+        settings: Mapping[str, str],
+    ) -> ClientTool:
         """Starts it. Call this from the main thread: the system kills the child when the thread that started it ends.
 
-        `with_settings` sends the snapshot's settings for readers along. Raises: ToolMissing, ToolFailed when
-        it can't be started.
+        `settings` are those of the server for its sessions. Raises: ToolMissing, ToolFailed when it can't be started.
         """
-        reader = target.with_options(snapshot.reader_settings) if with_settings else target
+        reader = target.with_options(settings) if settings else target
         conninfo, secrets = reader.with_parameters(application_name="stewardd backup").for_child()
-        argv = [
-            pg_dump,
-            "--format=custom",
-            "--compress=0",  # what every version takes for none: the worker compresses
-            "--no-password",
-            f"--snapshot={snapshot.identifier}",
-            f"--lock-wait-timeout={round(lock_timeout_s * 1000)}",
-            f"--dbname={conninfo}",
-        ]
+        name = Path(program).name
         try:
             process = subprocess.Popen(
-                argv,
+                [program, *arguments, "--no-password", f"--dbname={conninfo}"],
                 env=child_environment(secrets | ENGLISH),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -81,18 +76,18 @@ class PgDump:
                 preexec_fn=tied_to(os.getpid()),  # noqa: PLW1509 - after the fork it makes a system call, no more
             )
         except FileNotFoundError:
-            raise ToolMissing(f"{pg_dump} is gone") from None
+            raise ToolMissing(f"{program} is gone") from None
         except OSError as error:
-            raise ToolFailed(f"{pg_dump} does not start: {error.strerror}") from error
+            raise ToolFailed(f"{program} does not start: {error.strerror}") from error
         _widen(process.stdout)
-        return cls(process, target, list(secrets.values()))
+        return cls(name, process, target, list(secrets.values()))
 
     @property
     def stdout(self) -> IO[bytes]:
-        """The dump."""
+        """What it writes."""
         stream = self._process.stdout
         if stream is None:
-            raise ValueError("pg_dump was started without a pipe")
+            raise ValueError(f"{self._name} was started without a pipe")
         return stream
 
     async def wait(self) -> None:
@@ -103,11 +98,11 @@ class PgDump:
             return
         if status < 0:
             name = signal.Signals(-status).name
-            raise ToolFailed(f"pg_dump was killed by {name}", metadata={"signal": name})
+            raise ToolFailed(f"{self._name} was killed by {name}", metadata={"signal": name})
         cause = find_cause(self.complaint, self._target.user or "its user")
         error: type[StewardError] = cause.error if cause else ToolFailed
         raise error(
-            f"pg_dump ended with status {status}: {self.complaint}",
+            f"{self._name} ended with status {status}: {self.complaint}",
             hint=cause.hint
             if cause
             else "its message names the cause; put that right, and start the backup again",
@@ -124,9 +119,20 @@ class PgDump:
         """Whether it ended because it could not connect."""
         return _NOT_CONNECTED.search(self.complaint) is not None
 
+    def poll(self) -> int | None:
+        """Its exit status once it has ended."""
+        return self._process.poll()
+
     def kill(self) -> None:
-        """Ends it at once, so that a thread that reads from it comes to the end."""
+        """Ends it at once, so that a thread that reads from it comes to the end.
+
+        The workers of a parallel pg_dump would go on until they see that it is gone: they are ended with it.
+        """
+        workers = children_of(self._process.pid) if self._process.poll() is None else []
         self._process.kill()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Makes sure that it has ended: asks first, so that it cancels its statement on the server."""
@@ -135,7 +141,7 @@ class PgDump:
             try:
                 await asyncio.to_thread(self._process.wait, _TERM_GRACE_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self.kill()
                 await asyncio.to_thread(self._process.wait)
         self._reader.join(_TERM_GRACE_S)
 

@@ -1,0 +1,169 @@
+"""The database of a dump, looked at in the dump's own snapshot: what it holds, and what its tables' rows prove.
+
+One connection holds the snapshot and the locks until the dump and the proof are done; others join the snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from stewardd.errors import DatabaseDown
+from stewardd.postgres.connect import Connection, connect, explain_statement
+from stewardd.postgres.dump_catalog import (
+    Choice,
+    DumpTable,
+    TableName,
+    check_locks,
+    check_readable,
+    check_schemas,
+    choose_tables,
+    lock_tables,
+    read_source,
+    read_tables,
+)
+from stewardd.postgres.snapshot import Snapshot
+from stewardd.postgres.table_proof import (
+    SequenceValue,
+    TableProof,
+    pin_settings,
+    read_large_objects,
+    read_sequences,
+    read_table_proof,
+)
+from stewardd.postgres.target import DatabaseTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a dump will hold: the chosen tables, and those left out by name, each with its partitions and children.
+
+    `facts` are those of database and server; see dump_catalog.read_source.
+    """
+
+    choice: Choice
+    tables: tuple[DumpTable, ...]
+    excluded: tuple[DumpTable, ...]
+    facts: dict[str, Any]
+
+    @property
+    def with_rows(self) -> list[TableName]:
+        """The tables that have rows in the dump; unlogged ones have none on a standby."""
+        skipped = bool(self.facts["in_recovery"])
+        return [
+            each.name
+            for each in self.tables
+            if not each.partitioned and not (skipped and each.unlogged)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsProof:
+    """What was read of all tables, sequences and large objects."""
+
+    tables: dict[TableName, TableProof] = field(default_factory=dict)
+    sequences: list[SequenceValue] = field(default_factory=list)
+    large_objects: TableProof = field(default_factory=lambda: TableProof(0, None))
+
+
+class DumpSource:
+    """A database, through its snapshot."""
+
+    def __init__(
+        self, target: DatabaseTarget, snapshot: Snapshot, connect_timeout_s: float
+    ) -> None:
+        self._target = target
+        self._snapshot = snapshot
+        self._connect_timeout_s = connect_timeout_s
+
+    async def survey(self, choice: Choice, sessions: int) -> Survey:
+        """Looks at what is to be dumped by so many sessions, and refuses what would come out in part.
+
+        Raises: InvalidRequest, DatabaseRefused, Exhausted, DatabaseDown.
+        """
+        connection = self._snapshot.connection
+        with _explained(self._target, connection):
+            await check_schemas(connection, (*choice.schemas, *choice.exclude_schemas))
+            tables, excluded = choose_tables(await read_tables(connection), choice)
+            check_readable(self._target, tables)
+            await check_locks(self._target, connection, len(tables), sessions)
+            facts = await read_source(connection)
+            return Survey(choice, tuple(tables), tuple(excluded), facts)
+
+    async def lock(self, survey: Survey, timeout_s: float) -> None:
+        """Holds the tables until the snapshot ends. Raises: ToolFailed where one is not free in time."""
+        with _explained(self._target, self._snapshot.connection):
+            await lock_tables(self._target, self._snapshot.connection, survey.tables, timeout_s)
+
+    async def prove(
+        self, tables: Sequence[TableName], *, hashed: bool, jobs: int, on_table: Callable[[], None]
+    ) -> RowsProof:
+        """Reads every table, several at once. Raises: DatabaseDown, DatabaseRefused."""
+        waiting = list(reversed(tables))
+        found: dict[TableName, TableProof] = {}
+
+        async def read_some() -> None:
+            async with self._joined() as connection:
+                while waiting:
+                    name = waiting.pop()
+                    with _explained(self._target, connection):
+                        found[name] = await read_table_proof(connection, name, hashed=hashed)
+                    on_table()
+
+        await _all([read_some() for _ in range(min(jobs, len(tables)))])
+        async with self._joined() as connection:
+            with _explained(self._target, connection):
+                return RowsProof(
+                    found,
+                    await read_sequences(connection),
+                    await read_large_objects(connection, hashed=hashed),
+                )
+
+    @asynccontextmanager
+    async def _joined(self) -> AsyncIterator[Connection]:
+        """A session of its own that reads in the snapshot, with the settings on which hashes depend."""
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                connection = await connect(self._target, "stewardd backup proof")
+        except TimeoutError:
+            raise DatabaseDown(
+                f"database {self._target.name!r} did not answer within {self._connect_timeout_s:g} s"
+            ) from None
+        try:
+            with _explained(self._target, connection):
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                await connection.execute(
+                    sql.SQL("SET TRANSACTION SNAPSHOT {}").format(self._snapshot.identifier)
+                )
+                for name, value in self._snapshot.reader_settings.items():
+                    await connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+                await pin_settings(connection)
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Does all of them at the same time; where one fails, the others are ended first."""
+    tasks = [asyncio.create_task(each) for each in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _explained(target: DatabaseTarget, connection: Connection) -> Iterator[None]:
+    """Turns what the driver raises into the daemon's errors."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain_statement(target, connection, error) from None

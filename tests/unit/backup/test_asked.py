@@ -1,0 +1,96 @@
+"""What a request asks for: names are read exactly, and another wish is another request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stewardd.backup.asked import BackupAsked, plan_backup, read_table_name
+from stewardd.backup.keys.keyring import KeyOptions, open_keyring
+from stewardd.backup.manifest.backup import (
+    Compression,
+    CompressionMethod,
+    DumpForm,
+    ProofMode,
+    select,
+)
+from stewardd.backup.options import BackupOptions
+from stewardd.errors import InvalidRequest
+from stewardd.postgres.dump_catalog import TableName
+
+NAMES = st.text(min_size=1).filter(lambda text: "\0" not in text)
+
+
+@given(NAMES, NAMES)
+def test_a_table_in_quotes_is_read_as_sql_reads_it(schema, name):
+    table = TableName(schema, name)
+    assert read_table_name(str(table), "tables") == table
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "name"),
+    [
+        ("public.People", "public", "People"),
+        ('public."a.b"', "public", "a.b"),
+        ('"a""b".c d', 'a"b', "c d"),
+        ("ä.50%", "ä", "50%"),
+    ],
+)
+def test_what_stands_outside_of_quotes_is_meant_as_it_stands(text, schema, name):
+    assert read_table_name(text, "tables") == TableName(schema, name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "people", ".", "a.", ".b", "a.b.c", '"a.b', 'a."b', '"a"b.c', '"a".""']
+)
+def test_what_is_no_table_is_refused(text):
+    with pytest.raises(InvalidRequest, match=r"SCHEMA\.TABLE"):
+        read_table_name(text, "tables")
+
+
+def test_every_option_makes_another_request_and_none_makes_the_plain_one():
+    changes: dict[str, object] = {
+        "selection": select(tables=("public.a",)),
+        "form": DumpForm.DIRECTORY,
+        "jobs": 3,
+        "compression": CompressionMethod.GZIP,
+        "compression_level": 2,
+        "proof": ProofMode.NONE,
+        "recipients": ("age1x",),
+        "with_globals": False,
+        "lock_timeout_s": 1.0,
+        "max_duration_s": 2.0,
+    }
+    assert changes.keys() == BackupAsked.__dataclass_fields__.keys()
+    plain = BackupAsked()
+    assert plain.fingerprint == {}
+    prints = [
+        json.dumps(replace(plain, **{name: value}).fingerprint, sort_keys=True)  # type: ignore[arg-type]
+        for name, value in changes.items()
+    ]
+    assert len({*prints, "{}"}) == len(changes) + 1
+    selections = [
+        select(schemas=("a",)),
+        select(exclude_schemas=("a",)),
+        select(schemas=("a", "b")),
+    ]
+    assert len({str(replace(plain, selection=each).fingerprint) for each in selections}) == 3
+
+
+def test_what_is_left_out_is_as_configured(folder):
+    keyring = open_keyring(KeyOptions(folder / "keys"))
+    options = BackupOptions("/nowhere", form=DumpForm.DIRECTORY, jobs=5)
+    plan = plan_backup(BackupAsked(), options, keyring)
+    assert (plan.form, plan.jobs, plan.proof, plan.recipients) == (
+        DumpForm.DIRECTORY,
+        5,
+        ProofMode.HASH,
+        keyring.recipients,
+    )
+    other = plan_backup(BackupAsked(compression=CompressionMethod.GZIP), options, keyring)
+    assert other.compression == Compression(CompressionMethod.GZIP, 6)
+    stream = plan_backup(BackupAsked(form=DumpForm.CUSTOM), options, keyring)
+    assert stream.jobs == 1
