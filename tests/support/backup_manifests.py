@@ -71,7 +71,7 @@ def backup_contents() -> contents.BackupContents:
     return contents.BackupContents(
         form=backups.DumpForm.DIRECTORY,
         method="md5-64-sum",
-        tables=(contents.TableContents("public", "people", 3, "-12"),),
+        tables=(contents.BackupTable("public", "people", 3, "-12"),),
         sequences=(contents.SequenceContents("public", "people_id_seq", -3, True),),
         large_objects=contents.LargeObjects(1, "7"),
         files=(contents.DumpFile("toc.dat", 7, SHA, (contents.Piece(0, 512, 7),)),),

@@ -38,10 +38,10 @@ from stewardd.backup.manifest.backup import (
 )
 from stewardd.backup.manifest.contents import (
     BackupContents,
+    BackupTable,
     DumpFile,
     LargeObjects,
     SequenceContents,
-    TableContents,
 )
 from stewardd.errors import (
     DatabaseDown,
@@ -337,7 +337,7 @@ def _contents(
         form=form,
         method=METHOD if mode is ProofMode.HASH else "",
         tables=tuple(
-            TableContents(name.schema, name.name, found.rows, found.hash)
+            BackupTable(name.schema, name.name, found.rows, found.hash)
             for name, found in sorted(
                 proof.tables.items(), key=lambda item: (item[0].schema, item[0].name)
             )

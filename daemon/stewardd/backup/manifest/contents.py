@@ -39,7 +39,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 @dataclass(frozen=True, slots=True)
-class TableContents:
+class BackupTable:
     """A table's rows in the snapshot: how many, and their hash; None where it was not read."""
 
     schema: str
@@ -98,7 +98,7 @@ class BackupContents:
 
     form: DumpForm
     method: str = ""
-    tables: tuple[TableContents, ...] = ()
+    tables: tuple[BackupTable, ...] = ()
     sequences: tuple[SequenceContents, ...] = ()
     large_objects: LargeObjects = NO_LARGE_OBJECTS
     files: tuple[DumpFile, ...] = ()
