@@ -7,8 +7,8 @@ import grpc
 import pytest
 from steward.v1 import validation_pb2 as v
 from steward.v1 import validation_pb2_grpc
-from steward_client import AsyncClient, Client
-from steward_client.errors import Exhausted
+from steward_client import AsyncClient, Client, CloudEvent, SchemaKind
+from steward_client.errors import Exhausted, InvalidRequest
 from stewardd.validation.payload_validation import INLINE_BYTES
 
 from tests.acceptance.conftest import NO_DATABASE, refused
@@ -155,3 +155,57 @@ def test_nothing_is_written(daemon):
     with Client(daemon.address) as client:
         assert not client.validate_payload("{}", schema="buddy_match").valid
     assert objects() == before == []
+
+
+ECORNELL = {
+    "event_type": "course.completed",
+    "event_id": "e-7",
+    "timestamp": "2025-06-01T10:00:00Z",
+    "user": {"external_id": "u-1", "email": "ana@example.org"},
+    "course": {"course_id": "c-1", "course_name": "Statistics"},
+    "progress": {"status": "completed", "percent_complete": 100},
+    "extra": {"score": 1.50},
+}
+
+
+def test_a_payload_without_a_named_schema_is_judged_by_the_one_that_it_fits(daemon):
+    with Client(daemon.address) as client:
+        for path in payload_vectors.PATHS:
+            base = next(payload_vectors.cases(path)).payload
+            assert client.detect_payload(base).schema == f"schemas/{path.stem}/versions/1.0"
+            verdict = client.validate_payload(base)
+            assert (verdict.schema, verdict.valid) == (f"schemas/{path.stem}/versions/1.0", True)
+
+
+@pytest.mark.parametrize(
+    ("payload", "cause"), [(b'{"a": 1}', "PAYLOAD_UNKNOWN"), (b"{", "PAYLOAD_UNREADABLE")]
+)
+def test_a_payload_that_fits_no_schema_is_refused_with_what_was_tried(stub, payload, cause):
+    for method, request in (
+        (stub.ValidatePayload, v.ValidatePayloadRequest(payload=payload)),
+        (stub.DetectSchema, v.DetectSchemaRequest(payload=payload)),
+    ):
+        with refused() as found:
+            method(request, timeout=20)
+        assert (found[0].reason, found[0].metadata["cause"]) == ("PAYLOAD_REFUSED", cause)
+
+
+def test_a_valid_webhook_becomes_an_event_and_an_envelope_where_one_is_asked_for(daemon):
+    with Client(daemon.address) as client:
+        plain = client.validate_payload(json.dumps(ECORNELL), normalise=True)
+        event = json.loads(plain.event)
+        assert event["provider"] == "ecornell"
+        assert event["user"] == {"external_id": "u-1", "email": "ana@example.org"}
+        assert event["metadata"]["extra"] == {"score": 1.5}
+        delivery = CloudEvent("d-1", "/webhooks/ecornell")
+        envelope = json.loads(
+            client.validate_payload(json.dumps(ECORNELL), normalise=delivery).event
+        )
+        assert (envelope["specversion"], envelope["id"]) == ("1.0", "d-1")
+        assert envelope["source"] == "/webhooks/ecornell"
+        assert envelope["data"] == event
+        invalid = client.validate_payload(json.dumps(ECORNELL | {"event_id": ""}), normalise=True)
+        assert (invalid.valid, invalid.event) == (False, b"")
+        with pytest.raises(InvalidRequest):
+            client.validate_payload(BODY, schema="buddy_match", normalise=True)
+        assert client.get_schema("learning_event").kind is SchemaKind.EVENT

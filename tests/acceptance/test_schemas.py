@@ -70,7 +70,7 @@ def test_files_that_are_no_schemas_are_named_at_start(folder, schemas):
         told = daemon.events("file in a schema folder is not read")
         assert {each["path"] for each in told} == {str(schemas / name) for name in strays}
         assert {each["expected"] for each in told} == {
-            "csv/<name>/<version>.json or json/<name>/<version>.json"
+            " or ".join(f"{kind}/<name>/<version>.json" for kind in ("csv", "json", "event"))
         }
         with Client(daemon.address) as client:
             assert [each.name for each in client.list_schemas() if "visit" in each.name] == [
@@ -115,7 +115,11 @@ def test_a_payload_schema_is_served_beside_those_of_rows(folder, schemas):
     ):
         rows = [each.name for each in client.list_schemas(kind="csv", page_size=1)]
         payloads = [each.name for each in client.list_schemas(kind="payload", page_size=2)]
-        assert sorted(rows + payloads) == sorted(each.name for each in client.list_schemas())
+        events = [each.name for each in client.list_schemas(kind="event")]
+        assert events == ["schemas/learning_event/versions/1.0"]
+        assert sorted(rows + payloads + events) == sorted(
+            each.name for each in client.list_schemas()
+        )
         assert "schemas/mentorship_session/versions/1.0" in rows
         assert payloads.index("schemas/visit_event/versions/1.0") == len(payloads) - 2
         assert payloads.count("schemas/ecornell_webhook/versions/1.1") == 1

@@ -85,6 +85,10 @@ class ValidationSettings(Section):
             "max_violations": self.max_errors_per_record,
         }
 
+    def detection_bounds(self) -> dict[str, int]:
+        """Returns the bounds of a payload, as fastcsv.detect_payload takes them."""
+        return {"max_payload_bytes": self.max_payload_bytes, "max_depth": self.max_payload_depth}
+
     def payload_options(self, **more: Any) -> fastcsv.PayloadOptions:
         """Returns the engine's options with the bounds of a payload, and whatever else is given for a whole file."""
         return fastcsv.PayloadOptions(

@@ -9,6 +9,7 @@
     │   ├── ScheduleInvalid     it never comes, is none, or names no time zone
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are not a file that can be validated
+    │   ├── PayloadRefused      the payload fits no schema, or several
     │   ├── UriRefused          outside the roots, or not a file
     │   ├── MalformedMessage    bytes that are no message of their method
     │   └── MessageTooLarge     a message over the limit

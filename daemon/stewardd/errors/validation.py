@@ -33,6 +33,13 @@ class InputRefused(InvalidRequest):
     hint = "send a CSV file with a header row, as UTF-8 or UTF-16, plain, gzip or zstd"
 
 
+class PayloadRefused(InvalidRequest):
+    """A payload whose schema is not named fits none, or more than one, or cannot be read."""
+
+    reason = "PAYLOAD_REFUSED"
+    hint = "name the schema, or compare the payload with what was tried"
+
+
 class UriRefused(InvalidRequest):
     """The URI lies outside the configured roots, goes through a symbolic link, or names no regular file."""
 

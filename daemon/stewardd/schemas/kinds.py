@@ -11,10 +11,14 @@ CompiledSchema = fastcsv.Schema | fastcsv.PayloadSchema
 
 
 class SchemaKind(StrEnum):
-    """CSV judges the rows of a file, PAYLOAD a JSON payload. The value is the name of its folder."""
+    """The value is the name of its folder.
+
+    CSV judges the rows of a file, PAYLOAD a JSON payload. EVENT describes what payloads are normalised into.
+    """
 
     CSV = "csv"
     PAYLOAD = "json"
+    EVENT = "event"
 
     def compile(self, text: str, key: SchemaKey) -> CompiledSchema:
         """Compiles a document. Raises: fastcsv.SchemaError."""

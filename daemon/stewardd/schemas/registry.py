@@ -9,7 +9,7 @@ schemas than it is configured with.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import fastcsv
 from stewardd.errors import (
     ConfigurationError,
     HeaderRefused,
-    InvalidRequest,
+    PayloadRefused,
     SchemaNotFound,
     UnknownSchema,
 )
@@ -63,17 +63,21 @@ class RegisteredSchema:
         return frozenset(member.pointer for member in self.members if member.pii)
 
     @classmethod
-    def of(cls, compiled: CompiledSchema, document: str) -> RegisteredSchema:
+    def of(
+        cls, compiled: CompiledSchema, document: str, kind: SchemaKind = SchemaKind.PAYLOAD
+    ) -> RegisteredSchema:
         """Returns a compiled document as the registry keeps it."""
         if isinstance(compiled, fastcsv.Schema):
             return cls(SchemaKind.CSV, compiled, document, ())
-        return cls(SchemaKind.PAYLOAD, compiled, document, members_of(document))
+        return cls(kind, compiled, document, members_of(document))
 
 
 class Registry:
     """Compiled schemas by name and version. A name stands for schemas of one kind. Immutable."""
 
-    def __init__(self, schemas: Iterable[tuple[CompiledSchema, str]]) -> None:
+    def __init__(
+        self, schemas: Iterable[tuple[CompiledSchema, str] | tuple[CompiledSchema, str, SchemaKind]]
+    ) -> None:
         by_key = {each.key: each for each in itertools.starmap(RegisteredSchema.of, schemas)}
         self._by_key = {key: by_key[key] for key in sorted(by_key, key=lambda key: key.order)}
 
@@ -82,7 +86,7 @@ class Registry:
         """Compiles the schemas in the folders. Raises: ConfigurationError, which names the file."""
         found: dict[SchemaKey, Path] = {}
         kinds: dict[str, tuple[SchemaKind, Path]] = {}
-        compiled: list[tuple[CompiledSchema, str]] = []
+        compiled: list[tuple[CompiledSchema, str, SchemaKind]] = []
         strays: list[Path] = []
         for folder in (BUILTIN, *folders):
             if not folder.is_dir():
@@ -102,6 +106,7 @@ class Registry:
                 found[key] = path
                 compiled.append(_compile(kind, key, path))
         registry = cls(compiled)
+        registry._check_events(found)
         for path in strays:
             _log.warning(
                 "file in a schema folder is not read",
@@ -114,6 +119,17 @@ class Registry:
                     "part of a schema has no effect", path=str(found[schema.key]), warning=warning
                 )
         return registry
+
+    def _check_events(self, paths: Mapping[SchemaKey, Path]) -> None:
+        """Makes sure that each event that payloads are normalised into has a schema. Raises: ConfigurationError."""
+        events = {str(each.key) for each in self.all(SchemaKind.EVENT)}
+        for each in self.all(SchemaKind.PAYLOAD):
+            event = getattr(each.compiled, "event", None)
+            if event is not None and event not in events:
+                raise ConfigurationError(
+                    f"{paths[each.key]}: there is no schema of the event {event}",
+                    hint=f"put it into {SchemaKind.EVENT}/{event}.json of a schema folder",
+                )
 
     def find(self, name: str, version: str | None = None) -> RegisteredSchema:
         """Returns one version of any kind, or the newest. Raises: SchemaNotFound."""
@@ -162,16 +178,15 @@ class Registry:
             ) from error
 
     def detect_payload(
-        self, schemas: Sequence[fastcsv.PayloadSchema], _payload: bytes
+        self, schemas: Sequence[fastcsv.PayloadSchema], payload: bytes, bounds: Mapping[str, int]
     ) -> fastcsv.PayloadSchema:
-        """Returns the schema of some that a payload fits. Raises: InvalidRequest where there are several."""
-        if len(schemas) == 1:
-            return schemas[0]
-        raise InvalidRequest(
-            "no schema is named",
-            field="schema",
-            hint="list them with `steward schema list --kind payload`",
-        )
+        """Returns the schema of some that a payload fits by its structure. Raises: PayloadRefused."""
+        try:
+            return fastcsv.detect_payload(schemas, payload, **bounds)
+        except fastcsv.DetectionError as error:
+            raise PayloadRefused(
+                str(error), hint=error.hint, metadata=detection_facts(error), field="schema"
+            ) from error
 
     def _candidates(
         self, kind: SchemaKind, name: str | None, version: str | None, field: str
@@ -204,6 +219,15 @@ def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
+def detection_facts(error: fastcsv.DetectionError) -> dict[str, str]:
+    """Returns the reason of the engine, and what was tried: each schema, and what speaks against it."""
+    tried = [
+        f"{name}: {', '.join(against[:FACTS]) or 'fits'}"
+        for name, against in itertools.islice(error.tried.items(), FACTS)
+    ]
+    return {"cause": error.reason, "tried": "; ".join(tried)}
+
+
 def _schema_files(folder: Path) -> list[tuple[SchemaKind, Path]]:
     return [
         (kind, path) for kind in SchemaKind for path in sorted((folder / kind).glob("*/*.json"))
@@ -233,10 +257,12 @@ def _strays(folder: Path) -> list[Path]:
     return sorted(itertools.islice(strays, STRAYS_MAX))
 
 
-def _compile(kind: SchemaKind, key: SchemaKey, path: Path) -> tuple[CompiledSchema, str]:
+def _compile(
+    kind: SchemaKind, key: SchemaKey, path: Path
+) -> tuple[CompiledSchema, str, SchemaKind]:
     try:
         text = path.read_text(encoding="utf-8")
-        return kind.compile(text, key), text
+        return kind.compile(text, key), text, kind
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     except fastcsv.SchemaError as error:

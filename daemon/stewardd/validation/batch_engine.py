@@ -143,7 +143,7 @@ def payload_engine(
             )
 
         def detect(payload: bytes) -> fastcsv.PayloadSchema:
-            return registry.detect_payload(schemas, payload)
+            return registry.detect_payload(schemas, payload, limits.detection_bounds())
 
         return PayloadLines(schemas, validator, detect, limits.max_payload_bytes)
 

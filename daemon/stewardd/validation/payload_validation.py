@@ -22,12 +22,18 @@ INLINE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PayloadRequest:
-    """A payload, and how it is judged: by the newest version of a schema where no `schema_version` is named."""
+    """A payload, and how it is judged: by the schema that it fits where none is named, by its newest version else.
+
+    `normalise`: a valid payload becomes an event, with `event_id` and `event_source` in an envelope of CloudEvents.
+    """
 
     payload: bytes
     schema: str | None = None
     schema_version: str | None = None
     strict: bool = False
+    normalise: bool = False
+    event_id: str | None = None
+    event_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +57,55 @@ class PayloadValidation:
         self._registry = registry
         self._threads = threads
         self._bounds = limits.payload_bounds()
+        self._detection_bounds = limits.detection_bounds()
         self._on_verdict = on_verdict
 
     async def validate(self, request: PayloadRequest) -> PayloadVerdict:
-        """Judges a payload. One that is not valid is a verdict and no error. Raises: UnknownSchema, InvalidRequest."""
-        schema = self._schema(request)
+        """Judges a payload. One that is not valid is a verdict and no error.
+
+        Raises: UnknownSchema; PayloadRefused where no schema is named and none fits, or several; InvalidRequest where
+        the payload is to be normalised and its schema does not say how.
+        """
         if len(request.payload) <= INLINE_BYTES:
-            report = self._judge(schema, request)
+            verdict = self._verdict(request)
         else:
-            report = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._judge, schema, request
+            verdict = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._verdict, request
             )
-        verdict = PayloadVerdict(schema, report)
         self._on_verdict(verdict)
         return verdict
 
-    def _schema(self, request: PayloadRequest) -> fastcsv.PayloadSchema:
-        if request.schema is None:
-            raise InvalidRequest("no schema is named", field="schema")
-        return self._registry.payload_candidates(
-            request.schema, request.schema_version, field="schema"
-        )[-1]
+    def detect(self, payload: bytes) -> fastcsv.PayloadSchema:
+        """Returns the schema that a payload fits by its structure. Raises: PayloadRefused."""
+        candidates = self._registry.payload_candidates(None, None)
+        return self._registry.detect_payload(candidates, payload, self._detection_bounds)
 
-    def _judge(
-        self, schema: fastcsv.PayloadSchema, request: PayloadRequest
-    ) -> fastcsv.PayloadReport:
-        return fastcsv.validate_payload(
-            schema, request.payload, strict=request.strict, **self._bounds
+    def _verdict(self, request: PayloadRequest) -> PayloadVerdict:
+        candidates = self._registry.payload_candidates(
+            request.schema, request.schema_version, field="schema"
         )
+        schema = candidates[-1]
+        if request.schema is None:
+            schema = self._registry.detect_payload(
+                candidates, request.payload, self._detection_bounds
+            )
+        if not request.normalise:
+            report = fastcsv.validate_payload(
+                schema, request.payload, strict=request.strict, **self._bounds
+            )
+            return PayloadVerdict(schema, report)
+        if schema.event is None:
+            raise InvalidRequest(
+                f"payloads of {schema.name} are not normalised: their schema says not how",
+                hint="leave `normalise` out, or give the schema x-steward-normalise",
+                field="normalise",
+            )
+        report = fastcsv.normalise_payload(
+            schema,
+            request.payload,
+            event_id=request.event_id,
+            event_source=request.event_source,
+            strict=request.strict,
+            **self._bounds,
+        )
+        return PayloadVerdict(schema, report)

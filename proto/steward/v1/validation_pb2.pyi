@@ -65,6 +65,8 @@ class _SchemaKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """The rows of a CSV file."""
     SCHEMA_KIND_PAYLOAD: _SchemaKind.ValueType  # 2
     """A JSON payload."""
+    SCHEMA_KIND_EVENT: _SchemaKind.ValueType  # 3
+    """The event that payloads are normalised into."""
 
 class SchemaKind(_SchemaKind, metaclass=_SchemaKindEnumTypeWrapper):
     """What a schema judges."""
@@ -75,6 +77,8 @@ SCHEMA_KIND_CSV: SchemaKind.ValueType  # 1
 """The rows of a CSV file."""
 SCHEMA_KIND_PAYLOAD: SchemaKind.ValueType  # 2
 """A JSON payload."""
+SCHEMA_KIND_EVENT: SchemaKind.ValueType  # 3
+"""The event that payloads are normalised into."""
 Global___SchemaKind: typing_extensions.TypeAlias = SchemaKind
 
 @typing.final
@@ -393,7 +397,7 @@ class ValidatePayloadsRequest(google.protobuf.message.Message):
         UPLOAD_FIELD_NUMBER: builtins.int
         URI_FIELD_NUMBER: builtins.int
         schema: builtins.str
-        """`schemas/{schema}`, such as `schemas/ecornell_webhook`."""
+        """`schemas/{schema}`, such as `schemas/ecornell_webhook`. Empty: detected from the first payload."""
         schema_version: builtins.str
         """A version of the schema, such as `1.0`. Empty: its newest."""
         request_id: builtins.str
@@ -514,16 +518,58 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class Normalise(google.protobuf.message.Message):
+        """How a payload is normalised."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        CLOUD_EVENT_FIELD_NUMBER: builtins.int
+        @property
+        def cloud_event(self) -> Global___ValidatePayloadRequest.CloudEvent:
+            """The event comes in an envelope of CloudEvents 1.0, if this is set."""
+
+        def __init__(
+            self,
+            *,
+            cloud_event: Global___ValidatePayloadRequest.CloudEvent | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["cloud_event", b"cloud_event"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["cloud_event", b"cloud_event"]) -> None: ...
+
+    @typing.final
+    class CloudEvent(google.protobuf.message.Message):
+        """The envelope's attributes that only the delivery knows."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        ID_FIELD_NUMBER: builtins.int
+        SOURCE_FIELD_NUMBER: builtins.int
+        id: builtins.str
+        """Identifies the event at its source."""
+        source: builtins.str
+        """Where the event comes from: a URI, or a path such as `/webhooks/ecornell`."""
+        def __init__(
+            self,
+            *,
+            id: builtins.str = ...,
+            source: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["id", b"id", "source", b"source"]) -> None: ...
+
     PAYLOAD_FIELD_NUMBER: builtins.int
     SCHEMA_FIELD_NUMBER: builtins.int
     SCHEMA_VERSION_FIELD_NUMBER: builtins.int
     STRICT_FIELD_NUMBER: builtins.int
     QUARANTINE_FIELD_NUMBER: builtins.int
     SOURCE_FILE_FIELD_NUMBER: builtins.int
+    NORMALISE_FIELD_NUMBER: builtins.int
     payload: builtins.bytes
     """The payload as it came: JSON text in UTF-8."""
     schema: builtins.str
-    """`schemas/{schema}`, such as `schemas/ecornell_webhook`."""
+    """`schemas/{schema}`, such as `schemas/ecornell_webhook`. Empty: the one whose x-steward-detect the payload's members fit;
+    INVALID_ARGUMENT / PAYLOAD_REFUSED, with what was tried, where that is none or more than one.
+    """
     schema_version: builtins.str
     """A version of the schema, such as `1.0`. Empty: its newest."""
     strict: builtins.bool
@@ -534,6 +580,10 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
     """
     source_file: builtins.str
     """With quarantine: where the payload comes from; kept with it as the name of a file is. At most 1024 characters."""
+    @property
+    def normalise(self) -> Global___ValidatePayloadRequest.Normalise:
+        """Normalises a valid payload into the event that its schema names."""
+
     def __init__(
         self,
         *,
@@ -543,8 +593,10 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
         strict: builtins.bool = ...,
         quarantine: builtins.bool = ...,
         source_file: builtins.str = ...,
+        normalise: Global___ValidatePayloadRequest.Normalise | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["payload", b"payload", "quarantine", b"quarantine", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "strict", b"strict"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["normalise", b"normalise"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["normalise", b"normalise", "payload", b"payload", "quarantine", b"quarantine", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "strict", b"strict"]) -> None: ...
 
 Global___ValidatePayloadRequest: typing_extensions.TypeAlias = ValidatePayloadRequest
 
@@ -560,6 +612,7 @@ class ValidatePayloadResponse(google.protobuf.message.Message):
     TOTAL_VIOLATIONS_FIELD_NUMBER: builtins.int
     UNKNOWN_MEMBERS_FIELD_NUMBER: builtins.int
     ROW_FIELD_NUMBER: builtins.int
+    EVENT_FIELD_NUMBER: builtins.int
     valid: builtins.bool
     """It breaks no rule."""
     schema: builtins.str
@@ -568,6 +621,8 @@ class ValidatePayloadResponse(google.protobuf.message.Message):
     """How many violations there are."""
     row: builtins.str
     """`batches/{batch}/rows/{row_number}`, where the payload was quarantined; else empty."""
+    event: builtins.bytes
+    """The normalised event, as JSON in UTF-8; empty where it was not asked for, or the payload is not valid."""
     @property
     def violations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PayloadViolation]:
         """What is wrong with it; at most `validation.max_errors_per_record` of them."""
@@ -585,8 +640,9 @@ class ValidatePayloadResponse(google.protobuf.message.Message):
         total_violations: builtins.int = ...,
         unknown_members: collections.abc.Iterable[builtins.str] | None = ...,
         row: builtins.str = ...,
+        event: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["row", b"row", "schema", b"schema", "total_violations", b"total_violations", "unknown_members", b"unknown_members", "valid", b"valid", "violations", b"violations"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["event", b"event", "row", b"row", "schema", b"schema", "total_violations", b"total_violations", "unknown_members", b"unknown_members", "valid", b"valid", "violations", b"violations"]) -> None: ...
 
 Global___ValidatePayloadResponse: typing_extensions.TypeAlias = ValidatePayloadResponse
 
@@ -1179,11 +1235,14 @@ Global___ListSchemasResponse: typing_extensions.TypeAlias = ListSchemasResponse
 
 @typing.final
 class DetectSchemaRequest(google.protobuf.message.Message):
-    """A header, to see which schema it detects."""
+    """A header or a payload, to see which schema it detects."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COLUMNS_FIELD_NUMBER: builtins.int
+    PAYLOAD_FIELD_NUMBER: builtins.int
+    payload: builtins.bytes
+    """The payload, as JSON in UTF-8. Where it is set, columns are not read."""
     @property
     def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """The columns of the header, in their order."""
@@ -1192,14 +1251,17 @@ class DetectSchemaRequest(google.protobuf.message.Message):
         self,
         *,
         columns: collections.abc.Iterable[builtins.str] | None = ...,
+        payload: builtins.bytes | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["columns", b"columns"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_payload", b"_payload", "payload", b"payload"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_payload", b"_payload", "columns", b"columns", "payload", b"payload"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_payload", b"_payload"]) -> typing.Literal["payload"] | None: ...
 
 Global___DetectSchemaRequest: typing_extensions.TypeAlias = DetectSchemaRequest
 
 @typing.final
 class DetectSchemaResponse(google.protobuf.message.Message):
-    """The schema that a header detects."""
+    """The schema that a header or a payload detects; the columns are a header's."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

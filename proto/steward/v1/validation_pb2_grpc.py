@@ -152,7 +152,7 @@ class ValidationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DetectSchema(self, request, context):
-        """Says which schema a header detects, exactly as ValidateBatch would.
+        """Says which schema a header or a payload detects, exactly as ValidateBatch and ValidatePayload would.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

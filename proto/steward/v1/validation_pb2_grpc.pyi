@@ -293,7 +293,7 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
     """Lists every version of every schema, ordered by name and then from old to new."""
 
     DetectSchema: _ValidationServiceDetectSchemaType
-    """Says which schema a header detects, exactly as ValidateBatch would."""
+    """Says which schema a header or a payload detects, exactly as ValidateBatch and ValidatePayload would."""
 
 ValidationServiceAsyncStub: typing_extensions.TypeAlias = ValidationServiceStub[
     grpc.aio.StreamStreamMultiCallable[
@@ -419,6 +419,6 @@ class ValidationServiceServicer(metaclass=abc.ABCMeta):
         request: steward.v1.validation_pb2.DetectSchemaRequest,
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.validation_pb2.DetectSchemaResponse, collections.abc.Awaitable[steward.v1.validation_pb2.DetectSchemaResponse]]:
-        """Says which schema a header detects, exactly as ValidateBatch would."""
+        """Says which schema a header or a payload detects, exactly as ValidateBatch and ValidatePayload would."""
 
 def add_ValidationServiceServicer_to_server(servicer: ValidationServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

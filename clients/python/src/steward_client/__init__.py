@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from steward_client.validation.batches import Batch as Batch
     from steward_client.validation.batches import BatchFile as BatchFile
     from steward_client.validation.batches import Progress as Progress
+    from steward_client.validation.payloads import CloudEvent as CloudEvent
     from steward_client.validation.payloads import PayloadVerdict as PayloadVerdict
     from steward_client.validation.payloads import PayloadViolation as PayloadViolation
     from steward_client.validation.row_state import RowState as RowState
@@ -127,6 +128,7 @@ _HOMES = {
     "Cell": "quarantine.rows",
     "CircuitBreaker": "databases.types",
     "Client": "client",
+    "CloudEvent": "validation.payloads",
     "Column": "validation.schemas",
     "Component": "health.types",
     "ConnectionLeak": "databases.types",

@@ -15,6 +15,7 @@ from stewardd.schemas.registry import RegisteredSchema
 KINDS = {
     SchemaKind.CSV: validation_pb2.SCHEMA_KIND_CSV,
     SchemaKind.PAYLOAD: validation_pb2.SCHEMA_KIND_PAYLOAD,
+    SchemaKind.EVENT: validation_pb2.SCHEMA_KIND_EVENT,
 }
 
 

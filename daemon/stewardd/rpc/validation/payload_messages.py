@@ -6,17 +6,30 @@ from steward.v1 import validation_pb2
 
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
+from stewardd.rpc.names import word_of
 from stewardd.schemas.names import VERSION
 from stewardd.validation.payload_validation import PayloadRequest, PayloadVerdict
 
 
 def payload_request_of(message: validation_pb2.ValidatePayloadRequest) -> PayloadRequest:
     """Reads a request. Raises: InvalidRequest."""
+    envelope = message.normalise.cloud_event
+    enveloped = message.normalise.HasField("cloud_event")
+    if enveloped and not (envelope.id and envelope.source):
+        raise InvalidRequest(
+            "an envelope of CloudEvents needs the id and the source of the delivery",
+            field="normalise.cloud_event",
+        )
     return PayloadRequest(
         payload=message.payload,
         schema=names.parse_schema_id(message.schema, field="schema") if message.schema else None,
         schema_version=schema_version_of(message.schema_version),
         strict=message.strict,
+        normalise=message.HasField("normalise"),
+        event_id=word_of(envelope.id, field="normalise.cloud_event.id") if enveloped else None,
+        event_source=word_of(envelope.source, field="normalise.cloud_event.source")
+        if enveloped
+        else None,
     )
 
 
@@ -39,6 +52,7 @@ def verdict_message(verdict: PayloadVerdict) -> validation_pb2.ValidatePayloadRe
         schema=names.schema(schema.name, schema.version),
         total_violations=report.total_violations,
         unknown_members=report.unknown_members,
+        event=report.event or b"",
     )
     for each in report.violations:
         message.violations.add(

@@ -167,7 +167,12 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
     async def DetectSchema(
         self, request: validation_pb2.DetectSchemaRequest, context: Context
     ) -> validation_pb2.DetectSchemaResponse:
-        """Returns the schema that fits a header best."""
+        """Returns the schema that fits a header or a payload best."""
+        if request.HasField("payload"):
+            found = self._payloads.detect(request.payload)
+            return validation_pb2.DetectSchemaResponse(
+                schema=names.schema(found.name, found.version)
+            )
         schema = self._registry.detect(request.columns)
         difference = fastcsv.compare(schema, request.columns)
         return validation_pb2.DetectSchemaResponse(

@@ -19,7 +19,9 @@ def schema() -> None:
 
 
 @schema.command("list", cls=Verb, example="steward schema list\nsteward schema list --kind payload")
-@click.option("--kind", type=click.Choice(["csv", "payload"]), help="Only schemas of this kind.")
+@click.option(
+    "--kind", type=click.Choice(["csv", "payload", "event"]), help="Only schemas of this kind."
+)
 @pass_session
 def list_(session: Session, kind: str | None) -> int:
     """List every version of every schema, of rows (csv) and of JSON payloads (payload)."""

@@ -18,7 +18,7 @@ from steward_client.validation.batch_file_download import BatchFileDownload, OnD
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
-from steward_client.validation.payloads import Payload, PayloadVerdict
+from steward_client.validation.payloads import CloudEvent, Payload, PayloadVerdict
 from steward_client.validation.payloads_upload import PayloadsOptions, PayloadsUpload
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
@@ -86,13 +86,15 @@ class AsyncValidationMethods(AsyncService):
         strict: bool = False,
         quarantine: bool = False,
         source_file: str = "",
+        normalise: bool | CloudEvent = False,
         timeout_s: float | None = None,
     ) -> PayloadVerdict:
         """Judges one JSON payload. One that is not valid is a verdict with its violations, and no error.
 
-        `schema_version`: the newest where none is named. `strict`: a member that the schema does not name is a
-        violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the verdict comes
-        once that is durable. A call that is repeated after a lost answer keeps it again.
+        `schema`: detected where none is named; `schema_version`: the newest. `strict`: a member that the schema does
+        not name is a violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the
+        verdict comes once that is durable. A call that is repeated after a lost answer keeps it again. `normalise`: a
+        valid payload becomes the event of its schema, in an envelope where a CloudEvent is given.
 
         >>> verdict = await client.validate_payload(body, schema="buddy_match")  # doctest: +SKIP
         """
@@ -103,6 +105,7 @@ class AsyncValidationMethods(AsyncService):
             strict=strict,
             quarantine=quarantine,
             source_file=source_file,
+            normalise=normalise,
         )
         return await self._connection.call(call, timeout_s)
 
@@ -178,6 +181,12 @@ class AsyncValidationMethods(AsyncService):
     ) -> Detection:
         """Says which schema a header detects, exactly as a validation would."""
         return await self._connection.call(calls.detect_schema(columns), timeout_s)
+
+    async def detect_payload(
+        self, payload: Payload, *, timeout_s: float | None = None
+    ) -> Detection:
+        """Says which schema a payload detects by its structure. Its values are not judged."""
+        return await self._connection.call(calls.detect_payload(payload), timeout_s)
 
     async def _fetch(
         self, download: BatchFileDownload, attempts: Attempts, deadline: Deadline

@@ -10,7 +10,7 @@ from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batches import Batch, BatchFile
-from steward_client.validation.payloads import Payload, PayloadVerdict, payload_bytes
+from steward_client.validation.payloads import CloudEvent, Payload, PayloadVerdict, payload_bytes
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
 SERVICE = "/steward.v1.ValidationService"
@@ -24,8 +24,14 @@ def validate_payload(
     strict: bool,
     quarantine: bool,
     source_file: str,
+    normalise: bool | CloudEvent,
 ) -> Call[validation_pb2.ValidatePayloadResponse, PayloadVerdict]:
     """ValidationService.ValidatePayload."""
+    wanted = None
+    if normalise:
+        wanted = validation_pb2.ValidatePayloadRequest.Normalise()
+    if wanted is not None and isinstance(normalise, CloudEvent):
+        wanted.cloud_event.id, wanted.cloud_event.source = normalise.id, normalise.source
     return Call(
         f"{SERVICE}/ValidatePayload",
         validation_pb2.ValidatePayloadRequest(
@@ -35,6 +41,7 @@ def validate_payload(
             strict=strict,
             quarantine=quarantine,
             source_file=source_file,
+            normalise=wanted,
         ),
         validation_pb2.ValidatePayloadResponse,
         PayloadVerdict.from_proto,
@@ -111,6 +118,16 @@ def detect_schema(columns: Sequence[str]) -> Call[validation_pb2.DetectSchemaRes
     return Call(
         f"{SERVICE}/DetectSchema",
         validation_pb2.DetectSchemaRequest(columns=columns),
+        validation_pb2.DetectSchemaResponse,
+        Detection.from_proto,
+    )
+
+
+def detect_payload(payload: Payload) -> Call[validation_pb2.DetectSchemaResponse, Detection]:
+    """ValidationService.DetectSchema, of a payload."""
+    return Call(
+        f"{SERVICE}/DetectSchema",
+        validation_pb2.DetectSchemaRequest(payload=payload_bytes(payload)),
         validation_pb2.DetectSchemaResponse,
         Detection.from_proto,
     )

@@ -19,7 +19,7 @@ from steward_client.validation.batch_file_download import BatchFileDownload, OnD
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batch_upload import BatchUpload, ValidationOptions
 from steward_client.validation.batches import Batch, split_file_name
-from steward_client.validation.payloads import Payload, PayloadVerdict
+from steward_client.validation.payloads import CloudEvent, Payload, PayloadVerdict
 from steward_client.validation.payloads_upload import PayloadsOptions, PayloadsUpload
 from steward_client.validation.schemas import Detection, Schema, SchemaKind
 
@@ -87,13 +87,15 @@ class ValidationMethods(Service):
         strict: bool = False,
         quarantine: bool = False,
         source_file: str = "",
+        normalise: bool | CloudEvent = False,
         timeout_s: float | None = None,
     ) -> PayloadVerdict:
         """Judges one JSON payload. One that is not valid is a verdict with its violations, and no error.
 
-        `schema_version`: the newest where none is named. `strict`: a member that the schema does not name is a
-        violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the verdict comes
-        once that is durable. A call that is repeated after a lost answer keeps it again.
+        `schema`: detected where none is named; `schema_version`: the newest. `strict`: a member that the schema does
+        not name is a violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the
+        verdict comes once that is durable. A call that is repeated after a lost answer keeps it again. `normalise`: a
+        valid payload becomes the event of its schema, in an envelope where a CloudEvent is given.
 
         >>> verdict = client.validate_payload(body, schema="buddy_match")  # doctest: +SKIP
         """
@@ -104,6 +106,7 @@ class ValidationMethods(Service):
             strict=strict,
             quarantine=quarantine,
             source_file=source_file,
+            normalise=normalise,
         )
         return self._connection.call(call, timeout_s)
 
@@ -177,6 +180,10 @@ class ValidationMethods(Service):
     def detect_schema(self, columns: Sequence[str], *, timeout_s: float | None = None) -> Detection:
         """Says which schema a header detects, exactly as a validation would."""
         return self._connection.call(calls.detect_schema(columns), timeout_s)
+
+    def detect_payload(self, payload: Payload, *, timeout_s: float | None = None) -> Detection:
+        """Says which schema a payload detects by its structure. Its values are not judged."""
+        return self._connection.call(calls.detect_payload(payload), timeout_s)
 
     def _fetch(self, download: BatchFileDownload, attempts: Attempts, deadline: Deadline) -> None:
         call = calls.download_batch_file(download.file, download.offset_bytes)

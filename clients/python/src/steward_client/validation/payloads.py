@@ -40,6 +40,8 @@ class PayloadVerdict:
     """JSON Pointers of members that the schema does not name; kept, not judged."""
     row: str = ""
     """`batches/{batch}/rows/{row_number}` of a payload that was quarantined."""
+    event: bytes = dataclasses.field(default=b"", repr=False)
+    """The normalised event, as JSON; empty where it was not asked for, or the payload is not valid."""
 
     @classmethod
     def from_proto(cls, message: pb.ValidatePayloadResponse) -> PayloadVerdict:
@@ -59,7 +61,16 @@ class PayloadVerdict:
             total_violations=message.total_violations,
             unknown_members=tuple(message.unknown_members),
             row=message.row,
+            event=message.event,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEvent:
+    """What an envelope of CloudEvents 1.0 has from the delivery: the event's id at its source, and that source."""
+
+    id: str
+    source: str
 
 
 def payload_bytes(payload: Payload) -> bytes:

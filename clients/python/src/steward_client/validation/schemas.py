@@ -13,11 +13,12 @@ from steward_client.errors import InvalidRequest
 
 
 class SchemaKind(Enum):
-    """What a schema judges: the rows of a CSV file, or a JSON payload."""
+    """What a schema judges: the rows of a CSV file, a JSON payload, or the event that payloads are normalised into."""
 
     UNKNOWN = "unknown"
     CSV = "csv"
     PAYLOAD = "payload"
+    EVENT = "event"
 
     @classmethod
     def from_proto(cls, value: int) -> SchemaKind:
@@ -42,6 +43,7 @@ class SchemaKind(Enum):
 _KINDS = {
     pb.SCHEMA_KIND_CSV: SchemaKind.CSV,
     pb.SCHEMA_KIND_PAYLOAD: SchemaKind.PAYLOAD,
+    pb.SCHEMA_KIND_EVENT: SchemaKind.EVENT,
 }
 
 
@@ -105,7 +107,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The schema that a header detects."""
+    """The schema that a header or a payload detects; the columns are a header's."""
 
     schema: str
     unknown_columns: tuple[str, ...]
