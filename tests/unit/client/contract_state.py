@@ -73,9 +73,7 @@ class State:
     def __init__(self) -> None:
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.calls: Counter[str] = Counter()
-        self.opens: list[validation_pb2.ValidateBatchRequest.Open] = []
         self.batches: dict[str, validation_pb2.Batch] = {}
-        self.contents: dict[str, bytes] = {}
         self.rows: dict[str, list[quarantine_pb2.QuarantinedRow]] = {}
         self.by_request: dict[str, str] = {}
         self.operations: dict[str, operations_pb2.Operation] = {}
@@ -93,10 +91,6 @@ class State:
         self.health = system_pb2.HealthResponse(
             state=system_pb2.HealthResponse.STATE_HEALTHY, version="9.9"
         )
-        self.document = '{"type": "object"}'
-        self.received_bytes = 0
-        self.cancelled = threading.Event()
-        self.offsets: list[int] = []
         self.backup_hold = threading.Event()
         self.backup_requests: list[backup_pb2.CreateBackupRequest] = []
         self.backup_hold.set()
@@ -104,7 +98,7 @@ class State:
     def enter(self, method: str, context: grpc.ServicerContext) -> Call:
         self.calls[method] += 1
         call = Call(context, self)
-        if method not in ("ValidateBatch", "DownloadBatchFile") and self.faults[method]:
+        if self.faults[method]:
             self.faults[method].popleft()(call)
         return call
 
