@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import grpc
 import pytest
@@ -209,3 +211,21 @@ def test_a_valid_webhook_becomes_an_event_and_an_envelope_where_one_is_asked_for
         with pytest.raises(InvalidRequest):
             client.validate_payload(BODY, schema="buddy_match", normalise=True)
         assert client.get_schema("learning_event").kind is SchemaKind.EVENT
+
+
+def test_the_command_detects_and_normalises_a_webhook(daemon, tmp_path):
+    path = tmp_path / "webhook.json"
+    path.write_text(json.dumps(ECORNELL))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
+        return subprocess.run(
+            [*command, "payload", *words, str(path)], capture_output=True, text=True, check=False
+        )
+
+    assert run("detect").stdout == f"{path}: ecornell_webhook 1.0\n"
+    done = run("normalise")
+    assert (done.returncode, json.loads(done.stdout)["event_id"]) == (0, "e-7")
+    path.write_text(json.dumps(ECORNELL | {"event_id": ""}))
+    assert run("normalise").returncode == 1
+    assert run("validate").returncode == 1

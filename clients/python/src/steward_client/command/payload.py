@@ -140,6 +140,47 @@ def validate(
     return worst
 
 
+@payload.command(cls=Verb, example="steward payload detect webhook.json")
+@click.argument("file", metavar="FILE", type=click.Path())
+@pass_session
+def detect(session: Session, file: str) -> int:
+    """Say which schema a JSON payload detects by its structure. `-` reads stdin."""
+    with session.client() as client:
+        found = client.detect_payload(content_of(file))
+    if session.is_json:
+        document.emit({"file": file, "schema": found.schema})
+    else:
+        screen.line(f"{'stdin' if file == '-' else file}: {short_name(found.schema)}")
+    return Exit.DONE
+
+
+@payload.command(cls=Verb, example="steward payload normalise webhook.json > event.json")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option(
+    "--type",
+    "schema",
+    metavar="TYPE",
+    type=TYPE,
+    help="The type of the payload.  [default: detected]",
+)
+@pass_session
+def normalise(session: Session, file: str, schema: str | None) -> int:
+    """Print the event that a valid webhook is normalised into, as JSON. `-` reads stdin.
+
+    Exit code: 0 it is printed, 1 the payload is invalid, 3 refused or failed.
+    """
+    with session.client() as client:
+        verdict = client.validate_payload(content_of(file), schema=schema, normalise=True)
+    if verdict.valid:
+        click.echo(verdict.event.decode())
+        return Exit.DONE
+    if session.is_json:
+        document.emit({"file": file, "verdict": verdict})
+    else:
+        show_verdict("stdin" if file == "-" else file, verdict)
+    return Exit.FOUND
+
+
 def is_lines(file: str) -> bool:
     """Whether the name of a file says that it is JSON Lines."""
     name = file.lower()
