@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from steward.v1 import backup_pb2, backup_pb2_grpc
 from steward_client import BackupProof, BackupState, Client
 from steward_client.errors import InvalidRequest, NotFound, NotNow
 from stewardd.repository.backend.folder.store import FolderStore
 
-from tests.acceptance.conftest import NO_DATABASE
+from tests.acceptance.conftest import NO_DATABASE, refused
 from tests.support.backups import Keeper
+from tests.support.calls import channel
 from tests.support.daemon import Daemon
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
@@ -174,3 +176,24 @@ def test_a_retention_that_would_keep_nothing_stops_the_daemon(
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
     assert not (folder / "data").exists()
+
+
+async def test_the_pages_of_a_plan_are_of_one_plan(kept) -> None:
+    """A backup that comes between two pages neither shifts nor doubles a verdict."""
+    daemon = kept()
+    ids = await store_daily(daemon, 9)
+    with channel(daemon.address) as open_channel:
+        stub = backup_pb2_grpc.BackupServiceStub(open_channel)
+        first = stub.GetRetentionPlan(backup_pb2.GetRetentionPlanRequest(page_size=5), timeout=20)
+        assert first.next_page_token
+        await Keeper(FolderStore(daemon.data_dir / "repository")).store_backup(datetime.now(UTC))
+        request = backup_pb2.GetRetentionPlanRequest(page_size=5, page_token=first.next_page_token)
+        second = stub.GetRetentionPlan(request, timeout=20)
+        found = [each.backup[8:] for each in (*first.verdicts, *second.verdicts)]
+        assert found == ids
+        assert not second.next_page_token
+        with refused() as wrong:
+            stub.GetRetentionPlan(
+                backup_pb2.GetRetentionPlanRequest(page_token="bm9uZQ=="), timeout=20
+            )
+        assert wrong[0].reason == "INVALID_REQUEST"

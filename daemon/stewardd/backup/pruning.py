@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stewardd.backup.deletion import BackupDeletion
 from stewardd.backup.inventory import BackupInventory, KnownBackup, by_database, of_database
@@ -17,6 +17,7 @@ from stewardd.telemetry import logger
 
 _log = logger("backup")
 ACTOR = "retention"
+_SAME_PLAN_FOR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,28 @@ class Pruning:
         self._policy_of = policy_of
         self._now = now
         self._database_named = database_named
+        self._made: dict[str, DatabasePlan] = {}
 
     async def plan(self, database: str) -> DatabasePlan:
         """The plan of one database, configured or not; "" is the only configured one.
 
         Raises: DatabaseUnknown where none is configured and there are no backups of one; RepositoryDown.
         """
-        backups = await self._inventory.read()
+        asked, backups = database, await self._inventory.read()
         own = of_database(backups, database)
         if not own:
             database = self._database_named(database)
             own = of_database(backups, database)
-        return self._plan(database, own)
+        made = self._plan(database, own)
+        self._made = {asked: made, made.database: made}
+        return made
+
+    async def same_plan(self, database: str) -> DatabasePlan:
+        """The plan that `plan` made last of a database, for its next page; a new one after a minute."""
+        made = self._made.get(database)
+        if made is not None and timedelta(0) <= self._now() - made.made_at < _SAME_PLAN_FOR:
+            return made
+        return await self.plan(database)
 
     async def plans(self) -> list[DatabasePlan]:
         """The plans of all databases that have backups. Raises: RepositoryDown."""

@@ -32,7 +32,10 @@ def plan_message(found: DatabasePlan, request: pb.GetRetentionPlanRequest) -> pb
     last = last_name_of(listing, request.page_token)
     size = page_size_of(request.page_size)
     verdicts = found.plan.verdicts
-    start = next((n + 1 for n, each in enumerate(verdicts) if each.backup_id == last), 0)
+    places = {each.backup_id: place for place, each in enumerate(verdicts)}
+    if last and last not in places:
+        raise InvalidRequest("the plan has changed; begin with its first page", field="page_token")
+    start = places[last] + 1 if last else 0
     page = verdicts[start : start + size]
     more = start + size < len(verdicts)
     facts = {each.backup_id: each.facts for each in found.backups}

@@ -151,7 +151,8 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.GetRetentionPlanRequest, context: Context
     ) -> backup_pb2.RetentionPlan:
         """Returns what the retention of a database would do now."""
-        return plan_message(await self._pruning.plan(request.database), request)
+        planned = self._pruning.same_plan if request.page_token else self._pruning.plan
+        return plan_message(await planned(request.database), request)
 
     async def PruneBackups(
         self, request: backup_pb2.PruneBackupsRequest, context: Context
