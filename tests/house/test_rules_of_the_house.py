@@ -52,6 +52,8 @@ def test_no_lock_file_that_spells_out_registry_hosts_is_tracked():
 def test_except_exception_stands_at_the_edges_only():
     edges = {
         "clients/python/src/steward_client/command/ending.py",
+        "daemon/stewardd/backup/schedules/runner.py",  # a background task
+        "daemon/stewardd/backup/telling/teller.py",  # a background loop
         "daemon/stewardd/health/monitor.py",
         "daemon/stewardd/main.py",
         "daemon/stewardd/postgres/pool/tasks.py",  # the pool's watcher and timer: background loops

@@ -84,13 +84,35 @@ def test_every_exit_code_is_told():
                 steward_client.BackupSource,
             ],
         ),
+        (
+            "PLAN",
+            [
+                steward_client.RetentionPlan,
+                steward_client.RetentionPolicy,
+                steward_client.RetentionVerdict,
+            ],
+        ),
+        ("PRUNED", [steward_client.Pruned]),
+        ("SCHEDULE", [steward_client.Schedule, steward_client.ScheduleRun]),
+        ("MIGRATIONS", [steward_client.MigrationStatus, steward_client.Migration]),
+        ("MIGRATED", [steward_client.Migrated, steward_client.MigratedStep]),
+        (
+            "PROVED",
+            [steward_client.Proved, steward_client.MigrationProof, steward_client.LostValues],
+        ),
+        ("COPY", [steward_client.BackupCopy]),
         ("KEYS", [steward_client.BackupKeys]),
         (
             "OPERATION",
             [
                 steward_client.OperationState,
                 steward_client.BackupProgress,
+                steward_client.CopyProgress,
+                steward_client.ImportProgress,
+                steward_client.PruneProgress,
                 steward_client.QuarantineProgress,
+                steward_client.MigrateProgress,
+                steward_client.ProveProgress,
             ],
         ),
         (
