@@ -105,6 +105,10 @@ def describe(error: StewardError, session: Session | None = None) -> tuple[str, 
         if each.description != error.message
     )
     message = words.told(error.message, error.field_violations, options)
+    if tried := error.metadata.get(
+        "tried"
+    ):  # of a payload: each schema, and what speaks against it
+        violations += f"; tried {tried}"
     return f"{message}{violations} [{error.reason}]", words.hint(error, options)
 
 
