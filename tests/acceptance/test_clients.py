@@ -10,7 +10,7 @@ import time
 
 import google_crc32c
 import pytest
-from steward_client import Accepted, HealthState, RetryPolicy, errors
+from steward_client import Accepted, HealthState, RetryPolicy, SchemaKind, errors
 
 from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.daemon import Daemon
@@ -118,7 +118,7 @@ def test_a_batch_that_is_not_there(client):
 
 
 def test_schemas_are_the_ones_that_validation_uses(client):
-    names = [schema.name for schema in client.list_schemas()]
+    names = [schema.name for schema in client.list_schemas(kind=SchemaKind.CSV)]
     assert names == [
         "schemas/language_session/versions/1.0",
         "schemas/language_session/versions/1.1",
@@ -130,6 +130,9 @@ def test_schemas_are_the_ones_that_validation_uses(client):
         column.name for column in newest.columns
     }
     assert client.detect_schema([column.name for column in newest.columns]).schema == names[1]
+    payloads = [schema.name for schema in client.list_schemas(kind=SchemaKind.PAYLOAD)]
+    assert "schemas/buddy_match/versions/1.0" in payloads
+    assert {schema.name for schema in client.list_schemas()} > {*names, *payloads}
 
 
 def test_a_backup_is_made_watched_and_listed(client):

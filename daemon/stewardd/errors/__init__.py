@@ -49,11 +49,11 @@
     │   ├── NoSecondRepository  no place is configured that backups are copied to
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
     │   │   └── DatabaseStandby     it is a standby, and a primary was asked for
+    │   ├── DirectConnectionNeeded  a pooler is in the way
     │   ├── MigrationSetInvalid a gap, a number that two have, a file that is missing or cannot be read
     │   ├── MigrationChanged    edited after it had been applied
     │   ├── MigrationUnproven   no proof for what its files say now
     │   ├── MigrationUnfinished it stopped half-way
-    │   ├── DirectConnectionNeeded  a pooler is in the way
     │   └── Cancelled           somebody asked for it
     │       └── DaemonStopping      the daemon stopped in the middle of it
     ├── Exhausted               a bound was reached

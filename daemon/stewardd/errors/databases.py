@@ -33,6 +33,13 @@ class DatabaseStandby(DatabaseRefused):
     hint = "try again when the fail-over is done; name all servers in the URL (host=a,b) to reach the new primary"
 
 
+class DirectConnectionNeeded(NotNow):
+    """The connection leads through a pooler, which lends the session of a dump or of a migration's lock to others."""
+
+    reason = "DIRECT_CONNECTION_NEEDED"
+    hint = "name the server's own address in `direct_url` of the database"
+
+
 class DatabaseDown(Unavailable):
     """The database does not answer."""
 

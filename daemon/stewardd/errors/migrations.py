@@ -40,13 +40,6 @@ class MigrationUnfinished(NotNow):
     hint = "go on with `steward migrate up`, which begins where it stopped"
 
 
-class DirectConnectionNeeded(NotNow):
-    """The connection leads through a pooler, which would lend the session that holds the lock to others."""
-
-    reason = "DIRECT_CONNECTION_NEEDED"
-    hint = "name the server's own address in `direct_url` of the database"
-
-
 class MigrationInProgress(Conflict):
     """Another runner migrates the same database."""
 

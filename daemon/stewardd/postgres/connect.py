@@ -10,7 +10,13 @@ from typing import Any
 
 import psycopg
 
-from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused, DatabaseStandby
+from stewardd.errors import (
+    DatabaseDown,
+    DatabaseFull,
+    DatabaseRefused,
+    DatabaseStandby,
+    DirectConnectionNeeded,
+)
 from stewardd.postgres.causes import find_cause
 from stewardd.postgres.sqlstate import (
     Verdict,
@@ -41,6 +47,19 @@ async def connect(target: DatabaseTarget, application_name: str) -> Connection:
         )
     except psycopg.Error as error:
         raise explain(target, await judge_failure(target, error), error) from None
+
+
+async def require_own_session(target: DatabaseTarget, connection: Connection, work: str) -> None:
+    """Makes sure that the session belongs to this connection alone, as `work` needs it.
+
+    A pooler in transaction mode answers a new connection itself, so that the process that then serves it is another
+    one than the process that it was promised. Raises: DirectConnectionNeeded.
+    """
+    cursor = await connection.execute("SELECT pg_backend_pid()")
+    if await cursor.fetchone() != (connection.info.backend_pid,):
+        raise DirectConnectionNeeded(
+            f"database {target.name!r} is reached through a connection pooler, which cannot hold {work}"
+        )
 
 
 async def judge_failure(target: DatabaseTarget, error: psycopg.Error) -> Verdict:

@@ -15,7 +15,12 @@ from datetime import datetime
 import psycopg
 
 from stewardd.errors import DatabaseDown
-from stewardd.postgres.connect import Connection, connect, explain_statement
+from stewardd.postgres.connect import (
+    Connection,
+    connect,
+    explain_statement,
+    require_own_session,
+)
 from stewardd.postgres.probe import version_text
 from stewardd.postgres.target import DatabaseTarget
 
@@ -42,7 +47,10 @@ class Snapshot:
 async def export_snapshot(
     target: DatabaseTarget, connect_timeout_s: float
 ) -> AsyncIterator[Snapshot]:
-    """Takes a snapshot and holds it until the block ends. Raises DatabaseDown, DatabaseRefused."""
+    """Takes a snapshot and holds it until the block ends.
+
+    Raises: DatabaseDown, DatabaseRefused, DirectConnectionNeeded.
+    """
     try:
         async with asyncio.timeout(connect_timeout_s):
             connection = await connect(target, "stewardd snapshot")
@@ -52,6 +60,7 @@ async def export_snapshot(
         ) from None
     try:
         try:
+            await require_own_session(target, connection, "the snapshot of a dump")
             snapshot = await _take(connection)
         except psycopg.Error as error:
             raise explain_statement(target, connection, error) from None

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from stewardd.errors import DatabaseStandby, DirectConnectionNeeded
-from stewardd.postgres.target import DatabaseTarget
 
+from tests.integration.postgres.conftest import by_port
 from tests.support.pgbouncer import PROGRAM, PgBouncer
 from tests.support.standby import Standby
-
-
-def by_port(target: DatabaseTarget, port: int) -> DatabaseTarget:
-    parts = conninfo_to_dict(target.conninfo)
-    kept = {key: str(parts[key]) for key in ("user", "password", "dbname")}
-    return DatabaseTarget("main", "").with_parameters(
-        **kept, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable"
-    )
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed")

@@ -20,10 +20,9 @@ from psycopg import sql
 from stewardd.errors import (
     DatabaseDown,
     DatabaseStandby,
-    DirectConnectionNeeded,
     MigrationInProgress,
 )
-from stewardd.postgres.connect import Connection, connect, explain_statement
+from stewardd.postgres.connect import Connection, connect, explain_statement, require_own_session
 from stewardd.postgres.target import DatabaseTarget
 
 LOCK = 0x7374_6577_6172_64  # "steward"; advisory locks are a database's own
@@ -98,12 +97,9 @@ async def connect_directly(target: DatabaseTarget, connect_timeout_s: float) -> 
 
 
 async def _prepare(target: DatabaseTarget, connection: Connection) -> None:
-    row = await _row(connection, "SELECT pg_backend_pid(), pg_is_in_recovery()")
-    if row[0] != connection.info.backend_pid:
-        raise DirectConnectionNeeded(
-            f"database {target.name!r} is reached through a connection pooler, which cannot hold the lock of migrations"
-        )
-    if row[1]:
+    await require_own_session(target, connection, "the lock of migrations")
+    (in_recovery,) = await _row(connection, "SELECT pg_is_in_recovery()")
+    if in_recovery:
         raise DatabaseStandby(
             f"database {target.name!r} is a standby, which cannot be migrated",
             hint="name the primary in the database's URL",
