@@ -25,6 +25,7 @@ SERVICES = {
     "steward.v1.BackupService",
     "steward.v1.ScheduleService",
     "steward.v1.DatabaseService",
+    "steward.v1.MigrationService",
     "steward.v1.OperationService",
     "steward.v1.SystemService",
     "google.longrunning.Operations",

@@ -21,7 +21,7 @@ class BackupOptions:
     store_url: str
     store_options: Mapping[str, str] = field(default_factory=dict)
     tools_dir: Path | None = None
-    staging_dir: Path = Path(tempfile.gettempdir())
+    staging_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     segment_bytes: int = 32 << 20
     form: DumpForm = DumpForm.CUSTOM
     jobs: int = 2

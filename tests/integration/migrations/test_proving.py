@@ -71,7 +71,7 @@ async def test_a_proof_is_of_the_files_as_they_are_and_of_those_before(prove, pr
          '0002_b.down.sql line 1: table "u" does not exist'),
         ("CREATE INDEX ON t (a);", "DROP INDEX t_a_idx; CREATE INDEX x ON t (name);", "index public.t.x is there"),
         ("ALTER TABLE t DROP name;", "ALTER TABLE t ADD name text;",
-         "loses what was there before: public.t.name: 9. values"),
+         r"loses what was there before: public.t.name: \d+ values"),
         ("UPDATE t SET a = 0;", "", "loses what was there before: public.t.a: .* values"),
         ("ALTER TABLE t ADD b int NOT NULL;", "ALTER TABLE t DROP b;", "not null violation"),
         ("CREATE UNIQUE INDEX ON t ((a % 2));", "DROP INDEX t_expr_idx;", "unique violation"),

@@ -61,8 +61,13 @@ async def test_a_lane_may_have_a_number_of_its_own(daemon: Daemon) -> None:
     await operations.start("k", {}, work_of("row 1"), lane="quarantine")
     await operations.start("k", {}, work_of("row 2"), lane="quarantine")
     assert sorted([await begun.get() for _ in range(3)]) == ["backup 1", "row 1", "row 2"]
-    used = [(each.queued, each.running, each.slots) for each in operations.lanes().values()]
-    assert used == [(1, 1, 1), (0, 0, 2), (0, 0, 2), (0, 2, 2), (0, 0, 2)]
+    used = {
+        name: (each.queued, each.running, each.slots) for name, each in operations.lanes().items()
+    }
+    assert used.pop("backup") == (1, 1, 1)
+    assert used.pop("quarantine") == (0, 2, 2)
+    assert len(used) > 2
+    assert set(used.values()) == {(0, 0, 2)}
     await operations.cancel(first.id)
     assert await begun.get() == "backup 2"
 
