@@ -65,7 +65,7 @@ soak: sync  ## an hour of load and trouble on a pool, after which nothing may ha
 	$(BIN)/python -m benchmarks.postgres.soak --minutes $(MINUTES)
 
 # Both need flags that stable Rust hides; RUSTC_BOOTSTRAP shows them, so that no second toolchain has to be there.
-FUZZ_TARGETS := json schema records whole_file payload
+FUZZ_TARGETS := json schema records whole_file payload event
 MINUTES ?= 1
 # A thread of whole_file that is still ending looks like a leak.
 fuzz: build/tools/bin/cargo-fuzz  ## every fuzz target for MINUTES=1 each, with AddressSanitizer
