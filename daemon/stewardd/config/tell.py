@@ -1,4 +1,4 @@
-"""The section `backup.tell`: who hears how backups end. Only the configuration says it, never a request."""
+"""The section `backup.tell`: where the daemon reports how backups end. Only the configuration sets it, no request."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from stewardd.config.values import Count, Seconds, Secret
 
 
 class ReceiverSettings(Section):
-    """Who hears of one kind of end: a webhook, a command, or both."""
+    """Where one kind of result is reported: to a webhook, to a command, or to both."""
 
     webhook_url: Secret | None = None
-    """an http or https URL that gets a POST; that of a dead man's switch belongs to `success`"""
+    """an http or https URL that gets a POST; the URL of a dead man's switch belongs under `success`"""
 
     webhook_secret: Secret | None = None
     """`whsec_` and base64: the POST is signed by it as Standard Webhooks says (webhook-signature, v1)"""
@@ -20,7 +20,7 @@ class ReceiverSettings(Section):
 
 
 class TellSettings(Section):
-    """Who hears how the backups of this daemon end. No backup waits for it."""
+    """Where the daemon reports how its backups end. No backup waits for a report."""
 
     success: ReceiverSettings = ReceiverSettings()
     failure: ReceiverSettings = ReceiverSettings()
