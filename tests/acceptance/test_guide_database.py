@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.guides import DOCS, Command, Walk, steps
+from tests.support.guides import DOCS, Walk, command_lines
 
 PAGE = "guides/database.md"
 
@@ -48,10 +48,6 @@ def test_a_breaker_is_opened_and_reset_by_hand(walked):
 
 
 def test_every_command_of_the_page_was_run(walked):
-    on_the_page = [
-        step.line
-        for step in steps((DOCS / PAGE).read_text())
-        if isinstance(step, Command) and not step.line.startswith("stewardd")
-    ]
+    on_the_page = command_lines(PAGE)
     assert [each.line for each in walked.finished] == on_the_page
     assert len(on_the_page) == 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.guides import DOCS, Command, Walk, steps
+from tests.support.guides import Walk, command_lines
 
 PAGE = "guides/migrations.md"
 
@@ -31,10 +31,6 @@ def test_what_is_not_proven_is_refused_and_then_applied(walked):
 
 
 def test_every_command_of_the_page_was_run(walked):
-    on_the_page = [
-        step.line
-        for step in steps((DOCS / PAGE).read_text())
-        if isinstance(step, Command) and not step.line.startswith("stewardd")
-    ]
+    on_the_page = command_lines(PAGE)
     assert [each.line for each in walked.finished] == on_the_page
     assert len(on_the_page) == 10

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.guides import DOCS, Command, Walk, shown, steps
+from tests.support.guides import DOCS, Walk, command_lines, shown
 
 PAGE = "guides/payloads.md"
 
@@ -61,10 +61,6 @@ def test_the_corrected_one_comes_back_alone(walked):
 
 
 def test_every_command_of_the_page_was_run(walked):
-    on_the_page = [
-        step.line
-        for step in steps((DOCS / PAGE).read_text())
-        if isinstance(step, Command) and not step.line.startswith("stewardd")
-    ]
+    on_the_page = command_lines(PAGE)
     assert [each.line for each in walked.finished] == on_the_page
     assert len(on_the_page) == 8

@@ -81,6 +81,15 @@ def commands(block: str) -> Iterator[Command]:
             yield Command(command.strip(), int(code[1]) if code else 0)
 
 
+def command_lines(page: str) -> list[str]:
+    """The commands of a page that a walk runs and keeps: all but those that start the daemon."""
+    return [
+        step.line
+        for step in steps((DOCS / page).read_text())
+        if isinstance(step, Command) and not step.line.startswith("stewardd")
+    ]
+
+
 @dataclass
 class Walk:
     """One walk through a page. `finished` holds what each command printed; `close` stops the daemon."""

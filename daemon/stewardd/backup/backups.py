@@ -41,8 +41,8 @@ from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import Publication, publish
 from stewardd.repository.turns import Turns
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 log = logger("backup")
 _Result = TypeVar("_Result")

@@ -40,8 +40,8 @@ from stewardd.repository.claims import Answered, Claim, Claims
 from stewardd.repository.identifiers import uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.liveness import LeaseRef, Liveness, leases
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 _log = logger("operations")
 

@@ -21,7 +21,7 @@ from typing import TypeVar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from stewardd.errors import ConfigurationError, StewardError, StorageFull
+from stewardd.errors import ConfigurationError, StorageFull
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import Binaries, all_server_binaries, choose_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
@@ -30,6 +30,7 @@ from stewardd.postgres.control import ServerControl, end_at_once
 from stewardd.postgres.sockets import PORT
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 log = logger("postgres")
 T = TypeVar("T")
@@ -200,20 +201,8 @@ def _remove(cluster: Cluster) -> None:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Does blocking work to its end, also while being cancelled: what it makes must be there to be removed."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        failure = task.exception()
-        if isinstance(failure, StewardError):
-            log.warning("scratch server failed while being cancelled", error=failure.message)
-        raise cancelled
     try:
-        return task.result()
+        return await uninterrupted(asyncio.to_thread(work))
     except OSError as error:
         raise ConfigurationError(
             f"a scratch server cannot be set up at {error.filename or 'the data folder'}: {error.strerror or error}",

@@ -25,7 +25,7 @@ from stewardd.repository.document import MARK, Codec, Key
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.liveness import LeaseRef, Liveness
 from stewardd.repository.publication import exists, fence
-from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.uninterrupted import uninterrupted
 
 ROOT = "claims"
 

@@ -54,8 +54,8 @@ from stewardd.repository.publication import (
     intents_folder,
 )
 from stewardd.repository.rereading import ATTEMPTS
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 CHANGES = "changes"
 KEPT = "kept"

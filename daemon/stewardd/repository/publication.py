@@ -31,8 +31,8 @@ from stewardd.repository.document import Codec
 from stewardd.repository.identifiers import folder_of
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.liveness import LeaseRef
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 MANIFEST = "manifest.json"
 FENCE = b""

@@ -22,8 +22,8 @@ from stewardd.repository.backend.store import Store
 from stewardd.repository.document import MARK, Codec
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.liveness import LeaseRef, Liveness
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 ROOT = "turns"
 

@@ -19,7 +19,7 @@ from stewardd.repository.publication import (
     manifest_key,
     publish,
 )
-from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.uninterrupted import uninterrupted
 
 from tests.support.documents import ANYTHING
 

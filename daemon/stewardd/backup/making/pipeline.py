@@ -26,8 +26,8 @@ from stewardd.backup.making.protocol import (
 from stewardd.errors import Exhausted, ToolFailed
 from stewardd.excerpt import Excerpt
 from stewardd.postgres.variables import child_environment
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
 
 log = logger("backup")
 OnEvent = Callable[[WorkerEvent], None]

@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from stewardd.errors import StorageFull
-from stewardd.repository.uninterrupted import uninterrupted
 from stewardd.schemas.refusals import NO_ROOM
+from stewardd.uninterrupted import uninterrupted
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from stewardd.repository.backend import store
 from stewardd.repository.backend.folder.tree import FileTree
 from stewardd.repository.backend.keys import key_segments, prefix_segments
 from stewardd.repository.backend.store import Names, ObjectMeta
-from stewardd.repository.uninterrupted import uninterrupted
+from stewardd.uninterrupted import uninterrupted
 
 _PAGE_OBJECTS = 500
 

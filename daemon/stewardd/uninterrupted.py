@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from stewardd.telemetry import logger
 
-_log = logger("repository")
+_log = logger("main")
 _Result = TypeVar("_Result")
 
 
