@@ -5,7 +5,8 @@
 use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::checksum::Crc32c;
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::records::{RecordContext, RecordWriter};
+use fastcsv::output::batch_text::BatchContext;
+use fastcsv::output::records::RecordWriter;
 use fastcsv::schema::{RowSchema, SchemaLimits};
 use fastcsv::tokenise::{Instructions, Tokeniser};
 use std::convert::Infallible;
@@ -84,17 +85,15 @@ fn frame(rows: &[u8], sink: &mut impl Sink<Error = Infallible>) {
 }
 
 fn rules(schema: &RowSchema, header: &[String]) -> Result<RowRules, Box<dyn Error>> {
-    let batch = RecordContext {
-        header,
-        csv_type: "schema",
+    let batch = BatchContext {
+        schema: "schema",
         schema_version: "1",
         source_file: "file.csv",
         quarantined_at: "2025-11-13T10:00:00Z",
-        max_errors_per_record: 100,
     };
     let schema = schema.bind(header, false)?;
     Ok(RowRules {
-        writer: RecordWriter::new(&batch, &schema),
+        writer: RecordWriter::new(&batch, header, 100, &schema),
         schema,
         columns: header.len(),
         delimiter: b',',

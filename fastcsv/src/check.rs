@@ -5,7 +5,8 @@
 
 use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
-use crate::output::records::{QuarantinedRow, RawRecord, RecordWriter};
+use crate::output::batch_text::{RawRecord, RecordSource};
+use crate::output::records::{QuarantinedRow, RecordWriter};
 use crate::output::text::TextBuffer;
 use crate::schema::{BATCH_RECORDS, BoundSchema, ColumnBits, RecordBatch, RecordPlace, Violation};
 use crate::tally::{ROW_FIELD, Tally};
@@ -287,10 +288,12 @@ impl FrameRows<'_> {
         }
         let row = QuarantinedRow {
             number,
-            line: record.line,
-            offset: self.frame.offset + u64::from(record.start),
-            raw,
-            length: record.length,
+            source: RecordSource {
+                line: record.line,
+                offset: self.frame.offset + u64::from(record.start),
+                raw,
+                size_bytes: record.length,
+            },
             cells,
             violations: &self.violations,
             recovered: record.recovered,

@@ -10,6 +10,7 @@
 //! Outcomes are written in the order in which their blocks were framed, by the thread that has the block that is
 //! next. A thread that is too far ahead, or that has much to write, waits: so memory is bounded.
 
+mod block_text;
 mod framed;
 mod work;
 
@@ -17,6 +18,7 @@ use crate::check::Outcome;
 use crate::error::Error;
 use crate::input::{BlockBuffer, TakenBlock};
 use crate::locking::lock;
+pub use block_text::{BlockText, FLUSH_BYTES, TextPlace};
 pub use framed::{CsvWork, FramedBlock};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -310,7 +312,8 @@ impl<F: Fn()> Drop for EndOnPanic<F> {
 mod tests {
     use super::*;
     use crate::check::{Checker, RowRules};
-    use crate::output::records::{RecordContext, RecordWriter};
+    use crate::output::batch_text::BatchContext;
+    use crate::output::records::RecordWriter;
     use crate::schema::{RowSchema, SchemaLimits};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -321,16 +324,10 @@ mod tests {
         let schema = RowSchema::compile("a", "1", document, &SchemaLimits::default()).unwrap();
         let header = ["a".to_owned()];
         let schema = schema.bind(&header, false).unwrap();
-        let batch = RecordContext {
-            header: &header,
-            csv_type: "a",
-            schema_version: "1",
-            source_file: "",
-            quarantined_at: "",
-            max_errors_per_record: 1,
-        };
+        let batch =
+            BatchContext { schema: "a", schema_version: "1", source_file: "", quarantined_at: "" };
         WorkerState::new(CsvWork::new(Checker::new(Arc::new(RowRules {
-            writer: RecordWriter::new(&batch, &schema),
+            writer: RecordWriter::new(&batch, &header, 1, &schema),
             schema,
             columns: 1,
             delimiter: b',',

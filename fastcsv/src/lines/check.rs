@@ -6,8 +6,9 @@
 use super::frame::{Lines, content_of, has_payload, spans};
 use crate::check::Outcome;
 use crate::options::KEPT_BYTES;
+use crate::output::batch_text::{RawRecord, RecordSource};
 use crate::output::payloads::{PayloadRecordWriter, QuarantinedPayload};
-use crate::output::records::RawRecord;
+
 use crate::payload::{PayloadLimits, PayloadReport, PayloadSchema};
 use std::ops::Range;
 use std::sync::Arc;
@@ -142,8 +143,8 @@ impl LineChecking<'_> {
         tally.total_rows += 1;
         tally.quarantined_rows += 1;
         tally.count_payload(report);
-        let (number, line) = (self.row, self.line);
-        let payload = QuarantinedPayload { number, line, offset, raw, size_bytes, report };
+        let source = RecordSource { line: self.line, offset, raw, size_bytes };
+        let payload = QuarantinedPayload { number: self.row, source, report };
         self.rules.writer.push(&payload, records, errors);
         self.line += 1;
         self.row += 1;

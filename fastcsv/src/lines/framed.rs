@@ -3,28 +3,19 @@
 use super::check::LineChecker;
 use super::frame::{LineSink, Lines};
 use crate::check::Outcome;
-use crate::parallel::BlockWork;
+use crate::parallel::{BlockText, BlockWork, FLUSH_BYTES, TextPlace};
 use std::convert::Infallible;
-use std::ops::Range;
-
-/// Bytes of text that a thread keeps of the block that it judges. It waits for its turn to write them, and writes the
-/// rest while it judges. What a fuzzer tries is short.
-const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 1 << 20 };
 
 /// The lines of a block, to be judged when others frame. Lines that stand in the block are not copied.
 #[derive(Debug, Default)]
 pub struct FramedLines {
-    /// The addresses of the block.
-    block: Range<usize>,
-    /// Text that does not stand in the block: lines that began before it, or that were decoded.
-    text: Vec<u8>,
+    text: BlockText,
     pieces: Vec<LinesPiece>,
 }
 
 #[derive(Debug)]
 struct LinesPiece {
-    in_block: bool,
-    text: Range<usize>,
+    place: TextPlace,
     offset: u64,
     first_line: u64,
     first_row: u64,
@@ -38,8 +29,7 @@ impl FramedLines {
         block: &[u8],
         feed: impl FnOnce(&[u8], &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        let addresses = block.as_ptr_range();
-        self.block = addresses.start.addr()..addresses.end.addr();
+        self.text.set_block(block);
         feed(block, self)
     }
 }
@@ -49,17 +39,8 @@ impl LineSink for FramedLines {
 
     fn take(&mut self, lines: Lines<'_>) -> Result<(), Infallible> {
         let Lines { text, offset, first_line, first_row, long_bytes } = lines;
-        let start = text.as_ptr().addr();
-        let in_block = self.block.start <= start && start + text.len() <= self.block.end;
-        let text = if in_block {
-            let start = start - self.block.start;
-            start..start + text.len()
-        } else {
-            let start = self.text.len();
-            self.text.extend_from_slice(text);
-            start..self.text.len()
-        };
-        self.pieces.push(LinesPiece { in_block, text, offset, first_line, first_row, long_bytes });
+        let place = self.text.place(text, 0..text.len());
+        self.pieces.push(LinesPiece { place, offset, first_line, first_row, long_bytes });
         Ok(())
     }
 }
@@ -85,14 +66,14 @@ impl BlockWork for LineWork {
         outcome: &mut Outcome,
         mut flush: impl FnMut(&mut Outcome) -> Result<(), E>,
     ) -> Result<(), E> {
-        let FramedLines { text: copied, pieces, .. } = &mut self.framed;
+        let FramedLines { text: kept, pieces } = &mut self.framed;
         for piece in pieces.drain(..) {
-            let LinesPiece { in_block, text, offset, first_line, first_row, long_bytes } = piece;
-            let text = if in_block { &block[text] } else { &copied[text] };
+            let LinesPiece { place, offset, first_line, first_row, long_bytes } = piece;
+            let text = kept.at(&place, block);
             let lines = Lines { text, offset, first_line, first_row, long_bytes };
             self.checker.check(&lines, outcome, FLUSH_BYTES, &mut flush)?;
         }
-        copied.clear();
+        kept.clear();
         Ok(())
     }
 }

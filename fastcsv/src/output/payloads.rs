@@ -3,37 +3,20 @@
 //! `rawData` is the payload itself, as it was written where every parser reads it alike, and null where it is no JSON.
 //! The value of an error is its JSON text. What is the same in every line is written out once.
 
+use super::batch_text::{BatchContext, BatchText, RawRecord, RecordSource};
 use super::errors_csv;
 #[cfg(target_arch = "x86_64")]
 use super::escape_simd;
-use super::json::{
-    EscapeFunction, Escaper, EscapingWork, escape_each, push_base64, push_number, push_string,
-};
-use super::records::RawRecord;
-use super::text::{PaddedText, TextBuffer};
+use super::json::{EscapeFunction, Escaper, EscapingWork, escape_each, push_number};
+use super::text::TextBuffer;
 use crate::payload::{PayloadReport, PayloadText, read_tree};
 use crate::tally::ROW_FIELD;
-
-/// What is the same in every record of a batch of payloads.
-#[derive(Debug, Clone, Copy)]
-pub struct PayloadContext<'a> {
-    pub schema: &'a str,
-    pub schema_version: &'a str,
-    pub source_file: &'a str,
-    /// RFC 3339.
-    pub quarantined_at: &'a str,
-}
 
 /// One payload that goes into quarantine.
 #[derive(Debug, Clone, Copy)]
 pub struct QuarantinedPayload<'a> {
     pub number: u64,
-    pub line: u64,
-    pub offset: u64,
-    /// The line's bytes without the line end, or the first of them.
-    pub raw: RawRecord<'a>,
-    /// All its bytes.
-    pub size_bytes: u64,
+    pub source: RecordSource<'a>,
     pub report: &'a PayloadReport<'a>,
 }
 
@@ -43,38 +26,16 @@ pub struct PayloadRecordWriter {
     /// The instructions for `escape_simd`, where the processor has them.
     #[cfg(target_arch = "x86_64")]
     quick: Option<escape_simd::EscapeInstructions>,
-    /// From `quarantinedAt` to `lineNumber`.
-    middle: PaddedText,
-    /// The last cell of a line of errors.csv, and the line's end.
-    csv_end: PaddedText,
+    text: BatchText,
 }
 
 impl PayloadRecordWriter {
     #[must_use]
-    pub fn new(batch: &PayloadContext<'_>) -> Self {
-        let mut middle = TextBuffer::default();
-        middle.extend(b"],\"quarantinedAt\":");
-        push_string(&mut middle, batch.quarantined_at);
-        for (key, value) in [
-            ("sourceFile", batch.source_file),
-            ("csvType", batch.schema),
-            ("schemaVersion", batch.schema_version),
-        ] {
-            middle.push(b',');
-            push_string(&mut middle, key);
-            middle.push(b':');
-            push_string(&mut middle, value);
-        }
-        middle.extend(b",\"lineNumber\":");
-        let mut csv_end = TextBuffer::default();
-        csv_end.push(b',');
-        errors_csv::push_cell(&mut csv_end, batch.quarantined_at);
-        csv_end.extend(b"\r\n");
+    pub fn new(batch: &BatchContext<'_>) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
             quick: escape_simd::EscapeInstructions::detect(),
-            middle: middle.into(),
-            csv_end: csv_end.into(),
+            text: BatchText::new(batch),
         }
     }
 
@@ -126,13 +87,9 @@ impl PayloadRecordWriter {
             errors.extend(number);
             errors_csv::push_message(errors, field, &violation.message);
             errors_csv::push_value(errors, violation.value.as_deref().unwrap_or_default());
-            errors.extend_piece(&self.csv_end);
+            errors.extend_piece(&self.text.csv_end);
         }
-        records.extend_piece(&self.middle);
-        push_number(records, payload.line);
-        records.extend(b",\"byteOffset\":");
-        push_number(records, payload.offset);
-        push_raw(escaper, payload, records);
+        self.text.push_source(escaper, &payload.source, records);
         if report.total_violations > report.violations.len() as u64 {
             records.extend(b",\"errorCount\":");
             push_number(records, report.total_violations);
@@ -161,7 +118,7 @@ impl EscapingWork for PayloadWriting<'_> {
 /// The payload as a JSON value, on one line: a CR between its tokens would end the line for some readers.
 #[inline(always)]
 fn push_data(payload: &QuarantinedPayload<'_>, out: &mut TextBuffer) {
-    match (payload.report.text, payload.raw) {
+    match (payload.report.text, payload.source.raw) {
         (PayloadText::Sound, RawRecord::Text(text))
             if memchr::memchr(b'\r', text.as_bytes()).is_none() =>
         {
@@ -172,30 +129,5 @@ fn push_data(payload: &QuarantinedPayload<'_>, out: &mut TextBuffer) {
             Ok(value) => out.extend(value.to_string().as_bytes()),
             Err(_) => out.extend(b"null"),
         },
-    }
-}
-
-/// The line's bytes as text, or in base64 where they are no UTF-8; with their number where not all of them are kept.
-#[inline(always)]
-fn push_raw(
-    escaper: &Escaper<impl EscapeFunction>,
-    payload: &QuarantinedPayload<'_>,
-    out: &mut TextBuffer,
-) {
-    let kept = match payload.raw {
-        RawRecord::Text(text) => {
-            out.extend(b",\"rawRow\":");
-            escaper.push_string(out, text);
-            text.len()
-        }
-        RawRecord::Bytes(bytes) => {
-            out.extend(b",\"rawRowBase64\":");
-            push_base64(out, bytes);
-            bytes.len()
-        }
-    };
-    if payload.size_bytes > kept as u64 {
-        out.extend(b",\"rawRowBytes\":");
-        push_number(out, payload.size_bytes);
     }
 }

@@ -2,55 +2,24 @@
 //!
 //! What is the same in every line (keys, file, schema, time) is written out once, when the batch begins.
 
+use super::batch_text::{BatchContext, BatchText, RecordSource};
 use super::errors_csv;
 #[cfg(target_arch = "x86_64")]
 use super::escape_simd;
-use super::json::{
-    EscapeFunction, Escaper, EscapingWork, escape_each, push_base64, push_number, push_string,
-};
+use super::json::{EscapeFunction, Escaper, EscapingWork, escape_each, push_number, push_string};
 use super::text::{PaddedText, TextBuffer};
 use crate::schema::{BoundSchema, Violation};
 
 pub const NAME: &str = "records.jsonl";
 
-/// What is the same in every record of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct RecordContext<'a> {
-    pub header: &'a [String],
-    pub csv_type: &'a str,
-    pub schema_version: &'a str,
-    pub source_file: &'a str,
-    /// RFC 3339.
-    pub quarantined_at: &'a str,
-    pub max_errors_per_record: usize,
-}
-
 /// One row that goes into quarantine.
 #[derive(Debug, Clone, Copy)]
 pub struct QuarantinedRow<'a> {
     pub number: u64,
-    pub line: u64,
-    pub offset: u64,
-    /// The record's bytes without the line end, or the first of them.
-    pub raw: RawRecord<'a>,
-    /// All its bytes.
-    pub length: u64,
+    pub source: RecordSource<'a>,
     pub cells: &'a [&'a str],
     pub violations: &'a [Violation<'a>],
     pub recovered: bool,
-}
-
-/// A record's bytes, as text where they are.
-#[derive(Debug, Clone, Copy)]
-pub enum RawRecord<'a> {
-    Text(&'a str),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> From<&'a [u8]> for RawRecord<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        std::str::from_utf8(bytes).map_or(Self::Bytes(bytes), Self::Text)
-    }
 }
 
 /// Writes the rows of one batch.
@@ -63,10 +32,7 @@ pub struct RecordWriter {
     keys: Vec<PaddedText>,
     /// By their place in `BoundSchema::cell_messages`.
     cell_messages: Vec<PreparedMessage>,
-    /// From `quarantinedAt` to `lineNumber`.
-    middle: PaddedText,
-    /// The last cell of a line of errors.csv, and the line's end.
-    csv_end: PaddedText,
+    text: BatchText,
     extra_key: Vec<u8>,
     max_errors: usize,
 }
@@ -83,39 +49,26 @@ struct PreparedMessage {
 }
 
 impl RecordWriter {
-    /// A writer for rows that `schema`, laid over the batch's header, has judged.
+    /// A writer for rows that `schema`, laid over the batch's header, has judged. At most `max_errors` errors of a row
+    /// are written out.
     #[must_use]
-    pub fn new(batch: &RecordContext<'_>, schema: &BoundSchema) -> Self {
-        let mut middle = TextBuffer::default();
-        middle.extend(b"],\"quarantinedAt\":");
-        push_string(&mut middle, batch.quarantined_at);
-        for (key, value) in [
-            ("sourceFile", batch.source_file),
-            ("csvType", batch.csv_type),
-            ("schemaVersion", batch.schema_version),
-        ] {
-            middle.push(b',');
-            push_string(&mut middle, key);
-            middle.push(b':');
-            push_string(&mut middle, value);
-        }
-        middle.extend(b",\"lineNumber\":");
-        let mut csv_end = TextBuffer::default();
-        csv_end.push(b',');
-        errors_csv::push_cell(&mut csv_end, batch.quarantined_at);
-        csv_end.extend(b"\r\n");
+    pub fn new(
+        batch: &BatchContext<'_>,
+        header: &[String],
+        max_errors: usize,
+        schema: &BoundSchema,
+    ) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
             quick: escape_simd::EscapeInstructions::detect(),
-            keys: (0..).zip(batch.header).map(|(at, name)| key(name, at > 0)).collect(),
+            keys: (0..).zip(header).map(|(at, name)| key(name, at > 0)).collect(),
             cell_messages: schema
                 .cell_messages()
-                .map(|it| PreparedMessage::new(&batch.header[it.place], it.keyword, it.message))
+                .map(|it| PreparedMessage::new(&header[it.place], it.keyword, it.message))
                 .collect(),
-            middle: middle.into(),
-            csv_end: csv_end.into(),
-            extra_key: extra_key(&extra_name(batch.header)),
-            max_errors: batch.max_errors_per_record,
+            text: BatchText::new(batch),
+            extra_key: extra_key(&extra_name(header)),
+            max_errors,
         }
     }
 
@@ -166,13 +119,9 @@ impl RecordWriter {
                 errors_csv::push_message(errors, &violation.field, &violation.message);
             }
             errors_csv::push_value(errors, value.unwrap_or_default());
-            errors.extend_piece(&self.csv_end);
+            errors.extend_piece(&self.text.csv_end);
         }
-        records.extend_piece(&self.middle);
-        push_number(records, row.line);
-        records.extend(b",\"byteOffset\":");
-        push_number(records, row.offset);
-        push_raw(escaper, row, records);
+        self.text.push_source(escaper, &row.source, records);
         if row.violations.len() > self.max_errors {
             records.extend(b",\"errorCount\":");
             push_number(records, row.violations.len() as u64);
@@ -266,32 +215,6 @@ fn push_error_end(keyword: &str, out: &mut TextBuffer) {
     out.extend(b"\"}");
 }
 
-/// The record's bytes as text, or in base64 where they are no UTF-8; with their number where not all
-/// of them are kept.
-#[inline(always)]
-fn push_raw(
-    escaper: &Escaper<impl EscapeFunction>,
-    row: &QuarantinedRow<'_>,
-    out: &mut TextBuffer,
-) {
-    let kept = match row.raw {
-        RawRecord::Text(text) => {
-            out.extend(b",\"rawRow\":");
-            escaper.push_string(out, text);
-            text.len()
-        }
-        RawRecord::Bytes(bytes) => {
-            out.extend(b",\"rawRowBase64\":");
-            push_base64(out, bytes);
-            bytes.len()
-        }
-    };
-    if row.length > kept as u64 {
-        out.extend(b",\"rawRowBytes\":");
-        push_number(out, row.length);
-    }
-}
-
 fn key(name: &str, after_text: bool) -> PaddedText {
     let mut key = TextBuffer::default();
     key.extend(if after_text { b"\"," } else { b"" });
@@ -319,6 +242,7 @@ fn extra_name(header: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch_text::RawRecord;
     use super::*;
     use crate::schema::{RowSchema, SchemaLimits};
     use std::borrow::Cow;
@@ -327,20 +251,19 @@ mod tests {
     const LENGTH: u32 = 2;
 
     /// A writer for two columns, the second of which may fail `maxLength`.
-    fn writer(max_errors_per_record: usize) -> RecordWriter {
+    fn writer(max_errors: usize) -> RecordWriter {
         let document = r#"{"properties": {"a": {}, "b \"c\"": {"maxLength": 2}}}"#;
         let schema =
             RowSchema::compile("type", "1.0", document.as_bytes(), &SchemaLimits::default());
         let header = ["a".to_owned(), "b \"c\"".to_owned()];
-        let batch = RecordContext {
-            header: &header,
-            csv_type: "type",
+        let batch = BatchContext {
+            schema: "type",
             schema_version: "1.0",
             source_file: "\"file\".csv",
             quarantined_at: "2026-01-01T00:00:00Z",
-            max_errors_per_record,
         };
-        RecordWriter::new(&batch, &schema.unwrap().bind(&header, false).unwrap())
+        let schema = schema.unwrap().bind(&header, false).unwrap();
+        RecordWriter::new(&batch, &header, max_errors, &schema)
     }
 
     fn violation(
@@ -373,14 +296,16 @@ mod tests {
         for count in 0..=cells.len() {
             let row = QuarantinedRow {
                 number: 7,
-                line: u64::MAX,
-                offset: 12,
-                raw: if count % 2 == 0 {
-                    RawRecord::Text(&long)
-                } else {
-                    RawRecord::Bytes(b"\xff\x00\"")
+                source: RecordSource {
+                    line: u64::MAX,
+                    offset: 12,
+                    raw: if count % 2 == 0 {
+                        RawRecord::Text(&long)
+                    } else {
+                        RawRecord::Bytes(b"\xff\x00\"")
+                    },
+                    size_bytes: 4000,
                 },
-                length: 4000,
                 cells: &cells[..count],
                 violations: &violations[..count.min(4)],
                 recovered: count == 3,
@@ -410,10 +335,12 @@ mod tests {
                 violation(Some(1), "b \"c\"", "maxLength", "must have at most 2 characters");
             let row = QuarantinedRow {
                 number: 1,
-                line: 2,
-                offset: 3,
-                raw: RawRecord::Text(""),
-                length: 0,
+                source: RecordSource {
+                    line: 2,
+                    offset: 3,
+                    raw: RawRecord::Text(""),
+                    size_bytes: 0,
+                },
                 cells: &["", "\"x\",y"],
                 violations: &[Violation { cell_message, ..unprepared }],
                 recovered: false,

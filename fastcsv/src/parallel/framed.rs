@@ -1,14 +1,11 @@
 //! The frames of a block, kept from the moment when it is this thread's turn to frame until they are judged.
 
+use super::block_text::{BlockText, FLUSH_BYTES, TextPlace};
 use super::work::BlockWork;
 use crate::check::{Checker, Outcome};
 use crate::frame::{Borrowed, Frame, Record, Sink};
 use std::convert::Infallible;
 use std::ops::Range;
-
-/// Bytes of text that a thread keeps of the block that it judges. It waits for its turn to write them, and writes the
-/// rest while it judges. What a fuzzer tries is short.
-const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 1 << 20 };
 
 /// The frames of a block, to be judged when others frame.
 ///
@@ -17,10 +14,7 @@ const FLUSH_BYTES: usize = if cfg!(fuzzing) { 100 } else { 1 << 20 };
 /// thousands of them in a block of broken records, and memory for a long one is large.
 #[derive(Debug, Default)]
 pub struct FramedBlock {
-    /// The addresses of the block.
-    block: Range<usize>,
-    /// Text that does not stand in the block: records that began before it, or that were decoded.
-    text: Vec<u8>,
+    text: BlockText,
     pieces: Vec<FramePiece>,
     /// Memory for what long frames borrow.
     spare: Vec<Borrowed>,
@@ -32,8 +26,7 @@ const LONG_BYTES: usize = if cfg!(fuzzing) { 50 } else { 64 << 10 };
 /// One frame.
 #[derive(Debug)]
 struct FramePiece {
-    in_block: bool,
-    text: Range<usize>,
+    place: TextPlace,
     is_long: bool,
     borrowed: Borrowed,
     seen_nul: bool,
@@ -73,8 +66,7 @@ impl FramedBlock {
         block: &[u8],
         feed: impl FnOnce(&[u8], &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        let addresses = block.as_ptr_range();
-        self.block = addresses.start.addr()..addresses.end.addr();
+        self.text.set_block(block);
         feed(block, self)
     }
 
@@ -87,10 +79,10 @@ impl FramedBlock {
         mut flush: impl FnMut(&mut Outcome) -> Result<(), E>,
     ) -> Result<(), E> {
         for piece in &mut self.pieces {
-            if !piece.in_block {
+            if !piece.place.in_block {
                 piece.rebase();
             }
-            let text = if piece.in_block { block } else { &self.text };
+            let text = self.text.at(&piece.place, block);
             checker.check(&piece.frame(text), outcome, FLUSH_BYTES, &mut flush)?;
         }
         self.text.clear();
@@ -102,20 +94,11 @@ impl FramedBlock {
     /// Notes a frame, and says where; what it borrows is `borrowed`, now or soon.
     fn note(&mut self, frame: &Frame<'_>, is_long: bool, borrowed: Borrowed) -> &mut FramePiece {
         let &Frame { text, seen_nul, offset, first_row, .. } = frame;
-        let start = text.as_ptr().addr();
-        let in_block = self.block.start <= start && start + text.len() <= self.block.end;
-        let text = if in_block {
-            let start = start - self.block.start;
-            start..start + text.len()
-        } else {
-            let start = self.text.len();
-            self.text.extend_from_slice(&text[span_of(frame)]);
-            start..self.text.len()
-        };
-        let piece = FramePiece { in_block, text, is_long, borrowed, seen_nul, offset, first_row };
-        let place = self.pieces.len();
+        let place = self.text.place(text, span_of(frame));
+        let piece = FramePiece { place, is_long, borrowed, seen_nul, offset, first_row };
+        let index = self.pieces.len();
         self.pieces.push(piece);
-        &mut self.pieces[place]
+        &mut self.pieces[index]
     }
 }
 
@@ -161,7 +144,7 @@ impl FramePiece {
     fn frame<'a>(&'a self, text: &'a [u8]) -> Frame<'a> {
         let Self { borrowed: Borrowed { marks, escapes, records }, .. } = self;
         Frame {
-            text: &text[self.text.clone()],
+            text,
             marks: marks.as_slice(),
             escapes: escapes.as_slice(),
             records,

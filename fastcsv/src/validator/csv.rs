@@ -9,8 +9,9 @@ use crate::frame::{Bounds, Framer};
 use crate::header::{Header, HeaderReader, HeaderRecord};
 use crate::input::{BlockBuffer, Decoder, TakenBlock};
 use crate::options::Options;
+use crate::output::batch_text::BatchContext;
 use crate::output::folder::Folder;
-use crate::output::records::{RecordContext, RecordWriter};
+use crate::output::records::RecordWriter;
 use crate::output::report::Report;
 use crate::parallel::{self, CsvWork, WorkerState};
 use crate::schema::{Difference, RowSchema, SchemaLimits};
@@ -110,17 +111,20 @@ impl CsvText {
     fn begin_rows(&mut self, record: &HeaderRecord) -> Result<(), Error> {
         let options = &self.options;
         let header = Header::read(record, &self.schemas, options)?;
-        let batch = RecordContext {
-            header: &header.names,
-            csv_type: header.schema.name(),
+        let batch = BatchContext {
+            schema: header.schema.name(),
             schema_version: header.schema.version(),
             source_file: &self.names.source_file,
             quarantined_at: &self.names.quarantined_at,
-            max_errors_per_record: options.max_errors_per_record,
         };
         let rules = RowRules {
             schema: header.bound.clone(),
-            writer: RecordWriter::new(&batch, &header.bound),
+            writer: RecordWriter::new(
+                &batch,
+                &header.names,
+                options.max_errors_per_record,
+                &header.bound,
+            ),
             columns: header.names.len(),
             delimiter: header.delimiter,
             accept_recovered: options.accept_recovered,

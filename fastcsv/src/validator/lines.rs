@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::input::{BlockBuffer, Decoder, TakenBlock};
 use crate::lines::{LineChecker, LineFramer, LineRules, LineSink, LineWork, Lines};
 use crate::options::PayloadOptions;
+use crate::output::batch_text::BatchContext;
 use crate::output::folder::Folder;
-use crate::output::payloads::{PayloadContext, PayloadRecordWriter};
+use crate::output::payloads::PayloadRecordWriter;
 use crate::output::report::Report;
 use crate::parallel::{self, WorkerState};
 use crate::payload::PayloadSchema;
@@ -54,7 +55,7 @@ impl LinesText {
         let expansion = options.expansion();
         let rules = Arc::new(LineRules {
             schema: Arc::clone(schema),
-            writer: PayloadRecordWriter::new(&PayloadContext {
+            writer: PayloadRecordWriter::new(&BatchContext {
                 schema: schema.name(),
                 schema_version: schema.version(),
                 source_file: &names.source_file,

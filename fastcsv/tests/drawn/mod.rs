@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::records::{RecordContext, RecordWriter};
+use fastcsv::output::batch_text::BatchContext;
+use fastcsv::output::records::RecordWriter;
 use fastcsv::schema::{BoundSchema, RowSchema, SchemaLimits};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -314,17 +315,11 @@ pub fn verdicts_in_a_file(
     header: &[String],
     rows: &[Vec<&str>],
 ) -> Vec<(u64, String, String)> {
-    let batch = RecordContext {
-        header,
-        csv_type: "t",
-        schema_version: "1",
-        source_file: "",
-        quarantined_at: "",
-        max_errors_per_record: usize::MAX,
-    };
+    let batch =
+        BatchContext { schema: "t", schema_version: "1", source_file: "", quarantined_at: "" };
     let rules = RowRules {
         schema: bound.clone(),
-        writer: RecordWriter::new(&batch, bound),
+        writer: RecordWriter::new(&batch, header, usize::MAX, bound),
         columns: header.len(),
         delimiter: b',',
         accept_recovered: false,
