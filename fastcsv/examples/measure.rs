@@ -5,7 +5,7 @@
 use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::checksum::Crc32c;
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::batch_text::BatchContext;
+use fastcsv::output::record_text::BatchContext;
 use fastcsv::output::records::RecordWriter;
 use fastcsv::schema::{RowSchema, SchemaLimits};
 use fastcsv::tokenise::{Instructions, Tokeniser};

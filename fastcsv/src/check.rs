@@ -5,7 +5,7 @@
 
 use crate::cells::{self, Unescaped, Window};
 use crate::frame::{Fault, Frame, Record};
-use crate::output::batch_text::{RawRecord, RecordSource};
+use crate::output::record_text::{RawRecord, RecordSource};
 use crate::output::records::{QuarantinedRow, RecordWriter};
 use crate::output::text::TextBuffer;
 use crate::schema::{BATCH_RECORDS, BoundSchema, ColumnBits, RecordBatch, RecordPlace, Violation};

@@ -312,7 +312,7 @@ impl<F: Fn()> Drop for EndOnPanic<F> {
 mod tests {
     use super::*;
     use crate::check::{Checker, RowRules};
-    use crate::output::batch_text::BatchContext;
+    use crate::output::record_text::BatchContext;
     use crate::output::records::RecordWriter;
     use crate::schema::{RowSchema, SchemaLimits};
     use std::sync::Arc;

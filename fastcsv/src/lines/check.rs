@@ -6,8 +6,8 @@
 use super::frame::{Lines, content_of, has_payload, spans};
 use crate::check::Outcome;
 use crate::options::KEPT_BYTES;
-use crate::output::batch_text::{RawRecord, RecordSource};
 use crate::output::payloads::{PayloadRecordWriter, QuarantinedPayload};
+use crate::output::record_text::{RawRecord, RecordSource};
 
 use crate::payload::{PayloadLimits, PayloadReport, PayloadSchema};
 use std::ops::Range;

@@ -3,11 +3,11 @@
 //! `rawData` is the payload itself, as it was written where every parser reads it alike, and null where it is no JSON.
 //! The value of an error is its JSON text. What is the same in every line is written out once.
 
-use super::batch_text::{BatchContext, BatchText, RawRecord, RecordSource};
 use super::errors_csv;
 #[cfg(target_arch = "x86_64")]
 use super::escape_simd;
 use super::json::{EscapeFunction, Escaper, EscapingWork, escape_each, push_number};
+use super::record_text::{BatchContext, RawRecord, RecordSource, RecordText};
 use super::text::TextBuffer;
 use crate::payload::{PayloadReport, PayloadText, read_tree};
 use crate::tally::ROW_FIELD;
@@ -26,7 +26,7 @@ pub struct PayloadRecordWriter {
     /// The instructions for `escape_simd`, where the processor has them.
     #[cfg(target_arch = "x86_64")]
     quick: Option<escape_simd::EscapeInstructions>,
-    text: BatchText,
+    text: RecordText,
 }
 
 impl PayloadRecordWriter {
@@ -35,7 +35,7 @@ impl PayloadRecordWriter {
         Self {
             #[cfg(target_arch = "x86_64")]
             quick: escape_simd::EscapeInstructions::detect(),
-            text: BatchText::new(batch),
+            text: RecordText::new(batch),
         }
     }
 

@@ -2,11 +2,11 @@
 //!
 //! What is the same in every line (keys, file, schema, time) is written out once, when the batch begins.
 
-use super::batch_text::{BatchContext, BatchText, RecordSource};
 use super::errors_csv;
 #[cfg(target_arch = "x86_64")]
 use super::escape_simd;
 use super::json::{EscapeFunction, Escaper, EscapingWork, escape_each, push_number, push_string};
+use super::record_text::{BatchContext, RecordSource, RecordText};
 use super::text::{PaddedText, TextBuffer};
 use crate::schema::{BoundSchema, Violation};
 
@@ -32,7 +32,7 @@ pub struct RecordWriter {
     keys: Vec<PaddedText>,
     /// By their place in `BoundSchema::cell_messages`.
     cell_messages: Vec<PreparedMessage>,
-    text: BatchText,
+    text: RecordText,
     extra_key: Vec<u8>,
     max_errors: usize,
 }
@@ -66,7 +66,7 @@ impl RecordWriter {
                 .cell_messages()
                 .map(|it| PreparedMessage::new(&header[it.place], it.keyword, it.message))
                 .collect(),
-            text: BatchText::new(batch),
+            text: RecordText::new(batch),
             extra_key: extra_key(&extra_name(header)),
             max_errors,
         }
@@ -242,7 +242,7 @@ fn extra_name(header: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch_text::RawRecord;
+    use super::super::record_text::RawRecord;
     use super::*;
     use crate::schema::{RowSchema, SchemaLimits};
     use std::borrow::Cow;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fastcsv::check::{Checker, Outcome, RowRules};
 use fastcsv::frame::{Bounds, Frame, Framer, Sink};
-use fastcsv::output::batch_text::BatchContext;
+use fastcsv::output::record_text::BatchContext;
 use fastcsv::output::records::RecordWriter;
 use fastcsv::schema::{BoundSchema, RowSchema, SchemaLimits};
 use proptest::prelude::*;

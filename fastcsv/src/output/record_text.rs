@@ -17,14 +17,14 @@ pub struct BatchContext<'a> {
 
 /// The text of a `BatchContext`, written out once, when the batch begins.
 #[derive(Debug, Clone)]
-pub struct BatchText {
+pub struct RecordText {
     /// From `quarantinedAt` to `lineNumber`.
     pub middle: PaddedText,
     /// The last cell of a line of errors.csv, and the line's end.
     pub csv_end: PaddedText,
 }
 
-impl BatchText {
+impl RecordText {
     #[must_use]
     pub fn new(batch: &BatchContext<'_>) -> Self {
         let mut middle = TextBuffer::default();
@@ -73,7 +73,7 @@ pub struct RecordSource<'a> {
     pub size_bytes: u64,
 }
 
-impl BatchText {
+impl RecordText {
     /// From `quarantinedAt` to the raw record: as text, or in base64 where it is no UTF-8; with the number of its bytes
     /// where not all of them are kept.
     #[inline(always)]
