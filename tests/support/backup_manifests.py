@@ -72,7 +72,9 @@ def backup_contents() -> contents.BackupContents:
         form=backups.DumpForm.DIRECTORY,
         method="md5-64-sum",
         tables=(contents.BackupTable("public", "people", 3, "-12"),),
-        sequences=(contents.SequenceContents("public", "people_id_seq", -3, True),),
+        sequences=(contents.SequenceContents("public", "people_id_seq", -3, True, -4, False),),
         large_objects=contents.LargeObjects(1, "7"),
         files=(contents.DumpFile("toc.dat", 7, SHA, (contents.Piece(0, 512, 7),)),),
+        roles=("owner",),
+        schema=contents.SchemaContents(18, {"table": {"public.people": {"kind": "r"}}}),
     )

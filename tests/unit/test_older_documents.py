@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
@@ -46,6 +47,15 @@ OLDER: dict[str, tuple[Codec[Any], str]] = {
             '"errors_by_field":{"rating":1},"errors_by_keyword":{"maximum":1},"unknown_columns":[],'
             '"size_bytes":90,"crc32c":7,"delimiter":",","encoding":"utf-8","compression":"none",'
             f'"files":[{FILE}]}}'
+        ),
+    ),
+    "contents of a backup from before the catalogue was stored": (
+        BACKUP_CONTENTS,
+        (
+            '{"version":1,"form":"custom","method":"md5-64-sum",'
+            '"tables":[{"schema":"public","name":"people","rows":3,"hash":"-12"}],'
+            '"sequences":[{"schema":"public","name":"s","last_value":7,"is_called":true}],'
+            '"large_objects":{"count":0,"hash":null},"files":[]}'
         ),
     ),
     "a backup manifest of version 1": (

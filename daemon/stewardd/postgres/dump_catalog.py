@@ -280,3 +280,18 @@ async def read_source(connection: Connection) -> dict[str, Any]:
         "checksum_failures": row[5],
         "extensions": [tuple(each) for each in extensions],
     }
+
+
+async def read_roles(connection: Connection) -> list[str]:
+    """The roles that own an object of the database or have a right to one, and the server's first superuser.
+
+    The catalog of dependencies leaves that one out.
+    """
+    rows = await (
+        await connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND (oid = 10 OR oid IN (SELECT refobjid"
+            " FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND"
+            " dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))) ORDER BY rolname"
+        )
+    ).fetchall()
+    return [row[0] for row in rows]

@@ -6,8 +6,8 @@ One connection holds the snapshot and the locks until the dump and the proof are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 from stewardd.errors import DatabaseDown
-from stewardd.postgres.connect import Connection, connect, explain_statement
+from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_in_transaction
+from stewardd.postgres.connect import Connection, connect, explained
 from stewardd.postgres.dump_catalog import (
     Choice,
     DumpTable,
@@ -25,6 +26,7 @@ from stewardd.postgres.dump_catalog import (
     check_schemas,
     choose_tables,
     lock_tables,
+    read_roles,
     read_source,
     read_tables,
 )
@@ -38,6 +40,12 @@ from stewardd.postgres.table_proof import (
     read_table_proof,
 )
 from stewardd.postgres.target import DatabaseTarget
+
+_NOT_TO_BE_READ = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.LockNotAvailable,
+    psycopg.InternalError,  # the object was dropped while it was looked at
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,22 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class RowsProof:
-    """What was read of all tables, sequences and large objects."""
+    """What was read of all tables and large objects."""
 
     tables: dict[TableName, TableProof] = field(default_factory=dict)
-    sequences: list[SequenceValue] = field(default_factory=list)
     large_objects: TableProof = field(default_factory=lambda: TableProof(0, None))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What no snapshot holds still, as it is at one moment: sequences, the catalogue, and the roles that it names.
+
+    The catalogue is None where it could not be read: the role may not, or somebody held an object.
+    """
+
+    sequences: list[SequenceValue] = field(default_factory=list)
+    catalogue: DatabaseCatalogue | None = None
+    roles: list[str] = field(default_factory=list)
 
 
 class DumpSource:
@@ -88,7 +107,7 @@ class DumpSource:
         Raises: InvalidRequest, DatabaseRefused, Exhausted, DatabaseDown.
         """
         connection = self._snapshot.connection
-        with _explained(self._target, connection):
+        with explained(self._target, connection):
             await check_schemas(connection, (*choice.schemas, *choice.exclude_schemas))
             tables, excluded = choose_tables(await read_tables(connection), choice)
             check_readable(self._target, tables)
@@ -98,7 +117,7 @@ class DumpSource:
 
     async def lock(self, survey: Survey, timeout_s: float) -> None:
         """Holds the tables until the snapshot ends. Raises: ToolFailed where one is not free in time."""
-        with _explained(self._target, self._snapshot.connection):
+        with explained(self._target, self._snapshot.connection):
             await lock_tables(self._target, self._snapshot.connection, survey.tables, timeout_s)
 
     async def prove(
@@ -112,18 +131,34 @@ class DumpSource:
             async with self._joined() as connection:
                 while waiting:
                     name = waiting.pop()
-                    with _explained(self._target, connection):
+                    with explained(self._target, connection):
                         found[name] = await read_table_proof(connection, name, hashed=hashed)
                     on_table()
 
-        await _all([read_some() for _ in range(min(jobs, len(tables)))])
+        await do_all([read_some() for _ in range(min(jobs, len(tables)))])
         async with self._joined() as connection:
-            with _explained(self._target, connection):
-                return RowsProof(
-                    found,
-                    await read_sequences(connection),
-                    await read_large_objects(connection, hashed=hashed),
-                )
+            with explained(self._target, connection):
+                return RowsProof(found, await read_large_objects(connection, hashed=hashed))
+
+    async def look(self, lock_timeout_s: float) -> SourceState:
+        """Reads what changes in spite of the snapshot: once before the dump and once after it.
+
+        Where somebody holds an object for longer, there is no catalogue. Raises: DatabaseDown, DatabaseRefused.
+        """
+        async with self._joined() as connection:
+            with explained(self._target, connection):
+                sequences = await read_sequences(connection)
+                await connection.execute("SAVEPOINT catalogue")
+                try:
+                    await connection.execute(
+                        sql.SQL("SET LOCAL lock_timeout = {}").format(round(lock_timeout_s * 1000))
+                    )
+                    catalogue = await read_in_transaction(connection)
+                    roles = await read_roles(connection)
+                except _NOT_TO_BE_READ:
+                    await connection.execute("ROLLBACK TO SAVEPOINT catalogue")
+                    return SourceState(sequences)
+                return SourceState(sequences, catalogue, roles)
 
     @asynccontextmanager
     async def _joined(self) -> AsyncIterator[Connection]:
@@ -136,7 +171,7 @@ class DumpSource:
                 f"database {self._target.name!r} did not answer within {self._connect_timeout_s:g} s"
             ) from None
         try:
-            with _explained(self._target, connection):
+            with explained(self._target, connection):
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 await connection.execute(
                     sql.SQL("SET TRANSACTION SNAPSHOT {}").format(self._snapshot.identifier)
@@ -149,7 +184,7 @@ class DumpSource:
             await connection.close()
 
 
-async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def do_all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Does all of them at the same time; where one fails, the others are ended first."""
     tasks = [asyncio.create_task(each) for each in works]
     try:
@@ -158,12 +193,3 @@ async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextmanager
-def _explained(target: DatabaseTarget, connection: Connection) -> Iterator[None]:
-    """Turns what the driver raises into the daemon's errors."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise explain_statement(target, connection, error) from None

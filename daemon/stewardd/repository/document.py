@@ -89,6 +89,7 @@ KeyOrNothing = Annotated[str, AfterValidator(_key_or_nothing)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_only_json), PlainSerializer(_only_json)]
 # For members that are not always written.
 NOT_STORED = Field(exclude=True)  # the program fills it in after reading
+LEFT_OUT_IF_NONE = Field(exclude_if=lambda value: value is None)
 LEFT_OUT_IF_EMPTY = Field(exclude_if=lambda value: value is None or value in (False, ""))
 
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from stewardd.backup import backups as backups_module
 from stewardd.backup.backups import Backups
-from stewardd.backup.making.protocol import DumpFailed, DumpJob, decode_event, encode_job
+from stewardd.backup.making.protocol import MESSAGES, DumpJob
 from stewardd.backup.manifest.backup import (
     USUAL_COMPRESSION,
     Compression,
@@ -24,6 +24,7 @@ from stewardd.backup.manifest.backup import (
     ProofMode,
 )
 from stewardd.backup.options import BackupOptions
+from stewardd.backup.worker.failure import WorkerFailed
 from stewardd.errors import (
     Cancelled,
     DatabaseDown,
@@ -352,12 +353,12 @@ async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locke
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert worker.stdin is not None
-    worker.stdin.write(encode_job(job))
+    worker.stdin.write(MESSAGES.encode_job(job))
     worker.stdin.flush()
     await until(lambda: sessions(filled) == 1)
     output, _ = await asyncio.to_thread(worker.communicate)  # closes stdin
     assert worker.returncode == 1
-    last = decode_event(output.splitlines()[-1])
-    assert isinstance(last, DumpFailed)
+    last = MESSAGES.decode_event(output.splitlines()[-1])
+    assert isinstance(last, WorkerFailed)
     assert last.reason == Cancelled.reason
     await until(lambda: sessions(filled) == 0, 5)

@@ -7,16 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from stewardd import errors
 from stewardd.backup.making.protocol import (
+    MESSAGES,
     DumpJob,
     DumpProgress,
     DumpStarted,
     DumpStored,
-    decode_event,
-    decode_job,
-    dump_failed,
-    encode_event,
-    encode_job,
-    error_of,
 )
 from stewardd.backup.manifest.backup import (
     USUAL_COMPRESSION,
@@ -30,6 +25,7 @@ from stewardd.backup.manifest.backup import (
     StoredObject,
     Timings,
 )
+from stewardd.backup.worker.failure import error_of, failure_of
 from stewardd.postgres.dump_catalog import Choice, TableName
 
 JOB = DumpJob(
@@ -57,8 +53,8 @@ JOB = DumpJob(
 
 
 def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
-    assert decode_job(encode_job(JOB)) == JOB
-    assert encode_job(JOB).count(b"\n") == 1
+    assert MESSAGES.decode_job(MESSAGES.encode_job(JOB)) == JOB
+    assert MESSAGES.encode_job(JOB).count(b"\n") == 1
     assert "hunter2" not in repr(JOB)
 
 
@@ -82,7 +78,7 @@ def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
     ],
 )
 def test_an_event_arrives_as_it_was_sent(event):
-    assert decode_event(encode_event(event)) == event
+    assert MESSAGES.decode_event(MESSAGES.encode_event(event)) == event
 
 
 @pytest.mark.parametrize(
@@ -90,7 +86,7 @@ def test_an_event_arrives_as_it_was_sent(event):
 )
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(ValueError):
-        decode_event(line)
+        MESSAGES.decode_event(line)
 
 
 def all_errors(
@@ -104,7 +100,7 @@ def all_errors(
 )
 def test_an_error_is_raised_here_as_it_was_raised_there(cls):
     error = cls("it broke", hint="mend it", metadata={"signal": "SIGKILL"})
-    event = decode_event(encode_event(dump_failed(error)))
+    event = MESSAGES.decode_event(MESSAGES.encode_event(failure_of(error)))
     revived = error_of(event)  # type: ignore[arg-type]
     assert type(revived) is cls
     assert (revived.message, revived.hint, revived.metadata) == (

@@ -10,11 +10,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.backup.keys.encryption import Encryptor
 from stewardd.backup.making.arguments import dump_arguments, globals_arguments, schema_arguments
-from stewardd.backup.making.client_tool import ClientTool
 from stewardd.backup.making.packing import Packer
 from stewardd.backup.making.protocol import (
     DumpJob,
@@ -41,8 +41,10 @@ from stewardd.backup.manifest.contents import (
     BackupTable,
     DumpFile,
     LargeObjects,
+    SchemaContents,
     SequenceContents,
 )
+from stewardd.backup.worker.client_tool import ClientTool
 from stewardd.errors import (
     DatabaseDown,
     DatabaseFull,
@@ -50,7 +52,8 @@ from stewardd.errors import (
     Exhausted,
     StewardError,
 )
-from stewardd.postgres.dump_source import DumpSource, RowsProof, Survey
+from stewardd.postgres.catalogue.reading import unchanged
+from stewardd.postgres.dump_source import DumpSource, RowsProof, SourceState, Survey
 from stewardd.postgres.probe import probe
 from stewardd.postgres.snapshot import Snapshot, export_snapshot
 from stewardd.postgres.table_proof import METHOD
@@ -63,6 +66,7 @@ SegmentSource = Segmenter | Packer
 _PROGRESS_INTERVAL_S = 0.5
 _CONNECT_TIMEOUT_S = 15.0
 _PROBE_TIMEOUT_S = 5.0
+_SHORT_LOCK_TIMEOUT_S = 1.0  # what a dump that waits for a lock anyway waits longer
 # Without its indexes and compressed, a database is rarely less than a tenth of its size. Only what can't fit is refused
 # before it is tried.
 _LEAST_SHARE = 10
@@ -110,6 +114,7 @@ class DumpWorker:
         if job.form is DumpForm.DIRECTORY:
             check_staging_room(Path(job.staging), snapshot.database_size_bytes, job.reserve_bytes)
         await self._storage.check_room(snapshot.database_size_bytes // _LEAST_SHARE)
+        before = await self._look(source, _SHORT_LOCK_TIMEOUT_S)
         proving = asyncio.create_task(self._prove(source, survey))
         try:
             began_at = time.monotonic()
@@ -117,13 +122,14 @@ class DumpWorker:
             dump_s = time.monotonic() - began_at
             schema = await self._schema(snapshot, survey)
             proof, proof_s = await proving
+            after = await self._look(source, job.lock_timeout_s)
         finally:
             await _ended(proving)
         began_at = time.monotonic()
         globals_state, globals_object = await self._globals()
         files = dumped.files if isinstance(dumped, Packer) else ()
         contents = await self._storage.put_contents(
-            _contents(job.form, job.proof, proof, files), self._sealing
+            _contents(job, proof, _Looks(before, after), files), self._sealing
         )
         return DumpStored(
             dump_size_bytes=dumped.dumped_bytes,
@@ -270,6 +276,11 @@ class DumpWorker:
         )
         return proof, time.monotonic() - began_at
 
+    async def _look(self, source: DumpSource, lock_timeout_s: float) -> SourceState:
+        if self._job.proof is ProofMode.NONE:
+            return SourceState()
+        return await source.look(lock_timeout_s)
+
     async def _judge(self, tool: ClientTool) -> None:
         """A tool that failed because its server went away is the database's failure, not the tool's."""
         try:
@@ -330,24 +341,59 @@ class _NeverConnected(Exception):
     """A tool could not connect, although the snapshot's connection could."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """The database as it was before the dump, and after it."""
+
+    before: SourceState
+    after: SourceState
+
+    @property
+    def schema(self) -> SchemaContents | None:
+        """What stayed as it was."""
+        if self.after.catalogue is None:
+            return None
+        before = self.before.catalogue or self.after.catalogue
+        catalogue = unchanged(before, self.after.catalogue)
+        return SchemaContents(catalogue.major, catalogue.to_json())
+
+    @property
+    def sequences(self) -> tuple[SequenceContents, ...]:
+        """Each sequence as it was after the dump and before it."""
+        earlier = {each.name: each for each in self.before.sequences}
+        found = []
+        for each in self.after.sequences:
+            first = earlier.get(each.name)
+            found.append(
+                SequenceContents(
+                    each.name.schema,
+                    each.name.name,
+                    each.last_value,
+                    each.is_called,
+                    first.last_value if first else None,
+                    first.is_called if first else None,
+                )
+            )
+        return tuple(found)
+
+
 def _contents(
-    form: DumpForm, mode: ProofMode, proof: RowsProof, files: tuple[DumpFile, ...]
+    job: DumpJob, proof: RowsProof, looks: _Looks, files: tuple[DumpFile, ...]
 ) -> BackupContents:
     return BackupContents(
-        form=form,
-        method=METHOD if mode is ProofMode.HASH else "",
+        form=job.form,
+        method=METHOD if job.proof is ProofMode.HASH else "",
         tables=tuple(
             BackupTable(name.schema, name.name, found.rows, found.hash)
             for name, found in sorted(
                 proof.tables.items(), key=lambda item: (item[0].schema, item[0].name)
             )
         ),
-        sequences=tuple(
-            SequenceContents(each.name.schema, each.name.name, each.last_value, each.is_called)
-            for each in proof.sequences
-        ),
+        sequences=looks.sequences,
         large_objects=LargeObjects(proof.large_objects.rows, proof.large_objects.hash),
         files=files,
+        roles=tuple(looks.after.roles),
+        schema=looks.schema,
     )
 
 

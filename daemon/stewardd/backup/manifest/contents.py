@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.manifest.values import Sha256
-from stewardd.repository.document import Codec, Count
+from stewardd.repository.document import LEFT_OUT_IF_NONE, Codec, Count, JsonObject
 
 CONTENTS = "contents"
 VERSION = 1
@@ -50,12 +50,17 @@ class BackupTable:
 
 @dataclass(frozen=True, slots=True)
 class SequenceContents:
-    """Where a sequence stood, about when the dump ended: sequences are in no snapshot."""
+    """Where a sequence stood after the dump, and before it: sequences are in no snapshot, so the dump's is between.
+
+    What stood before is None in backups of earlier versions.
+    """
 
     schema: str
     name: str
     last_value: Whole
     is_called: bool
+    earlier_value: Annotated[Whole | None, LEFT_OUT_IF_NONE] = None
+    earlier_is_called: Annotated[bool | None, LEFT_OUT_IF_NONE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,23 @@ class DumpFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaContents:
+    """The objects of the database beside its rows: by kind and name, their properties as postgres/catalogue reads them.
+
+    What was changed while the dump was made is not among them.
+    """
+
+    major: Count
+    objects: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class BackupContents:
-    """What a backup holds, table by table. `method` names how hashes are made, "" where none were."""
+    """What a backup holds, table by table. `method` names how hashes are made, "" where none were.
+
+    `roles` are those that own an object of the database or have a right to one. They and `schema` are empty in backups
+    of earlier versions, and where nothing was read to compare a restore with.
+    """
 
     form: DumpForm
     method: str = ""
@@ -102,6 +122,8 @@ class BackupContents:
     sequences: tuple[SequenceContents, ...] = ()
     large_objects: LargeObjects = NO_LARGE_OBJECTS
     files: tuple[DumpFile, ...] = ()
+    roles: tuple[str, ...] = ()
+    schema: SchemaContents | None = None
 
     def __post_init__(self) -> None:
         if len({each.name for each in self.files}) != len(self.files):

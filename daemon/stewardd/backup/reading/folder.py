@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +39,12 @@ async def read_folder(
     *,
     identities: Iterable[AgeIdentity] = (),
     names: Collection[str] | None = None,
+    on_written: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Writes the files of a dump, or those named, into an empty folder. Raises: Corrupt, KeyMissing, RepositoryDown."""
+    """Writes the files of a dump, or those named, into an empty folder; `on_written` is told the bytes of each write.
+
+    Raises: Corrupt, KeyMissing, RepositoryDown.
+    """
     if manifest.form is not DumpForm.DIRECTORY:
         raise ValueError(f"backup {manifest.backup_id} is no folder but a stream")
     wanted = [each for each in contents.files if names is None or each.name in names]
@@ -49,7 +53,7 @@ async def read_folder(
         if number >= len(manifest.segments):
             raise Corrupt(f"the contents of backup {manifest.backup_id} name a segment that is not")
         chunks = unpacked_segment(store, manifest, manifest.segments[number], keys)
-        await _write_parts(manifest, chunks, parts, folder)
+        await _write_parts(manifest, chunks, parts, folder, on_written)
     for file in wanted:
         await asyncio.to_thread(_check_file, manifest, folder, file)
 
@@ -67,7 +71,11 @@ def _by_segment(files: Iterable[DumpFile]) -> dict[int, list[_Part]]:
 
 
 async def _write_parts(
-    manifest: BackupManifest, chunks: AsyncIterator[bytes], parts: Sequence[_Part], folder: Path
+    manifest: BackupManifest,
+    chunks: AsyncIterator[bytes],
+    parts: Sequence[_Part],
+    folder: Path,
+    on_written: Callable[[int], None],
 ) -> None:
     """Goes through a segment once, and writes what belongs to each part."""
     place, left = 0, list(parts)
@@ -81,6 +89,7 @@ async def _write_parts(
             await asyncio.to_thread(
                 _write, folder / part.file.name, part.file_offset + max(place - start, 0), data
             )
+            on_written(len(data))
         left = [each for each in left if each.piece.offset + each.piece.size_bytes > end]
         place = end
     if left:

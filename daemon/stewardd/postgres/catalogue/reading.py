@@ -25,18 +25,50 @@ class DatabaseCatalogue:
         """The objects of one kind, by name."""
         return {name: has for (each, name), has in self.objects.items() if each == kind}
 
+    def to_json(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        """The objects as JSON: by kind, then by name. Properties that are null are left out."""
+        found: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for (kind, name), has in self.objects.items():
+            kept = {each: value for each, value in has.items() if value is not None}
+            found.setdefault(kind, {})[name] = kept
+        return found
+
+    @classmethod
+    def from_json(
+        cls, major: int, found: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    ) -> DatabaseCatalogue:
+        """Reads what `to_json` wrote."""
+        objects = {(kind, name): has for kind, own in found.items() for name, has in own.items()}
+        return cls(major, objects)
+
 
 @told
 async def read_catalogue(connection: Connection) -> DatabaseCatalogue:
     """Reads it; the connection must be in no transaction. Raises: StatementFailure."""
-    major = connection.info.server_version // 10000
-    objects: dict[ObjectKey, Mapping[str, Any]] = {}
     await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        await connection.execute("SET LOCAL search_path = pg_catalog")
-        for kind, query in queries(major).items():
-            cursor = await connection.execute(query.encode())
-            objects |= {(kind, row[0]): row[1] for row in await cursor.fetchall()}
+        return await read_in_transaction(connection)
     finally:
         await connection.execute("ROLLBACK")
+
+
+async def read_in_transaction(connection: Connection) -> DatabaseCatalogue:
+    """Reads it in the transaction of the caller, whose search_path is changed. Raises: psycopg.Error."""
+    major = connection.info.server_version // 10000
+    objects: dict[ObjectKey, Mapping[str, Any]] = {}
+    await connection.execute("SET LOCAL search_path = pg_catalog")
+    for kind, query in queries(major).items():
+        cursor = await connection.execute(query.encode())
+        objects |= {(kind, row[0]): row[1] for row in await cursor.fetchall()}
     return DatabaseCatalogue(major, objects)
+
+
+def unchanged(before: DatabaseCatalogue, after: DatabaseCatalogue) -> DatabaseCatalogue:
+    """The objects that two readings of one database agree on."""
+    same = {
+        key: has for key, has in after.objects.items() if before.objects.get(key, _NOTHING) == has
+    }
+    return DatabaseCatalogue(after.major, same)
+
+
+_NOTHING: Mapping[str, Any] = {"": None}  # equal to the properties of no object

@@ -13,12 +13,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from stewardd.backup.making.lifetime import children_of, tied_to
+from stewardd.backup.worker.lifetime import children_of, tied_to
 from stewardd.errors import StewardError, ToolFailed, ToolMissing
 from stewardd.excerpt import Excerpt
 from stewardd.postgres.causes import find_cause
@@ -32,19 +32,24 @@ _NOT_CONNECTED = re.compile(r"error: connection to (server|database)\b")
 
 
 class ClientTool:
-    """A running pg_dump or pg_dumpall. Its output is read from `stdout`; `end` must be awaited, whatever happens."""
+    """A running pg_dump, pg_dumpall, pg_restore or psql. `end` must be awaited, whatever happens.
+
+    Its output is read from `stdout`; one that was started with `reads_input` is written to by `stdin`.
+    """
 
     def __init__(
         self,
         name: str,
         process: subprocess.Popen[bytes],
-        target: DatabaseTarget,
+        target: DatabaseTarget | None,
         secrets: list[str],
+        on_stderr: Callable[[bytes], None] | None = None,
     ) -> None:
         self._name = name
         self._process = process
         self._target = target
         self._stderr = Excerpt(secrets)
+        self._on_stderr = on_stderr
         self._reader = threading.Thread(
             target=self._keep_stderr, name=f"{name}-stderr", daemon=True
         )
@@ -55,21 +60,30 @@ class ClientTool:
         cls,
         program: str,
         arguments: Sequence[str],
-        target: DatabaseTarget,
+        target: DatabaseTarget | None,
         settings: Mapping[str, str],
+        *,
+        application_name: str = "stewardd backup",
+        reads_input: bool = False,
+        on_stderr: Callable[[bytes], None] | None = None,
     ) -> ClientTool:
         """Starts it. Call this from the main thread: the system kills the child when the thread that started it ends.
 
-        `settings` are those of the server for its sessions. Raises: ToolMissing, ToolFailed when it can't be started.
+        Without a target it connects to nothing. `settings` are those of the server for its sessions. `on_stderr` is
+        called, on a thread, with what it writes to stderr. Raises: ToolMissing, ToolFailed when it can't be started.
         """
-        reader = target.with_options(settings) if settings else target
-        conninfo, secrets = reader.with_parameters(application_name="stewardd backup").for_child()
+        connecting: list[str] = []
+        secrets: dict[str, str] = {}
+        if target is not None:
+            way = target.with_options(settings) if settings else target
+            conninfo, secrets = way.with_parameters(application_name=application_name).for_child()
+            connecting = ["--no-password", f"--dbname={conninfo}"]
         name = Path(program).name
         try:
             process = subprocess.Popen(
-                [program, *arguments, "--no-password", f"--dbname={conninfo}"],
+                [program, *arguments, *connecting],
                 env=child_environment(secrets | ENGLISH),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if reads_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
@@ -79,8 +93,9 @@ class ClientTool:
             raise ToolMissing(f"{program} is gone") from None
         except OSError as error:
             raise ToolFailed(f"{program} does not start: {error.strerror}") from error
+        _widen(process.stdin)
         _widen(process.stdout)
-        return cls(name, process, target, list(secrets.values()))
+        return cls(name, process, target, list(secrets.values()), on_stderr)
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -90,24 +105,41 @@ class ClientTool:
             raise ValueError(f"{self._name} was started without a pipe")
         return stream
 
+    @property
+    def stdin(self) -> IO[bytes]:
+        """What it reads."""
+        stream = self._process.stdin
+        if stream is None:
+            raise ValueError(f"{self._name} was started without input")
+        return stream
+
     async def wait(self) -> None:
         """Waits for its end. Raises: ToolFailed, or the cause that its complaint names, unless its exit status is 0."""
+        status = await self.exit_status()
+        if status != 0:
+            raise self.failure(status, self.complaint)
+
+    def failure(self, status: int, said: str) -> StewardError:
+        """The error that its end comes to, by what it said."""
+        user = self._target.user if self._target is not None else ""
+        cause = find_cause(said, user or "its user")
+        error: type[StewardError] = cause.error if cause else ToolFailed
+        return error(
+            f"{self._name} ended with status {status}: {said}",
+            hint=cause.hint
+            if cause
+            else "its message names the cause; put that right, and start it again",
+            metadata={"database": self._target.name} if self._target is not None else {},
+        )
+
+    async def exit_status(self) -> int:
+        """Waits for its end, and returns how it ended. Raises: ToolFailed where a signal killed it."""
         status = await asyncio.to_thread(self._process.wait)
         await asyncio.to_thread(self._reader.join, _TERM_GRACE_S)
-        if status == 0:
-            return
         if status < 0:
             name = signal.Signals(-status).name
             raise ToolFailed(f"{self._name} was killed by {name}", metadata={"signal": name})
-        cause = find_cause(self.complaint, self._target.user or "its user")
-        error: type[StewardError] = cause.error if cause else ToolFailed
-        raise error(
-            f"{self._name} ended with status {status}: {self.complaint}",
-            hint=cause.hint
-            if cause
-            else "its message names the cause; put that right, and start the backup again",
-            metadata={"database": self._target.name},
-        )
+        return status
 
     @property
     def complaint(self) -> str:
@@ -149,6 +181,8 @@ class ClientTool:
         stream = self._process.stderr
         while stream is not None and (chunk := stream.read(_READ_BYTES)):
             self._stderr.feed(chunk)
+            if self._on_stderr is not None:
+                self._on_stderr(chunk)
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

@@ -1,0 +1,147 @@
+"""The daemon's side of a restore: hands the worker its job, and returns what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.restoring.options import (
+    RestoreOptions,
+    RestoreProgress,
+    RestoreResult,
+    RestoreSource,
+)
+from stewardd.backup.restoring.protocol import (
+    MESSAGES,
+    RestoreEnded,
+    RestoreEvent,
+    RestoreJob,
+    RestoreMoved,
+)
+from stewardd.backup.worker.process import WorkerTask, run_worker
+from stewardd.postgres.binaries import major_of
+from stewardd.postgres.target import DatabaseTarget
+from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
+from stewardd.uninterrupted import uninterrupted
+
+Report = Callable[[RestoreProgress], None]
+_MODULE = "stewardd.backup.restoring.worker"
+
+
+async def restoring_tools(
+    manifest: BackupManifest,
+    server_major: int,
+    tools_dir: Path | None,
+    *,
+    needs_tls: bool = False,
+    needs_gss: bool = False,
+) -> ClientTools:
+    """Chooses a pg_restore that is older than neither the server nor the pg_dump that wrote the backup.
+
+    Raises: ToolMissing.
+    """
+    wanted = max(server_major, major_of(manifest.tool_version))
+    found = await find_tools(tools_dir)
+    return choose_tools(wanted, found, needs_tls=needs_tls, needs_gss=needs_gss)
+
+
+async def restore_into(
+    source: RestoreSource,
+    target: DatabaseTarget,
+    pg_restore: str,
+    options: RestoreOptions,
+    report: Report = lambda _: None,
+) -> RestoreResult:
+    """Restores a backup into a database; cancelling the task ends the worker and its pg_restore first.
+
+    Raises: Corrupt, KeyMissing, BackupNotFound, InvalidRequest for a schema or a table that the backup does not hold,
+    StorageFull, DatabaseDown, DatabaseRefused, ToolFailed, ToolMissing, Exhausted, RepositoryDown.
+    """
+
+    def hear(event: RestoreEvent) -> None:
+        if isinstance(event, RestoreMoved):
+            report(
+                RestoreProgress(
+                    event.phase,
+                    event.read_bytes,
+                    event.total_bytes,
+                    event.restored_tables,
+                    event.total_tables,
+                )
+            )
+
+    async with _staging_folder(options.staging_dir) as staging:
+        job = _job(source, target, pg_restore, options, staging)
+        task = WorkerTask(
+            _MODULE, MESSAGES, job, RestoreEnded, job.called, job.max_duration_s, job.secrets
+        )
+        ended = await run_worker(task, hear)
+    return RestoreResult(
+        ended.issues,
+        ended.stderr,
+        ended.restored_tables,
+        ended.read_bytes,
+        ended.checked_s,
+        ended.elapsed_s,
+    )
+
+
+def _job(
+    source: RestoreSource,
+    target: DatabaseTarget,
+    pg_restore: str,
+    options: RestoreOptions,
+    staging: Path,
+) -> RestoreJob:
+    return RestoreJob(
+        daemon_pid=os.getpid(),
+        manifest=source.manifest,
+        store_url=source.store_url,
+        store_options=dict(source.store_options),
+        identities=tuple(str(each.key) for each in source.identities),
+        database=target.name,
+        conninfo=target.conninfo,
+        pg_restore=pg_restore,
+        arguments=_arguments(options),
+        settings=dict(options.settings),
+        schemas=options.schemas,
+        tables=options.tables,
+        jobs=options.jobs,
+        stop_at_first_error=options.stop_at_first_error,
+        staging=str(staging),
+        reserve_bytes=options.reserve_bytes,
+        max_duration_s=options.max_duration_s,
+    )
+
+
+def _arguments(options: RestoreOptions) -> tuple[str, ...]:
+    left_out = (
+        (options.with_owners, "--no-owner"),
+        (options.with_privileges, "--no-privileges"),
+        (options.with_tablespaces, "--no-tablespaces"),
+        (options.with_subscriptions, "--no-subscriptions"),
+        (options.with_security_labels, "--no-security-labels"),
+    )
+    found = [flag for is_wanted, flag in left_out if not is_wanted]
+    if options.role:
+        found.append(f"--role={options.role}")
+    if options.stop_at_first_error:
+        found.append("--exit-on-error")
+    return tuple(found)
+
+
+@asynccontextmanager
+async def _staging_folder(parent: Path) -> AsyncIterator[Path]:
+    """A private folder for what is decrypted, which is gone when the block ends, whatever ended it."""
+    folder = parent / f"restore-{secrets.token_hex(8)}"
+    await asyncio.to_thread(folder.mkdir, 0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        await uninterrupted(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
