@@ -174,6 +174,24 @@ async def test_a_pool_that_is_only_busy_and_callers_that_are_cancelled_open_noth
         assert await answer(made) == 42
 
 
+async def test_cancelled_callers_open_and_drain_nothing_where_a_request_to_cancel_ends_in_a_reset(
+    proxied, proxy
+):
+    """The server took the request, and something on the way ended its connection by RST instead of FIN."""
+    async with opened(proxied, POOL, AT_ONCE) as made:
+        for _ in range(3):
+            tasks = [asyncio.create_task(_sleep_in(made)) for _ in range(POOL.max_size)]
+            await until(lambda: _sessions(made, "active") == POOL.max_size)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert state(made) is BreakerState.CLOSED
+        stats = made.view().pool
+        assert stats.drains == {}
+        assert stats.retired == {}, "the statements ended, so the connections are good"
+        assert await answer(made) == 42
+
+
 async def _sleep_in(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute("SELECT pg_sleep(60)")
@@ -235,10 +253,11 @@ async def test_an_outage_under_load_and_the_return(home, server, start_server):
         assert _sessions(made) == made.view().pool.size
 
 
-def _sessions(database: Database) -> int:
+def _sessions(database: Database, state: str = "%") -> int:
     with psycopg.connect(database.target.conninfo) as connection:
         row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stewardd'"
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stewardd' AND state LIKE %s",
+            [state],
         ).fetchone()
     assert row is not None
     return int(row[0])

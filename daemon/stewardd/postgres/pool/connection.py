@@ -91,21 +91,36 @@ class PooledConnection(AsyncConnection[Any]):
 
     async def _end_statement(self, gen: PQGen[Any]) -> None:
         """Asks the server to end the statement. Where it does not end in time, the connection is closed."""
-        is_asked = False
         try:
-            await self.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
-            is_asked = True
+            is_answered = await self._ask_to_end()
             await waiting.wait_async(
                 gen, self.pgconn.socket, interval=_WAIT_INTERVAL_S, timeout=_CANCEL_TIMEOUT_S
             )
+            if not is_answered:
+                self.finish()  # the request may still be on its way, and would end the next statement
         except psycopg.errors.QueryCanceled:
             pass
         except psycopg.Error:
-            self.is_unreachable = not is_asked
             self.finish()
         except BaseException:  # cancelled once more: nobody knows what it still sends
             self.finish()
             raise
+
+    async def _ask_to_end(self) -> bool:
+        """Sends the request on a connection of its own; tells whether the server answered it.
+
+        Only silence says that the server cannot be reached. A connection that was refused or reset says little: the
+        request may have arrived, and if the server is gone, the statement's own connection breaks. Raises
+        psycopg.errors.CancellationTimeout.
+        """
+        try:
+            await self.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+        except psycopg.errors.CancellationTimeout:
+            self.is_unreachable = True
+            raise
+        except psycopg.Error:
+            return False
+        return True
 
     async def in_recovery(self, timeout_s: float) -> bool:
         """Asks the server whether it is a standby. Raises psycopg.Error, TimeoutError; after that it is closed."""
