@@ -30,7 +30,12 @@ def test_what_is_not_proven_is_refused_and_then_applied(walked):
     assert "4 of 4, 0 to apply" in last
 
 
+def test_what_the_migrations_made_has_not_drifted(walked):
+    (said,) = walked.output("steward migrate drift")
+    assert "no difference from 4 migrations" in said
+
+
 def test_every_command_of_the_page_was_run(walked):
     on_the_page = command_lines(PAGE)
     assert [each.line for each in walked.finished] == on_the_page
-    assert len(on_the_page) == 10
+    assert len(on_the_page) == 11

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from stewardd.migrations import progress, proof
+from stewardd.migrations import drift, progress, proof
 from stewardd.repository.document import Codec
 
 WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -30,12 +30,30 @@ _PROOF = proof.MigrationProof(
     losses=(proof.ProofLoss("public.t", "a", 9, is_own=False),),
 )
 _PROVED = proof.ProveResult("main", (_PROOF,))
+_DRIFTING = drift.DriftProgress("main", 15, "0004_a", 3, 5)
+_DRIFT = drift.DriftResult(
+    database="main",
+    version=5,
+    server_version="15.14",
+    scratch_version="18.6",
+    difference_count=2,
+    ignored_count=1,
+    differences=(
+        drift.DriftDifference(
+            "table", "public.t", "existence", None, "there", "table public.t is there and should not be",
+            ("DROP TABLE public.t",),
+        ),
+    ),
+    script=("DROP TABLE public.t",),
+)  # fmt: skip
 DOCUMENTS: list[tuple[str, Codec[Any], Any]] = [
     ("migration progress", progress.MIGRATE_PROGRESS, _PROGRESS),
     ("migration result", progress.MIGRATE_RESULT, _RESULT),
     ("proving progress", progress.PROVE_PROGRESS, _PROVING),
     ("migration proof", proof.MIGRATION_PROOF, _PROOF),
     ("proving result", proof.PROVE_RESULT, _PROVED),
+    ("drift progress", drift.DRIFT_PROGRESS, _DRIFTING),
+    ("drift", drift.DRIFT_RESULT, _DRIFT),
 ]
 OPERATIONS = [
     (
@@ -47,6 +65,11 @@ OPERATIONS = [
         "ProveMigrations",
         progress.PROVE_PROGRESS.to_json(_PROVING),
         proof.PROVE_RESULT.to_json(_PROVED),
+    ),
+    (
+        "DetectDrift",
+        drift.DRIFT_PROGRESS.to_json(_DRIFTING),
+        drift.DRIFT_RESULT.to_json(_DRIFT),
     ),
 ]
 """A kind of operation, what it was begun with, and what came of it."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.backup.backups import Backups
+from stewardd.config.migrations import MigrationsSettings
+from stewardd.errors import ConfigurationError, InvalidRequest
+from stewardd.migrations.drift import DriftDetector
+from stewardd.migrations.ignoring import ignore_rules
 from stewardd.migrations.migrations import (
     PLATFORM,
     MigratedDatabase,
@@ -50,9 +54,17 @@ def build_migrations(
         _databases(assembly, databases), options, back_up=back_up, is_proven=proofs.is_proven
     )
     prover = MigrationProver(scratch_servers, proofs)
-    assembly.servicers.append(
-        MigrationServicer(migrations, MigrationOperations(operations, migrations, prover))
-    )
+    drift = DriftDetector(migrations, scratch_servers, _drift_ignore(settings))
+    work = MigrationOperations(operations, migrations, prover, drift)
+    assembly.servicers.append(MigrationServicer(migrations, work))
+
+
+def _drift_ignore(settings: MigrationsSettings) -> list[str]:
+    try:
+        ignore_rules(settings.drift_ignore)
+    except InvalidRequest as error:
+        raise ConfigurationError(f"migrations.drift_ignore: {error}") from None
+    return settings.drift_ignore
 
 
 def _databases(assembly: Assembly, databases: Databases) -> dict[str, MigratedDatabase]:

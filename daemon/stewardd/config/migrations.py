@@ -29,5 +29,9 @@ class MigrationsSettings(Section):
     max_replica_lag_s: Seconds = 10.0
     """a backfill pauses while a replica is further behind"""
 
+    drift_ignore: list[str] = []
+    """objects that drift passes over, such as public.events_2* (partitions that a job makes), analytics (a schema of
+    other people) or extension pg_stat_statements; what belongs to them is passed over as well"""
+
     max_batches: Count = 1_000_000
     """a backfill that still changes rows after so many batches is stopped"""

@@ -54,6 +54,7 @@
     │   ├── MigrationChanged    edited after it had been applied
     │   ├── MigrationUnproven   no proof for what its files say now
     │   ├── MigrationUnfinished it stopped half-way
+    │   ├── MigrationNotReplayed    it does not run on a scratch server
     │   └── Cancelled           somebody asked for it
     │       └── DaemonStopping      the daemon stopped in the middle of it
     ├── Exhausted               a bound was reached

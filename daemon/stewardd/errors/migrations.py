@@ -40,6 +40,13 @@ class MigrationUnfinished(NotNow):
     hint = "go on with `steward migrate up`, which begins where it stopped"
 
 
+class MigrationNotReplayed(NotNow):
+    """The migrations of a database cannot be run on a scratch server, so that nothing can be compared with them."""
+
+    reason = "MIGRATION_NOT_REPLAYED"
+    hint = "see what the message names; `steward migrate prove` tries the whole set"
+
+
 class MigrationInProgress(Conflict):
     """Another runner migrates the same database."""
 

@@ -27,10 +27,12 @@ from stewardd.migrations.files import Direction, Migration, MigrationSet, read_s
 from stewardd.migrations.plan import Step, check, plan_down, plan_up, steps
 from stewardd.migrations.progress import MigratedStep, MigrateProgress, MigrateResult
 from stewardd.migrations.runner import Runner, RunnerOptions, applied_row
+from stewardd.postgres.connect import Connection
 from stewardd.postgres.migrating.failures import StatementFailure
 from stewardd.postgres.migrating.ledger import (
     HistoryEntry,
     InvalidIndex,
+    Ledger,
     make_ledger,
     read_ledger,
     record_applied,
@@ -90,6 +92,28 @@ class Asked:
     back_up: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A database that is only read."""
+
+    connection: Connection
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return self.connection.info.server_version // 10000
+
+    @property
+    def server_version(self) -> str:
+        """The server's version as it says it: `18.6`."""
+        said = self.connection.info.parameter_status("server_version") or str(self.major)
+        return said.partition(" ")[0]
+
+    async def ledger(self) -> Ledger:
+        """What the database has of migrations. Raises: StatementFailure."""
+        return await read_ledger(self.connection)
+
+
 class Migrations:
     """The migrations of all databases of a daemon."""
 
@@ -119,6 +143,10 @@ class Migrations:
         """Reads the set of a database as its files are now. Raises: DatabaseNotFound, MigrationSetInvalid."""
         return await asyncio.to_thread(read_set, self.database(name).folder)
 
+    async def is_proven(self, migration: Migration, major: int) -> bool:
+        """Whether a migration is proven, as its files are now, on a major version."""
+        return await self._is_proven(migration, major)
+
     async def status(self, name: str) -> MigrationStatus:
         """What a database has of its set; changes nothing, and takes no lock.
 
@@ -126,14 +154,9 @@ class Migrations:
         """
         database = self.database(name)
         found = await self.read_set(name)
-        connection = await connect_directly(database.target, self._options.connect_timeout_s)
-        try:
-            ledger = await read_ledger(connection)
-            major = connection.info.server_version // 10000
-        except StatementFailure as failure:
-            raise _refusal(name, failure) from None
-        finally:
-            await connection.close()
+        async with self.looking(name) as look:
+            ledger = await look.ledger()
+            major = look.major
         unproven = [each for each in found.migrations if not await self._is_proven(each, major)]
         return MigrationStatus(
             name,
@@ -145,6 +168,18 @@ class Migrations:
             database.require_proof,
             ledger.invalid_indexes,
         )
+
+    @asynccontextmanager
+    async def looking(self, name: str) -> AsyncIterator[Look]:
+        """A connection for reading, without the lock. Raises: DatabaseNotFound, DatabaseDown, DatabaseRefused."""
+        target = self.database(name).target
+        connection = await connect_directly(target, self._options.connect_timeout_s)
+        try:
+            yield Look(connection)
+        except StatementFailure as failure:
+            raise _refusal(name, failure) from None
+        finally:
+            await connection.close()
 
     async def move(
         self, name: str, direction: Direction, to: int | None, asked: Asked, report: Report

@@ -1,11 +1,18 @@
-"""Applying, rolling back and proving as operations: the same request_id gets the same one."""
+"""Applying, rolling back, proving and the detection of drift as operations: the same request_id gets the same one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from stewardd.migrations.drift import (
+    DRIFT_PROGRESS,
+    DRIFT_RESULT,
+    DriftDetector,
+    DriftProgress,
+)
 from stewardd.migrations.files import Direction
+from stewardd.migrations.ignoring import ignore_rules
 from stewardd.migrations.migrations import Asked, Migrations
 from stewardd.migrations.progress import (
     MIGRATE_PROGRESS,
@@ -16,7 +23,12 @@ from stewardd.migrations.progress import (
 )
 from stewardd.migrations.proof import PROVE_RESULT, ProveResult
 from stewardd.migrations.proving import MigrationProver
-from stewardd.operations.kinds import APPLY_MIGRATIONS, PROVE_MIGRATIONS, ROLL_BACK_MIGRATIONS
+from stewardd.operations.kinds import (
+    APPLY_MIGRATIONS,
+    DETECT_DRIFT,
+    PROVE_MIGRATIONS,
+    ROLL_BACK_MIGRATIONS,
+)
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import OperationContext
 from stewardd.operations.state import OperationState
@@ -26,11 +38,16 @@ class MigrationOperations:
     """Starts them."""
 
     def __init__(
-        self, operations: Operations, migrations: Migrations, prover: MigrationProver
+        self,
+        operations: Operations,
+        migrations: Migrations,
+        prover: MigrationProver,
+        drift: DriftDetector,
     ) -> None:
         self._operations = operations
         self._migrations = migrations
         self._prover = prover
+        self._drift = drift
 
     async def move(
         self, name: str, direction: Direction, to: int | None, asked: Asked, request_id: str
@@ -81,6 +98,30 @@ class MigrationOperations:
             request_id,
             asked={"database": name, "major": major},
             metadata=PROVE_PROGRESS.to_json(ProveProgress(name, major)),
+            work=work,
+        )
+
+    async def detect_drift(
+        self, name: str, major: int, ignored: Sequence[str], request_id: str
+    ) -> OperationState:
+        """Starts to compare a database with its migrations, replayed on a major version; `ignored` is passed over.
+
+        Raises: DatabaseNotFound, InvalidRequest, RequestIdReused, RequestInProgress, Exhausted.
+        """
+        self._migrations.database(name)
+        ignore_rules(ignored)
+
+        async def work(context: OperationContext) -> dict[str, Any]:
+            def report(progress: DriftProgress) -> None:
+                context.report(DRIFT_PROGRESS.to_json(progress))
+
+            return DRIFT_RESULT.to_json(await self._drift.detect(name, major, ignored, report))
+
+        return await self._operations.start_once(
+            DETECT_DRIFT,
+            request_id,
+            asked={"database": name, "major": major, "ignored": list(ignored)},
+            metadata=DRIFT_PROGRESS.to_json(DriftProgress(name, major)),
             work=work,
         )
 

@@ -25,11 +25,38 @@ class MigrateProgress:
     total_count: Number = 0
     changed_rows: Count = 0
     backup: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DryLock:
+    """A lock that a statement takes in a dry run; it is held until so many statements of its file have ended."""
+
+    relation: str
+    mode: str
+    blocks_reads: bool
+    blocks_writes: bool
+    held_statements: Number
+
+
+@dataclass(frozen=True, slots=True)
+class DryStatement:
+    """A statement of a dry run: its locks, the tables that it writes anew, and those that it reads as a whole."""
+
+    file_name: str
+    line: Number
+    text: str
+    locks: tuple[DryLock, ...]
+    rewrites: tuple[str, ...]
+    scans: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MigratedStep:
-    """One migration that was applied or taken back, and what it took; `lock_waits` say for which lock and on whom."""
+    """One migration that was applied or taken back, and what it took; `lock_waits` say for which lock and on whom.
+
+    `forced` is of one that is not proven. Of a dry run there are `statements`, and nothing was done.
+    """
 
     label: str
     number: Number
@@ -39,6 +66,7 @@ class MigratedStep:
     attempts: Number
     forced: bool
     changed_rows: Count
+    statements: tuple[DryStatement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +78,7 @@ class MigrateResult:
     version: Number
     backup: str
     steps: tuple[MigratedStep, ...]
+    dry_run: bool = False
 
 
 MIGRATE_PROGRESS = Codec(MigrateProgress)

@@ -7,13 +7,12 @@ as it was after up, and no value may be lost that the migration had not made its
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from stewardd.migrations.files import Direction, Migration, MigrationSet, Mode, Script
+from stewardd.migrations.files import Direction, Migration, MigrationSet
 from stewardd.migrations.progress import ProveProgress
 from stewardd.migrations.proof import (
     COULD_NOT_PROVE,
@@ -23,12 +22,11 @@ from stewardd.migrations.proof import (
     MigrationProofs,
     ProofLoss,
 )
+from stewardd.migrations.replay import MigrationTrialFailed, ScratchServerLacks, run_script
 from stewardd.postgres.catalogue.comparing import compare
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_catalogue
 from stewardd.postgres.connect import Connection, connect
-from stewardd.postgres.migrating.execution import changed_rows, roll_back, run
 from stewardd.postgres.migrating.failures import StatementFailure
-from stewardd.postgres.migrating.roles import make_role
 from stewardd.postgres.migrating.verifying import untrue_of
 from stewardd.postgres.sample.contents import LostValues, TableContents, lost_values, read_contents
 from stewardd.postgres.sample.rows import FilledTable, fill_tables
@@ -36,27 +34,7 @@ from stewardd.postgres.scratch import ScratchServer, ScratchServers
 
 ROWS = 100
 _SEED = 1
-_MOST_ROLES = 50
-_MOST_BATCHES = 10_000
 _MOST_DIFFERENCES = 50
-_ROLE = re.compile(r'role "(?P<name>[^"]+)" does not exist')
-_LACKING = re.compile(
-    r"is not available|not supported (?:in|by) this build|could not (?:open|access|load)|"
-    r'(?:tablespace|collation|language|access method) "[^"]*"(?: for encoding "[^"]*")? does not exist'
-)
-_LACKING_CODES = ("0A000", "58P01", "42704", "58000")
-
-
-class MigrationTrialFailed(Exception):
-    """A migration did not do what it must; the text says what."""
-
-    def __init__(self, detail: str, differences: tuple[str, ...] = ()) -> None:
-        super().__init__(detail)
-        self.differences = differences
-
-
-class ScratchServerLacks(Exception):
-    """The scratch server does not have what the migration needs."""
 
 
 @dataclass(slots=True)
@@ -261,16 +239,7 @@ def _same(wanted: DatabaseCatalogue, found: DatabaseCatalogue, otherwise: str) -
 
 async def _take(connection: Connection, migration: Migration, direction: Direction) -> None:
     """Takes a migration in one direction, and asks the queries that prove it."""
-    script = migration.script(direction)
-    for _ in range(_MOST_ROLES):
-        try:
-            await _run_script(connection, script)
-            break
-        except StatementFailure as failure:
-            role = _ROLE.search(failure.message)
-            if role is None:
-                raise _explained(script, failure) from None
-            await make_role(connection, role["name"])
+    await run_script(connection, migration.script(direction))
     queries = [query.text for query in migration.verify.after(direction)]
     try:
         untrue = await untrue_of(connection, queries)
@@ -282,34 +251,3 @@ async def _take(connection: Connection, migration: Migration, direction: Directi
         raise MigrationTrialFailed(
             f"after {direction.value}, this does not hold: {', '.join(untrue)}"
         )
-
-
-async def _run_script(connection: Connection, script: Script) -> None:
-    if script.mode is Mode.NO_TRANSACTION:
-        await run(connection, script.statements[0].text, 1)
-        return
-    if script.mode is Mode.BATCH:
-        for _ in range(_MOST_BATCHES):
-            if await changed_rows(connection, script.statements[0].text) == 0:
-                return
-        raise MigrationTrialFailed(
-            f"{script.file_name} still changes rows after {_MOST_BATCHES} batches"
-        )
-    try:
-        await run(connection, "BEGIN", 0)
-        for number, statement in enumerate(script.statements, 1):
-            await run(connection, statement.text, number)
-    except StatementFailure:
-        await roll_back(connection)
-        raise
-    await run(connection, "COMMIT", 0)
-
-
-def _explained(
-    script: Script, failure: StatementFailure
-) -> MigrationTrialFailed | ScratchServerLacks:
-    line = script.statements[failure.number - 1].line if failure.number else 0
-    text = f"{script.file_name} line {line}: {failure.message}"
-    if failure.sqlstate in _LACKING_CODES and _LACKING.search(failure.message):
-        return ScratchServerLacks(text)
-    return MigrationTrialFailed(text)

@@ -39,6 +39,7 @@ ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
 APPLY_MIGRATIONS = OperationKind("ApplyMigrations", lane=Lane.MIGRATION)
 ROLL_BACK_MIGRATIONS = OperationKind("RollBackMigrations", lane=Lane.MIGRATION)
 PROVE_MIGRATIONS = OperationKind("ProveMigrations", lane=Lane.MIGRATION)
+DETECT_DRIFT = OperationKind("DetectDrift", lane=Lane.MIGRATION)
 
 KINDS = (
     CREATE_BACKUP,
@@ -51,5 +52,6 @@ KINDS = (
     APPLY_MIGRATIONS,
     ROLL_BACK_MIGRATIONS,
     PROVE_MIGRATIONS,
+    DETECT_DRIFT,
 )
 LANES = tuple(each.value for each in Lane)

@@ -25,7 +25,7 @@ from stewardd.errors import ConfigurationError, StorageFull
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import Binaries, all_server_binaries, choose_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
-from stewardd.postgres.connect import connect
+from stewardd.postgres.connect import Connection, connect
 from stewardd.postgres.control import ServerControl, end_at_once
 from stewardd.postgres.sockets import PORT
 from stewardd.postgres.target import DatabaseTarget
@@ -97,6 +97,15 @@ class ScratchServer:
             target_session_attrs="any",
         )
         return DatabaseTarget("scratch", conninfo)
+
+    @asynccontextmanager
+    async def session(self, database: str) -> AsyncIterator[Connection]:
+        """A connection to a database of it while the block lasts. Raises DatabaseDown."""
+        connection = await connect(self.target(database), "stewardd scratch")
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def create_database(self, name: str, template: str = "template1") -> DatabaseTarget:
         """Makes a database, empty or as a copy of one that nobody is connected to. Raises DatabaseDown."""

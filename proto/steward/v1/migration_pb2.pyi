@@ -688,6 +688,178 @@ class MigrationProof(google.protobuf.message.Message):
 Global___MigrationProof: typing_extensions.TypeAlias = MigrationProof
 
 @typing.final
+class DetectDriftRequest(google.protobuf.message.Message):
+    """Asks how far a database has drifted from its migrations."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    IGNORE_FIELD_NUMBER: builtins.int
+    SERVER_MAJOR_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`databases/{database}`."""
+    server_major: builtins.int
+    """Another major version to replay the migrations on; 0: the database's. What differs by version is left out."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155)."""
+    @property
+    def ignore(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Objects that are passed over, beside those of the configuration: `public.events_2*`, `analytics`, `extension citext`.
+        What belongs to them is passed over as well. At most 100.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        ignore: collections.abc.Iterable[builtins.str] | None = ...,
+        server_major: builtins.int = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ignore", b"ignore", "name", b"name", "request_id", b"request_id", "server_major", b"server_major"]) -> None: ...
+
+Global___DetectDriftRequest: typing_extensions.TypeAlias = DetectDriftRequest
+
+@typing.final
+class DetectDriftMetadata(google.protobuf.message.Message):
+    """How far the detection has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    SERVER_MAJOR_FIELD_NUMBER: builtins.int
+    MIGRATION_FIELD_NUMBER: builtins.int
+    DONE_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """`databases/{database}`."""
+    server_major: builtins.int
+    """The major version that the migrations are replayed on; 0 as long as the database was not asked."""
+    migration: builtins.str
+    """The migration that is being replayed."""
+    done_count: builtins.int
+    """How many were replayed."""
+    total_count: builtins.int
+    """How many the database has."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        server_major: builtins.int = ...,
+        migration: builtins.str = ...,
+        done_count: builtins.int = ...,
+        total_count: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "done_count", b"done_count", "migration", b"migration", "server_major", b"server_major", "total_count", b"total_count"]) -> None: ...
+
+Global___DetectDriftMetadata: typing_extensions.TypeAlias = DetectDriftMetadata
+
+@typing.final
+class DetectDriftResponse(google.protobuf.message.Message):
+    """How a database differs from its migrations."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Difference(google.protobuf.message.Message):
+        """One difference between a database and its migrations."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KIND_FIELD_NUMBER: builtins.int
+        NAME_FIELD_NUMBER: builtins.int
+        PROPERTY_FIELD_NUMBER: builtins.int
+        WANTED_FIELD_NUMBER: builtins.int
+        FOUND_FIELD_NUMBER: builtins.int
+        TEXT_FIELD_NUMBER: builtins.int
+        MENDING_FIELD_NUMBER: builtins.int
+        kind: builtins.str
+        """The kind of object: table, column, index, …"""
+        name: builtins.str
+        """Its name, schema and all."""
+        property: builtins.str
+        """Which property differs; `existence` where the whole object is missing, or is there and should not be."""
+        wanted: builtins.str
+        """What the migrations say; not set where they do not make the object."""
+        found: builtins.str
+        """What the database has; not set where it does not have the object."""
+        text: builtins.str
+        """The difference in words."""
+        @property
+        def mending(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+            """SQL that would mend it; empty where no statement can."""
+
+        def __init__(
+            self,
+            *,
+            kind: builtins.str = ...,
+            name: builtins.str = ...,
+            property: builtins.str = ...,
+            wanted: builtins.str | None = ...,
+            found: builtins.str | None = ...,
+            text: builtins.str = ...,
+            mending: collections.abc.Iterable[builtins.str] | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_found", b"_found", "_wanted", b"_wanted", "found", b"found", "wanted", b"wanted"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_found", b"_found", "_wanted", b"_wanted", "found", b"found", "kind", b"kind", "mending", b"mending", "name", b"name", "property", b"property", "text", b"text", "wanted", b"wanted"]) -> None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_found", b"_found"]) -> typing.Literal["found"] | None: ...
+        @typing.overload
+        def WhichOneof(self, oneof_group: typing.Literal["_wanted", b"_wanted"]) -> typing.Literal["wanted"] | None: ...
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    SERVER_VERSION_FIELD_NUMBER: builtins.int
+    SCRATCH_VERSION_FIELD_NUMBER: builtins.int
+    DIFFERENCE_COUNT_FIELD_NUMBER: builtins.int
+    IGNORED_COUNT_FIELD_NUMBER: builtins.int
+    DIFFERENCES_FIELD_NUMBER: builtins.int
+    SCRIPT_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """`databases/{database}`."""
+    version: builtins.int
+    """The number of the last migration that the database has, and that was replayed."""
+    server_version: builtins.str
+    """The version of the database's server."""
+    scratch_version: builtins.str
+    """The version of the server that the migrations were replayed on."""
+    difference_count: builtins.int
+    """How many differences there are."""
+    ignored_count: builtins.int
+    """How many more were passed over."""
+    @property
+    def differences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DetectDriftResponse.Difference]:
+        """The differences, by kind of object; the first ones, at most 1000 and 1 MiB."""
+
+    @property
+    def script(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """SQL that would mend the differences, in an order that can be run. Nobody has run it: read it first, it may drop data."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        version: builtins.int = ...,
+        server_version: builtins.str = ...,
+        scratch_version: builtins.str = ...,
+        difference_count: builtins.int = ...,
+        ignored_count: builtins.int = ...,
+        differences: collections.abc.Iterable[Global___DetectDriftResponse.Difference] | None = ...,
+        script: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "difference_count", b"difference_count", "differences", b"differences", "ignored_count", b"ignored_count", "scratch_version", b"scratch_version", "script", b"script", "server_version", b"server_version", "version", b"version"]) -> None: ...
+
+Global___DetectDriftResponse: typing_extensions.TypeAlias = DetectDriftResponse
+
+@typing.final
 class BaselineMigrationsRequest(google.protobuf.message.Message):
     """Asks for a baseline."""
 

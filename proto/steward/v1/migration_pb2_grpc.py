@@ -62,6 +62,11 @@ class MigrationServiceStub(object):
                 request_serializer=steward_dot_v1_dot_migration__pb2.ProveMigrationsRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.DetectDrift = channel.unary_unary(
+                '/steward.v1.MigrationService/DetectDrift',
+                request_serializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.BaselineMigrations = channel.unary_unary(
                 '/steward.v1.MigrationService/BaselineMigrations',
                 request_serializer=steward_dot_v1_dot_migration__pb2.BaselineMigrationsRequest.SerializeToString,
@@ -115,6 +120,13 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DetectDrift(self, request, context):
+        """Compares a database with the migrations that it has, which are replayed on a scratch server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BaselineMigrations(self, request, context):
         """Records that a database has the migrations up to a version, without running them, where it has none on record yet.
         """
@@ -155,6 +167,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
             'ProveMigrations': grpc.unary_unary_rpc_method_handler(
                     servicer.ProveMigrations,
                     request_deserializer=steward_dot_v1_dot_migration__pb2.ProveMigrationsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'DetectDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.DetectDrift,
+                    request_deserializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'BaselineMigrations': grpc.unary_unary_rpc_method_handler(
@@ -304,6 +321,33 @@ class MigrationService(object):
             target,
             '/steward.v1.MigrationService/ProveMigrations',
             steward_dot_v1_dot_migration__pb2.ProveMigrationsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DetectDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.MigrationService/DetectDrift',
+            steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -106,6 +106,22 @@ _MigrationServiceProveMigrationsType = typing_extensions.TypeVar(
     ],
 )
 
+_MigrationServiceDetectDriftType = typing_extensions.TypeVar(
+    '_MigrationServiceDetectDriftType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.DetectDriftRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.DetectDriftRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.DetectDriftRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
 _MigrationServiceBaselineMigrationsType = typing_extensions.TypeVar(
     '_MigrationServiceBaselineMigrationsType',
     grpc.UnaryUnaryMultiCallable[
@@ -138,7 +154,7 @@ _MigrationServiceRepairMigrationType = typing_extensions.TypeVar(
     ],
 )
 
-class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
+class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceDetectDriftType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
     """Brings databases from one version of their schema to another. A database's set of migrations is a folder of the daemon's
     configuration, read anew at each call.
     """
@@ -163,6 +179,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.ProveMigrationsRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.DetectDriftRequest,
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -198,6 +218,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.DetectDriftRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.BaselineMigrationsRequest,
             steward.v1.migration_pb2.MigrationStatus,
         ],
@@ -224,6 +248,9 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
     ProveMigrations: _MigrationServiceProveMigrationsType
     """Tries every migration of a database's set on a scratch server: up, down, up again, without rows and with them."""
 
+    DetectDrift: _MigrationServiceDetectDriftType
+    """Compares a database with the migrations that it has, which are replayed on a scratch server."""
+
     BaselineMigrations: _MigrationServiceBaselineMigrationsType
     """Records that a database has the migrations up to a version, without running them, where it has none on record yet."""
 
@@ -249,6 +276,10 @@ MigrationServiceAsyncStub: typing_extensions.TypeAlias = MigrationServiceStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.migration_pb2.ProveMigrationsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.DetectDriftRequest,
         google.longrunning.operations_pb2.Operation,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
@@ -307,6 +338,14 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Tries every migration of a database's set on a scratch server: up, down, up again, without rows and with them."""
+
+    @abc.abstractmethod
+    def DetectDrift(
+        self,
+        request: steward.v1.migration_pb2.DetectDriftRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Compares a database with the migrations that it has, which are replayed on a scratch server."""
 
     @abc.abstractmethod
     def BaselineMigrations(

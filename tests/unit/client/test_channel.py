@@ -60,6 +60,7 @@ WITH_A_REQUEST_ID = {
     "CopyBackup",
     "CreateBackup",
     "CreateExport",
+    "DetectDrift",
     "EraseSubject",
     "ImportBackup",
     "ProveMigrations",

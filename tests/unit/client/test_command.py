@@ -17,7 +17,7 @@ COMMANDS = [
     "backup create", "backup list", "backup show", "backup delete", "backup undelete", "backup pin", "backup prune",
     "backup copy", "backup import", "backup key show", "backup key generate", "payload validate", "payload detect",
     "payload normalise", "migrate status", "migrate prove", "migrate up", "migrate down", "migrate baseline",
-    "migrate repair", "migrate new", "operation list", "operation show", "operation wait",
+    "migrate repair", "migrate new", "migrate drift", "operation list", "operation show", "operation wait",
     "operation watch", "operation cancel", "db list", "db show", "db breaker reset", "db breaker open", "health",
     "schedule create", "schedule list", "schedule show", "schedule pause", "schedule resume", "schedule delete",
     "completion",

@@ -100,6 +100,7 @@ def test_every_exit_code_is_told():
             "PROVED",
             [steward_client.Proved, steward_client.MigrationProof, steward_client.LostValues],
         ),
+        ("DRIFT", [steward_client.Drift, steward_client.DriftDifference]),
         ("COPY", [steward_client.BackupCopy]),
         ("KEYS", [steward_client.BackupKeys]),
         (
@@ -113,6 +114,7 @@ def test_every_exit_code_is_told():
                 steward_client.QuarantineProgress,
                 steward_client.MigrateProgress,
                 steward_client.ProveProgress,
+                steward_client.DriftProgress,
             ],
         ),
         (

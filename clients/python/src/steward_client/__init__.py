@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from steward_client.health.types import Component as Component
     from steward_client.health.types import Health as Health
     from steward_client.health.types import HealthState as HealthState
+    from steward_client.migrations.drift import Drift as Drift
+    from steward_client.migrations.drift import DriftDifference as DriftDifference
+    from steward_client.migrations.drift import DriftProgress as DriftProgress
     from steward_client.migrations.types import LostValues as LostValues
     from steward_client.migrations.types import Migrated as Migrated
     from steward_client.migrations.types import MigratedStep as MigratedStep
@@ -140,6 +143,9 @@ _HOMES = {
     "Day": "quarantine.statistics",
     "Detection": "validation.schemas",
     "Discarded": "quarantine.outcomes",
+    "Drift": "migrations.drift",
+    "DriftDifference": "migrations.drift",
+    "DriftProgress": "migrations.drift",
     "ErasedSubject": "quarantine.outcomes",
     "Export": "quarantine.exports",
     "ExportFormat": "quarantine.exports",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stewardd.postgres.catalogue.identifiers import split_name
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue
 
 _OF_A_TABLE = {"column", "constraint", "index", "trigger", "rule", "policy"}
@@ -78,7 +79,7 @@ def _existence(
 
 def _is_of_a_missing_one(name: str, wanted: DatabaseCatalogue, found: DatabaseCatalogue) -> bool:
     """Whether the object belongs to a table or a view that only one of the two has."""
-    owner = name.rpartition(".")[0]
+    owner = split_name(name)[0]
     return any(
         ((kind, owner) in wanted.objects) != ((kind, owner) in found.objects)
         for kind in ("table", "view", "type")

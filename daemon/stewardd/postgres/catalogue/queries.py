@@ -217,3 +217,7 @@ def queries(major: int) -> dict[str, str]:
         "default grants": DEFAULT_GRANTS,
         "object": OTHERS,
     }
+
+
+KINDS = tuple(queries(0))
+"""The kinds of objects."""

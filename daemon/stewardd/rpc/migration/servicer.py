@@ -20,6 +20,7 @@ from stewardd.rpc.pages import last_name_of, page_size_of, token_after
 
 _LISTING = "migrations"
 _MOST_FORCED = 100
+_MOST_IGNORED = 100
 
 
 class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
@@ -90,11 +91,23 @@ class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
         self, request: pb.ProveMigrationsRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts proving."""
-        if request.server_major < 0:
-            raise InvalidRequest("server_major must not be negative", field="server_major")
         state = await self._operations.prove(
             names.parse_database(request.name),
-            request.server_major,
+            _major_of(request.server_major),
+            request_id_of(request.request_id),
+        )
+        return operation_message(state)
+
+    async def DetectDrift(
+        self, request: pb.DetectDriftRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts to compare."""
+        if len(request.ignore) > _MOST_IGNORED:
+            raise InvalidRequest(f"ignore has more than {_MOST_IGNORED} entries", field="ignore")
+        state = await self._operations.detect_drift(
+            names.parse_database(request.name),
+            _major_of(request.server_major),
+            list(request.ignore),
             request_id_of(request.request_id),
         )
         return operation_message(state)
@@ -133,6 +146,12 @@ def _asked(request: pb.ApplyMigrationsRequest | pb.RollBackMigrationsRequest) ->
     return Asked(
         actor_of(request.actor), frozenset(request.force_unproven), back_up=not request.skip_backup
     )
+
+
+def _major_of(number: int) -> int:
+    if number < 0:
+        raise InvalidRequest("server_major must not be negative", field="server_major")
+    return number
 
 
 def _version_of(number: int) -> int:

@@ -24,6 +24,7 @@ from stewardd.rpc.backup.copies import (
 )
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
+from stewardd.rpc.migration.drift import drift_metadata, drift_response
 from stewardd.rpc.migration.messages import (
     migrate_metadata,
     migrate_response,
@@ -73,4 +74,5 @@ _KINDS = {
     kinds.APPLY_MIGRATIONS.name: _Kind(migrate_metadata, migrate_response),
     kinds.ROLL_BACK_MIGRATIONS.name: _Kind(migrate_metadata, migrate_response),
     kinds.PROVE_MIGRATIONS.name: _Kind(prove_metadata, prove_response),
+    kinds.DETECT_DRIFT.name: _Kind(drift_metadata, drift_response),
 }

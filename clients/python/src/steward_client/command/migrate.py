@@ -1,4 +1,7 @@
-"""`steward migrate status | up | down | prove | baseline | repair | new`: the migrations of a database."""
+"""`steward migrate status | up | down | prove | baseline | repair | new`: the migrations of a database.
+
+migrate_checks.py has the verbs that only look.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from steward_client.command import document, screen
 from steward_client.command.completing import DATABASE
 from steward_client.command.database import found_database
 from steward_client.command.ending import Exit, file_exists, from_os
+from steward_client.command.migrate_checks import drift
+from steward_client.command.migrate_options import database_argument, no_wait_option
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.quarantine.options import actor_option
 from steward_client.command.session import Noun, Session, Verb, pass_session
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     from steward_client.migrations.types import Migrated, Migration, MigrationStatus, Proved
     from steward_client.operations.operation import Operation
 
-_NAME = click.argument("name", metavar="[DATABASE]", required=False, default="", type=DATABASE)
 _NO_BACKUP = click.option("--no-backup", is_flag=True, help="Make no backup before.")
 _FORCE = click.option(
     "--force-unproven",
@@ -30,9 +34,6 @@ _FORCE = click.option(
     multiple=True,
     metavar="MIGRATION",
     help="Take it though it is not proven, such as 0006_nicknames; may be given several times. It is recorded.",
-)
-_NO_WAIT = click.option(
-    "--no-wait", is_flag=True, help="Begin it and return; the operation's name is printed."
 )
 _FILE = re.compile(r"(\d{4})_.*\.(?:up|down|verify)\.sql")
 _WORDS = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
@@ -54,7 +55,7 @@ def migrate() -> None:
 
 
 @migrate.command(cls=Verb, example="steward migrate status\nsteward migrate status main --all")
-@_NAME
+@database_argument
 @click.option("--all", "is_whole", is_flag=True, help="List those that are applied, too.")
 @pass_session
 def status(session: Session, name: str, is_whole: bool) -> int:
@@ -70,7 +71,7 @@ def status(session: Session, name: str, is_whole: bool) -> int:
 
 
 @migrate.command(cls=Verb, example="steward migrate up\nsteward migrate up main --to 4")
-@_NAME
+@database_argument
 @click.option(
     "--to",
     type=click.IntRange(min=1),
@@ -80,7 +81,7 @@ def status(session: Session, name: str, is_whole: bool) -> int:
 @_NO_BACKUP
 @_FORCE
 @actor_option
-@_NO_WAIT
+@no_wait_option
 @pass_session
 def up(
     session: Session,
@@ -104,7 +105,7 @@ def up(
 
 
 @migrate.command(cls=Verb, example="steward migrate down --to 3")
-@_NAME
+@database_argument
 @click.option(
     "--to",
     type=click.IntRange(min=0),
@@ -115,7 +116,7 @@ def up(
 @_NO_BACKUP
 @_FORCE
 @actor_option
-@_NO_WAIT
+@no_wait_option
 @pass_session
 def down(
     session: Session,
@@ -139,13 +140,13 @@ def down(
 
 
 @migrate.command(cls=Verb, example="steward migrate prove\nsteward migrate prove --major 15")
-@_NAME
+@database_argument
 @click.option(
     "--major",
     type=click.IntRange(min=1),
     help="Another major version of PostgreSQL.  [default: the database's]",
 )
-@_NO_WAIT
+@no_wait_option
 @pass_session
 def prove(session: Session, name: str, major: int | None, no_wait: bool) -> int:
     """Try every migration on a scratch server: up, down, up again, without rows and with them.
@@ -162,7 +163,7 @@ def prove(session: Session, name: str, major: int | None, no_wait: bool) -> int:
 
 
 @migrate.command(cls=Verb, example="steward migrate baseline main --to 3")
-@_NAME
+@database_argument
 @click.option(
     "--to",
     type=click.IntRange(min=1),
@@ -343,3 +344,6 @@ def _show_proofs(session: Session, found: Proved) -> int:
         for text in told:
             screen.line(f"{proof.migration}: {text}")
     return code
+
+
+migrate.add_command(drift)

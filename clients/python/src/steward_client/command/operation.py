@@ -255,14 +255,18 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
 
 
 def _migration_kind(progress: object) -> str:
+    from steward_client.migrations.drift import DriftProgress
     from steward_client.migrations.types import MigrateProgress, ProveProgress
 
     if isinstance(progress, MigrateProgress):
         return "rollback" if progress.rolls_back else "migration"
+    if isinstance(progress, DriftProgress):
+        return "drift"
     return "proof" if isinstance(progress, ProveProgress) else ""
 
 
 def _migration_steps(progress: object) -> tuple[int, int | None, str]:
+    from steward_client.migrations.drift import DriftProgress
     from steward_client.migrations.types import MigrateProgress, ProveProgress
 
     if isinstance(progress, MigrateProgress):
@@ -270,6 +274,6 @@ def _migration_steps(progress: object) -> tuple[int, int | None, str]:
         if progress.changed_rows:
             words += f", {many(progress.changed_rows, 'row')}"
         return progress.done_count, progress.total_count or None, words
-    if isinstance(progress, ProveProgress):
+    if isinstance(progress, (ProveProgress, DriftProgress)):
         return progress.done_count, progress.total_count or None, progress.migration
     return 0, None, ""

@@ -33,7 +33,7 @@ _IDEMPOTENT = {
     ),
     "steward.v1.MigrationService": (
         "GetMigrationStatus", "ListMigrations", "ApplyMigrations", "RollBackMigrations", "ProveMigrations",
-        "RepairMigration",
+        "DetectDrift", "RepairMigration",
     ),
     "steward.v1.SystemService": ("Health",),
     "google.longrunning.Operations": ("GetOperation", "ListOperations", "WaitOperation"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from steward_client.connection.async_service import AsyncService
 from steward_client.migrations import calls
+from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
     Migrated,
@@ -95,6 +96,24 @@ class AsyncMigrationMethods(AsyncService):
     ) -> AsyncOperation[ProveProgress, Proved]:
         """Begins to try every migration of a database's set on a scratch server of its major version, or of another."""
         call = calls.prove_migrations(database, server_major, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def detect_drift(
+        self,
+        database: str,
+        *,
+        ignore: Iterable[str] = (),
+        server_major: int = 0,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[DriftProgress, Drift]:
+        """Begins to compare a database with the migrations that it has, which are replayed on a scratch server.
+
+        `ignore` names objects that are passed over, such as `public.events_2*` or `extension citext`; `server_major`
+        is another major version to replay the migrations on.
+        """
+        call = calls.detect_drift(database, ignore, server_major, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
 

@@ -9,6 +9,7 @@ from steward.v1 import migration_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages, new_request_id
+from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
     Migrated,
@@ -94,6 +95,19 @@ def prove_migrations(
         name=_name(database), server_major=server_major, request_id=request_id or new_request_id()
     )
     return operation_call(f"{SERVICE}/ProveMigrations", request, OPERATION_KINDS)
+
+
+def detect_drift(
+    database: str, ignore: Iterable[str], server_major: int, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[DriftProgress, Drift]]:
+    """MigrationService.DetectDrift, under a request_id always."""
+    request = pb.DetectDriftRequest(
+        name=_name(database),
+        ignore=ignore,
+        server_major=server_major,
+        request_id=request_id or new_request_id(),
+    )
+    return operation_call(f"{SERVICE}/DetectDrift", request, OPERATION_KINDS)
 
 
 def baseline_migrations(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from steward.v1 import migration_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.operations.state import OperationKinds
 
 
@@ -296,9 +297,11 @@ OPERATION_KINDS = OperationKinds(
     progress={
         pb.MigrateMetadata: MigrateProgress.from_proto,
         pb.ProveMigrationsMetadata: ProveProgress.from_proto,
+        pb.DetectDriftMetadata: DriftProgress.from_proto,
     },
     results={
         pb.MigrateResponse: Migrated.from_proto,
         pb.ProveMigrationsResponse: Proved.from_proto,
+        pb.DetectDriftResponse: Drift.from_proto,
     },
 )
