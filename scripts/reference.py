@@ -109,16 +109,17 @@ def shown(value: Any) -> str:
 def configuration() -> str:
     """Returns docs/configuration.md."""
     parts = [CONFIGURATION, "\n## Top level\n\n", table(settings(Settings, ""))]
-    for name, field in Settings.model_fields.items():
-        for section, _ in sections_in(field.annotation):
-            parts += [f"\n## [{name}]\n\n{section.__doc__}\n\n", table(settings(section, ""))]
-            for key, below in section.model_fields.items():
-                for inner, keyed in sections_in(below.annotation):
-                    parts += [
-                        f"\n## [{name}.{key}{'.*' if keyed else ''}]\n\n{inner.__doc__}\n\n",
-                        table(settings(inner, "")),
-                    ]
-    return "".join(parts)
+    return "".join([*parts, *sections(Settings, "")])
+
+
+def sections(above: type[BaseModel], prefix: str) -> Iterator[str]:
+    """Yields the part of each section below a section, the outer ones first."""
+    for key, field in above.model_fields.items():
+        for section, keyed in sections_in(field.annotation):
+            name = f"{prefix}{key}{'.*' if keyed else ''}"
+            yield f"\n## [{name}]\n\n{section.__doc__}\n\n"
+            yield table(settings(section, ""))
+            yield from sections(section, f"{name}.")
 
 
 def table(rows: Iterator[tuple[str, str, str]]) -> str:

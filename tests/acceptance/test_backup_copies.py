@@ -1,17 +1,23 @@
 """A daemon with a second repository: a copy after each backup, also over kill -9, and the way back by an import."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from typing import cast
 
 import grpc
 import pytest
 from steward.v1 import backup_pb2 as b
+from stewardd.repository.backend.folder.store import FolderStore
 
+from tests.acceptance.conftest import NO_DATABASE
 from tests.acceptance.test_backup import Client, unpacked
 from tests.acceptance.test_starts import refused_start
+from tests.support.backups import Keeper
 from tests.support.calls import channel
 from tests.support.daemon import Daemon
 
@@ -105,3 +111,52 @@ def test_a_second_repository_that_cannot_serve_is_named_at_start(folder, setting
     said = refused_start(*data)
     assert "SignatureDoesNotMatch" in said
     assert "[CONFIGURATION]" in said
+
+
+def test_the_second_repository_is_pruned_by_its_own_rules(folder, settings):
+    settings.write_text(
+        f"""
+        [backup.retention]
+        counting = "complete"
+
+        [backup.copies]
+        url = "{folder}/second"
+        interval_s = 0.5
+
+        [backup.copies.retention]
+        counting = "complete"
+        window_s = 259200
+        """
+    )
+    with Daemon(folder / "data", "--config", str(settings), environment=NO_DATABASE) as daemon:
+        asyncio.run(
+            Keeper(FolderStore(folder / "data" / "repository")).store_daily(
+                6, now=datetime.now(UTC)
+            )
+        )
+        deadline = time.monotonic() + 60
+        while len(list(folder.glob("second/backups/*/*/manifest.json"))) < 6:
+            assert time.monotonic() < deadline, "no copies were made"
+            time.sleep(0.05)
+        code, first = steward(daemon, "backup", "prune")
+        assert (code, first["planned"]["repository"]) == (0, "first")
+        assert all(each["keep"] for each in first["planned"]["verdicts"])
+        code, second = steward(daemon, "backup", "prune", "--repository", "second", "--apply")
+        assert (code, second["planned"]["repository"]) == (0, "second")
+        going = [each["backup"] for each in second["planned"]["verdicts"] if not each["keep"]]
+        assert len(going) == 3
+        assert second["done"]["backups"] == going
+        _, again = steward(daemon, "backup", "prune", "--repository", "second")
+        assert all(each["keep"] for each in again["planned"]["verdicts"])
+        _, listed = steward(daemon, "backup", "list")
+        assert len(listed["backups"]) == 6
+
+
+def test_without_a_second_repository_its_retention_is_refused_by_name(daemon):
+    code, refused = steward(daemon, "backup", "prune", "--repository", "second")
+    assert code != 0
+    assert "NO_SECOND_REPOSITORY" in json.dumps(refused)
+    with channel(daemon.address) as open_channel, pytest.raises(grpc.RpcError) as caught:
+        request = b.GetRetentionPlanRequest(repository=cast("b.BackupRepository.ValueType", 7))
+        Client(open_channel).backups.GetRetentionPlan(request, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -19,19 +19,10 @@ import stewardd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stewardd.backup import progress as backup_progress
-from stewardd.backup import prune_operation, states
-from stewardd.backup.copying.operation import (
-    COPY_PROGRESS,
-    COPY_RESULT,
-    CopyProgress,
-    CopyResult,
-)
-from stewardd.backup.copying.records import COPY_RECORD, CopyRecord
 from stewardd.backup.creation import KEY_NOTICES, KeyNotices
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST, SIGNED_MANIFEST
 from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
-from stewardd.backup.schedules import schedule as schedules
 from stewardd.batches import manifest as batches
 from stewardd.batches.file import BatchFile
 from stewardd.batches.states import State
@@ -53,7 +44,7 @@ from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
 
-from tests.support import migration_documents
+from tests.support import backup_documents, migration_documents
 from tests.support.backup_manifests import backup, backup_contents, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
@@ -170,7 +161,6 @@ PROGRESS = {"dry_run": True, "batches": 3, "rows": 40}
 BACKUP_PROGRESS = backup_progress.BACKUP_PROGRESS.to_json(
     backup_progress.BackupProgress(ID, "main", backup_progress.BackupPhase.DUMPING, 1, 2, 3)
 )
-PRUNED = prune_operation.PruneResponse(3, 7, (ID,), ("main",))
 RETRIED = quarantine_operations.RetryResponse(2, 40, 30, 1, False)
 PURGED = quarantine_operations.PurgeResponse(2, {"resolved": 3, "discarded": 4}, 900, False)
 ERASED = quarantine_operations.EraseResponse(9, 1, 2, 3, 4, 5, "hash", True)
@@ -218,9 +208,6 @@ SAMPLES = [
         first_backup(),
         lambda body: backup_message(SIGNED_MANIFEST.decode(body, "")),
     ),
-    _sample("record of a copy", COPY_RECORD, CopyRecord(WHEN, "s3://bucket/second", 700)),
-    _sample("progress of a copy", COPY_PROGRESS, CopyProgress(ID, 1, 700)),
-    _sample("result of a copy", COPY_RESULT, CopyResult(ID, "s3://bucket/second", 700)),
     _sample("backup contents", BACKUP_CONTENTS, backup_contents()),
     _sample("turn", TURN_CODEC, TurnDocument(OWNER)),
     _sample("notices on keys", KEY_NOTICES, KeyNotices(("keep it",))),
@@ -228,36 +215,6 @@ SAMPLES = [
         "backup progress",
         backup_progress.BACKUP_PROGRESS,
         backup_progress.BackupProgress(ID, "main"),
-    ),
-    _sample(
-        "backup state",
-        states.STATE_CODEC,
-        states.BackupState(WHEN, "mia", True, "the last before the move", WHEN, True),
-    ),
-    _sample(
-        "stored schedule",
-        schedules.STORED_SCHEDULE,
-        schedules.StoredSchedule(
-            WHEN,
-            WHEN,
-            "mia",
-            definition=schedules.ScheduleDefinition("main", "30 2 * * *", "UTC", 0.0, 60.0, "x"),
-        ),
-    ),
-    _sample(
-        "schedule run",
-        schedules.SCHEDULE_RUN,
-        schedules.ScheduleRun(WHEN, WHEN, schedules.RunOutcome.FAILED, ID, 2, "DATABASE_DOWN"),
-    ),
-    _sample(
-        "prune progress", prune_operation.PRUNE_PROGRESS, prune_operation.PruneProgress("main", 3)
-    ),
-    _sample("prune response", prune_operation.PRUNE_RESPONSE, PRUNED),
-    Sample(
-        "prune result",
-        operations.RESULT_CODEC,
-        _result(prune_operation.PRUNE_RESPONSE.to_json(PRUNED)),
-        _operation("PruneBackups", {"database": "main", "deleted": 2}),
     ),
     _sample(
         "operation request",
@@ -284,22 +241,21 @@ SAMPLES = [
         ),
         _operation("CreateBackup", BACKUP_PROGRESS),
     ),
-    *(_sample(*each) for each in migration_documents.DOCUMENTS),
+    *(
+        _sample(*each)
+        for documents in (backup_documents.DOCUMENTS, migration_documents.DOCUMENTS)
+        for each in documents
+    ),
     *(
         Sample(f"result of {kind}", operations.RESULT_CODEC, _result(made), _operation(kind, begun))
-        for kind, begun, made in migration_documents.OPERATIONS
-    ),
-    Sample(
-        "copy result",
-        operations.RESULT_CODEC,
-        _result(COPY_RESULT.to_json(CopyResult(ID, "s3://bucket/second", 700))),
-        _operation("CopyBackup", COPY_PROGRESS.to_json(CopyProgress(ID, 1, 700))),
+        for documents in (backup_documents.OPERATIONS, migration_documents.OPERATIONS)
+        for kind, begun, made in documents
     ),
     Sample(
         "import result",
         operations.RESULT_CODEC,
         _result(BACKUP_MANIFEST.to_json(backup())),
-        _operation("ImportBackup", COPY_PROGRESS.to_json(CopyProgress(ID, 1, 700))),
+        _operation("ImportBackup", {"backup": ID, "copied_bytes": 1, "size_bytes": 700}),
     ),
     Sample(
         "retry result",

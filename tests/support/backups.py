@@ -78,10 +78,12 @@ class Keeper:
         await self.store.put(manifest_key(KIND, made.backup_id), FIRST_MANIFEST.encode(made))
         return made.backup_id
 
-    async def store_daily(self, days: int, database: str = "main") -> list[str]:
+    async def store_daily(
+        self, days: int, database: str = "main", now: datetime = NOW
+    ) -> list[str]:
         """Stores a backup for each of the last so many days, and returns their ids, newest first."""
         return [
-            await self.store_backup(NOW - timedelta(days=day, hours=1), database)
+            await self.store_backup(now - timedelta(days=day, hours=1), database)
             for day in range(days)
         ]
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
+from stewardd.backup.prune_operation import PRUNE_PROGRESS
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
 from stewardd.quarantine.log.changes import CHANGE_CODEC, HISTORY_CODEC
@@ -87,6 +88,10 @@ OLDER: dict[str, tuple[Codec[Any], str]] = {
         f'{{"daemon_id":"{DAEMON}","incarnation":"{ID}","ttl_s":60,"host":"h","pid":1}}',
     ),
     "a death": (DEATH_CODEC, f'{{"said_at":"{TIME}"}}'),
+    "a pruning from before there were two repositories": (
+        PRUNE_PROGRESS,
+        '{"database":"main","deleted":3}',
+    ),
     "a name": (IDENTITY_CODEC, f'{{"daemon_id": "{DAEMON}", "machine_id": "", "inode": 7}}'),
     "an attempt that names nothing": (
         ATTEMPT_CODEC,

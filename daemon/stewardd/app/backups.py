@@ -6,9 +6,9 @@ import asyncio
 import os
 
 from stewardd.app.assembly import Assembly
-from stewardd.app.copies import Copying, build_imports
+from stewardd.app.copies import Copying, build_imports, watch_copies
 from stewardd.app.repository import Repository
-from stewardd.app.retention import build_retention
+from stewardd.app.retention import build_reencryption, build_retention
 from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
 from stewardd.backup.backups import Backups
@@ -20,6 +20,7 @@ from stewardd.backup.newest import NewestBackups
 from stewardd.backup.options import BackupOptions
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.backup.prune_operation import PruneOperation
+from stewardd.backup.reencryption.operation import ReencryptOperation
 from stewardd.config.backup import BackupSettings
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
@@ -67,9 +68,12 @@ async def build_backups(
                 await assembly.monitor.look_now(component)
 
     operations.on_end(tell_health)
-    start_telling(assembly, operations)
+    start_telling(assembly, repository, operations)
     newest = NewestBackups(backups, databases.direct_targets)
-    retention = build_retention(assembly, repository, backups.database_named)
+    retention = build_retention(
+        assembly, repository, backups.database_named, copying.second, keyring
+    )
+    watch_copies(assembly, copying, databases.direct_targets, retention.retentions)
     for name, component in components.items():
         look = probes.backup(
             name, backups, newest, outcomes.failures, lambda each: retention.policy_of(each).window
@@ -89,8 +93,9 @@ async def build_backups(
             BackupImporting(operations, imports),
             retention.listing,
             retention.deletion,
-            retention.pruning,
-            PruneOperation(operations, retention.pruning),
+            retention.retentions,
+            PruneOperation(operations, retention.retentions),
+            ReencryptOperation(operations, build_reencryption(repository, keyring, retention)),
             backups.keyring,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,8 @@ from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.copying.imports import BackupImports, ImportRoot
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.pruning import DatabasePlan
+from stewardd.backup.repositories import RepositoryName, Retentions
 from stewardd.errors import ConfigurationError, RepositoryDown, RepositoryRefused, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
@@ -92,9 +95,24 @@ async def build_copies(
         )
     )
     assembly.metrics.add_copies(copies)
-    look = probes.copies(copies)
-    assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
     return Copying(copies, second)
+
+
+def watch_copies(
+    assembly: Assembly, copying: Copying, databases: Collection[str], retention: Retentions
+) -> None:
+    """Adds a component of Health, if there is a second repository: copies that are missing, or all old."""
+    if copying.copies is None:
+        return
+
+    def without_recent_copy() -> list[DatabasePlan]:
+        plans = retention.seen().get(RepositoryName.SECOND, {})
+        return [
+            plan for name, plan in plans.items() if name in databases and plan.has_no_recent_backup
+        ]
+
+    look = probes.copies(copying.copies, without_recent_copy)
+    assembly.monitor.add(Probe(COMPONENT, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
 
 
 def build_imports(

@@ -11,6 +11,8 @@ from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.backup.progress import BackupPhase
+from stewardd.backup.pruning import DatabasePlan
+from stewardd.backup.repositories import RepositoryName
 from stewardd.errors import Cancelled, DaemonStopping
 from stewardd.health.facts import RepositoryFacts
 from stewardd.health.monitor import Monitor
@@ -192,6 +194,25 @@ class DaemonMetrics:
             return None if at is None else at.timestamp()
 
         backup_metrics.add_copies(self._metrics, behind, last_made_at)
+
+    def add_pruning(self) -> Callable[[str, int], None]:
+        """Adds the backups that the retention deletes; returns what counts them, by the repository's name."""
+        return backup_metrics.add_pruning(self._metrics)
+
+    def add_retention(
+        self, seen: Callable[[], Mapping[RepositoryName, Mapping[str, DatabasePlan]]]
+    ) -> None:
+        """Adds what the retention saw; databases that are not configured any more have no label."""
+
+        def read() -> dict[tuple[str, ...], tuple[int, bool]]:
+            return {
+                (name, repository.value): (len(plan.backups) - len(plan.going), plan.plan.halted)
+                for repository, plans in seen().items()
+                for name, plan in plans.items()
+                if name in self._vocabulary["databases"]
+            }
+
+        backup_metrics.add_retention(self._metrics, read)
 
     def add_quarantine(self, registry: Registry) -> QuarantineMeter:
         """Adds the quarantine, and with it the names of the schemas; returns what the ledger tells."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
 from stewardd.backup.catalog import BackupCatalog
+from stewardd.backup.copying.retention import RetentionRules, SecondRetention
+from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.deletion import BackupDeletion
 from stewardd.backup.inventory import BackupInventory
+from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.listing import BackupListing
 from stewardd.backup.pruning import Pruning
+from stewardd.backup.reencryption.reencryption import Reencryption
+from stewardd.backup.reencryption.resealing import Resealing
+from stewardd.backup.repositories import RepositoryName, Retentions
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.backup.states import BackupStates
 from stewardd.config.retention import RetentionSettings
@@ -22,35 +29,76 @@ from stewardd.scheduler.job import Job
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """The objects of the retention, each with one thing to do."""
+    """The objects of the retention, each with one thing to do. `second` is that of the second repository."""
 
     listing: BackupListing
     inventory: BackupInventory
     deletion: BackupDeletion
     pruning: Pruning
     policy_of: Callable[[str], RetentionPolicy]
+    second: SecondRetention | None
+
+    @property
+    def retentions(self) -> Retentions:
+        """The retention of each repository."""
+        return Retentions(self.pruning, self.second)
 
 
 def build_retention(
-    assembly: Assembly, repository: Repository, database_named: Callable[[str], str]
+    assembly: Assembly,
+    repository: Repository,
+    database_named: Callable[[str], str],
+    second: SecondRepository | None,
+    keyring: Keyring,
 ) -> Retention:
-    """Makes them, and adds the job that applies the retention at times."""
+    """Makes them, and adds the jobs that apply the retention of each repository at times."""
     settings = assembly.settings.backup.retention
     store, now = repository.store, repository.lease.now
     catalog, states = BackupCatalog(store), BackupStates(store)
-    inventory = BackupInventory(catalog, states)
+    inventory = BackupInventory(catalog, states, trusts=keyring.trusts)
     policy_of = policies(settings)
+    count = assembly.metrics.add_pruning()
     deletion = BackupDeletion(store, catalog, states, inventory, policy_of, now)
-    pruning = Pruning(inventory, deletion, policy_of, now, database_named)
-    assembly.jobs.append(
-        Job(
-            "retention of backups",
-            pruning.run,
-            settings.interval_s,
-            first_after_s=min(60.0, settings.interval_s),
-        )
+    pruning = Pruning(
+        inventory, deletion, policy_of, now, database_named, partial(count, RepositoryName.FIRST)
     )
-    return Retention(BackupListing(catalog, states), inventory, deletion, pruning, policy_of)
+    assembly.jobs.append(_job("retention of backups", pruning.run, settings))
+    own = assembly.settings.backup.copies.retention
+    of_copies = None
+    if second is not None:
+        of_copies = SecondRetention(
+            second,
+            repository.claims,
+            states,
+            RetentionRules(policies(own), now, database_named, keyring.trusts),
+            partial(count, RepositoryName.SECOND),
+        )
+        assembly.jobs.append(_job("retention of copies", of_copies.run, own))
+    found = Retention(
+        BackupListing(catalog, states), inventory, deletion, pruning, policy_of, of_copies
+    )
+    assembly.metrics.add_retention(found.retentions.seen)
+    return found
+
+
+def build_reencryption(
+    repository: Repository, keyring: Keyring, retention: Retention
+) -> Reencryption:
+    """Makes what encrypts the backups of the first repository anew."""
+    return Reencryption(
+        repository.store,
+        repository.claims,
+        Resealing(repository.store, repository.lease, keyring),
+        keyring,
+        retention.inventory,
+        retention.deletion,
+        retention.pruning,
+    )
+
+
+def _job(name: str, work: Callable[[], Awaitable[None]], settings: RetentionSettings) -> Job:
+    interval_s = settings.interval_s
+    return Job(name, work, interval_s, first_after_s=min(60.0, interval_s))
 
 
 def policies(settings: RetentionSettings) -> Callable[[str], RetentionPolicy]:

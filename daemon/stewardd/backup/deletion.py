@@ -11,6 +11,7 @@ states, in this order. A daemon that is killed in between leaves a state by whic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,7 +20,7 @@ from stewardd.backup.inventory import BackupInventory, KnownBackup, by_database,
 from stewardd.backup.retention.policy import Candidate, RetentionPolicy
 from stewardd.backup.retention.removal import Marked, is_last_good, to_purge
 from stewardd.backup.states import BackupState, BackupStates, NumberedState, StateOvertaken
-from stewardd.errors import BackupDeleted, BackupPinned, Conflict, LastBackup
+from stewardd.errors import BackupDeleted, BackupPinned, Conflict, LastBackup, RequestInProgress
 from stewardd.repository.attempts import repeat_while_overtaken
 from stewardd.repository.backend.store import Store
 from stewardd.repository.identifiers import folder_of
@@ -40,7 +41,11 @@ class PinRequest:
 
 
 class BackupDeletion:
-    """Marks, takes marks back, pins, and purges. `policy_of` gives the retention of a database, `now` the time."""
+    """Marks, takes marks back, pins, and purges. `policy_of` gives the retention of a database, `now` the time.
+
+    `exclusively` keeps others from writing a backup's objects while they are removed, and raises RequestInProgress
+    while somebody does: only copies can be made again under their old names.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class BackupDeletion:
         inventory: BackupInventory,
         policy_of: Callable[[str], RetentionPolicy],
         now: Callable[[], datetime],
+        exclusively: Callable[[str], AbstractAsyncContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -57,6 +63,7 @@ class BackupDeletion:
         self._inventory = inventory
         self._policy_of = policy_of
         self._now = now
+        self._exclusively = exclusively
 
     def purge_time(self, database: str, state: NumberedState) -> datetime | None:
         """When a deleted backup may lose its data."""
@@ -174,25 +181,37 @@ class BackupDeletion:
             if is_last_good(each.candidate, others):
                 _log.error("the last good backup keeps its data", backup=each.backup_id)
                 continue
-            await self._remove(each.backup_id)
-            purged.append(each.backup_id)
-            _log.info("backup purged", backup=each.backup_id, database=database)
+            if await self._remove(each.backup_id):
+                purged.append(each.backup_id)
+                _log.info("backup purged", backup=each.backup_id, database=database)
         return purged
 
-    async def _remove(self, backup_id: str) -> None:
-        """Removes all of a backup, the manifest first: without it there is no backup, whatever else is left."""
-        await self._store.delete(manifest_key(KIND, backup_id))
-        await self._store.delete_prefix(folder_of(KIND, backup_id))
-        await self._states.forget(backup_id)
+    async def _remove(self, backup_id: str, *, if_it_exists: bool = True) -> bool:
+        """Removes all of a backup, the manifest first: without it there is no backup, whatever else is left.
+
+        Returns False, and leaves it to the next purge, where somebody else writes or removes its objects now.
+        """
+        try:
+            async with self._exclusively(backup_id):
+                if not if_it_exists and await self._exists(backup_id):
+                    return False
+                await self._store.delete(manifest_key(KIND, backup_id))
+                await self._store.delete_prefix(folder_of(KIND, backup_id))
+                await self._states.forget(backup_id)
+        except RequestInProgress:
+            return False
+        return True
 
     async def _finish(self, existing: set[str]) -> None:
         """Ends the purges of killed daemons: states of backups whose manifest is gone."""
         for backup_id in await self._states.all():
-            if backup_id not in existing and not await exists(
-                self._store, manifest_key(KIND, backup_id)
-            ):
-                await self._remove(backup_id)
+            if backup_id in existing or await self._exists(backup_id):
+                continue
+            if await self._remove(backup_id, if_it_exists=False):
                 _log.info("purge of a backup ended", backup=backup_id)
+
+    async def _exists(self, backup_id: str) -> bool:
+        return await exists(self._store, manifest_key(KIND, backup_id))
 
     async def _take_back(self, backup_id: str, there: Sequence[KnownBackup], actor: str) -> bool:
         """Takes a mark back that was put while others deleted all other good backups."""

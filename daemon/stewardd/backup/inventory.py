@@ -7,7 +7,7 @@ is one listing of the states and one of the names of the backups, and reads only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,14 +31,17 @@ class ManifestFacts:
     snapshot_time: datetime
     create_time: datetime
     stored_size_bytes: int
+    recipients: tuple[str, ...]
+    replaces: str
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBackup:
-    """A backup that exists, and its state."""
+    """A backup that exists, its state, and whether it is pinned, here or in the other repository."""
 
     facts: ManifestFacts
     state: NumberedState
+    pinned: bool
 
     @property
     def backup_id(self) -> str:
@@ -50,16 +53,32 @@ class KnownBackup:
         """The backup as a retention sees it."""
         facts = self.facts
         return Candidate(
-            facts.backup_id, facts.snapshot_time, ProofState.PENDING, pinned=self.state.pinned
+            facts.backup_id,
+            facts.snapshot_time,
+            ProofState.PENDING,
+            pinned=self.pinned,
+            replaces=facts.replaces,
         )
 
 
 class BackupInventory:
-    """Reads the inventory of one repository."""
+    """Reads the inventory of one repository.
 
-    def __init__(self, catalog: BackupCatalog, states: BackupStates) -> None:
+    `other_states` are those of the same backups in another repository: what is pinned there is pinned here too. A
+    manifest may say that it replaces another backup only where `trusts` says so of its signer: anybody could sign it.
+    """
+
+    def __init__(
+        self,
+        catalog: BackupCatalog,
+        states: BackupStates,
+        other_states: BackupStates | None = None,
+        trusts: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._catalog = catalog
         self._states = states
+        self._other_states = other_states
+        self._trusts = trusts
         self._facts: dict[str, ManifestFacts] = {}
         self._reading = asyncio.Lock()
 
@@ -70,6 +89,7 @@ class BackupInventory:
         ):  # so that two that look at once don't both read thousands of manifests
             # The states first: a backup that is listed after them and has none was untouched when they were listed.
             states = await self._states.all()
+            others = {} if self._other_states is None else await self._other_states.all()
             names = [each async for each in self._catalog.identifiers()]
             known = self._facts
             facts = {each: known[each] for each in names if each in known}
@@ -79,8 +99,11 @@ class BackupInventory:
                 found = await asyncio.gather(*(self._read(each) for each in some))
                 facts |= {each.backup_id: each for each in found if each is not None}
             self._facts = facts
+            pinned = {
+                each for found in (states, others) for each, state in found.items() if state.pinned
+            }
             return [
-                KnownBackup(facts[each], states.get(each, UNTOUCHED))
+                KnownBackup(facts[each], states.get(each, UNTOUCHED), each in pinned)
                 for each in names
                 if each in facts
             ]
@@ -99,6 +122,8 @@ class BackupInventory:
             manifest.snapshot_time,
             manifest.create_time,
             manifest.stored_size_bytes,
+            manifest.recipients,
+            (manifest.replaces or "") if self._trusts(manifest.signer) else "",
         )
 
 

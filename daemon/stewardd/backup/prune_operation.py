@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stewardd.backup.pruning import Pruning
+from stewardd.backup.repositories import RepositoryName, Retentions
 from stewardd.operations.kinds import PRUNE_BACKUPS
 from stewardd.operations.operations import Operations
 from stewardd.operations.running import OperationContext
@@ -21,6 +21,7 @@ class PruneProgress:
 
     database: str
     deleted: Count = 0
+    repository: RepositoryName = RepositoryName.FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +45,27 @@ PRUNE_RESPONSE = Codec(PruneResponse)
 class PruneOperation:
     """Starts prunings as operations."""
 
-    def __init__(self, operations: Operations, pruning: Pruning) -> None:
+    def __init__(self, operations: Operations, retentions: Retentions) -> None:
         self._operations = operations
-        self._pruning = pruning
+        self._retentions = retentions
 
-    async def start(self, database: str, actor: str, request_id: str) -> OperationState:
+    async def start(
+        self, database: str, repository: RepositoryName, actor: str, request_id: str
+    ) -> OperationState:
         """Starts a pruning of one database, or of all where it is empty.
 
-        Raises: DatabaseUnknown, RequestIdReused, RequestInProgress, Exhausted.
+        Raises: DatabaseUnknown, NoSecondRepository, RequestIdReused, RequestInProgress, Exhausted, RepositoryDown.
         """
+        pruning = await self._retentions.of(repository)
         if database:
-            await self._pruning.plan(database)
+            await pruning.plan(database)
 
         async def work(context: OperationContext) -> dict[str, Any]:
             def report(deleted: int) -> None:
-                context.report(PRUNE_PROGRESS.to_json(PruneProgress(database, deleted)))
+                progress = PruneProgress(database, deleted, repository)
+                context.report(PRUNE_PROGRESS.to_json(progress))
 
-            found = await self._pruning.prune(database or None, actor, report)
+            found = await pruning.prune(database or None, actor, report)
             response = PruneResponse(
                 len(found.deleted), found.kept, found.deleted[:_MOST_NAMES], found.halted
             )
@@ -69,7 +74,7 @@ class PruneOperation:
         return await self._operations.start_once(
             PRUNE_BACKUPS,
             request_id,
-            asked={"database": database, "actor": actor},
-            metadata=PRUNE_PROGRESS.to_json(PruneProgress(database)),
+            asked={"database": database, "repository": repository.value, "actor": actor},
+            metadata=PRUNE_PROGRESS.to_json(PruneProgress(database, 0, repository)),
             work=work,
         )

@@ -5,13 +5,13 @@ The plan is pure (retention/plan.py). What goes by it is marked as deleted and l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stewardd.backup.deletion import BackupDeletion
 from stewardd.backup.inventory import BackupInventory, KnownBackup, by_database, of_database
-from stewardd.backup.retention.plan import RetentionPlan, plan
+from stewardd.backup.retention.plan import RetentionPlan, RetentionReason, plan
 from stewardd.backup.retention.policy import RetentionPolicy
 from stewardd.telemetry import logger
 
@@ -37,6 +37,12 @@ class DatabasePlan:
         names = {each.backup_id for each in self.plan.going}
         return [each for each in self.backups if each.backup_id in names]
 
+    @property
+    def has_no_recent_backup(self) -> bool:
+        """Whether there are backups, and all are older than the window."""
+        times = [each.facts.snapshot_time for each in self.backups]
+        return bool(times) and self.made_at - max(times) >= self.policy.window
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -48,7 +54,7 @@ class Pruned:
 
 
 class Pruning:
-    """Plans and prunes."""
+    """Plans and prunes in one repository. `count` is told how many backups each pruning marks."""
 
     def __init__(
         self,
@@ -57,13 +63,21 @@ class Pruning:
         policy_of: Callable[[str], RetentionPolicy],
         now: Callable[[], datetime],
         database_named: Callable[[str], str],
+        count: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._inventory = inventory
         self._deletion = deletion
         self._policy_of = policy_of
         self._now = now
         self._database_named = database_named
+        self._count = count
         self._made: dict[str, DatabasePlan] = {}
+        self._seen: dict[str, DatabasePlan] = {}
+
+    @property
+    def seen(self) -> Mapping[str, DatabasePlan]:
+        """The plan of each database that had backups when the retention was last applied to all."""
+        return self._seen
 
     async def plan(self, database: str) -> DatabasePlan:
         """The plan of one database, configured or not; "" is the only configured one.
@@ -89,7 +103,8 @@ class Pruning:
     async def plans(self) -> list[DatabasePlan]:
         """The plans of all databases that have backups. Raises: RepositoryDown."""
         backups = await self._inventory.read()
-        return [self._plan(name, own) for name, own in by_database(backups).items()]
+        self._seen = {name: self._plan(name, own) for name, own in by_database(backups).items()}
+        return list(self._seen.values())
 
     async def prune(
         self, database: str | None, actor: str, report: Callable[[int], None] = lambda _: None
@@ -104,6 +119,7 @@ class Pruning:
             marked = await self._deletion.mark(each.going, each.database, actor)
             if marked:
                 _log.info("backups pruned", database=each.database, deleted=len(marked))
+                self._count(len(marked))
             deleted += marked
             report(len(deleted))
         return Pruned(
@@ -111,6 +127,19 @@ class Pruning:
             sum(len(each.backups) for each in plans) - len(deleted),
             tuple(each.database for each in plans if each.plan.halted),
         )
+
+    async def drop_replaced(self, actor: str) -> list[str]:
+        """Marks what was encrypted anew, and nothing else; returns the marked. Raises: RepositoryDown, StorageFull."""
+        marked: list[str] = []
+        for each in await self.plans():
+            replaced = {
+                verdict.backup_id
+                for verdict in each.plan.going
+                if verdict.reason is RetentionReason.REPLACED
+            }
+            going = [backup for backup in each.going if backup.backup_id in replaced]
+            marked += await self._deletion.mark(going, each.database, actor)
+        return marked
 
     async def run(self) -> None:
         """Applies all retentions, and removes the data whose grace is over."""

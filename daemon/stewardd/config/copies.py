@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stewardd.config.retention import RetentionSettings
 from stewardd.config.section import Section
 from stewardd.config.values import Location, Seconds, Secret
 
@@ -17,3 +18,5 @@ class CopiesSettings(Section):
 
     interval_s: Seconds = 300.0
     """how often the daemon looks for backups that have no copy yet, beside after each backup"""
+
+    retention: RetentionSettings = RetentionSettings()

@@ -32,4 +32,4 @@ class TellSettings(Section):
     """attempts for one message, with doubling pauses from 2 s on"""
 
     max_queued: Count = 100
-    """messages that wait; more are dropped, and logged"""
+    """messages that wait, here and in the repository; more are dropped, and logged"""

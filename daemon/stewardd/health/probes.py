@@ -9,6 +9,7 @@ from stewardd.backup.backups import Backups
 from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.failures import BackupFailures
 from stewardd.backup.newest import NewestBackups
+from stewardd.backup.pruning import DatabasePlan
 from stewardd.backup.retention.plan import in_words
 from stewardd.errors import (
     ConfigurationError,
@@ -137,17 +138,18 @@ def backup(
     return look
 
 
-def copies(copies: BackupCopies) -> Look:
-    """Looks whether the second repository answers, and how many backups have no copy there."""
+def copies(copies: BackupCopies, without_recent: Callable[[], list[DatabasePlan]]) -> Look:
+    """Looks whether the second repository answers, how many backups have no copy there, and how old the copies are."""
 
     async def look() -> Finding:
         try:
             await copies.probe()
         except (RepositoryDown, ConfigurationError, StorageFull, Corrupt) as error:
             return Finding(HealthState.DEGRADED, f"{_behind(copies)}: {error.message}")
+        said = [_no_recent_copy(each) for each in without_recent()]
         if copies.status.failure:
-            return Finding(HealthState.DEGRADED, f"{_behind(copies)}: {copies.status.failure}")
-        return Finding(HealthState.HEALTHY, "")
+            said.insert(0, f"{_behind(copies)}: {copies.status.failure}")
+        return Finding(HealthState.DEGRADED if said else HealthState.HEALTHY, "; ".join(said))
 
     return look
 
@@ -156,6 +158,14 @@ def _behind(copies: BackupCopies) -> str:
     count = sum(copies.status.behind.values())
     had = "backup has" if count == 1 else "backups have"
     return f"{count} {had} no copy in the second repository"
+
+
+def _no_recent_copy(plan: DatabasePlan) -> str:
+    window = in_words(plan.policy.window)
+    return (
+        f"every copy of database {plan.database!r} in the second repository is older than {window}: "
+        "none is deleted"
+    )
 
 
 def _age_s(backup_id: str) -> float:

@@ -83,6 +83,29 @@ COPIED = Metric(
     Kind.GAUGE,
     "When this daemon made the last copy of a backup, in seconds since 1970; absent without one.",
 )
+REPOSITORY = Label(
+    "repository",
+    "`first`, where backups are made, or `second`, which has the copies",
+    ("first", "second"),
+)
+KEPT = Metric(
+    "steward_backups_kept",
+    Kind.GAUGE,
+    "Backups that are not deleted, when the retention was last applied.",
+    (DATABASE, REPOSITORY),
+)
+HALTED = Metric(
+    "steward_backup_retention_halted",
+    Kind.GAUGE,
+    "1 if the retention deleted nothing because no backup that counts was younger than its window, else 0.",
+    (DATABASE, REPOSITORY),
+)
+PRUNED = Metric(
+    "steward_backups_pruned_total",
+    Kind.COUNTER,
+    "Backups that the retention marked as deleted.",
+    (REPOSITORY,),
+)
 METRICS = (
     NEXT,
     BROKEN,
@@ -96,6 +119,9 @@ METRICS = (
     RUNNING,
     BEHIND,
     COPIED,
+    KEPT,
+    HALTED,
+    PRUNED,
 )
 
 
@@ -152,3 +178,17 @@ def add_copies(
 
     metrics.read(BEHIND, lambda: {(name,): count for name, count in behind().items()})
     metrics.read(COPIED, made)
+
+
+def add_pruning(metrics: Metrics) -> Callable[[str, int], None]:
+    """Adds the backups that the retention deletes; returns what counts them, by the repository's name."""
+    pruned = metrics.counter(PRUNED)
+    return lambda repository, count: pruned.add(repository, amount=count)
+
+
+def add_retention(
+    metrics: Metrics, read: Callable[[], Mapping[tuple[str, ...], tuple[int, bool]]]
+) -> None:
+    """Adds what the retention saw: how many backups it keeps, and whether it is halted, by database and repository."""
+    metrics.read(KEPT, lambda: {labels: kept for labels, (kept, _) in read().items()})
+    metrics.read(HALTED, lambda: {labels: int(halted) for labels, (_, halted) in read().items()})

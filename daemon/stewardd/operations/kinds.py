@@ -33,6 +33,7 @@ CREATE_BACKUP = OperationKind("CreateBackup", lane=Lane.BACKUP)
 PRUNE_BACKUPS = OperationKind("PruneBackups", lane=Lane.RETENTION)
 COPY_BACKUP = OperationKind("CopyBackup", lane=Lane.TRANSFER)
 IMPORT_BACKUP = OperationKind("ImportBackup", lane=Lane.TRANSFER)
+REENCRYPT_BACKUPS = OperationKind("ReencryptBackups", lane=Lane.TRANSFER)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
@@ -46,6 +47,7 @@ KINDS = (
     PRUNE_BACKUPS,
     COPY_BACKUP,
     IMPORT_BACKUP,
+    REENCRYPT_BACKUPS,
     RETRY_QUARANTINE,
     PURGE_QUARANTINE,
     ERASE_SUBJECT,

@@ -137,6 +137,30 @@ BACKUP_PROOF_UNVERIFIABLE: BackupProof.ValueType  # 5
 """What the trial needs is not here, such as the private key."""
 Global___BackupProof: typing_extensions.TypeAlias = BackupProof
 
+class _BackupRepository:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _BackupRepositoryEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_BackupRepository.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    BACKUP_REPOSITORY_UNSPECIFIED: _BackupRepository.ValueType  # 0
+    """Not said: the first one."""
+    BACKUP_REPOSITORY_FIRST: _BackupRepository.ValueType  # 1
+    """The one in which backups are made."""
+    BACKUP_REPOSITORY_SECOND: _BackupRepository.ValueType  # 2
+    """The second one, which gets a copy of each."""
+
+class BackupRepository(_BackupRepository, metaclass=_BackupRepositoryEnumTypeWrapper):
+    """One of the repositories that backups lie in. Each has a retention of its own."""
+
+BACKUP_REPOSITORY_UNSPECIFIED: BackupRepository.ValueType  # 0
+"""Not said: the first one."""
+BACKUP_REPOSITORY_FIRST: BackupRepository.ValueType  # 1
+"""The one in which backups are made."""
+BACKUP_REPOSITORY_SECOND: BackupRepository.ValueType  # 2
+"""The second one, which gets a copy of each."""
+Global___BackupRepository: typing_extensions.TypeAlias = BackupRepository
+
 class _BackupGlobals:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -509,6 +533,7 @@ class Backup(google.protobuf.message.Message):
     PIN_NOTE_FIELD_NUMBER: builtins.int
     DELETE_TIME_FIELD_NUMBER: builtins.int
     PURGE_TIME_FIELD_NUMBER: builtins.int
+    REPLACES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`backups/{backup}`; the id is a UUIDv7."""
     database: builtins.str
@@ -553,6 +578,10 @@ class Backup(google.protobuf.message.Message):
     """Whether it is pinned: then nothing deletes it."""
     pin_note: builtins.str
     """Why it is pinned, as PinBackup said."""
+    replaces: builtins.str
+    """`backups/{backup}`: the backup that this one was encrypted anew from; empty of most. Everything but the encryption
+    is as it was there, also snapshot_time and create_time.
+    """
     @property
     def snapshot_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the dump began: the state of the data that it holds."""
@@ -627,9 +656,10 @@ class Backup(google.protobuf.message.Message):
         pin_note: builtins.str = ...,
         delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         purge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        replaces: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "elapsed", b"elapsed", "purge_time", b"purge_time", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "delete_time", b"delete_time", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "pin_note", b"pin_note", "pinned", b"pinned", "proof", b"proof", "proof_mode", b"proof_mode", "purge_time", b"purge_time", "recipients", b"recipients", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "state", b"state", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "delete_time", b"delete_time", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "pin_note", b"pin_note", "pinned", b"pinned", "proof", b"proof", "proof_mode", b"proof_mode", "purge_time", b"purge_time", "recipients", b"recipients", "replaces", b"replaces", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "state", b"state", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
 
 Global___Backup: typing_extensions.TypeAlias = Backup
 
@@ -1020,20 +1050,24 @@ class GetRetentionPlanRequest(google.protobuf.message.Message):
     DATABASE_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The configured name of the database, or one that backups exist of. Empty: the only configured one."""
     page_size: builtins.int
     """At most so many verdicts; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
     """From the answer before; empty for the first page."""
+    repository: Global___BackupRepository.ValueType
+    """The repository; unspecified: the first."""
     def __init__(
         self,
         *,
         database: builtins.str = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        repository: Global___BackupRepository.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["database", b"database", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "page_size", b"page_size", "page_token", b"page_token", "repository", b"repository"]) -> None: ...
 
 Global___GetRetentionPlanRequest: typing_extensions.TypeAlias = GetRetentionPlanRequest
 
@@ -1063,7 +1097,7 @@ class RetentionPlan(google.protobuf.message.Message):
         """Whether it is kept."""
         reason: builtins.str
         """Why: PINNED, FUTURE, YOUNG, NO_RECENT_BACKUP, NOT_PROVEN, MIN_KEEP, DAILY, WEEKLY, MONTHLY or YEARLY keep,
-        CORRUPT and EXPIRED let go. More may be added.
+        REPLACED (encrypted anew), CORRUPT and EXPIRED let go. More may be added.
         """
         explanation: builtins.str
         """The same for people."""
@@ -1092,6 +1126,7 @@ class RetentionPlan(google.protobuf.message.Message):
     GOING_COUNT_FIELD_NUMBER: builtins.int
     VERDICTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The database."""
     halted: builtins.bool
@@ -1102,6 +1137,8 @@ class RetentionPlan(google.protobuf.message.Message):
     """How many go."""
     next_page_token: builtins.str
     """For the next page; empty on the last."""
+    repository: Global___BackupRepository.ValueType
+    """The repository that the backups are in."""
     @property
     def policy(self) -> Global___RetentionPolicy:
         """The rules."""
@@ -1125,9 +1162,10 @@ class RetentionPlan(google.protobuf.message.Message):
         going_count: builtins.int = ...,
         verdicts: collections.abc.Iterable[Global___RetentionPlan.Verdict] | None = ...,
         next_page_token: builtins.str = ...,
+        repository: Global___BackupRepository.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["plan_time", b"plan_time", "policy", b"policy"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["database", b"database", "going_count", b"going_count", "halted", b"halted", "kept_count", b"kept_count", "next_page_token", b"next_page_token", "plan_time", b"plan_time", "policy", b"policy", "verdicts", b"verdicts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "going_count", b"going_count", "halted", b"halted", "kept_count", b"kept_count", "next_page_token", b"next_page_token", "plan_time", b"plan_time", "policy", b"policy", "repository", b"repository", "verdicts", b"verdicts"]) -> None: ...
 
 Global___RetentionPlan: typing_extensions.TypeAlias = RetentionPlan
 
@@ -1191,20 +1229,24 @@ class PruneBackupsRequest(google.protobuf.message.Message):
     DATABASE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     ACTOR_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The database, as in GetRetentionPlanRequest; empty: all of which there are backups."""
     request_id: builtins.str
     """Identifies the request (AIP-155)."""
     actor: builtins.str
     """Who asks, as the request says; at most 256 characters."""
+    repository: Global___BackupRepository.ValueType
+    """The repository; unspecified: the first."""
     def __init__(
         self,
         *,
         database: builtins.str = ...,
         request_id: builtins.str = ...,
         actor: builtins.str = ...,
+        repository: Global___BackupRepository.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["actor", b"actor", "database", b"database", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "database", b"database", "repository", b"repository", "request_id", b"request_id"]) -> None: ...
 
 Global___PruneBackupsRequest: typing_extensions.TypeAlias = PruneBackupsRequest
 
@@ -1217,10 +1259,13 @@ class PruneBackupsMetadata(google.protobuf.message.Message):
     DATABASE_FIELD_NUMBER: builtins.int
     DELETED_COUNT_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The database; empty: all."""
     deleted_count: builtins.int
     """Backups that were marked as deleted so far."""
+    repository: Global___BackupRepository.ValueType
+    """The repository."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the operation was created."""
@@ -1231,9 +1276,10 @@ class PruneBackupsMetadata(google.protobuf.message.Message):
         database: builtins.str = ...,
         deleted_count: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        repository: Global___BackupRepository.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "deleted_count", b"deleted_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "deleted_count", b"deleted_count", "repository", b"repository"]) -> None: ...
 
 Global___PruneBackupsMetadata: typing_extensions.TypeAlias = PruneBackupsMetadata
 
@@ -1270,3 +1316,122 @@ class PruneBackupsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["deleted", b"deleted", "deleted_count", b"deleted_count", "halted_databases", b"halted_databases", "kept_count", b"kept_count"]) -> None: ...
 
 Global___PruneBackupsResponse: typing_extensions.TypeAlias = PruneBackupsResponse
+
+@typing.final
+class ReencryptBackupsRequest(google.protobuf.message.Message):
+    """Asks for backups to be encrypted anew."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    actor: builtins.str
+    """Who asks, as the request says; at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        actor: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "request_id", b"request_id"]) -> None: ...
+
+Global___ReencryptBackupsRequest: typing_extensions.TypeAlias = ReencryptBackupsRequest
+
+@typing.final
+class ReencryptBackupsMetadata(google.protobuf.message.Message):
+    """How far a re-encryption has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    STORED_BYTES_FIELD_NUMBER: builtins.int
+    DONE_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`: the backup that is encrypted anew now; empty before the first and after the last."""
+    stored_bytes: builtins.int
+    """Bytes that are stored of it so far."""
+    done_count: builtins.int
+    """Backups that are done."""
+    total_count: builtins.int
+    """Backups that there are to do."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        stored_bytes: builtins.int = ...,
+        done_count: builtins.int = ...,
+        total_count: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "create_time", b"create_time", "done_count", b"done_count", "stored_bytes", b"stored_bytes", "total_count", b"total_count"]) -> None: ...
+
+Global___ReencryptBackupsMetadata: typing_extensions.TypeAlias = ReencryptBackupsMetadata
+
+@typing.final
+class ReencryptBackupsResponse(google.protobuf.message.Message):
+    """What a re-encryption did."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Skipped(google.protobuf.message.Message):
+        """A backup that stays as it is."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        BACKUP_FIELD_NUMBER: builtins.int
+        REASON_FIELD_NUMBER: builtins.int
+        MESSAGE_FIELD_NUMBER: builtins.int
+        backup: builtins.str
+        """`backups/{backup}`."""
+        reason: builtins.str
+        """Why, as in the reasons of errors: KEY_MISSING, SIGNER_UNKNOWN, CORRUPT, REQUEST_IN_PROGRESS, BACKUP_NOT_FOUND or
+        BACKUP_DELETED.
+        """
+        message: builtins.str
+        """The same for people."""
+        def __init__(
+            self,
+            *,
+            backup: builtins.str = ...,
+            reason: builtins.str = ...,
+            message: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["backup", b"backup", "message", b"message", "reason", b"reason"]) -> None: ...
+
+    BACKUPS_FIELD_NUMBER: builtins.int
+    REENCRYPTED_COUNT_FIELD_NUMBER: builtins.int
+    SKIPPED_FIELD_NUMBER: builtins.int
+    SKIPPED_COUNT_FIELD_NUMBER: builtins.int
+    reencrypted_count: builtins.int
+    """How many they are."""
+    skipped_count: builtins.int
+    """How many they are."""
+    @property
+    def backups(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """`backups/{backup}`: the new backups; of more than 1000 the first."""
+
+    @property
+    def skipped(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ReencryptBackupsResponse.Skipped]:
+        """Backups that stay as they are; of more than 1000 the first."""
+
+    def __init__(
+        self,
+        *,
+        backups: collections.abc.Iterable[builtins.str] | None = ...,
+        reencrypted_count: builtins.int = ...,
+        skipped: collections.abc.Iterable[Global___ReencryptBackupsResponse.Skipped] | None = ...,
+        skipped_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backups", b"backups", "reencrypted_count", b"reencrypted_count", "skipped", b"skipped", "skipped_count", b"skipped_count"]) -> None: ...
+
+Global___ReencryptBackupsResponse: typing_extensions.TypeAlias = ReencryptBackupsResponse

@@ -86,6 +86,11 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.SerializeToString,
                 response_deserializer=steward_dot_v1_dot_backup__pb2.Backup.FromString,
                 _registered_method=True)
+        self.ReencryptBackups = channel.unary_unary(
+                '/steward.v1.BackupService/ReencryptBackups',
+                request_serializer=steward_dot_v1_dot_backup__pb2.ReencryptBackupsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetRetentionPlan = channel.unary_unary(
                 '/steward.v1.BackupService/GetRetentionPlan',
                 request_serializer=steward_dot_v1_dot_backup__pb2.GetRetentionPlanRequest.SerializeToString,
@@ -177,8 +182,20 @@ class BackupServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReencryptBackups(self, request, context):
+        """Encrypts every backup anew that is not encrypted to exactly the configured recipients. Each is replaced by a new
+        backup of the same data, which says in `replaces` what it replaces; the old one is deleted then, as by
+        DeleteBackup, unless the retention needs it. What cannot be replaced stays as it is: its key is not here, nobody
+        who is trusted signed it. The operation's metadata is ReencryptBackupsMetadata, its response a
+        ReencryptBackupsResponse. FAILED_PRECONDITION / KEY_MISSING where the daemon does not encrypt.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRetentionPlan(self, request, context):
         """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed.
+        FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,7 +203,7 @@ class BackupServiceServicer(object):
 
     def PruneBackups(self, request, context):
         """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
-        PruneBackupsMetadata, its response a PruneBackupsResponse.
+        PruneBackupsMetadata, its response a PruneBackupsResponse. FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,6 +261,11 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     servicer.UnpinBackup,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.FromString,
                     response_serializer=steward_dot_v1_dot_backup__pb2.Backup.SerializeToString,
+            ),
+            'ReencryptBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReencryptBackups,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.ReencryptBackupsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'GetRetentionPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRetentionPlan,
@@ -527,6 +549,33 @@ class BackupService(object):
             '/steward.v1.BackupService/UnpinBackup',
             steward_dot_v1_dot_backup__pb2.UnpinBackupRequest.SerializeToString,
             steward_dot_v1_dot_backup__pb2.Backup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReencryptBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/ReencryptBackups',
+            steward_dot_v1_dot_backup__pb2.ReencryptBackupsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

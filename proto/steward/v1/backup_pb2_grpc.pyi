@@ -186,6 +186,22 @@ _BackupServiceUnpinBackupType = typing_extensions.TypeVar(
     ],
 )
 
+_BackupServiceReencryptBackupsType = typing_extensions.TypeVar(
+    '_BackupServiceReencryptBackupsType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ReencryptBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ReencryptBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ReencryptBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
 _BackupServiceGetRetentionPlanType = typing_extensions.TypeVar(
     '_BackupServiceGetRetentionPlanType',
     grpc.UnaryUnaryMultiCallable[
@@ -218,7 +234,7 @@ _BackupServicePruneBackupsType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceReencryptBackupsType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
     """Makes and serves backups."""
 
     @typing.overload
@@ -262,6 +278,10 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.UnpinBackupRequest,
             steward.v1.backup_pb2.Backup,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ReencryptBackupsRequest,
+            google.longrunning.operations_pb2.Operation,
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetRetentionPlanRequest,
@@ -316,6 +336,10 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             steward.v1.backup_pb2.Backup,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ReencryptBackupsRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetRetentionPlanRequest,
             steward.v1.backup_pb2.RetentionPlan,
         ],
@@ -363,12 +387,22 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
     UnpinBackup: _BackupServiceUnpinBackupType
     """Unpins a backup."""
 
+    ReencryptBackups: _BackupServiceReencryptBackupsType
+    """Encrypts every backup anew that is not encrypted to exactly the configured recipients. Each is replaced by a new
+    backup of the same data, which says in `replaces` what it replaces; the old one is deleted then, as by
+    DeleteBackup, unless the retention needs it. What cannot be replaced stays as it is: its key is not here, nobody
+    who is trusted signed it. The operation's metadata is ReencryptBackupsMetadata, its response a
+    ReencryptBackupsResponse. FAILED_PRECONDITION / KEY_MISSING where the daemon does not encrypt.
+    """
+
     GetRetentionPlan: _BackupServiceGetRetentionPlanType
-    """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed."""
+    """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed.
+    FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+    """
 
     PruneBackups: _BackupServicePruneBackupsType
     """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
-    PruneBackupsMetadata, its response a PruneBackupsResponse.
+    PruneBackupsMetadata, its response a PruneBackupsResponse. FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
     """
 
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
@@ -411,6 +445,10 @@ BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.UnpinBackupRequest,
         steward.v1.backup_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ReencryptBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.GetRetentionPlanRequest,
@@ -514,12 +552,27 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         """Unpins a backup."""
 
     @abc.abstractmethod
+    def ReencryptBackups(
+        self,
+        request: steward.v1.backup_pb2.ReencryptBackupsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Encrypts every backup anew that is not encrypted to exactly the configured recipients. Each is replaced by a new
+        backup of the same data, which says in `replaces` what it replaces; the old one is deleted then, as by
+        DeleteBackup, unless the retention needs it. What cannot be replaced stays as it is: its key is not here, nobody
+        who is trusted signed it. The operation's metadata is ReencryptBackupsMetadata, its response a
+        ReencryptBackupsResponse. FAILED_PRECONDITION / KEY_MISSING where the daemon does not encrypt.
+        """
+
+    @abc.abstractmethod
     def GetRetentionPlan(
         self,
         request: steward.v1.backup_pb2.GetRetentionPlanRequest,
         context: _ServicerContext,
     ) -> typing.Union[steward.v1.backup_pb2.RetentionPlan, collections.abc.Awaitable[steward.v1.backup_pb2.RetentionPlan]]:
-        """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed."""
+        """Says which backups of a database its retention keeps now, which it lets go, and why; nothing is changed.
+        FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+        """
 
     @abc.abstractmethod
     def PruneBackups(
@@ -528,7 +581,7 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
-        PruneBackupsMetadata, its response a PruneBackupsResponse.
+        PruneBackupsMetadata, its response a PruneBackupsResponse. FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
         """
 
 def add_BackupServiceServicer_to_server(servicer: BackupServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

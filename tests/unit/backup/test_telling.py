@@ -10,8 +10,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ import pytest
 from stewardd.app.telling import check_telling
 from stewardd.backup.telling.signature import read_secret, signed_headers
 from stewardd.backup.telling.teller import Teller, TellOptions
-from stewardd.backup.telling.ways import Command, NotTold, TellMessage, Webhook
+from stewardd.backup.telling.waiting import ROOT, Receiver, WaitingMessages
+from stewardd.backup.telling.ways import Command, NotTold, TellMessage, Way, Webhook
 from stewardd.config.loading import load
-from stewardd.errors import ConfigurationError
+from stewardd.errors import ConfigurationError, RepositoryDown
 from stewardd.operations.state import OperationFailure, OperationState
+from stewardd.repository.backend.folder.store import FolderStore
+from stewardd.repository.claims import Claims
+from stewardd.repository.identifiers import uuid7
 
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -33,13 +37,15 @@ QUICK = TellOptions(timeout_s=5.0, attempts=3, first_pause_s=0.01)
 MESSAGE = TellMessage("msg_1", b'{"type": "backup.completed"}')
 
 
-def ended(reason: str = "", kind: str = "CreateBackup") -> OperationState:
+def ended(reason: str = "", kind: str = "CreateBackup", identifier: str = ID) -> OperationState:
     error = OperationFailure(reason, "pg_dump ended badly") if reason else None
     metadata = {"backup": ID, "database": "main"}
-    return OperationState(ID, kind, metadata, WHEN, WHEN, True, None if error else {}, error)
+    return OperationState(
+        identifier, kind, metadata, WHEN, WHEN, True, None if error else {}, error
+    )
 
 
-class Receiver:
+class Receiving:
     """An HTTP server that answers with the statuses it is given, and keeps what it got."""
 
     def __init__(self) -> None:
@@ -70,8 +76,8 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
+def receiver() -> Iterator[Receiving]:
+    made = Receiving()
     thread = threading.Thread(target=made.server.serve_forever, daemon=True)
     thread.start()
     yield made
@@ -96,7 +102,7 @@ def test_a_secret_that_is_none_is_refused_without_being_told(text: str) -> None:
     assert not text or text.removeprefix("whsec_") not in str(refused.value) or text == "whsec_"
 
 
-async def test_a_webhook_gets_what_it_can_check(receiver: Receiver) -> None:
+async def test_a_webhook_gets_what_it_can_check(receiver: Receiving) -> None:
     await Webhook(receiver.url, KEY).tell(MESSAGE, 5)
     ((headers, body),) = receiver.got
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
@@ -105,11 +111,39 @@ async def test_a_webhook_gets_what_it_can_check(receiver: Receiver) -> None:
     assert headers["content-type"] == "application/json"
 
 
-async def test_no_redirect_is_followed(receiver: Receiver) -> None:
+async def test_no_redirect_is_followed(receiver: Receiving) -> None:
     receiver.statuses = [302]
     with pytest.raises(NotTold, match="302"):
         await Webhook(receiver.url, KEY).tell(MESSAGE, 5)
     assert len(receiver.got) == 1
+
+
+@pytest.fixture
+def counted() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def teller_of(first: FolderStore, claims: Claims, counted: list[str]) -> Callable[..., Teller]:
+    def make(
+        *, options: TellOptions = QUICK, later: timedelta = timedelta(0), **ways: Way
+    ) -> Teller:
+        return Teller(
+            {Receiver(name.replace("_", "-")): way for name, way in ways.items()},
+            WaitingMessages(first),
+            claims,
+            options,
+            counted.append,
+            lambda: datetime.now(UTC) + later,
+        )
+
+    return make
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def told(teller: Teller, counted: list[str], *states: OperationState) -> None:
@@ -117,17 +151,20 @@ async def told(teller: Teller, counted: list[str], *states: OperationState) -> N
     try:
         for state in states:
             await teller.ended(state)
-        async with asyncio.timeout(30):
-            while len(counted) < len(states):
-                await asyncio.sleep(0.01)
+        await until(lambda: len(counted) >= len(states))
     finally:
         await teller.stop()
 
 
-async def test_a_message_is_told_again_under_its_id_until_it_arrives(receiver: Receiver) -> None:
+async def waiting(store: FolderStore) -> list[str]:
+    return [meta.key.rpartition("/")[2] async for meta in store.list(ROOT)]
+
+
+async def test_a_message_is_told_again_under_its_id_until_it_arrives(
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str], first: FolderStore
+) -> None:
     receiver.statuses = [500, 503]
-    counted: list[str] = []
-    teller = Teller([Webhook(receiver.url, KEY)], [], QUICK, counted.append)
+    teller = teller_of(success_webhook=Webhook(receiver.url, KEY))
     await told(teller, counted, ended())
     assert counted == ["told"]
     assert [headers["webhook-id"] for headers, _ in receiver.got] == [f"msg_{ID}"] * 3
@@ -138,16 +175,16 @@ async def test_a_message_is_told_again_under_its_id_until_it_arrives(receiver: R
         "database": "main",
         "backup": f"backups/{ID}",
     }
+    assert await waiting(first) == []
 
 
 async def test_success_and_failure_have_receivers_of_their_own(
-    receiver: Receiver, tmp_path: Path
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "told"
     program = f"import sys; open({str(file)!r}, 'w').write(sys.stdin.read())"
     command = Command((sys.executable, "-c", program))
-    counted: list[str] = []
-    teller = Teller([Webhook(receiver.url, None)], [command], QUICK, counted.append)
+    teller = teller_of(success_webhook=Webhook(receiver.url, None), failure_command=command)
     await told(teller, counted, ended(), ended("TOOL_FAILED"))
     assert len(receiver.got) == 1
     assert "webhook-signature" not in receiver.got[0][0]
@@ -156,10 +193,11 @@ async def test_success_and_failure_have_receivers_of_their_own(
     assert found["data"]["reason"] == "TOOL_FAILED"
 
 
-async def test_what_was_cancelled_and_what_is_no_backup_is_not_told(receiver: Receiver) -> None:
+async def test_what_was_cancelled_and_what_is_no_backup_is_not_told(
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str]
+) -> None:
     way = Webhook(receiver.url, None)
-    counted: list[str] = []
-    teller = Teller([way], [way], QUICK, counted.append)
+    teller = teller_of(success_webhook=way, failure_webhook=way)
     silent = [ended("CANCELLED"), ended("DAEMON_STOPPING"), ended(kind="PurgeQuarantine")]
     for each in silent:
         await teller.ended(each)
@@ -167,20 +205,100 @@ async def test_what_was_cancelled_and_what_is_no_backup_is_not_told(receiver: Re
     assert len(receiver.got) == 1
 
 
-async def test_what_never_arrives_is_given_up_and_a_full_queue_drops() -> None:
+async def test_what_never_arrives_is_given_up_and_a_full_queue_drops(
+    teller_of: Callable[..., Teller], counted: list[str], first: FolderStore
+) -> None:
     options = TellOptions(timeout_s=5.0, attempts=2, first_pause_s=0.01, max_queued=2)
-    counted: list[str] = []
     nobody = Webhook("http://127.0.0.1:1/", KEY)
-    teller = Teller([], [nobody], options, counted.append)
+    teller = teller_of(options=options, failure_webhook=nobody)
     for _ in range(3):
-        await teller.ended(ended("TOOL_FAILED"))
+        await teller.ended(ended("TOOL_FAILED", identifier=uuid7()))
     assert counted == ["dropped"]
     teller.start()
-    async with asyncio.timeout(30):
-        while len(counted) < 3:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(counted) >= 3)
     await teller.stop()
     assert counted == ["dropped", "failed", "failed"]
+    assert await waiting(first) == []
+
+
+async def test_what_waits_when_a_daemon_stops_is_told_by_another(
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str], first: FolderStore
+) -> None:
+    slow = TellOptions(timeout_s=5.0, attempts=5, first_pause_s=3600.0)
+    nobody = Webhook("http://127.0.0.1:1/", KEY)
+    stopping = teller_of(options=slow, success_webhook=nobody, failure_webhook=nobody)
+    stopping.start()
+    ids = [uuid7() for _ in range(3)]
+    await stopping.ended(ended(identifier=ids[0]))
+    await until(lambda: bool(list(first.root.glob(f"{ROOT}/*/{ids[0]}/*"))))
+    await stopping.ended(ended("TOOL_FAILED", identifier=ids[1]))
+    await stopping.stop()
+    await stopping.ended(ended(identifier=ids[2]))  # it ended while the daemon stopped
+    assert len(await waiting(first)) == 3
+    assert counted == []
+    heard = Webhook(receiver.url, KEY)
+    # A daemon that has not the receiver leaves it to others.
+    deaf = teller_of(failure_webhook=heard)
+    deaf.start()
+    await until(lambda: len(counted) == 1)
+    await deaf.stop()
+    following = teller_of(success_webhook=heard)
+    following.start()
+    await until(lambda: len(counted) == 3)
+    await following.stop()
+    assert counted == ["told"] * 3
+    told_of = [headers["webhook-id"] for headers, _ in receiver.got]
+    assert told_of == [f"msg_{ids[1]}", f"msg_{ids[0]}", f"msg_{ids[2]}"]
+    assert await waiting(first) == []
+
+
+async def test_of_several_daemons_one_tells_each_message(
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str]
+) -> None:
+    quick = TellOptions(timeout_s=5.0, attempts=3, first_pause_s=0.01, look_s=0.01)
+    way = Webhook(receiver.url, KEY)
+    tellers = [teller_of(options=quick, success_webhook=way) for _ in range(4)]
+    for each in tellers:
+        each.start()
+    for each in tellers:
+        await each.ended(ended(identifier=uuid7()))
+    await until(lambda: len(counted) >= 4)
+    for each in tellers:
+        await each.stop()
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == len(receiver.got) == 4
+
+
+async def test_what_waited_for_a_day_is_dropped(
+    receiver: Receiving, teller_of: Callable[..., Teller], counted: list[str], first: FolderStore
+) -> None:
+    nobody = teller_of(success_webhook=Webhook("http://127.0.0.1:1/", KEY))
+    await nobody.stop()
+    await nobody.ended(ended())
+    late = teller_of(later=timedelta(days=1), success_webhook=Webhook(receiver.url, KEY))
+    late.start()
+    await until(lambda: counted == ["dropped"])
+    await late.stop()
+    assert receiver.got == []
+    assert await waiting(first) == []
+
+
+async def test_a_message_is_told_also_when_the_repository_does_not_take_it(
+    receiver: Receiving,
+    teller_of: Callable[..., Teller],
+    counted: list[str],
+    first: FolderStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teller = teller_of(success_webhook=Webhook(receiver.url, KEY))
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise RepositoryDown("the repository does not answer")
+
+    for name in ("put", "head", "get"):
+        monkeypatch.setattr(first, name, refuse)
+    await told(teller, counted, ended())
+    assert counted == ["told"]
+    assert len(receiver.got) == 1
 
 
 async def test_a_command_is_killed_when_its_time_is_over(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ WITH_A_REQUEST_ID = {
     "ProveMigrations",
     "PruneBackups",
     "PurgeQuarantine",
+    "ReencryptBackups",
     "RetryQuarantine",
     "RollBackMigrations",
 }

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from steward_client.async_client import AsyncClient as AsyncClient
     from steward_client.backups.keys import BackupKeys as BackupKeys
+    from steward_client.backups.reencryption import Reencrypted as Reencrypted
+    from steward_client.backups.reencryption import ReencryptProgress as ReencryptProgress
+    from steward_client.backups.reencryption import SkippedBackup as SkippedBackup
     from steward_client.backups.retention import Pruned as Pruned
     from steward_client.backups.retention import PruneProgress as PruneProgress
     from steward_client.backups.retention import RetentionPlan as RetentionPlan
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from steward_client.backups.words import BackupGlobals as BackupGlobals
     from steward_client.backups.words import BackupProof as BackupProof
     from steward_client.backups.words import BackupProofMode as BackupProofMode
+    from steward_client.backups.words import BackupRepository as BackupRepository
     from steward_client.client import Client as Client
     from steward_client.connection.retry import RetryPolicy as RetryPolicy
     from steward_client.databases.types import BreakerState as BreakerState
@@ -121,6 +125,7 @@ _HOMES = {
     "BackupProgress": "backups.types",
     "BackupProof": "backups.words",
     "BackupProofMode": "backups.words",
+    "BackupRepository": "backups.words",
     "BackupSelection": "backups.types",
     "BackupSource": "backups.types",
     "BackupState": "backups.types",
@@ -177,6 +182,8 @@ _HOMES = {
     "QuarantineProgress": "quarantine.outcomes",
     "QuarantineStats": "quarantine.statistics",
     "QuarantinedRow": "quarantine.rows",
+    "ReencryptProgress": "backups.reencryption",
+    "Reencrypted": "backups.reencryption",
     "Resubmitted": "quarantine.resubmission",
     "RetentionPlan": "backups.retention",
     "RetentionPolicy": "backups.retention",
@@ -193,6 +200,7 @@ _HOMES = {
     "Segment": "backups.types",
     "ServerRole": "databases.types",
     "ServerState": "databases.types",
+    "SkippedBackup": "backups.reencryption",
     "StewardError": "errors",
     "TopValue": "quarantine.statistics",
     "Violation": "quarantine.rows",

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from stewardd.backup.copying.records import CopyRecord, CopyRecords
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.copying.transfer import Place, Transfer
 from stewardd.backup.manifest.backup import BackupManifest
-from stewardd.backup.states import BackupStates
+from stewardd.backup.states import BackupStates, StateOvertaken
 from stewardd.errors import (
+    BackupDeleted,
     BackupNotFound,
+    Conflict,
     Corrupt,
     InvalidRequest,
     LeaseLost,
@@ -31,6 +33,7 @@ from stewardd.errors import (
     RequestInProgress,
     StewardError,
 )
+from stewardd.repository.attempts import repeat_while_overtaken
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
 from stewardd.repository.identifiers import folder_of
@@ -38,7 +41,8 @@ from stewardd.telemetry import logger
 
 log = logger("backup")
 
-_CLAIM = "BackupCopy"
+_ACTOR = "copy"
+_ATTEMPTS = 64
 ReportBytes = Callable[[int], None]
 
 
@@ -88,11 +92,15 @@ class BackupCopies:
     async def copy(self, backup_id: str, report: ReportBytes) -> BackupManifest:
         """Copies one backup, whatever was known of its copy; one that is there already stays as it is.
 
-        Raises: BackupNotFound, Corrupt, RequestInProgress where another daemon copies it, StorageFull, RepositoryDown.
+        A deletion of the copy is taken back, as long as its data are there.
+
+        Raises: BackupNotFound, BackupDeleted while the data of its deleted copy are being removed, Corrupt,
+        RequestInProgress where another daemon copies it, StorageFull, RepositoryDown.
         """
         target = await self._second.store()
         body, manifest = await self._read(backup_id)
         async with self._alone(backup_id):
+            await self._undelete(BackupStates(target), backup_id)
             await self._copy(target, backup_id, body, manifest, report)
         return manifest
 
@@ -152,12 +160,32 @@ class BackupCopies:
         """Copies one of many; returns why it cannot be copied at all, which must not keep the others waiting."""
         try:
             await self.copy(manifest.backup_id, lambda _: None)
-        except (RequestInProgress, BackupNotFound):
+        except (RequestInProgress, BackupNotFound, BackupDeleted):
             return ""
         except (Corrupt, LeaseLost) as error:
             log.error("backup not copied", backup=manifest.backup_id, error=error.message)
             return error.message
         return ""
+
+    async def _undelete(self, states: BackupStates, backup_id: str) -> None:
+        async def attempt() -> None:
+            found = await states.of(backup_id)
+            if found.state is None or not found.deleted:
+                return
+            if found.purging:
+                raise BackupDeleted(
+                    f"the deleted copy of backup {backup_id} is being removed",
+                    hint="try again later",
+                )
+            kept = replace(found.state, delete_time=None, time=self._clock(), actor=_ACTOR)
+            await states.commit(backup_id, found, kept)
+
+        await repeat_while_overtaken(
+            attempt,
+            StateOvertaken,
+            attempts=_ATTEMPTS,
+            failure=Conflict("others change the state of this copy all the time"),
+        )
 
     async def _copy(
         self,
@@ -196,7 +224,7 @@ class BackupCopies:
                         await self._records.forget(backup_id)
 
     def _alone(self, backup_id: str) -> AbstractAsyncContextManager[None]:
-        return self._claims.exclusively(_CLAIM, f"{backup_id}@{self._second.key}")
+        return self._second.exclusively(self._claims, backup_id)
 
     def _count(self, missing: list[BackupManifest], failure: str) -> None:
         behind = Counter(manifest.database for manifest in missing)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from stewardd.repository.backend.all import open_repository
 from stewardd.repository.backend.store import Store
+from stewardd.repository.claims import Claims
+
+_CLAIM = "BackupCopy"
 
 
 class SecondRepository:
@@ -26,3 +30,7 @@ class SecondRepository:
             if self._store is None:
                 self._store = await open_repository(self._url, self._options)
             return self._store
+
+    def exclusively(self, claims: Claims, backup_id: str) -> AbstractAsyncContextManager[None]:
+        """Makes or removes one copy in one daemon at a time. Raises: RequestInProgress while another one does."""
+        return claims.exclusively(_CLAIM, f"{backup_id}@{self.key}")

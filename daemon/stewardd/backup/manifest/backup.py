@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stewardd.backup.manifest.values import RecipientText, SegmentName, Sha256, Signer
-from stewardd.repository.document import Count, Identifier, Moment, Seconds
+from stewardd.repository.document import LEFT_OUT_IF_EMPTY, Count, Identifier, Moment, Seconds
 
 VERSION = 2
 
@@ -177,6 +177,7 @@ class BackupManifest:
     """One backup. `snapshot_time` is the moment of the data that it holds; `signer` is "" where nobody signed.
 
     `dump_size_bytes` counts before compression, `stored_size_bytes` what lies in the repository for the dump.
+    `replaces` is the backup that this one was encrypted anew from: everything but the encryption is as it was there.
     """
 
     backup_id: Identifier
@@ -205,6 +206,7 @@ class BackupManifest:
     source: Source = UNKNOWN_SOURCE
     timings: Timings = NO_TIMINGS
     globals_object: StoredObject | None = None
+    replaces: Annotated[Identifier | None, LEFT_OUT_IF_EMPTY] = None
 
     def __post_init__(self) -> None:
         check_segments(self.segments, self.stored_size_bytes)

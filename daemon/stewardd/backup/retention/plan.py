@@ -3,7 +3,8 @@
 The rules are written so that whatever is in doubt is kept: what is pinned, young, dated in the future or not proven
 yet; the newest that count, however old they are; and everything, where no backup that counts is younger than the
 window. The window ends with the newest backup that counts: time alone lets nothing go, only a new backup does. So a
-week of failing backups, or a clock that is years ahead, deletes nothing.
+week of failing backups, or a clock that is years ahead, deletes nothing. What was encrypted anew goes in any case: the
+same data are there in the backup that replaces it.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ class RetentionReason(StrEnum):
     WEEKLY = "WEEKLY"
     MONTHLY = "MONTHLY"
     YEARLY = "YEARLY"
+    REPLACED = "REPLACED"
     CORRUPT = "CORRUPT"
     EXPIRED = "EXPIRED"
 
 
 # All others keep.
-_GOING = frozenset({RetentionReason.CORRUPT, RetentionReason.EXPIRED})
+_GOING = frozenset({RetentionReason.REPLACED, RetentionReason.CORRUPT, RetentionReason.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,21 @@ class RetentionPlan:
 def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
     """Returns the verdicts on all backups of one database; one that is marked as deleted is none of them."""
     newest_first = sorted(backups, key=lambda each: (each.time, each.backup_id), reverse=True)
-    counted = [each for each in newest_first if each.time <= now and policy.counts(each.proof)]
+    replaced = _replaced(newest_first, policy)
+    counted = [
+        each
+        for each in newest_first
+        if each.time <= now and policy.counts(each.proof) and each.backup_id not in replaced
+    ]
     newest = counted[0].time if counted else None
     halted = newest is None or now - newest >= policy.window
     needed = _needed(counted, policy)
     verdicts = []
     for each in newest_first:
         said = (
-            _stays_anyway(each, policy, now, newest)
+            _pinned(each)
+            or replaced.get(each.backup_id)
+            or _stays_anyway(each, policy, now, newest)
             or needed.get(each.backup_id)
             or _said_of_the_rest(each, policy, halted=halted)
         )
@@ -101,11 +110,29 @@ def _said_of_the_rest(backup: Candidate, policy: RetentionPolicy, *, halted: boo
     return RetentionReason.EXPIRED, f"it is older than {window}, and no rule keeps it"
 
 
+def _pinned(backup: Candidate) -> _Said | None:
+    return (RetentionReason.PINNED, "it is pinned") if backup.pinned else None
+
+
+def _replaced(backups: Sequence[Candidate], policy: RetentionPolicy) -> dict[str, _Said]:
+    """The backups that were encrypted anew, if what replaces them is as good: the same data, and counted as well."""
+    by_id = {each.backup_id: each for each in backups}
+    found: dict[str, _Said] = {}
+    for new in backups:
+        old = by_id.get(new.replaces)
+        if old is None or old is new or old.time != new.time or new.backup_id in found:
+            continue
+        if new.proof is not ProofState.CORRUPT and (
+            policy.counts(new.proof) or not policy.counts(old.proof)
+        ):
+            words = f"it was encrypted anew as backups/{new.backup_id}"
+            found[old.backup_id] = RetentionReason.REPLACED, words
+    return found
+
+
 def _stays_anyway(
     backup: Candidate, policy: RetentionPolicy, now: datetime, newest: datetime | None
 ) -> _Said | None:
-    if backup.pinned:
-        return RetentionReason.PINNED, "it is pinned"
     if backup.time > now:
         return RetentionReason.FUTURE, "its time is in the future"
     window = in_words(policy.window)

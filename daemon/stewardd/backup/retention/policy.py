@@ -52,9 +52,13 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A backup that exists, as the retention sees it. `time` is the moment of the data that it holds."""
+    """A backup that exists, as the retention sees it. `time` is the moment of the data that it holds.
+
+    `replaces` is the backup that this one was encrypted anew from; "" of most.
+    """
 
     backup_id: str
     time: datetime
     proof: ProofState = ProofState.PENDING
     pinned: bool = False
+    replaces: str = ""

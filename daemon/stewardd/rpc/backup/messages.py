@@ -71,6 +71,7 @@ def backup_message(
         pin_note=happened.pin_note if happened else "",
         delete_time=_time(happened.delete_time) if happened else None,
         purge_time=_time(purge_time),
+        replaces=names.backup(manifest.replaces) if manifest.replaces else "",
     )
 
 

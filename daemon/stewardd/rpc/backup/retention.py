@@ -10,12 +10,18 @@ from steward.v1 import backup_pb2 as pb
 from stewardd.backup.listing import BackupFilter
 from stewardd.backup.prune_operation import PRUNE_PROGRESS, PRUNE_RESPONSE
 from stewardd.backup.pruning import DatabasePlan
+from stewardd.backup.repositories import RepositoryName
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.errors import InvalidRequest
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.pages import last_name_of, page_size_of, token_after
 from stewardd.rpc.times import duration, timestamp
+
+_REPOSITORIES = {
+    RepositoryName.FIRST: pb.BACKUP_REPOSITORY_FIRST,
+    RepositoryName.SECOND: pb.BACKUP_REPOSITORY_SECOND,
+}
 
 
 def backup_filter_of(request: pb.ListBackupsRequest) -> BackupFilter:
@@ -26,9 +32,23 @@ def backup_filter_of(request: pb.ListBackupsRequest) -> BackupFilter:
     return BackupFilter(database, deleted=request.state == pb.Backup.STATE_DELETED)
 
 
-def plan_message(found: DatabasePlan, request: pb.GetRetentionPlanRequest) -> pb.RetentionPlan:
+def repository_of(value: pb.BackupRepository.ValueType) -> RepositoryName:
+    """Returns which repository is meant. Raises: InvalidRequest for what only a newer daemon knows."""
+    if value == pb.BACKUP_REPOSITORY_UNSPECIFIED:
+        return RepositoryName.FIRST
+    for name, number in _REPOSITORIES.items():
+        if number == value:
+            return name
+    raise InvalidRequest(
+        f"this daemon knows no repository of the number {value}", field="repository"
+    )
+
+
+def plan_message(
+    found: DatabasePlan, repository: RepositoryName, request: pb.GetRetentionPlanRequest
+) -> pb.RetentionPlan:
     """Returns a page of a plan. Raises: InvalidRequest for a token of another listing."""
-    listing = f"plan:{found.database}"
+    listing = f"plan:{repository.value}:{found.database}"
     last = last_name_of(listing, request.page_token)
     size = page_size_of(request.page_size)
     verdicts = found.plan.verdicts
@@ -42,6 +62,7 @@ def plan_message(found: DatabasePlan, request: pb.GetRetentionPlanRequest) -> pb
     going = len(found.plan.going)
     return pb.RetentionPlan(
         database=found.database,
+        repository=_REPOSITORIES[repository],
         policy=_policy_message(found.policy),
         plan_time=timestamp(found.made_at),
         halted=found.plan.halted,
@@ -69,6 +90,7 @@ def prune_metadata(state: OperationState) -> pb.PruneBackupsMetadata:
         database=progress.database,
         deleted_count=progress.deleted,
         create_time=timestamp(state.create_time),
+        repository=_REPOSITORIES[progress.repository],
     )
 
 

@@ -12,12 +12,13 @@ from stewardd.backup.deletion import BackupDeletion, PinRequest
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.listing import BackupListing, ListedBackup
 from stewardd.backup.prune_operation import PruneOperation
-from stewardd.backup.pruning import Pruning
+from stewardd.backup.reencryption.operation import ReencryptOperation
+from stewardd.backup.repositories import Retentions
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.backup.asked import asked_of
 from stewardd.rpc.backup.messages import backup_message, keys_message
-from stewardd.rpc.backup.retention import backup_filter_of, plan_message
+from stewardd.rpc.backup.retention import backup_filter_of, plan_message, repository_of
 from stewardd.rpc.context import Context
 from stewardd.rpc.names import actor_of, request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
@@ -39,8 +40,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         importing: BackupImporting,
         listing: BackupListing,
         deletion: BackupDeletion,
-        pruning: Pruning,
+        retentions: Retentions,
         prune_operation: PruneOperation,
+        reencryption: ReencryptOperation,
         keyring: Keyring,
     ) -> None:
         self._creation = creation
@@ -48,8 +50,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self._importing = importing
         self._listing = listing
         self._deletion = deletion
-        self._pruning = pruning
+        self._retentions = retentions
         self._prune_operation = prune_operation
+        self._reencryption = reencryption
         self._keyring = keyring
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -151,15 +154,29 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.GetRetentionPlanRequest, context: Context
     ) -> backup_pb2.RetentionPlan:
         """Returns what the retention of a database would do now."""
-        planned = self._pruning.same_plan if request.page_token else self._pruning.plan
-        return plan_message(await planned(request.database), request)
+        repository = repository_of(request.repository)
+        pruning = await self._retentions.of(repository)
+        planned = pruning.same_plan if request.page_token else pruning.plan
+        return plan_message(await planned(request.database), repository, request)
 
     async def PruneBackups(
         self, request: backup_pb2.PruneBackupsRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts a pruning."""
         state = await self._prune_operation.start(
-            request.database, actor_of(request.actor), request_id_of(request.request_id)
+            request.database,
+            repository_of(request.repository),
+            actor_of(request.actor),
+            request_id_of(request.request_id),
+        )
+        return operation_message(state)
+
+    async def ReencryptBackups(
+        self, request: backup_pb2.ReencryptBackupsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts to encrypt backups anew."""
+        state = await self._reencryption.start(
+            actor_of(request.actor), request_id_of(request.request_id)
         )
         return operation_message(state)
 

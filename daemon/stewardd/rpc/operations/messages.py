@@ -23,6 +23,7 @@ from stewardd.rpc.backup.copies import (
     import_response,
 )
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
+from stewardd.rpc.backup.reencryption import reencrypt_metadata, reencrypt_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
 from stewardd.rpc.migration.drift import drift_metadata, drift_response
 from stewardd.rpc.migration.messages import (
@@ -68,6 +69,7 @@ _KINDS = {
     kinds.PRUNE_BACKUPS.name: _Kind(prune_metadata, prune_response),
     kinds.COPY_BACKUP.name: _Kind(copy_metadata, copy_response),
     kinds.IMPORT_BACKUP.name: _Kind(import_metadata, import_response),
+    kinds.REENCRYPT_BACKUPS.name: _Kind(reencrypt_metadata, reencrypt_response),
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),

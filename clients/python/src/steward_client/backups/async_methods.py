@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from steward_client.backups import calls
 from steward_client.backups.keys import BackupKeys
+from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
 from steward_client.backups.retention import Pruned, PruneProgress, RetentionPlan
 from steward_client.backups.types import (
     OPERATION_KINDS,
@@ -17,6 +18,7 @@ from steward_client.backups.types import (
     CopyProgress,
     ImportProgress,
 )
+from steward_client.backups.words import BackupRepository
 from steward_client.connection.async_service import AsyncService
 from steward_client.operations.async_operation import AsyncOperation
 
@@ -113,12 +115,17 @@ class AsyncBackupMethods(AsyncService):
         return await self._connection.call(calls.unpin_backup(name, actor), timeout_s)
 
     async def get_retention_plan(
-        self, database: str = "", *, timeout_s: float | None = None
+        self,
+        database: str = "",
+        *,
+        repository: BackupRepository = BackupRepository.FIRST,
+        timeout_s: float | None = None,
     ) -> RetentionPlan:
-        """Says what the retention of a database would do now with each backup, and why."""
-        page = await self._connection.call(calls.get_retention_plan(database, None), timeout_s)
+        """Says what the retention of a database would do now with each backup of a repository, and why."""
+        call = calls.get_retention_plan(database, repository, None)
+        page = await self._connection.call(call, timeout_s)
         while page.next_token:
-            call = calls.get_retention_plan(database, page)
+            call = calls.get_retention_plan(database, repository, page)
             page = await self._connection.call(call, timeout_s)
         return page.plan
 
@@ -126,12 +133,21 @@ class AsyncBackupMethods(AsyncService):
         self,
         database: str = "",
         *,
+        repository: BackupRepository = BackupRepository.FIRST,
         actor: str = "",
         request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> AsyncOperation[PruneProgress, Pruned]:
-        """Begins to apply the retention of a database, or of all, as the daemon does by itself."""
-        call = calls.prune_backups(database, actor, request_id)
+        """Begins to apply the retention of a database, or of all, in a repository, as the daemon does by itself."""
+        call = calls.prune_backups(database, repository, actor, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def reencrypt_backups(
+        self, *, actor: str = "", request_id: str | None = None, timeout_s: float | None = None
+    ) -> AsyncOperation[ReencryptProgress, Reencrypted]:
+        """Begins to replace the backups that are not encrypted to exactly the configured recipients. Raises NotNow."""
+        call = calls.reencrypt_backups(actor, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
 

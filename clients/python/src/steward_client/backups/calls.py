@@ -10,6 +10,7 @@ from steward.v1 import backup_pb2
 
 from steward_client import protobuf_values
 from steward_client.backups.keys import BackupKeys
+from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
 from steward_client.backups.retention import (
     Pruned,
     PruneProgress,
@@ -27,6 +28,7 @@ from steward_client.backups.types import (
     CopyProgress,
     ImportProgress,
 )
+from steward_client.backups.words import BackupRepository, value_of
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.operations.calls import operation_call
 from steward_client.operations.state import OperationState
@@ -137,7 +139,7 @@ class PlanPage:
 
 
 def get_retention_plan(
-    database: str, before: PlanPage | None
+    database: str, repository: BackupRepository, before: PlanPage | None
 ) -> Call[backup_pb2.RetentionPlan, PlanPage]:
     """BackupService.GetRetentionPlan: the first page, or the one after a page."""
     known = before.plan.verdicts if before is not None else ()
@@ -148,6 +150,7 @@ def get_retention_plan(
 
     request = backup_pb2.GetRetentionPlanRequest(
         database=database,
+        repository=value_of(backup_pb2.BackupRepository, repository),
         page_size=1000,
         page_token=before.next_token if before is not None else "",
     )
@@ -155,13 +158,26 @@ def get_retention_plan(
 
 
 def prune_backups(
-    database: str, actor: str, request_id: str | None
+    database: str, repository: BackupRepository, actor: str, request_id: str | None
 ) -> Call[operations_pb2.Operation, OperationState[PruneProgress, Pruned]]:
     """BackupService.PruneBackups, under a request_id always."""
     request = backup_pb2.PruneBackupsRequest(
-        database=database, actor=actor, request_id=request_id or new_request_id()
+        database=database,
+        repository=value_of(backup_pb2.BackupRepository, repository),
+        actor=actor,
+        request_id=request_id or new_request_id(),
     )
     return operation_call(f"{SERVICE}/PruneBackups", request, OPERATION_KINDS)
+
+
+def reencrypt_backups(
+    actor: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[ReencryptProgress, Reencrypted]]:
+    """BackupService.ReencryptBackups, under a request_id always."""
+    request = backup_pb2.ReencryptBackupsRequest(
+        actor=actor, request_id=request_id or new_request_id()
+    )
+    return operation_call(f"{SERVICE}/ReencryptBackups", request, OPERATION_KINDS)
 
 
 def _changing(method: str, request: Message) -> Call[backup_pb2.Backup, Backup]:

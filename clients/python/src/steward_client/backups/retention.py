@@ -8,6 +8,7 @@ from datetime import datetime
 from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.backups.words import BackupRepository, word_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class RetentionPlan:
     """What the retention of a database would do."""
 
     database: str
+    repository: BackupRepository
     policy: RetentionPolicy
     plan_time: datetime
     halted: bool
@@ -92,6 +94,7 @@ class RetentionPlan:
         """Reads a steward.v1 RetentionPlan; its verdicts come in pages."""
         return cls(
             database=message.database,
+            repository=word_of(BackupRepository, pb.BackupRepository, message.repository),
             policy=RetentionPolicy.from_proto(message.policy),
             plan_time=protobuf_values.time(message.plan_time),
             halted=message.halted,
@@ -105,6 +108,7 @@ class PruneProgress:
 
     database: str
     """Empty: all of them."""
+    repository: BackupRepository
     deleted: int
     create_time: datetime
 
@@ -112,7 +116,10 @@ class PruneProgress:
     def from_proto(cls, message: pb.PruneBackupsMetadata) -> PruneProgress:
         """Reads a steward.v1 PruneBackupsMetadata."""
         return cls(
-            message.database, message.deleted_count, protobuf_values.time(message.create_time)
+            message.database,
+            word_of(BackupRepository, pb.BackupRepository, message.repository),
+            message.deleted_count,
+            protobuf_values.time(message.create_time),
         )
 
 

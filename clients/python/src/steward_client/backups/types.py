@@ -11,6 +11,7 @@ from typing import Literal
 from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
+from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
 from steward_client.backups.retention import Pruned, PruneProgress
 from steward_client.backups.words import (
     BackupCompression,
@@ -225,6 +226,8 @@ class Backup:
     delete_time: datetime | None
     purge_time: datetime | None
     """When a deleted backup may lose its data."""
+    replaces: str
+    """The backup that this one was encrypted anew from, or empty."""
 
     @classmethod
     def from_proto(cls, message: pb.Backup) -> Backup:
@@ -261,6 +264,7 @@ class Backup:
             pin_note=message.pin_note,
             delete_time=_time(message, "delete_time"),
             purge_time=_time(message, "purge_time"),
+            replaces=message.replaces,
         )
 
 
@@ -329,12 +333,14 @@ OPERATION_KINDS = OperationKinds(
     progress={
         pb.CreateBackupMetadata: BackupProgress.from_proto,
         pb.PruneBackupsMetadata: PruneProgress.from_proto,
+        pb.ReencryptBackupsMetadata: ReencryptProgress.from_proto,
         pb.CopyBackupMetadata: CopyProgress.from_proto,
         pb.ImportBackupMetadata: ImportProgress.from_proto,
     },
     results={
         pb.Backup: Backup.from_proto,
         pb.PruneBackupsResponse: Pruned.from_proto,
+        pb.ReencryptBackupsResponse: Reencrypted.from_proto,
         pb.CopyBackupResponse: BackupCopy.from_proto,
     },
 )

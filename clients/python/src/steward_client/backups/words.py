@@ -52,6 +52,14 @@ class BackupGlobals(StrEnum):
     WITHOUT_PASSWORDS = "without_passwords"
 
 
+class BackupRepository(StrEnum):
+    """The repository in which backups are made, or the second one, which has the copies."""
+
+    UNKNOWN = "unknown"
+    FIRST = "first"
+    SECOND = "second"
+
+
 _Word = TypeVar("_Word", bound=StrEnum)
 
 

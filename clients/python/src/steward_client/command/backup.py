@@ -175,6 +175,7 @@ def _show(session: Session, made: Backup) -> int:
             ("encrypted to", ", ".join(made.recipients) or "nobody: it is not encrypted"),
             ("signed by", made.signer or "nobody"),
             ("proof", made.proof.value),
+            ("encrypted anew from", made.replaces),
         ]
     )
     for notice in made.notices:

@@ -71,7 +71,9 @@ def pin(session: Session, name: str, note: str, off: bool, actor: str) -> int:
 
 
 @click.command(
-    cls=Verb, example="steward backup prune\nsteward backup prune --database main --apply"
+    cls=Verb,
+    example="steward backup prune\nsteward backup prune --database main --apply\n"
+    "steward backup prune --repository second",
 )
 @click.option(
     "--database",
@@ -80,14 +82,26 @@ def pin(session: Session, name: str, note: str, off: bool, actor: str) -> int:
     type=DATABASE,
     help="Its configured name.  [default: the only one]",
 )
+@click.option(
+    "--repository",
+    type=click.Choice(("first", "second")),
+    default="first",
+    show_default=True,
+    help="The one in which backups are made, or the second one with the copies.",
+)
 @apply_option
 @no_wait_option
 @actor_option
 @pass_session
-def prune(session: Session, database: str, is_applied: bool, no_wait: bool, actor: str) -> int:
+def prune(
+    session: Session, database: str, repository: str, is_applied: bool, no_wait: bool, actor: str
+) -> int:
     """Apply the retention of a database to its backups now. Without --apply, say what it would do, and why."""
+    from steward_client.backups.words import BackupRepository
+
+    chosen = BackupRepository(repository)
     with session.client() as client:
-        plan = client.get_retention_plan(database)
+        plan = client.get_retention_plan(database, repository=chosen)
         if not session.is_json:
             _show_plan(plan)
         if not is_applied or not plan.going:
@@ -100,7 +114,7 @@ def prune(session: Session, database: str, is_applied: bool, no_wait: bool, acto
             else:
                 screen.line("there is nothing to do")
             return Exit.DONE
-        operation = client.prune_backups(plan.database, actor=actor)
+        operation = client.prune_backups(plan.database, repository=chosen, actor=actor)
         if no_wait:
             return show_operation(session, operation.state)
         done = follow(operation, "the pruning", session.timeout_s).state.outcome()
@@ -123,6 +137,7 @@ def _show_plan(plan: RetentionPlan) -> None:
     screen.facts(
         [
             ("database", plan.database),
+            ("repository", plan.repository.value),
             ("kept for", duration(policy.window_s)),
             ("kept at least", many(policy.min_keep, "backup")),
             ("kept of each of", kept),

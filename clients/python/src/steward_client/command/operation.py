@@ -196,19 +196,21 @@ def word(state: AnyState) -> str:
 
 def kind(state: AnyState) -> str:
     """Returns what kind of work an operation is, where it is known."""
+    from steward_client.backups.reencryption import ReencryptProgress
     from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     progress = state.progress
-    if isinstance(progress, PruneProgress):
-        return "pruning"
-    if isinstance(progress, BackupProgress):
-        return "backup"
-    if isinstance(progress, CopyProgress):
-        return "copy"
-    if isinstance(progress, ImportProgress):
-        return "import"
+    of_backups = {
+        BackupProgress: "backup",
+        PruneProgress: "pruning",
+        CopyProgress: "copy",
+        ImportProgress: "import",
+        ReencryptProgress: "re-encryption",
+    }
+    if type(progress) in of_backups:
+        return of_backups[type(progress)]
     if isinstance(progress, QuarantineProgress):
         return f"{_KINDS.get(progress.method, progress.method)}{' (dry run)' if progress.dry_run else ''}"
     return _migration_kind(progress)
@@ -233,12 +235,16 @@ def result(state: AnyState) -> str:
 
 def _steps(progress: object) -> tuple[int, int | None, str]:
     """Returns what is done, what there is to do (None: unknown), and a few words."""
+    from steward_client.backups.reencryption import ReencryptProgress
     from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     if isinstance(progress, PruneProgress):
         return progress.deleted, None, f"{many(progress.deleted, 'backup')} deleted"
+    if isinstance(progress, ReencryptProgress):
+        words = f"{progress.done} of {many(progress.total, 'backup')}"
+        return progress.done, progress.total or None, words
     if isinstance(progress, (CopyProgress, ImportProgress)):
         words = f"{size(progress.copied_bytes)} of {size(progress.size_bytes)}"
         return progress.copied_bytes, progress.size_bytes or None, words

@@ -1,0 +1,84 @@
+"""The retention of the second repository: the same rules, by policies of its own, on the copies that lie there.
+
+Marks and purges are kept in the second repository itself. What is pinned in the first is pinned here too. A copy is
+removed under the claim under which it is made, so that no copier puts a manifest whose objects a purge has removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from stewardd.backup.catalog import BackupCatalog
+from stewardd.backup.copying.second_repository import SecondRepository
+from stewardd.backup.deletion import BackupDeletion
+from stewardd.backup.inventory import BackupInventory
+from stewardd.backup.pruning import Pruning
+from stewardd.backup.retention.policy import RetentionPolicy
+from stewardd.backup.states import BackupStates
+from stewardd.repository.backend.store import Store
+from stewardd.repository.claims import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """What a retention is given: policies by database, the time, the name that a request means, and whom it trusts."""
+
+    policy_of: Callable[[str], RetentionPolicy]
+    now: Callable[[], datetime]
+    database_named: Callable[[str], str]
+    trusts: Callable[[str], bool] = lambda _: False
+
+
+class SecondRetention:
+    """Opened when it is first needed: the second repository may be away when the daemon starts."""
+
+    def __init__(
+        self,
+        second: SecondRepository,
+        claims: Claims,
+        first_states: BackupStates,
+        rules: RetentionRules,
+        count: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._second = second
+        self._claims = claims
+        self._first_states = first_states
+        self._rules = rules
+        self._count = count
+        self._pruning: Pruning | None = None
+
+    @property
+    def known(self) -> Pruning | None:
+        """The pruning, once the second repository has answered."""
+        return self._pruning
+
+    async def pruning(self) -> Pruning:
+        """What plans and prunes there. Raises: ConfigurationError, RepositoryDown."""
+        store = await self._second.store()
+        if self._pruning is None:
+            self._pruning = self._open(store)
+        return self._pruning
+
+    async def run(self) -> None:
+        """Applies the retention, and removes the data whose grace is over. Raises: as `pruning`, StorageFull."""
+        await (await self.pruning()).run()
+
+    def _open(self, store: Store) -> Pruning:
+        rules = self._rules
+        catalog, states = BackupCatalog(store), BackupStates(store)
+        inventory = BackupInventory(catalog, states, self._first_states, rules.trusts)
+        deletion = BackupDeletion(
+            store,
+            catalog,
+            states,
+            inventory,
+            rules.policy_of,
+            rules.now,
+            partial(self._second.exclusively, self._claims),
+        )
+        return Pruning(
+            inventory, deletion, rules.policy_of, rules.now, rules.database_named, self._count
+        )
