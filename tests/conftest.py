@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.support.clouds.cloud import Cloud
@@ -24,6 +25,11 @@ os.environ["STEWARDD_WEB__LISTEN"] = ""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell ignores SIGINT for what it runs in the background, and children inherit that; some tests send it to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes says nothing on a machine that is busy.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
