@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres soak fuzz sanitize proto client docs format sync clean
+.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres bench-payloads soak fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -58,6 +58,9 @@ bench: sync  ## measure against peers, side by side; writes benchmarks/RESULTS.m
 
 bench-postgres: sync  ## measure the pool and the breaker beside their peers; prints a page
 	$(BIN)/python -m benchmarks.postgres
+
+bench-payloads: sync  ## measure the validation of JSON payloads beside its peers; writes benchmarks/PAYLOADS.md
+	$(BIN)/python -m benchmarks.payloads
 
 # MINUTES=60 of load and trouble; not a part of make test.
 soak: MINUTES = 60

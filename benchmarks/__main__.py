@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import cores, length, machine, places, results
+from benchmarks.agreement import verdicts
 from benchmarks.contest import Contest
-from benchmarks.contestants import PEERS_OF_OURS
+from benchmarks.contestants import OURS, PEERS_OF_OURS
 from benchmarks.generate import generated
 from benchmarks.install import install
 from benchmarks.measured import FILES, Measured
@@ -35,8 +36,11 @@ Part = Callable[[Measured, dict[str, Path], Path], None]
 def peers(measured: Measured, files: dict[str, Path], scratch: Path) -> None:
     """Measure ours beside every peer that could be put in place."""
     there = [it for it in PEERS_OF_OURS if all(need in measured.versions for need in it.needs)]
-    contest = Contest(there, machine.cores()[0], scratch)
+    core = machine.cores()[0]
+    contest = Contest((OURS, *there), core, scratch)
     contest.run(files, measured.rows, measured.rounds)
+    for file, path in files.items():
+        contest.expect(file, verdicts(path, core, scratch).expected)
     measured.races = contest.races
 
 

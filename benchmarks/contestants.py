@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import install
+from benchmarks.meter import Usage
 from benchmarks.places import BUILD, PEERS, SCHEMA
 
 EMAILS = ("participant_email", "volunteer_email")
 
 Error = tuple[str, str | None]
 """A field and its value."""
+
+
+def whole_process_s(usage: Usage) -> float:
+    """Return the CPU seconds of a process from its start to its end."""
+    return usage.cpu_s
 
 
 def nothing(_error: Error) -> bool:
@@ -65,6 +71,8 @@ class Contestant:
         printed["quarantined"]
     )
     """The bad rows that it found, from the folder and what it printed."""
+    cost_s: Callable[[Usage], float] = whole_process_s
+    """The CPU seconds that the file cost."""
 
 
 def python(script: str, *arguments: str) -> tuple[str, ...]:

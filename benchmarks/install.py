@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,10 @@ QSV_LEFT_OUT = (
     "its build takes 20 minutes and more on two cores; `python -m benchmarks --qsv` does it"
 )
 QSV = BUILD / "qsv" / "bin" / "qsvdp"
+
+
+Step = Callable[[], dict[str, str]]
+"""Puts something in place, and returns the versions of what is there then. Raises NotInstalled."""
 
 
 @dataclass(slots=True)
@@ -53,36 +57,43 @@ def run(*argv: str | Path, timeout_s: float = OTHER_TIMEOUT_S) -> str:
     return done.stdout.strip()
 
 
-def install_python() -> dict[str, str]:
-    """Make an environment for the peers that are Python packages."""
+def install_python(peers: Mapping[str, str] = PYTHON_PEERS) -> dict[str, str]:
+    """Put Python packages, at these versions, into the environment of the peers."""
     uv = Path(sys.executable).with_name("uv")
     if not PYTHON.exists():
         run(uv, "venv", "--quiet", "--python", sys.executable, PYTHON.parent.parent)
-    pinned = [f"{name}=={version}" for name, version in PYTHON_PEERS.items()]
+    pinned = [f"{name}=={version}" for name, version in peers.items()]
     run(uv, "pip", "install", "--quiet", "--python", PYTHON, *pinned)
-    return dict(PYTHON_PEERS)
+    return dict(peers)
 
 
-def install_node() -> dict[str, str]:
-    """Install what package.json pins, without a lock file."""
-    npm = ("npm", "--prefix", PEERS / "zod")
+def install_node(folder: Path = PEERS / "zod") -> dict[str, str]:
+    """Install what the package.json of a folder pins, without a lock file."""
+    npm = ("npm", "--prefix", folder)
     run(*npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
     tree = json.loads(run(*npm, "ls", "--json", "--depth=0"))["dependencies"]
     named = {name: str(found["version"]) for name, found in tree.items()}
     return {"node": run("node", "--version").lstrip("v"), **named}
 
 
-def install_rust() -> dict[str, str]:
-    """Build the Rust program in the profile of the extension."""
-    manifest = PEERS / "simd-csv" / "Cargo.toml"
-    build = ("cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", manifest)
-    run(*build, "--target-dir", SIMD_CSV.parent.parent)
-    tree = run("cargo", "tree", "--locked", "--depth", "1", "--manifest-path", manifest)
+def install_rust(
+    folder: Path = PEERS / "simd-csv",
+    program: Path = SIMD_CSV,
+    libraries: Sequence[str] = ("simd-csv", "jsonschema"),
+    *,
+    locked: bool = True,
+) -> dict[str, str]:
+    """Build a Rust program in the profile of the extension; return the versions of the libraries."""
+    how = ("--locked",) if locked else ()
+    crate = (*how, "--manifest-path", folder / "Cargo.toml")
+    build = ("cargo", "build", "--quiet", "--release", *crate)
+    run(*build, "--target-dir", program.parent.parent)
+    tree = run("cargo", "tree", "--depth", "1", *crate)
     named = [line.split(" ")[1:3] for line in tree.splitlines()[1:]]
     versions = {name: version.lstrip("v") for name, version in named}
     return {
         "rustc": run("rustc", "--version").split()[1],
-        **{name: versions[name] for name in ("simd-csv", "jsonschema")},
+        **{name: versions[name] for name in libraries},
     }
 
 
@@ -109,7 +120,7 @@ def install(*, with_peers: bool, with_qsv: bool) -> Installed:
     installed = Installed()
     if not with_peers:
         return installed
-    steps: dict[str, Callable[[], dict[str, str]]] = {
+    steps: dict[str, Step] = {
         "DuckDB and polars": install_python,
         "Zod": install_node,
         "simd-csv": install_rust,
@@ -118,6 +129,12 @@ def install(*, with_peers: bool, with_qsv: bool) -> Installed:
     if not with_qsv and not QSV.exists():
         del steps["qsv"]
         installed.left_out["qsv"] = QSV_LEFT_OUT
+    take(steps, installed)
+    return installed
+
+
+def take(steps: Mapping[str, Step], installed: Installed) -> None:
+    """Take every step, and note the versions, or the reason why something is left out."""
     for name, step in steps.items():
         print(f"installing {name} …", flush=True)
         try:
@@ -125,4 +142,3 @@ def install(*, with_peers: bool, with_qsv: bool) -> Installed:
         except NotInstalled as error:
             installed.left_out[name] = str(error)
             print(f"  left out: {error}", flush=True)
-    return installed

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,6 +12,9 @@ from benchmarks.meter import Command, Usage, measure
 
 TIMES = 10
 BLOCK_BYTES = 1 << 20
+
+FileCommand = Callable[[Path, Path], tuple[str, ...]]
+"""From a file and a folder for output to a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,14 @@ class Growth:
         return self.long_peak_bytes - self.interpreter_bytes
 
 
-def lengthened(path: Path, target: Path) -> Path:
-    """Write the rows of the file ten times, under one header."""
+def lengthened(path: Path, target: Path, *, header: bool) -> Path:
+    """Write the lines of the file ten times; a header once."""
     with target.open("wb") as out:
         for number in range(TIMES):
-            with path.open("rb") as rows:
-                header = rows.readline()
-                if number == 0:
-                    out.write(header)
-                shutil.copyfileobj(rows, out, BLOCK_BYTES)
+            with path.open("rb") as lines:
+                if header and number > 0:
+                    lines.readline()
+                shutil.copyfileobj(lines, out, BLOCK_BYTES)
     return target
 
 
@@ -52,22 +55,33 @@ def interpreter_bytes(core: int) -> int:
     return max(measure(idle)[0].peak_bytes for _ in range(3))
 
 
-def once(path: Path, scratch: Path, core: int) -> Usage:
+def once(path: Path, scratch: Path, core: int, command: FileCommand = ours) -> Usage:
     """Validate the file once."""
     out = scratch / "length"
     out.mkdir(parents=True)
     try:
-        (usage,) = measure(Command(ours(path, out), (core,)))
+        (usage,) = measure(Command(command(path, out), (core,)))
     finally:
         shutil.rmtree(out)
     return usage
 
 
-def growth(path: Path, scratch: Path, core: int, rounds: int) -> Growth:
+def growth(
+    path: Path,
+    scratch: Path,
+    core: int,
+    rounds: int,
+    command: FileCommand = ours,
+    *,
+    header: bool = True,
+) -> Growth:
     """Measure in turn, so many times. `scratch` takes the long file and its quarantine: some gigabytes."""
-    target = lengthened(path, scratch / "long.csv")
+    target = lengthened(path, scratch / f"long{path.suffix}", header=header)
     try:
-        pairs = [(once(path, scratch, core), once(target, scratch, core)) for _ in range(rounds)]
+        pairs = [
+            (once(path, scratch, core, command), once(target, scratch, core, command))
+            for _ in range(rounds)
+        ]
     finally:
         target.unlink()
     return Growth(

@@ -34,11 +34,16 @@ def sink() -> Iterator[str]:
     """Run a sink; yield its address."""
     argv = [sys.executable, "-m", "benchmarks.rpc.sink"]
     with running(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        if not address:
-            raise NotServing("the sink did not start")
-        yield address
+        yield printed_address(process)
+
+
+def printed_address(process: subprocess.Popen[str]) -> str:
+    """Wait until a server prints its address. Raises NotServing."""
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    if not address:
+        raise NotServing("a server did not start")
+    return address
 
 
 @contextlib.contextmanager

@@ -18,10 +18,11 @@ _RAW = "stands for a raw value"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A payload, and the pointers and keywords of its violations, sorted."""
+    """A payload, the pointers and keywords of its violations, sorted, and which member was changed, by its pointer."""
 
     payload: bytes
     errors: list[tuple[str, str]]
+    changed: str = ""
 
 
 def cases(path: Path) -> Iterator[Case]:
@@ -30,7 +31,8 @@ def cases(path: Path) -> Iterator[Case]:
         yield Case(json.dumps(group["base"]).encode(), [])
         for case in group["cases"]:
             errors = sorted((pointer, keyword) for pointer, keyword in case["errors"])
-            yield Case(payload_of(group["base"], case), errors)
+            changed = case.get("set", case.get("remove", ""))
+            yield Case(payload_of(group["base"], case), errors, changed)
 
 
 def payload_of(base: Any, case: dict[str, Any]) -> bytes:

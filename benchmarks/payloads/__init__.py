@@ -1,0 +1,1 @@
+"""JSON payloads: the engine beside its peers, ValidatePayload beside a call that judges nothing, JSON Lines."""
