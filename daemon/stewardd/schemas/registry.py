@@ -80,6 +80,12 @@ class Registry:
     ) -> None:
         by_key = {each.key: each for each in itertools.starmap(RegisteredSchema.of, schemas)}
         self._by_key = {key: by_key[key] for key in sorted(by_key, key=lambda key: key.order)}
+        # Asked for with each payload: by name and version, by one of them, or by none.
+        self._payloads: dict[tuple[str | None, str | None], list[fastcsv.PayloadSchema]] = {}
+        for each in self.all(SchemaKind.PAYLOAD):
+            if isinstance(each.compiled, fastcsv.PayloadSchema):
+                for asked in itertools.product((None, each.key.name), (None, each.key.version)):
+                    self._payloads.setdefault(asked, []).append(each.compiled)
 
     @classmethod
     def load(cls, folders: Sequence[Path] = ()) -> Registry:
@@ -158,15 +164,25 @@ class Registry:
 
     def row_candidates(self, name: str | None, version: str | None) -> list[fastcsv.Schema]:
         """Returns the schemas that a header may fit, by the name and version that are given. Raises: UnknownSchema."""
-        fitting = self._candidates(SchemaKind.CSV, name, version, "open.schema")
-        return [each for each in fitting if isinstance(each, fastcsv.Schema)]
+        fitting = [
+            each.compiled
+            for key, each in self._by_key.items()
+            if isinstance(each.compiled, fastcsv.Schema)
+            and name in (None, key.name)
+            and version in (None, key.version)
+        ]
+        if not fitting:
+            raise self._unknown(SchemaKind.CSV, name, version, "open.schema")
+        return fitting
 
     def payload_candidates(
         self, name: str | None, version: str | None, *, field: str = "open.schema"
     ) -> list[fastcsv.PayloadSchema]:
         """Returns the schemas that a payload may fit, by the name and version that are given. Raises: UnknownSchema."""
-        fitting = self._candidates(SchemaKind.PAYLOAD, name, version, field)
-        return [each for each in fitting if isinstance(each, fastcsv.PayloadSchema)]
+        fitting = self._payloads.get((name, version))
+        if fitting is None:
+            raise self._unknown(SchemaKind.PAYLOAD, name, version, field)
+        return fitting
 
     def detect(self, header: Sequence[str]) -> fastcsv.Schema:
         """Returns the schema that fits a header best. Raises: HeaderRefused."""
@@ -188,24 +204,16 @@ class Registry:
                 str(error), hint=error.hint, metadata=detection_facts(error), field="schema"
             ) from error
 
-    def _candidates(
+    def _unknown(
         self, kind: SchemaKind, name: str | None, version: str | None, field: str
-    ) -> list[CompiledSchema]:
-        fitting = [
-            each.compiled
-            for key, each in self._by_key.items()
-            if each.kind is kind and name in (None, key.name) and version in (None, key.version)
-        ]
-        if not fitting:
-            wanted = "/".join(part for part in (name, version) if part)
-            known = ", ".join(str(key) for key, each in self._by_key.items() if each.kind is kind)
-            judged = "rows" if kind is SchemaKind.CSV else "payloads"
-            raise UnknownSchema(
-                f"no schema {wanted} of {judged}",
-                hint=f"this daemon knows {known}",
-                field=field,
-            )
-        return fitting
+    ) -> UnknownSchema:
+        """What is raised where no schema of a kind has the name and version that are given."""
+        wanted = "/".join(part for part in (name, version) if part)
+        known = ", ".join(str(key) for key, each in self._by_key.items() if each.kind is kind)
+        judged = "rows" if kind is SchemaKind.CSV else "payloads"
+        return UnknownSchema(
+            f"no schema {wanted} of {judged}", hint=f"this daemon knows {known}", field=field
+        )
 
 
 def header_facts(error: fastcsv.HeaderError) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import fastcsv
 from stewardd.config.validation import ValidationSettings
@@ -20,8 +20,7 @@ INLINE_BYTES = 16 * 1024
 """Up to this size a payload is judged on the event loop: in 50 microseconds at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadRequest:
+class PayloadRequest(NamedTuple):
     """A payload, and how it is judged: by the schema that it fits where none is named, by its newest version else.
 
     `normalise`: a valid payload becomes an event, with `event_id` and `event_source` in an envelope of CloudEvents.
@@ -36,8 +35,7 @@ class PayloadRequest:
     event_source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadVerdict:
+class PayloadVerdict(NamedTuple):
     """What was found, and the schema by which it was judged."""
 
     schema: fastcsv.PayloadSchema

@@ -13,23 +13,28 @@ from stewardd.validation.payload_validation import PayloadRequest, PayloadVerdic
 
 def payload_request_of(message: validation_pb2.ValidatePayloadRequest) -> PayloadRequest:
     """Reads a request. Raises: InvalidRequest."""
+    schema = message.schema
+    asked = PayloadRequest(
+        payload=message.payload,
+        schema=names.parse_schema_id(schema, field="schema") if schema else None,
+        schema_version=schema_version_of(message.schema_version),
+        strict=message.strict,
+    )
+    # To look at a message inside, which most requests lack, would make one.
+    if not message.HasField("normalise"):
+        return asked
+    if not message.normalise.HasField("cloud_event"):
+        return asked._replace(normalise=True)
     envelope = message.normalise.cloud_event
-    enveloped = message.normalise.HasField("cloud_event")
-    if enveloped and not (envelope.id and envelope.source):
+    if not (envelope.id and envelope.source):
         raise InvalidRequest(
             "an envelope of CloudEvents needs the id and the source of the delivery",
             field="normalise.cloud_event",
         )
-    return PayloadRequest(
-        payload=message.payload,
-        schema=names.parse_schema_id(message.schema, field="schema") if message.schema else None,
-        schema_version=schema_version_of(message.schema_version),
-        strict=message.strict,
-        normalise=message.HasField("normalise"),
-        event_id=word_of(envelope.id, field="normalise.cloud_event.id") if enveloped else None,
-        event_source=word_of(envelope.source, field="normalise.cloud_event.source")
-        if enveloped
-        else None,
+    return asked._replace(
+        normalise=True,
+        event_id=word_of(envelope.id, field="normalise.cloud_event.id"),
+        event_source=word_of(envelope.source, field="normalise.cloud_event.source"),
     )
 
 
@@ -47,15 +52,17 @@ def schema_version_of(text: str) -> str | None:
 def verdict_message(verdict: PayloadVerdict) -> validation_pb2.ValidatePayloadResponse:
     """Returns a verdict as the contract has it."""
     schema, report = verdict.schema, verdict.report
+    total_violations = report.total_violations
     message = validation_pb2.ValidatePayloadResponse(
-        valid=report.valid,
+        valid=not total_violations,
         schema=names.schema(schema.name, schema.version),
-        total_violations=report.total_violations,
+        total_violations=total_violations,
         unknown_members=report.unknown_members,
         event=report.event or b"",
     )
-    for each in report.violations:
-        message.violations.add(
-            pointer=each.pointer, keyword=each.keyword, message=each.message, value=each.value
-        )
+    if total_violations:
+        for each in report.violations:
+            message.violations.add(
+                pointer=each.pointer, keyword=each.keyword, message=each.message, value=each.value
+            )
     return message
