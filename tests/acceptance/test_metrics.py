@@ -12,6 +12,8 @@ from google.protobuf import descriptor_pool
 from steward.v1 import (
     backup_pb2,
     backup_pb2_grpc,
+    database_pb2,
+    migration_pb2,
     operation_pb2,
     quarantine_pb2,
     quarantine_pb2_grpc,
@@ -29,7 +31,7 @@ from stewardd.rpc.server import methods
 
 from tests.acceptance.conftest import LANGUAGE, rows
 from tests.acceptance.test_health import SERVICES
-from tests.support.calls import Request, channel, opening, responses, upload, validate
+from tests.support.calls import Request, channel, crc32c, opening, responses, upload, validate
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 from tests.support.web import WEB, scrape, value
@@ -37,7 +39,7 @@ from tests.support.web import WEB, scrape, value
 # What must never be a label, though the daemon has heard it.
 SECRETS = ("ana1@example.org", "bo@example.org", "secret-file", "marker", "127.0.0.1")
 # Their services are known once their modules are.
-FILES = (operation_pb2, schedule_pb2, system_pb2)
+FILES = (database_pb2, migration_pb2, operation_pb2, schedule_pb2, system_pb2)
 METHODS = methods(SERVICES)
 STREAMS = {False: "unary", True: "stream"}
 MARKED = b"marker-cell"
@@ -83,6 +85,7 @@ def work(address):
     again = validate(address, upload(body, source_file="secret-file.csv", request_id="marker-one"))
     assert again.name == batch.name
     with channel(address) as open_channel:
+        judge_payloads(open_channel)
         quarantine = quarantine_pb2_grpc.QuarantineServiceStub(open_channel)
         row = f"{batch.name}/rows"
         quarantine.CorrectRow(
@@ -116,6 +119,29 @@ def work(address):
             schedule_pb2.CreateScheduleRequest(schedule=schedule, actor="marker-actor"), timeout=20
         )
     return batch
+
+
+def judge_payloads(open_channel):
+    """A valid payload and two invalid ones, one by one, and a file of three with one invalid."""
+    stub = validation_pb2_grpc.ValidationServiceStub(open_channel)
+    valid = b'{"match_id": "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f4", "mood": "good"}'
+    invalid = b'{"match_id": "marker", "notes": "ana1@example.org"}'
+    for payload in (valid, invalid, invalid):
+        request = v.ValidatePayloadRequest(payload=payload, schema="schemas/buddy_checkin")
+        assert stub.ValidatePayload(request, timeout=20).valid == (payload is valid)
+    lines = b"\n".join((valid, invalid, valid))
+    opened = v.ValidatePayloadsRequest.Open(
+        schema="schemas/buddy_checkin", source_file="secret-file", upload=Request.Upload()
+    )
+    messages = (
+        v.ValidatePayloadsRequest(open=opened),
+        v.ValidatePayloadsRequest(chunk=Request.Chunk(data=lines)),
+        v.ValidatePayloadsRequest(
+            commit=Request.Commit(size_bytes=len(lines), crc32c=crc32c(lines))
+        ),
+    )
+    (*_, last) = stub.ValidatePayloads(iter(messages), timeout=20)
+    assert last.summary.batch.quarantined_rows == 1
 
 
 def done(open_channel, operation):
@@ -238,12 +264,18 @@ def test_the_numbers_are_right(driven):
     assert found["steward_batch_rows_total", schema, "valid"] == batch.valid_rows == 90
     assert found["steward_batch_rows_total", schema, "quarantined"] == batch.quarantined_rows == 11
     assert found["steward_batches_published_total", schema] == 1
+    payloads = "buddy_checkin"
+    assert found["steward_payloads_total", payloads, "valid"] == 1
+    assert found["steward_payloads_total", payloads, "invalid"] == 2
+    assert found["steward_batch_rows_total", payloads, "valid"] == 2
+    assert found["steward_batch_rows_total", payloads, "quarantined"] == 1
+    assert found["steward_batches_published_total", payloads] == 1
     assert found["steward_batch_size_bytes_total", schema] == batch.size_bytes
-    assert found["steward_uploads_total", "published"] == 1
+    assert found["steward_uploads_total", "published"] == 2
     assert found["steward_uploads_total", "repeated"] == 1
     assert found["steward_uploads_total", "abandoned"] >= 2
     assert found["steward_upload_received_bytes_total",] >= 2 * batch.size_bytes + len(LANGUAGE)
-    assert found["steward_batch_duration_seconds_count",] == 1
+    assert found["steward_batch_duration_seconds_count",] == 2
     assert found["steward_quarantine_commits_total", "correct"] == 1
     assert found["steward_quarantine_commits_total", "discard"] == 1
     assert found["steward_quarantine_closed_rows_total", "resolved"] == 1
@@ -271,7 +303,8 @@ def test_open_rows_are_counted_again_and_again(driven):
     address, schema = daemon.web_addresses[0], {"schema": "language_session"}
     wait_until(lambda: value(address, "steward_quarantine_open_rows", **schema) == 9)
     assert value(address, "steward_quarantine_open_rows", schema="other") == 0
-    assert value(address, "steward_quarantine_counted_batches") == 1
+    assert value(address, "steward_quarantine_open_rows", schema="buddy_checkin") == 1
+    assert value(address, "steward_quarantine_counted_batches") == 2
     first = value(address, "steward_quarantine_counted_timestamp_seconds")
     wait_until(lambda: value(address, "steward_quarantine_counted_timestamp_seconds") > first)
 

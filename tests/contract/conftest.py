@@ -8,4 +8,5 @@ pytest.register_assert_rewrite(
     "tests.contract.store_contract",
     "tests.contract.bucket_contract",
     "tests.contract.quarantine_contract",
+    "tests.contract.payload_contract",
 )

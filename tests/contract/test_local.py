@@ -8,6 +8,7 @@ import pytest
 from stewardd.repository.backend.all import open_store
 from stewardd.repository.backend.store import Store
 
+from tests.contract.payload_contract import *  # noqa: F403  # the tests
 from tests.contract.quarantine_contract import *  # noqa: F403  # the tests
 from tests.contract.store_contract import *  # noqa: F403  # the tests
 

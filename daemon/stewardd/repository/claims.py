@@ -181,6 +181,27 @@ class Claims:
             f"{method} is being served elsewhere", field="request_id", retry_after_s=1
         )
 
+    async def answer_of(self, method: str, request_id: str, fingerprint: str) -> Answered | None:
+        """What came of a request that was served before; None where nobody has served it yet. Claims nothing.
+
+        Raises: RequestIdReused, RequestInProgress, RepositoryDown, Corrupt.
+        """
+        attempts = await self._attempts(claim_folder(method, request_id))
+        owner = await self._lease.liveness(attempts[-1].owner) if attempts else None
+        decision = decide(attempts, fingerprint, owner)
+        if isinstance(decision, BeingServed):
+            return await self._published(decision.attempt)
+        if isinstance(decision, Answered):
+            return decision
+        last = decision.after
+        if (
+            last is None
+            or last.manifest_key is None
+            or not await exists(self._store, last.manifest_key)
+        ):
+            return None
+        return Answered(_planned(last))
+
     @asynccontextmanager
     async def exclusively(self, work: str, name: str) -> AsyncIterator[None]:
         """Does a piece of work of that name in one daemon at a time; it may be done again afterwards.

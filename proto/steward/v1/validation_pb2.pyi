@@ -564,6 +564,7 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
     QUARANTINE_FIELD_NUMBER: builtins.int
     SOURCE_FILE_FIELD_NUMBER: builtins.int
     NORMALISE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
     payload: builtins.bytes
     """The payload as it came: JSON text in UTF-8."""
     schema: builtins.str
@@ -576,10 +577,16 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
     """A member that the schema does not name is a violation instead of being named in unknown_members."""
     quarantine: builtins.bool
     """Keeps an invalid payload in quarantine, and answers once it is durable. Payloads that come within 50 ms of each other,
-    at most 256 of one schema and source, share a batch. Sent a second time, a payload is kept a second time.
+    at most 256 of one schema and source, share a batch. Sent a second time without a request_id, a payload is kept a
+    second time.
     """
     source_file: builtins.str
     """With quarantine: where the payload comes from; kept with it as the name of a file is. At most 1024 characters."""
+    request_id: builtins.str
+    """With quarantine: identifies the request (AIP-155). The same id with the same request gets the same row, also after a
+    lost answer; with another request INVALID_ARGUMENT / REQUEST_ID_REUSED. Only the ids of payloads that were quarantined
+    are remembered. A UUID is recommended; at most 128 characters.
+    """
     @property
     def normalise(self) -> Global___ValidatePayloadRequest.Normalise:
         """Normalises a valid payload into the event that its schema names."""
@@ -594,9 +601,10 @@ class ValidatePayloadRequest(google.protobuf.message.Message):
         quarantine: builtins.bool = ...,
         source_file: builtins.str = ...,
         normalise: Global___ValidatePayloadRequest.Normalise | None = ...,
+        request_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["normalise", b"normalise"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["normalise", b"normalise", "payload", b"payload", "quarantine", b"quarantine", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "strict", b"strict"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["normalise", b"normalise", "payload", b"payload", "quarantine", b"quarantine", "request_id", b"request_id", "schema", b"schema", "schema_version", b"schema_version", "source_file", b"source_file", "strict", b"strict"]) -> None: ...
 
 Global___ValidatePayloadRequest: typing_extensions.TypeAlias = ValidatePayloadRequest
 

@@ -7,7 +7,9 @@ from steward.v1 import validation_pb2
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.names import word_of
+from stewardd.rpc.validation.opening import source_file_of
 from stewardd.schemas.names import VERSION
+from stewardd.validation.payload_gathering import PayloadOrigin
 from stewardd.validation.payload_validation import PayloadRequest, PayloadVerdict
 
 
@@ -35,6 +37,14 @@ def payload_request_of(message: validation_pb2.ValidatePayloadRequest) -> Payloa
         normalise=True,
         event_id=word_of(envelope.id, field="normalise.cloud_event.id"),
         event_source=word_of(envelope.source, field="normalise.cloud_event.source"),
+    )
+
+
+def payload_origin_of(message: validation_pb2.ValidatePayloadRequest) -> PayloadOrigin:
+    """Reads where a payload that is quarantined comes from. Raises: InvalidRequest."""
+    return PayloadOrigin(
+        source_file=source_file_of(message.source_file, field="source_file"),
+        request_id=names.request_id_of(message.request_id),
     )
 
 

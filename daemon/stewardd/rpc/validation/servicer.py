@@ -19,8 +19,12 @@ from stewardd.rpc.pages import page_size_of
 from stewardd.rpc.uploads import Chunk, MessageReader, UploadMessages, UploadTimeouts
 from stewardd.rpc.validation.batch_stream import OF_PAYLOADS, OF_ROWS, answers
 from stewardd.rpc.validation.messages import batch_message, schema_kind_of, schema_message
-from stewardd.rpc.validation.opening import payloads_request, rows_request, source_file_of
-from stewardd.rpc.validation.payload_messages import payload_request_of, verdict_message
+from stewardd.rpc.validation.opening import payloads_request, rows_request
+from stewardd.rpc.validation.payload_messages import (
+    payload_origin_of,
+    payload_request_of,
+    verdict_message,
+)
 from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_starter import BatchStarter
 from stewardd.validation.payload_gathering import PayloadGatherer
@@ -101,12 +105,7 @@ class ValidationServicer(validation_pb2_grpc.ValidationServiceServicer):
         verdict = await self._payloads.validate(asked)
         message = verdict_message(verdict)
         if request.quarantine and not verdict.report.valid:
-            found = await self._gatherer.quarantine(
-                asked.payload,
-                verdict,
-                source_file=source_file_of(request.source_file, field="source_file"),
-                strict=asked.strict,
-            )
+            found = await self._gatherer.quarantine(asked, verdict, payload_origin_of(request))
             message.row = names.row(found.batch_id, found.row_number)
         return message
 

@@ -87,14 +87,16 @@ class AsyncValidationMethods(AsyncService):
         quarantine: bool = False,
         source_file: str = "",
         normalise: bool | CloudEvent = False,
+        request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> PayloadVerdict:
         """Judges one JSON payload. One that is not valid is a verdict with its violations, and no error.
 
         `schema`: detected where none is named; `schema_version`: the newest. `strict`: a member that the schema does
         not name is a violation. `quarantine`: an invalid payload is kept, with `source_file` as its origin, and the
-        verdict comes once that is durable. A call that is repeated after a lost answer keeps it again. `normalise`: a
-        valid payload becomes the event of its schema, in an envelope where a CloudEvent is given.
+        verdict comes once that is durable. `request_id`: the same id with the same payload gets the same row; left out:
+        a new UUID, so that a call that is repeated after a lost answer keeps the payload once. `normalise`: a valid
+        payload becomes the event of its schema, in an envelope where a CloudEvent is given.
 
         >>> verdict = await client.validate_payload(body, schema="buddy_match")  # doctest: +SKIP
         """
@@ -106,6 +108,7 @@ class AsyncValidationMethods(AsyncService):
             quarantine=quarantine,
             source_file=source_file,
             normalise=normalise,
+            request_id=request_id,
         )
         return await self._connection.call(call, timeout_s)
 

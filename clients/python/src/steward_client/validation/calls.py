@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from steward.v1 import validation_pb2
 
 from steward_client import protobuf_values
-from steward_client.connection.call import Call, Page, Pages
+from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.validation.batch_filter import BatchFilter
 from steward_client.validation.batches import Batch, BatchFile
 from steward_client.validation.payloads import CloudEvent, Payload, PayloadVerdict, payload_bytes
@@ -25,6 +25,7 @@ def validate_payload(
     quarantine: bool,
     source_file: str,
     normalise: bool | CloudEvent,
+    request_id: str | None,
 ) -> Call[validation_pb2.ValidatePayloadResponse, PayloadVerdict]:
     """ValidationService.ValidatePayload."""
     wanted = None
@@ -42,6 +43,7 @@ def validate_payload(
             quarantine=quarantine,
             source_file=source_file,
             normalise=wanted,
+            request_id=(request_id or new_request_id()) if quarantine else "",
         ),
         validation_pb2.ValidatePayloadResponse,
         PayloadVerdict.from_proto,
