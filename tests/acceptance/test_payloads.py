@@ -1,9 +1,11 @@
 """ValidatePayload on a real daemon: the shared vectors, bad input of every kind, and what is refused by name."""
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
+from typing import Any
 
 import grpc
 import pytest
@@ -180,7 +182,12 @@ def test_a_payload_without_a_named_schema_is_judged_by_the_one_that_it_fits(daem
 
 
 @pytest.mark.parametrize(
-    ("payload", "cause"), [(b'{"a": 1}', "PAYLOAD_UNKNOWN"), (b"{", "PAYLOAD_UNREADABLE")]
+    ("payload", "cause"),
+    [
+        (b'{"a": 1}', "PAYLOAD_UNKNOWN"),
+        (b"{", "PAYLOAD_UNREADABLE"),
+        (json.dumps(ECORNELL | {"provider": "x"}).encode(), "PAYLOAD_AMBIGUOUS"),
+    ],
 )
 def test_a_payload_that_fits_no_schema_is_refused_with_what_was_tried(stub, payload, cause):
     for method, request in (
@@ -213,19 +220,193 @@ def test_a_valid_webhook_becomes_an_event_and_an_envelope_where_one_is_asked_for
         assert client.get_schema("learning_event").kind is SchemaKind.EVENT
 
 
-def test_the_command_detects_and_normalises_a_webhook(daemon, tmp_path):
-    path = tmp_path / "webhook.json"
-    path.write_text(json.dumps(ECORNELL))
+def test_numbers_beyond_floats_and_integers_are_exact_or_a_named_violation(stub):
+    exact = {"big": "123456789012345678901234567890", "fine": "0.10000000000000000000000000001"}
+    open_event = json.dumps(ECORNELL).removesuffix("}")
+    body = f'{open_event}, "big": {exact["big"]}, "fine": {exact["fine"]}}}'
+    request = v.ValidatePayloadRequest(payload=body.encode())
+    request.normalise.SetInParent()
+    event = stub.ValidatePayload(request, timeout=20).event.decode()
+    assert f'"big":{exact["big"]}' in event
+    assert f'"fine":{exact["fine"]}' in event
+    for number, keywords in (
+        ("100.0000000000000000000000001", ["type"]),
+        ("1e400", ["maximum"]),
+        ("-9223372036854775809", ["minimum"]),
+        ("18446744073709551617", ["maximum"]),
+        ("1e131073", ["maximum", "number"]),
+    ):
+        progress = '"percent_complete": 100'
+        payload = json.dumps(ECORNELL).replace(progress, f'"percent_complete": {number}')
+        verdict = judge(stub, payload.encode(), "ecornell_webhook")
+        assert sorted(each.keyword for each in verdict.violations) == keywords, number
+        assert {each.value for each in verdict.violations} == {number}
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
+
+def test_the_data_of_a_buddy_webhook_are_judged_by_their_type_wherever_it_stands(stub):
+    outer = '"event_id": "1", "timestamp": "2025-06-01T10:00:00Z"'
+    data = '"data": {"match_id": "x", "mood": "sad"}'
+    kind = '"event_type": "checkin.submitted"'
+    verdicts = [
+        judge(stub, f"{{{', '.join(parts)}}}".encode(), "buddy_webhook")
+        for parts in ((data, outer, kind), (kind, data, outer))
+    ]
+    expected = [("/data/match_id", "format"), ("/data/mood", "enum")]
+    assert [found_in(each) for each in verdicts] == [expected, expected]
+
+
+def test_a_million_members_in_a_line_are_refused_by_name_and_their_neighbours_kept(daemon):
+    many = b"{%s}" % b",".join(b'"%d":0' % n for n in range(1_000_000))
+    with Client(daemon.address) as client:
+        batch = client.validate_payloads(b"\n".join((BODY, many, BODY)), schema="buddy_match")
+        (row,) = client.quarantined_rows(batch.name)
+    assert (batch.total_rows, batch.valid_rows) == (3, 2)
+    assert [each.keyword for each in row.violations] == ["payloadBytes"]
+
+
+EXACT = "0.1000000000000000000001"
+ITSLEARNING = {
+    "eventType": "CourseProgress",
+    "eventId": "its-1",
+    "timestamp": "2025-06-01T10:00:00Z",
+    "userId": "u-1",
+    "userEmail": "ana@example.org",
+    "courseId": "c-1",
+    "courseName": "Statistics",
+    "status": "in_progress",
+}
+
+
+@pytest.fixture
+def command(daemon):
+    def run(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        started = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
         return subprocess.run(
-            [*command, "payload", *words, str(path)], capture_output=True, text=True, check=False
+            [*started, "payload", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            **settings,
         )
 
-    assert run("detect").stdout == f"{path}: ecornell_webhook 1.0\n"
-    done = run("normalise")
+    return run
+
+
+def test_the_command_detects_and_normalises_a_webhook(command, tmp_path):
+    path = tmp_path / "webhook.json"
+    path.write_text(json.dumps(ECORNELL))
+    assert command("detect", str(path)).stdout == f"{path}: ecornell_webhook 1.0\n"
+    done = command("normalise", str(path))
     assert (done.returncode, json.loads(done.stdout)["event_id"]) == (0, "e-7")
     path.write_text(json.dumps(ECORNELL | {"event_id": ""}))
-    assert run("normalise").returncode == 1
-    assert run("validate").returncode == 1
+    refused_one = command("normalise", str(path))
+    assert (refused_one.returncode, refused_one.stdout) == (1, "")
+    assert "/event_id" in refused_one.stderr
+    assert command("validate", str(path)).returncode == 1
+
+
+def test_the_command_takes_the_lines_of_a_file_and_of_stdin_each_by_its_own_schema(
+    command, tmp_path
+):
+    written = [
+        json.dumps(ECORNELL),
+        "",
+        json.dumps(ITSLEARNING | {"userEmail": "ana"}),
+        "{",
+        json.dumps(MATCH),
+        json.dumps(ITSLEARNING | {"courseName": "Ümläut \u2028", "extra": 7}).replace("7", EXACT),
+    ]
+    text = "\n".join(written)
+    path = tmp_path / "mixed.jsonl"
+    path.write_text(text)
+    detected = command("detect", str(path))
+    assert detected.returncode == 3
+    assert [line.rpartition("mixed.jsonl:")[2] for line in detected.stdout.splitlines()] == [
+        "1: ecornell_webhook 1.0",
+        "3: itslearning_webhook 1.0",
+        "5: buddy_match 1.0",
+        "6: itslearning_webhook 1.0",
+    ]
+    assert "mixed.jsonl:4: " in detected.stderr
+    done = command("normalise", "--lines", "-", input=text)
+    assert done.returncode == 3
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["event_id"] for each in events] == ["e-7", "its-1"]
+    assert f'"extra":{EXACT}' in done.stdout
+    for place in ("stdin:3: no valid itslearning_webhook", "stdin:4: ", "stdin:5: "):
+        assert place in done.stderr
+
+
+def test_the_command_tells_a_program_of_each_payload(command, tmp_path):
+    path = tmp_path / "mixed.jsonl"
+    lines = [
+        ITSLEARNING | {"courseName": "Ümläut", "n": 1e2},
+        ITSLEARNING | {"status": 1},
+        {"a": 1},
+    ]
+    path.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in lines))
+    done = command("--output", "json", "normalise", str(path), str(tmp_path / "none.json"))
+    assert done.returncode == 3
+    assert done.stdout.isascii()
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["line"] for each in told] == [1, 2, 3, None]
+    assert told[0]["event"]["course"]["name"] == "Ümläut"
+    assert told[1]["verdict"]["violations"][0]["pointer"] == "/status"
+    assert told[2]["error"]["reason"] == "PAYLOAD_REFUSED"
+    assert told[3]["error"]["reason"] == "FILE_UNUSABLE"
+    assert [each["event"] is None for each in told] == [False, True, True, True]
+    detected = command("--output", "json", "detect", str(path))
+    told = [json.loads(line) for line in detected.stdout.splitlines()]
+    assert told[0] == {
+        "file": str(path),
+        "line": 1,
+        "schema": "schemas/itslearning_webhook/versions/1.0",
+        "error": None,
+    }
+    assert told[2]["error"]["reason"] == "PAYLOAD_REFUSED"
+
+
+def test_the_command_puts_events_in_envelopes_with_the_same_id_each_time(command, tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_text(f"{json.dumps(ITSLEARNING)}\n{json.dumps(ECORNELL)}\n")
+    envelope = ("normalise", "--envelope", "--source", "/webhooks")
+    done = command(*envelope, str(path))
+    assert command(*envelope, str(path)).stdout == done.stdout
+    first, second = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (first["specversion"], first["source"]) == ("1.0", "/webhooks")
+    assert first["id"] == hashlib.sha256(json.dumps(ITSLEARNING).encode()).hexdigest()
+    assert first["id"] != second["id"]
+    one = command(*envelope, "--id", "d-1", "-", input=json.dumps(ECORNELL))
+    assert json.loads(one.stdout)["id"] == "d-1"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--envelope", "a.json"],
+        ["--source", "/x", "a.json"],
+        ["--id", "1", "a.json"],
+        ["--envelope", "--source", "/x", "--id", "1", "a.jsonl"],
+        ["--envelope", "--source", "/x", "--id", "1", "a.json", "b.json"],
+    ],
+)
+def test_an_envelope_needs_its_source_and_an_id_names_one_payload(command, words):
+    assert command("normalise", *words).returncode == 2
+
+
+def test_a_line_of_a_pipe_is_answered_before_the_next_one_comes(daemon):
+    words = ["--server", daemon.address, "payload", "detect", "--lines", "-"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "steward_client.command", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdin
+        assert running.stdout
+        for line in (1, 2):
+            running.stdin.write(json.dumps(ECORNELL).encode() + b"\n")
+            running.stdin.flush()
+            assert running.stdout.readline() == b"stdin:%d: ecornell_webhook 1.0\n" % line
+        running.stdin.close()
+        assert running.wait(60) == 0
