@@ -86,16 +86,17 @@ impl Validator {
 }
 
 impl PayloadValidator {
-    /// Makes the output files.
+    /// Makes the output files. An invalid payload that fits another of the `candidates` is told as that.
     pub fn of_lines(
         schema: &Arc<PayloadSchema>,
+        candidates: Vec<Arc<PayloadSchema>>,
         folder: &Path,
         names: BatchNames,
         options: &PayloadOptions,
     ) -> Result<Self, Error> {
         let decompressor = Decompressor::new(options.max_decompressed_bytes, options.expansion());
         Self::of(decompressor, |received| {
-            LinesText::new(schema, folder, names, options, &received.shared_size)
+            LinesText::new(schema, candidates, folder, names, options, &received.shared_size)
         })
     }
 }

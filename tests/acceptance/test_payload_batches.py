@@ -1,6 +1,5 @@
 """ValidatePayloads and the quarantine of payloads on a real daemon: batches of JSON Lines, from upload to export."""
 
-import asyncio
 import gzip
 import json
 from typing import Any
@@ -8,16 +7,15 @@ from typing import Any
 import pytest
 from steward.v1 import validation_pb2 as v
 from steward.v1 import validation_pb2_grpc
-from steward_client import AsyncClient, Client, ExportFormat, SchemaKind
+from steward_client import Client, ExportFormat, SchemaKind
 from steward_client.errors import Conflict, InvalidRequest
 from steward_client.quarantine.rows import PAYLOAD
-from stewardd.validation.payload_gathering import MAX_PAYLOADS
 
 from tests.acceptance.conftest import NO_DATABASE, refused
 from tests.support.calls import channel, crc32c
+from tests.support.checkins import checkin
 from tests.support.daemon import Daemon
 
-MATCH = "0197c5d2-8a4b-7c31-9e0f-2b6d5a81c3f4"
 Request = v.ValidatePayloadsRequest
 Chunk, Commit = v.ValidateBatchRequest.Chunk, v.ValidateBatchRequest.Commit
 
@@ -33,11 +31,6 @@ def daemon(session_folder):
 def client(daemon):
     with Client(daemon.address) as connected:
         yield connected
-
-
-def checkin(number, mood="good", **members):
-    members = {"match_id": MATCH, "mood": mood, "notes": f"by ana{number}@example.org", **members}
-    return json.dumps(members).encode()
 
 
 def lines(count, *, bad_every):
@@ -234,91 +227,59 @@ def test_an_erased_person_is_in_no_payload_and_numbers_keep_their_digits(daemon,
     assert not any(person.encode() in each.lower() for each in stored)
 
 
-# --- payloads that are quarantined one by one
+# --- a file whose schema nobody names
 
 
-def test_payloads_that_come_together_share_batches_and_each_caller_has_its_own_row(daemon, client):
-    count = MAX_PAYLOADS + 44
-    before = {each.name for each in client.list_batches()}
-
-    async def keep_all():
-        async with AsyncClient(daemon.address) as many:
-            return await asyncio.gather(
-                *(
-                    many.validate_payload(
-                        json.dumps(json.loads(checkin(n, "sad")), indent=1),
-                        schema="buddy_checkin",
-                        quarantine=True,
-                        source_file="hook",
-                    )
-                    for n in range(count)
-                )
-            )
-
-    verdicts = asyncio.run(keep_all())
-    rows = [each.row for each in verdicts]
-    assert len(set(rows)) == count
-    batches = {row.partition("/rows/")[0] for row in rows}
-    assert batches == {each.name for each in client.list_batches()} - before
-    assert len(batches) < count / 4
-    kept = {row.name: row for name in batches for row in client.quarantined_rows(name)}
-    for number, name in enumerate(rows):
-        assert json.loads(kept[name].raw_row)["notes"] == f"by ana{number}@example.org"
-    assert {client.get_batch(name).source_file for name in batches} == {"hook"}
+MATCHED = b'{"participant_id": "x", "buddy_id": "y"}'
 
 
-def test_what_is_quarantined_alone_is_durable_when_the_answer_comes(session_folder):
-    with Daemon(session_folder / "killed", environment=NO_DATABASE) as daemon:
-        with Client(daemon.address) as client:
-            verdict = client.validate_payload("{", schema="buddy_checkin", quarantine=True)
-        daemon.kill()
-        daemon.start()
-        with Client(daemon.address) as client:
-            assert client.get_quarantined_row(verdict.row).raw_row == b"{"
+def test_the_first_payload_tells_the_schema_and_an_invalid_one_of_another_schema_is_told_as_that(
+    client,
+):
+    body = b"\n".join(
+        (b"", checkin(1), checkin(2, "sad"), MATCHED, b'{"mood": 1}', b"{", checkin(3, extra=1))
+    )
+    batch = client.validate_payloads(body, keep_valid_payloads=True)
+    assert batch.schema == "schemas/buddy_checkin/versions/1.0"
+    assert (batch.total_rows, batch.valid_rows) == (6, 2)
+    assert batch.errors_by_keyword["otherSchema"] == 1
+    assert batch.unknown_columns == ("/extra",)
+    rows = {row.row_number: row for row in client.quarantined_rows(batch.name)}
+    assert found_in(rows[3]) == [("_row", "otherSchema")]
+    (violation,) = rows[3].violations
+    assert "buddy_match/1.0" in violation.message
+    assert rows[3].raw_row == MATCHED
+    assert json.loads(rows[3].cells[0].value) == json.loads(MATCHED)
+    assert found_in(rows[2]) == [("/mood", "enum")]
+    assert "otherSchema" not in {
+        each.keyword for each in (*rows[4].violations, *rows[5].violations)
+    }
+    assert client.correct_row(rows[3].name, {PAYLOAD: checkin(9).decode()}).state == "resolved"
+
+
+def test_of_a_named_schema_every_violation_is_told_whatever_else_would_fit(client):
+    batch = client.validate_payloads(checkin(1) + b"\n" + MATCHED, schema="buddy_checkin")
+    (row,) = client.quarantined_rows(batch.name)
+    assert set(found_in(row)) == {("/match_id", "required"), ("/mood", "required")}
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("body", "reason"),
     [
-        b"",
-        b"\n\n",
-        b"\xef\xbb\xbf{}",
-        b"\xff\xfe{\x00}\x00",
-        b"\x1f\x8b\x08",
-        b"\x28\xb5\x2f\xfd",
-        b'{"a": "x\ny"}',
-        b"{\r\n}",
-        b"[" * 65 + b"\n",
-        b"\x00",
-        b'"' + b"x" * (1 << 20) + b'"\n',
+        (b"", "INPUT_REFUSED"),
+        (b"\n \n", "INPUT_REFUSED"),
+        (b'{"a": 1}\n' + MATCHED, "PAYLOAD_REFUSED"),
+        (b"{\n" + MATCHED, "PAYLOAD_REFUSED"),
+        (b"x" * (2 << 20), "INPUT_REFUSED"),
+        (b"\x1f\x8b\x00broken", "INPUT_REFUSED"),
     ],
+    ids=["empty", "blank", "unknown", "no-json", "endless", "broken-gzip"],
 )
-def test_no_payload_keeps_its_neighbours_from_quarantine(daemon, client, payload):
-    async def keep_all():
-        async with AsyncClient(daemon.address) as many:
-            sent = (payload, b"{}", payload)
-            return await asyncio.gather(
-                *(
-                    many.validate_payload(each, schema="buddy_checkin", quarantine=True)
-                    for each in sent
-                )
-            )
-
-    verdicts = asyncio.run(keep_all())
-    assert len({each.row for each in verdicts}) == 3
-    plain = client.get_quarantined_row(verdicts[1].row)
-    assert plain.raw_row.strip() == b"{}"
-    for each in verdicts:
-        row = client.get_quarantined_row(each.row)
-        assert row.violations
-        assert row.state == "open"
-
-
-def test_a_valid_payload_is_not_quarantined(client):
+def test_a_file_whose_first_payload_tells_no_schema_is_refused_whole(client, body, reason):
     before = [each.name for each in client.list_batches()]
-    verdict = client.validate_payload(checkin(1), schema="buddy_checkin", quarantine=True)
-    assert verdict.valid
-    assert verdict.row == ""
+    with pytest.raises(InvalidRequest) as told:
+        client.validate_payloads(body)
+    assert told.value.reason == reason
     assert [each.name for each in client.list_batches()] == before
 
 

@@ -140,6 +140,8 @@ def payload_engine(
                 source_file=output.source_file,
                 quarantined_at=output.quarantined_at,
                 options=settings,
+                # A payload of another schema is told as that, where the first one has told the schema.
+                candidates=schemas if len(schemas) > 1 else (),
             )
 
         def detect(payload: bytes) -> fastcsv.PayloadSchema:

@@ -498,6 +498,9 @@ class PayloadValidator:
     on request, valid.jsonl. Lines of blanks alone are passed over: a payload's rowNumber counts the others from 1, its
     lineNumber counts all. A byte-order mark at the beginning is passed over. An input without a payload is valid.
     After any error the validator is spent: abort takes back what it wrote.
+
+    candidates are the schemas among which detect_payload found this one: an invalid payload that fits another of them has
+    the violation otherSchema, which names it, and no other.
     """
 
     def __new__(
@@ -509,6 +512,7 @@ class PayloadValidator:
         source_file: str = "",
         quarantined_at: str,
         options: PayloadOptions | None = None,
+        candidates: Sequence[PayloadSchema] = (),
     ) -> PayloadValidator: ...
     def feed(self, *pieces: bytes | bytearray | memoryview, threads: int | None = None) -> Progress:
         """Take the next bytes of the input, piece by piece, as Validator.feed does.
@@ -538,7 +542,7 @@ class PayloadViolation:
     @property
     def keyword(self) -> str:
         """The keyword of JSON Schema that failed, or one of json, depth, encoding, payloadBytes, duplicateMember, nul,
-        surrogate, number."""
+        surrogate, number; in a file of payloads also otherSchema."""
 
     @property
     def message(self) -> str:
@@ -665,10 +669,12 @@ def validate_payload_file(
     source_file: str | None = None,
     quarantined_at: str | None = None,
     options: PayloadOptions | None = None,
+    candidates: Sequence[PayloadSchema] = (),
 ) -> Report:
     """Validate a file of payloads, one a line, into a folder, and remove what was written if that fails.
 
-    source_file is the file's name and quarantined_at the time, where they are not given. Ctrl-C ends it, as it ends
+    source_file is the file's name and quarantined_at the time, where they are not given. For candidates see
+    PayloadValidator. Ctrl-C ends it, as it ends
     validate_file.
 
     Raises: as PayloadValidator.feed does.

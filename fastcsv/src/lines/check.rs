@@ -8,8 +8,7 @@ use crate::check::Outcome;
 use crate::options::KEPT_BYTES;
 use crate::output::payloads::{PayloadRecordWriter, QuarantinedPayload};
 use crate::output::record_text::{RawRecord, RecordSource};
-
-use crate::payload::{PayloadLimits, PayloadReport, PayloadSchema};
+use crate::payload::{PayloadDetector, PayloadLimits, PayloadReport, PayloadSchema};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,6 +16,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct LineRules {
     pub schema: Arc<PayloadSchema>,
+    /// Finds the schema that an invalid payload fits instead, where the first payload has told that of the batch.
+    pub others: Option<PayloadDetector>,
     pub writer: PayloadRecordWriter,
     pub strict: bool,
     pub valid_out: bool,
@@ -98,10 +99,16 @@ impl LineChecking<'_> {
     #[inline]
     fn judge(&mut self, content: &[u8], text: Option<&str>, line: Range<usize>, offset: u64) {
         let LineRules { schema, strict, limits, .. } = self.rules;
-        let report = match text {
+        let mut report = match text {
             Some(text) => schema.judge_text(text, *strict, limits),
             None => schema.judge(content, *strict, limits),
         };
+        if let Some(others) = &self.rules.others
+            && !report.is_valid()
+            && let Some(other) = others.other_than(schema, content, limits)
+        {
+            report = PayloadReport::of_another_schema(&report, &other);
+        }
         for pointer in &report.unknown_members {
             self.outcome.tally.unknown.count(pointer);
         }

@@ -65,6 +65,17 @@ impl PayloadDetector {
         Ok(*best.unwrap_or(first))
     }
 
+    /// The schema that a payload fits, if it has another name than the one given.
+    pub(crate) fn other_than(
+        &self,
+        schema: &PayloadSchema,
+        payload: &[u8],
+        limits: &PayloadLimits,
+    ) -> Option<String> {
+        let place = self.detect(payload, limits).ok()?;
+        (self.schemas[place].name() != schema.name()).then(|| self.label(place))
+    }
+
     /// How far a payload that fits is from a version of its schema.
     fn distance(&self, place: usize, members: &RootMembers<'_>) -> VersionDistance<'_> {
         let schema = &self.schemas[place];

@@ -8,7 +8,7 @@ pub struct PayloadViolation<'a> {
     /// The JSON Pointer (RFC 6901) of the value; of a missing member the pointer that it would have.
     pub pointer: String,
     /// The keyword of JSON Schema that failed, or the rule of this module: `json`, `depth`, `encoding`, `payloadBytes`,
-    /// `duplicateMember`, `nul`, `surrogate`, `number`.
+    /// `duplicateMember`, `nul`, `surrogate`, `number`, and in a file of payloads `otherSchema`.
     pub keyword: &'static str,
     pub message: Cow<'a, str>,
     /// The value's JSON text, cut after 4,096 bytes; none where there is no value.
@@ -58,6 +58,12 @@ impl PayloadReport<'_> {
         let message = Cow::Owned(message);
         let violation = PayloadViolation { pointer: String::new(), keyword, message, value: None };
         Self { violations: vec![violation], total_violations: 1, ..Self::default() }
+    }
+
+    /// The verdict on a payload that fits another schema than that of its batch: nothing else is said of it.
+    pub(crate) fn of_another_schema(found: &Self, other: &str) -> Self {
+        let message = format!("has the schema {other}, and not that of its batch");
+        Self { text: found.text, ..Self::refused("otherSchema", message) }
     }
 
     /// Whether another violation is to be kept. It is counted, whether or not it is.

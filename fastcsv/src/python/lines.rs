@@ -28,8 +28,10 @@ pub(super) struct PyPayloadValidator {
 impl PyPayloadValidator {
     #[new]
     #[pyo3(signature = (
-        schema, out_dir, *, batch = "", source_file = "", quarantined_at, options = None
+        schema, out_dir, *, batch = "", source_file = "", quarantined_at, options = None,
+        candidates = Vec::new()
     ))]
+    #[allow(clippy::too_many_arguments, reason = "keyword-only, all but two")]
     fn new(
         py: Python<'_>,
         schema: Bound<'_, PyPayloadSchema>,
@@ -38,6 +40,7 @@ impl PyPayloadValidator {
         source_file: &str,
         quarantined_at: &str,
         options: Option<&PyPayloadOptions>,
+        candidates: Vec<Py<PyPayloadSchema>>,
     ) -> PyResult<Self> {
         let names = BatchNames {
             batch: batch.to_owned(),
@@ -47,8 +50,10 @@ impl PyPayloadValidator {
         let options =
             options.map_or_else(|| Ok(PayloadOptions::default()), PyPayloadOptions::chosen)?;
         let compiled = Arc::clone(&schema.get().compiled);
-        let core =
-            py.detach(|| PayloadValidator::of_lines(&compiled, &out_dir, names, &options))?;
+        let candidates = candidates.iter().map(|it| Arc::clone(&it.get().compiled)).collect();
+        let core = py.detach(|| {
+            PayloadValidator::of_lines(&compiled, candidates, &out_dir, names, &options)
+        })?;
         Ok(Self { core: Mutex::new(core), snapshot: Mutex::default() })
     }
 
@@ -98,7 +103,8 @@ impl PyPayloadValidator {
 /// Validates a file of payloads into a folder, and removes what it wrote if that fails.
 #[pyfunction]
 #[pyo3(signature = (
-    schema, path, out_dir, *, batch = "", source_file = None, quarantined_at = None, options = None
+    schema, path, out_dir, *, batch = "", source_file = None, quarantined_at = None, options = None,
+    candidates = Vec::new()
 ))]
 #[allow(clippy::too_many_arguments, reason = "keyword-only, all but three")]
 pub(super) fn validate_payload_file(
@@ -110,6 +116,7 @@ pub(super) fn validate_payload_file(
     source_file: Option<&str>,
     quarantined_at: Option<&str>,
     options: Option<&PyPayloadOptions>,
+    candidates: Vec<Py<PyPayloadSchema>>,
 ) -> PyResult<PyReport> {
     let (name, now) = names_of(&path);
     let mut file = source(py, &path)?;
@@ -121,6 +128,7 @@ pub(super) fn validate_payload_file(
         source_file.unwrap_or(&name),
         quarantined_at.unwrap_or(&now),
         options,
+        candidates,
     )?;
     let feed = |file: &mut Source, goes_on: &mut dyn FnMut() -> bool| {
         validator.work(|core| core.feed_from(file, goes_on))

@@ -12,7 +12,7 @@ use crate::output::payloads::PayloadRecordWriter;
 use crate::output::record_text::BatchContext;
 use crate::output::report::Report;
 use crate::parallel::{self, WorkerState};
-use crate::payload::PayloadSchema;
+use crate::payload::{PayloadDetector, PayloadSchema};
 use crate::schema::Difference;
 use crate::tally::Tally;
 use std::io;
@@ -47,6 +47,7 @@ impl LinesText {
     /// Makes the output files.
     pub(super) fn new(
         schema: &Arc<PayloadSchema>,
+        candidates: Vec<Arc<PayloadSchema>>,
         folder: &Path,
         names: BatchNames,
         options: &PayloadOptions,
@@ -55,6 +56,7 @@ impl LinesText {
         let expansion = options.expansion();
         let rules = Arc::new(LineRules {
             schema: Arc::clone(schema),
+            others: (!candidates.is_empty()).then(|| PayloadDetector::new(candidates)),
             writer: PayloadRecordWriter::new(&BatchContext {
                 schema: schema.name(),
                 schema_version: schema.version(),
