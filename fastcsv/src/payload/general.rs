@@ -92,7 +92,6 @@ fn structure_message(kind: &ValidationErrorKind) -> String {
         Kind::MaxItems { limit } => format!("must have at most {limit} items"),
         Kind::FalseSchema => NEVER.into(),
         Kind::PropertyNames { .. } => "has a member whose name the schema rules out".into(),
-        Kind::UniqueItems => "has an item twice".into(),
         other => message_of(other),
     }
 }

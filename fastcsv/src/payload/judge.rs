@@ -97,6 +97,22 @@ impl PayloadSchema {
         strict: bool,
         limits: &PayloadLimits,
     ) -> PayloadReport<'a> {
+        let mut report = self.judge_in_our_words(text, strict, limits);
+        if let Some(messages) = &self.messages
+            && !report.is_valid()
+        {
+            messages.apply(&mut report);
+        }
+        report
+    }
+
+    #[inline]
+    fn judge_in_our_words<'a>(
+        &'a self,
+        text: &'a str,
+        strict: bool,
+        limits: &PayloadLimits,
+    ) -> PayloadReport<'a> {
         let bounds = bounds(limits);
         if let Some(tables) = &self.tables {
             let walk = PayloadWalk::new(tables, text, bounds, strict);

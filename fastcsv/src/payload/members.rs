@@ -38,9 +38,9 @@ impl MemberTable {
         Some(place)
     }
 
-    /// The places of required members that are not among those seen.
-    pub fn missing(&self, seen: u64) -> impl Iterator<Item = &NamedMember> {
-        let mut bits = self.required & !seen;
+    /// The members of a set, a bit each.
+    pub fn of(&self, set: u64) -> impl Iterator<Item = &NamedMember> {
+        let mut bits = set;
         std::iter::from_fn(move || {
             let place = bits.trailing_zeros() as usize;
             bits &= bits.wrapping_sub(1);

@@ -1,11 +1,13 @@
 //! Payloads: one JSON value each, judged by a JSON Schema 2020-12 document where its bytes stand.
 //!
 //! `PayloadSchema::compile` turns the document into tables (`tables`), where it uses no other keyword than they have.
-//! `PayloadSchema::judge` walks the bytes once, by strict JSON and by the tables, and builds no tree. A document with any
-//! other keyword is judged by the `jsonschema` crate, after the same strict walk. The rules of texts and numbers are
+//! `PayloadSchema::judge` walks the bytes once, by strict JSON and by the tables, and builds no tree, but for a list whose
+//! items must differ. A document with any other keyword is judged by the `jsonschema` crate, after the same strict walk. The rules of texts and numbers are
 //! those of cells (`schema::check`), so that a rule means the same in a cell and in a payload.
 
+mod author;
 mod compile;
+mod compile_object;
 mod detect;
 mod fault;
 mod general;

@@ -115,7 +115,7 @@ impl<'a> PayloadWalk<'a> {
         if let (Some(place), Some(rules)) = (place, state.rules) {
             return self.named_member(state, rules, place, &path);
         }
-        self.other_member(state, &path)?;
+        self.other_member(state, &name, &path)?;
         let name = span(name_start + 1, name_start + 1 + raw.text.len());
         state.others.push(OtherMember { name, value: span(start, self.reader.at) });
         state.has_escapes |= raw.has_escapes;
@@ -171,10 +171,13 @@ impl<'a> PayloadWalk<'a> {
     fn other_member(
         &mut self,
         state: &ObjectState<'a>,
+        name: &str,
         path: &ValuePath<'_>,
     ) -> Result<(), JsonFault> {
         let start = self.reader.at;
-        let others = state.rules.map_or(OtherMembers::Free, |rules| rules.others);
+        let others = state.rules.map_or(OtherMembers::Free, |rules| {
+            rules.pattern(name).map_or(rules.others, OtherMembers::Judged)
+        });
         let node = if let OtherMembers::Judged(node) = others { Some(node) } else { None };
         self.value(node, path, state.depth)?;
         let is_refused =
@@ -210,8 +213,13 @@ impl<'a> PayloadWalk<'a> {
             self.value(Some(node), &path.member(&member.name), state.depth)?;
             self.reader.at = end;
         }
-        for member in rules.members.missing(state.seen) {
-            self.note(&path.member(&member.name), "required", "is missing".into(), None);
+        let asked = rules.asked_for(state.seen);
+        for (keyword, wanted) in
+            [("required", rules.members.required), ("dependentRequired", asked)]
+        {
+            for member in rules.members.of(wanted & !state.seen) {
+                self.note(&path.member(&member.name), keyword, "is missing".into(), None);
+            }
         }
         let value = Some((start, end));
         if state.count < rules.members_min {

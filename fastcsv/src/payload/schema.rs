@@ -3,16 +3,16 @@
 use jsonschema::Validator;
 use serde_json::Value;
 
+use super::author::PayloadMessages;
 use super::compile;
 use super::mapping::Mapping;
 use super::structure::Structure;
 use super::tables::PayloadTables;
 use crate::schema::annotation;
-use crate::schema::author::MESSAGE;
 use crate::schema::compile::is_known_format;
 use crate::schema::exact::Exact;
 use crate::schema::subschema;
-use crate::schema::{SchemaError, SchemaLimits, SchemaReason};
+use crate::schema::{SchemaError, SchemaLimits};
 use crate::schema::{document, general, keyword};
 
 /// A compiled schema of payloads.
@@ -25,6 +25,8 @@ pub struct PayloadSchema {
     warnings: Vec<String>,
     pub(super) tables: Option<PayloadTables>,
     pub(super) validator: Validator<Exact>,
+    /// What the author says of violations; nothing where the document has no message.
+    pub(super) messages: Option<PayloadMessages>,
     /// The members that the document names at its root.
     pub(super) root_members: Vec<String>,
     /// By what a payload of this schema is recognised; nothing where the document does not say.
@@ -64,7 +66,8 @@ impl PayloadSchema {
         tables: Option<PayloadTables>,
         limits: &SchemaLimits,
     ) -> Result<Self, SchemaError> {
-        let warnings = warnings_of(document)?;
+        let mut warnings = warnings_of(document)?;
+        let messages = PayloadMessages::of(document, limits, &mut warnings)?;
         let root = document.as_object();
         let effective_date = root.and_then(|it| it.get(annotation::EFFECTIVE_DATE));
         Ok(Self {
@@ -75,6 +78,7 @@ impl PayloadSchema {
             warnings,
             tables,
             validator: general::build(document, limits)?,
+            messages,
             root_members: root
                 .and_then(|it| it.get("properties")?.as_object())
                 .map(|it| it.keys().cloned().collect())
@@ -130,18 +134,11 @@ impl PayloadSchema {
     }
 }
 
-/// The parts of the document that have no effect. Refuses annotations and keywords that are misspelt, and messages of the
-/// author, which payloads do not have.
+/// The parts of the document that have no effect. Refuses annotations and keywords that are misspelt.
 fn warnings_of(document: &Value) -> Result<Vec<String>, SchemaError> {
     let mut warnings = Vec::new();
     subschema::walk(document, &mut |keywords, pointer| {
         annotation::check_payload(keywords, pointer)?;
-        if keywords.contains_key(MESSAGE) {
-            let detail =
-                format!("the annotation {MESSAGE} has no effect in the schema of a payload");
-            let pointer = format!("{pointer}/{MESSAGE}");
-            return Err(SchemaError::new(SchemaReason::AnnotationInvalid, &pointer, detail));
-        }
         for name in keywords.keys() {
             warnings.extend(keyword::judge(name, pointer)?);
         }

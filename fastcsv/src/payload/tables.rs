@@ -1,5 +1,7 @@
 //! The compiled form of a payload's schema: one node for each subschema, referred to by its index.
 
+use regex::Regex;
+
 use super::members::MemberTable;
 pub(super) use super::members::NodeIndex;
 use crate::schema::check::{Check, Checks};
@@ -55,10 +57,27 @@ pub(super) enum OtherMembers {
 #[derive(Debug)]
 pub(super) struct ObjectRules {
     pub members: MemberTable,
+    /// The schemas of members by what their names match: one at the most for each name.
+    pub patterns: Box<[(Regex, NodeIndex)]>,
     pub others: OtherMembers,
     pub members_min: u64,
     pub members_max: u64,
     pub choice: Option<MemberChoice>,
+    /// The place of a member, and the members that must be there with it, a bit each.
+    pub dependents: Box<[(usize, u64)]>,
+}
+
+impl ObjectRules {
+    /// The schema of a member that is not named, by what its name matches.
+    pub fn pattern(&self, name: &str) -> Option<NodeIndex> {
+        self.patterns.iter().find(|(pattern, _)| pattern.is_match(name)).map(|(_, node)| *node)
+    }
+
+    /// The members that others ask for, of those that are there.
+    pub fn asked_for(&self, seen: u64) -> u64 {
+        let asking = self.dependents.iter().filter(|(asker, _)| seen & 1 << asker != 0);
+        asking.fold(0, |asked, (_, names)| asked | names)
+    }
 }
 
 /// A member whose schema is chosen by the text of another: `allOf` of `if` a constant `then` a schema.
@@ -79,7 +98,11 @@ impl MemberChoice {
 /// What a subschema asks of a list.
 #[derive(Debug)]
 pub(super) struct ListRules {
+    /// The schemas of the first items.
+    pub first_items: Box<[NodeIndex]>,
+    /// The schema of the others.
     pub items: Option<NodeIndex>,
     pub items_min: u64,
     pub items_max: u64,
+    pub is_unique: bool,
 }

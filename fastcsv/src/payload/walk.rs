@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::fault::JsonFault;
 use super::numeric;
 use super::path::ValuePath;
@@ -12,7 +14,9 @@ use super::reader::{JsonReader, RawString};
 use super::report::{PayloadReport, PayloadText, PayloadViolation, shown};
 use super::tables::{NodeIndex, PayloadTables, ValueNode};
 use super::text::{self, TextFault};
+use super::tree;
 use crate::rules::decimal::Decimal;
+use crate::schema::canonical;
 use crate::schema::scalar::{Scalar, TypeSet};
 
 /// The bounds of one walk.
@@ -176,6 +180,7 @@ impl<'a> PayloadWalk<'a> {
         let start = self.enter(depth)?;
         let rules = node.filter(|node| has_type(node, TypeSet::ARRAY));
         let rules = rules.and_then(|node| node.list.as_deref());
+        let first_items = rules.map_or(&[][..], |rules| &*rules.first_items);
         let items = rules.and_then(|rules| rules.items);
         let mut count = 0;
         self.reader.skip_blanks();
@@ -183,7 +188,8 @@ impl<'a> PayloadWalk<'a> {
             self.reader.at += 1;
         } else {
             loop {
-                self.value(items, &path.item(count), depth + 1)?;
+                let item = first_items.get(count).copied().or(items);
+                self.value(item, &path.item(count), depth + 1)?;
                 count += 1;
                 self.reader.skip_blanks();
                 match self.reader.peek() {
@@ -204,9 +210,18 @@ impl<'a> PayloadWalk<'a> {
                 let message = format!("must have at most {} items", rules.items_max);
                 self.note(path, "maxItems", message.into(), value);
             }
+            if rules.is_unique && self.has_equal_items(start) {
+                self.note(path, "uniqueItems", canonical::REPEATED.into(), value);
+            }
         }
         self.container(node, TypeSet::ARRAY, path, start);
         Ok(())
+    }
+
+    /// Whether the list that was just read has an item twice.
+    fn has_equal_items(&self, start: usize) -> bool {
+        let text = &self.reader.text[start..self.reader.at];
+        matches!(tree::read(text), Ok(Value::Array(items)) if canonical::has_equal(&items))
     }
 
     /// Passes the opening bracket, and says where it stands.

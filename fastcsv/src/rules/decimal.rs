@@ -96,6 +96,19 @@ impl<'a> Decimal<'a> {
         }
     }
 
+    /// Appends what equal numbers have in common, however they are spelt, and no other number has.
+    pub(crate) fn push_key(&self, key: &mut Vec<u8>) {
+        let digits = SignificantDigits::of(self.text);
+        key.push(match digits.sign() {
+            -1 => b'-',
+            0 => return key.push(b'0'),
+            _ => b'+',
+        });
+        key.extend(digits.iter());
+        key.push(b'e');
+        key.extend_from_slice(&digits.point.to_le_bytes());
+    }
+
     /// Whether there is nothing but zeros behind the point: what `type: integer` asks of a number.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -14,7 +14,7 @@ use super::compile::asks_for_json;
 use super::error::{SchemaError, SchemaReason};
 use super::exact::{Exact, ExactNode};
 use super::limits::SchemaLimits;
-use super::{message, subschema};
+use super::{canonical, message, subschema};
 use crate::rules::decimal::{Decimal, Divisor, Limit};
 use crate::rules::{FORMATS, json};
 
@@ -40,6 +40,7 @@ pub(crate) fn build(
         .with_keyword("exclusiveMinimum", |_, value, _| bound(Side::Above, value))
         .with_keyword("exclusiveMaximum", |_, value, _| bound(Side::Below, value))
         .with_keyword("multipleOf", |_, value, _| multiple(value))
+        .with_keyword("uniqueItems", |_, value, _| Ok(unique(value)))
         .with_keyword("contentMediaType", move |parent, _, _| Ok(content(parent, json_depth)));
     for format in FORMATS {
         options = options.with_format(format.name, format.check);
@@ -129,6 +130,30 @@ impl<'i> Keyword<'i, Exact> for LiteralsKeyword {
 
 fn literals(values: &[Value]) -> Box<dyn for<'i> Keyword<'i, Exact>> {
     Box::new(LiteralsKeyword { values: values.to_vec(), message: message::of_values(values) })
+}
+
+/// `uniqueItems`, with numbers compared exactly at every depth.
+struct UniqueKeyword;
+
+impl<'i> Keyword<'i, Exact> for UniqueKeyword {
+    fn validate(&self, instance: ExactNode<'i>) -> Result<(), ValidationError<'i>> {
+        if self.is_valid(instance) {
+            Ok(())
+        } else {
+            Err(ValidationError::custom(canonical::REPEATED))
+        }
+    }
+
+    fn is_valid(&self, instance: ExactNode<'i>) -> bool {
+        match instance {
+            ExactNode::Value(Value::Array(items)) => !canonical::has_equal(items),
+            _ => true,
+        }
+    }
+}
+
+fn unique(value: &Value) -> Box<dyn for<'i> Keyword<'i, Exact>> {
+    if value == &Value::Bool(true) { Box::new(UniqueKeyword) } else { Box::new(AcceptAll) }
 }
 
 fn number_text(value: &Value) -> &str {

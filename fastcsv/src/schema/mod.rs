@@ -9,6 +9,7 @@
 pub(crate) mod annotation;
 pub(crate) mod author;
 mod bound;
+pub(crate) mod canonical;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod document;
@@ -24,7 +25,7 @@ mod literal;
 pub(crate) mod message;
 mod mismatch;
 mod name;
-mod pattern;
+pub(crate) mod pattern;
 mod prefilter;
 mod reach;
 mod reading;

@@ -11,7 +11,7 @@ use super::error::{SchemaError, SchemaReason};
 use super::limits::SchemaLimits;
 
 /// Compiles the pattern at `pointer`.
-pub(super) fn compile(
+pub(crate) fn compile(
     text: &str,
     pointer: &str,
     limits: &SchemaLimits,

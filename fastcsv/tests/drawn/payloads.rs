@@ -17,7 +17,7 @@ fn leaf() -> impl Strategy<Value = Value> {
         json!(true),
         json!(false),
         json!({"type": "string", "minLength": 2, "maxLength": 4}),
-        json!({"type": "string", "format": "email"}),
+        json!({"type": "string", "format": "email", "x-steward-message": {"format": "write an address"}}),
         json!({"format": "date-time"}),
         json!({"type": "string", "pattern": "^[a-c]+$"}),
         json!({"type": "integer", "minimum": 0, "maximum": 10}),
@@ -51,9 +51,19 @@ fn node() -> impl Strategy<Value = Value> {
                 json!({}),
                 json!({"type": "object"}),
                 json!({"minProperties": 1, "maxProperties": 2}),
+                json!({"dependentRequired": {"a": ["b", "data"], "other": ["a"]}}),
+                json!({"x-steward-message": {"required": "fill it in", "type": "write it in another way"}}),
+                json!({"x-steward-message": "mend it"}),
             ]),
+            prop_oneof![
+                4 => Just(None),
+                2 => inner.clone().prop_map(|schema| Some(json!({"^oth": schema}))),
+                1 => (inner.clone(), inner.clone())
+                    .prop_map(|(first, second)| Some(json!({"^ot": first, "^ki": second}))),
+                1 => inner.clone().prop_map(|schema| Some(json!({"e": schema, "^k": true}))),
+            ],
         )
-            .prop_map(|(schemas, named, required, others, more)| {
+            .prop_map(|(schemas, named, required, others, more, patterns)| {
                 let named = NAMES.iter().zip(schemas).filter(|(name, _)| named.contains(name));
                 let mut object = json!({"required": required});
                 object["properties"] =
@@ -61,16 +71,20 @@ fn node() -> impl Strategy<Value = Value> {
                 if let Some(others) = others {
                     object["additionalProperties"] = others;
                 }
+                if let Some(patterns) = patterns {
+                    object["patternProperties"] = patterns;
+                }
                 object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
                 object
             });
-        let list = (inner.clone(), 0..3u32, any::<bool>()).prop_map(|(items, min, typed)| {
-            if typed {
-                json!({"type": "array", "items": items, "minItems": min})
-            } else {
-                json!({"items": items, "maxItems": min})
-            }
-        });
+        let list = (inner.clone(), inner.clone(), 0..3u32, 0..4).prop_map(
+            |(items, first, count, form)| match form {
+                0 => json!({"type": "array", "items": items, "minItems": count}),
+                1 => json!({"items": items, "maxItems": count}),
+                2 => json!({"prefixItems": [first, items], "items": {"type": "number"}}),
+                _ => json!({"prefixItems": [first], "uniqueItems": true, "maxItems": count + 1}),
+            },
+        );
         let choice = (inner.clone(), inner).prop_map(|(first, second)| {
             let branch = |text: &str, schema: &Value| {
                 json!({
@@ -153,8 +167,8 @@ pub fn compile_both(document: &Value) -> Result<(PayloadSchema, PayloadSchema), 
     ))
 }
 
-/// Pointer, keyword and message of every violation, but for the message of `anyOf`, where one side names the formats. Of a payload with a doubled member only that is told: which of the two the
-/// general validator sees is open.
+/// Pointer, keyword and message of every violation, but for the message of `anyOf`, where one side names the formats. Of a
+/// payload with a doubled member only that is told: which of the two the general validator sees is open.
 pub fn verdict(schema: &PayloadSchema, payload: &str) -> BTreeSet<(String, &'static str, String)> {
     let limits = PayloadLimits { max_violations: 10_000, ..PayloadLimits::default() };
     let report = schema.judge(payload.as_bytes(), false, &limits);

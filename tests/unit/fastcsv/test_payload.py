@@ -116,7 +116,7 @@ def test_a_schema_says_what_it_is_and_what_of_it_has_no_effect() -> None:
     assert general.warnings == ("the keyword note is unknown and checks nothing (at /note)",)
     for document, reason in [
         ({"requried": []}, "SCHEMA_KEYWORD_UNKNOWN"),
-        ({"properties": {"a": {"x-steward-message": "x"}}}, "SCHEMA_ANNOTATION_INVALID"),
+        ({"properties": {"a": {"x-steward-message": ""}}}, "SCHEMA_ANNOTATION_INVALID"),
         ({"$ref": "https://example.org/x"}, "SCHEMA_REFERENCE_REFUSED"),
     ]:
         with pytest.raises(fastcsv.SchemaError) as raised:
