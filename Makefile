@@ -111,6 +111,7 @@ client: sync  ## generate the plain client from the asyncio client
 
 docs: sync  ## generate the reference pages
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/database_page.py
 
 format: sync  ## put the formatting right
 	$(BIN)/ruff check --fix-only $(SOURCES)

@@ -18,6 +18,7 @@ from stewardd.migrations.migrations import (
 from stewardd.migrations.operations import MigrationOperations
 from stewardd.migrations.proof import MigrationProofs
 from stewardd.migrations.proving import MigrationProver
+from stewardd.migrations.rendering import DiagramRenderer
 from stewardd.migrations.runner import RunnerOptions
 from stewardd.operations.operations import Operations
 from stewardd.postgres.databases import Databases
@@ -56,7 +57,7 @@ def build_migrations(
     prover = MigrationProver(scratch_servers, proofs)
     drift = DriftDetector(migrations, scratch_servers, _drift_ignore(settings))
     work = MigrationOperations(operations, migrations, prover, drift)
-    assembly.servicers.append(MigrationServicer(migrations, work))
+    assembly.servicers.append(MigrationServicer(migrations, work, DiagramRenderer(migrations)))
 
 
 def _drift_ignore(settings: MigrationsSettings) -> list[str]:

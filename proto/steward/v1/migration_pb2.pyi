@@ -860,6 +860,62 @@ class DetectDriftResponse(google.protobuf.message.Message):
 Global___DetectDriftResponse: typing_extensions.TypeAlias = DetectDriftResponse
 
 @typing.final
+class RenderDiagramRequest(google.protobuf.message.Message):
+    """Asks for a diagram."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`databases/{database}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+Global___RenderDiagramRequest: typing_extensions.TypeAlias = RenderDiagramRequest
+
+@typing.final
+class Diagram(google.protobuf.message.Message):
+    """The tables of a database, drawn and listed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    SERVER_VERSION_FIELD_NUMBER: builtins.int
+    MERMAID_FIELD_NUMBER: builtins.int
+    MARKDOWN_FIELD_NUMBER: builtins.int
+    TABLE_COUNT_FIELD_NUMBER: builtins.int
+    FOREIGN_KEY_COUNT_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """`databases/{database}`."""
+    server_version: builtins.str
+    """The version of the database's server."""
+    mermaid: builtins.str
+    """An entity-relationship diagram (Mermaid erDiagram)."""
+    markdown: builtins.str
+    """The columns of each table, all constraints and all indexes, as tables (Markdown)."""
+    table_count: builtins.int
+    """How many tables there are; partitions are not counted."""
+    foreign_key_count: builtins.int
+    """How many foreign keys there are."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        server_version: builtins.str = ...,
+        mermaid: builtins.str = ...,
+        markdown: builtins.str = ...,
+        table_count: builtins.int = ...,
+        foreign_key_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "foreign_key_count", b"foreign_key_count", "markdown", b"markdown", "mermaid", b"mermaid", "server_version", b"server_version", "table_count", b"table_count"]) -> None: ...
+
+Global___Diagram: typing_extensions.TypeAlias = Diagram
+
+@typing.final
 class BaselineMigrationsRequest(google.protobuf.message.Message):
     """Asks for a baseline."""
 

@@ -67,6 +67,11 @@ class MigrationServiceStub(object):
                 request_serializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.RenderDiagram = channel.unary_unary(
+                '/steward.v1.MigrationService/RenderDiagram',
+                request_serializer=steward_dot_v1_dot_migration__pb2.RenderDiagramRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_migration__pb2.Diagram.FromString,
+                _registered_method=True)
         self.BaselineMigrations = channel.unary_unary(
                 '/steward.v1.MigrationService/BaselineMigrations',
                 request_serializer=steward_dot_v1_dot_migration__pb2.BaselineMigrationsRequest.SerializeToString,
@@ -127,6 +132,13 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderDiagram(self, request, context):
+        """Draws the tables of a database as they are now, grouped by the migrations that made them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BaselineMigrations(self, request, context):
         """Records that a database has the migrations up to a version, without running them, where it has none on record yet.
         """
@@ -173,6 +185,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     servicer.DetectDrift,
                     request_deserializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RenderDiagram': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderDiagram,
+                    request_deserializer=steward_dot_v1_dot_migration__pb2.RenderDiagramRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_migration__pb2.Diagram.SerializeToString,
             ),
             'BaselineMigrations': grpc.unary_unary_rpc_method_handler(
                     servicer.BaselineMigrations,
@@ -349,6 +366,33 @@ class MigrationService(object):
             '/steward.v1.MigrationService/DetectDrift',
             steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderDiagram(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.MigrationService/RenderDiagram',
+            steward_dot_v1_dot_migration__pb2.RenderDiagramRequest.SerializeToString,
+            steward_dot_v1_dot_migration__pb2.Diagram.FromString,
             options,
             channel_credentials,
             insecure,

@@ -122,6 +122,22 @@ _MigrationServiceDetectDriftType = typing_extensions.TypeVar(
     ],
 )
 
+_MigrationServiceRenderDiagramType = typing_extensions.TypeVar(
+    '_MigrationServiceRenderDiagramType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.RenderDiagramRequest,
+        steward.v1.migration_pb2.Diagram,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.RenderDiagramRequest,
+        steward.v1.migration_pb2.Diagram,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.RenderDiagramRequest,
+        steward.v1.migration_pb2.Diagram,
+    ],
+)
+
 _MigrationServiceBaselineMigrationsType = typing_extensions.TypeVar(
     '_MigrationServiceBaselineMigrationsType',
     grpc.UnaryUnaryMultiCallable[
@@ -154,7 +170,7 @@ _MigrationServiceRepairMigrationType = typing_extensions.TypeVar(
     ],
 )
 
-class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceDetectDriftType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
+class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceDetectDriftType, _MigrationServiceRenderDiagramType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
     """Brings databases from one version of their schema to another. A database's set of migrations is a folder of the daemon's
     configuration, read anew at each call.
     """
@@ -184,6 +200,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
         grpc.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.DetectDriftRequest,
             google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.RenderDiagramRequest,
+            steward.v1.migration_pb2.Diagram,
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.BaselineMigrationsRequest,
@@ -222,6 +242,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.RenderDiagramRequest,
+            steward.v1.migration_pb2.Diagram,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.BaselineMigrationsRequest,
             steward.v1.migration_pb2.MigrationStatus,
         ],
@@ -250,6 +274,9 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
 
     DetectDrift: _MigrationServiceDetectDriftType
     """Compares a database with the migrations that it has, which are replayed on a scratch server."""
+
+    RenderDiagram: _MigrationServiceRenderDiagramType
+    """Draws the tables of a database as they are now, grouped by the migrations that made them."""
 
     BaselineMigrations: _MigrationServiceBaselineMigrationsType
     """Records that a database has the migrations up to a version, without running them, where it has none on record yet."""
@@ -281,6 +308,10 @@ MigrationServiceAsyncStub: typing_extensions.TypeAlias = MigrationServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.migration_pb2.DetectDriftRequest,
         google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.RenderDiagramRequest,
+        steward.v1.migration_pb2.Diagram,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.migration_pb2.BaselineMigrationsRequest,
@@ -346,6 +377,14 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Compares a database with the migrations that it has, which are replayed on a scratch server."""
+
+    @abc.abstractmethod
+    def RenderDiagram(
+        self,
+        request: steward.v1.migration_pb2.RenderDiagramRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.migration_pb2.Diagram, collections.abc.Awaitable[steward.v1.migration_pb2.Diagram]]:
+        """Draws the tables of a database as they are now, grouped by the migrations that made them."""
 
     @abc.abstractmethod
     def BaselineMigrations(

@@ -77,6 +77,7 @@ CHANGING_NOTHING_A_SECOND_TIME = {
     "DiscardRows",
     "ForceOpenCircuitBreaker",
     "PinBackup",
+    "RenderDiagram",
     "RepairMigration",
     "ResetCircuitBreaker",
     "UndeleteBackup",

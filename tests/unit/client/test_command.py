@@ -19,7 +19,7 @@ COMMANDS = [
     "payload detect", "payload normalise", "migrate status", "migrate prove", "migrate up", "migrate down",
     "migrate baseline", "migrate repair", "migrate new", "migrate drift", "operation list", "operation show",
     "operation wait", "operation watch", "operation cancel", "db list", "db show", "db breaker reset",
-    "db breaker open", "health",
+    "db breaker open", "health", "schema diagram",
     "schedule create", "schedule list", "schedule show", "schedule pause", "schedule resume", "schedule delete",
     "completion",
 ]  # fmt: skip

@@ -102,6 +102,7 @@ def test_every_exit_code_is_told():
             [steward_client.Proved, steward_client.MigrationProof, steward_client.LostValues],
         ),
         ("DRIFT", [steward_client.Drift, steward_client.DriftDifference]),
+        ("DIAGRAM", [steward_client.Diagram]),
         ("COPY", [steward_client.BackupCopy]),
         ("KEYS", [steward_client.BackupKeys]),
         (

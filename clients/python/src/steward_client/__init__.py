@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from steward_client.health.types import Component as Component
     from steward_client.health.types import Health as Health
     from steward_client.health.types import HealthState as HealthState
+    from steward_client.migrations.diagram import Diagram as Diagram
     from steward_client.migrations.drift import Drift as Drift
     from steward_client.migrations.drift import DriftDifference as DriftDifference
     from steward_client.migrations.drift import DriftProgress as DriftProgress
@@ -147,6 +148,7 @@ _HOMES = {
     "DatabaseServer": "databases.types",
     "Day": "quarantine.statistics",
     "Detection": "validation.schemas",
+    "Diagram": "migrations.diagram",
     "Discarded": "quarantine.outcomes",
     "Drift": "migrations.drift",
     "DriftDifference": "migrations.drift",

@@ -13,6 +13,7 @@ from stewardd.migrations.migrations import MigrationStatus
 from stewardd.migrations.plan import Step, StepState
 from stewardd.migrations.progress import MIGRATE_PROGRESS, MIGRATE_RESULT, PROVE_PROGRESS
 from stewardd.migrations.proof import COULD_NOT_PROVE, FAILED, PROVE_RESULT, PROVEN, MigrationProof
+from stewardd.migrations.rendering import RenderedDiagram
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
@@ -71,6 +72,18 @@ def migration_message(status: MigrationStatus, step: Step) -> pb.Migration:
         if step.applied.applied_at is not None:
             message.apply_time.CopyFrom(timestamp(step.applied.applied_at))
     return message
+
+
+def diagram_message(diagram: RenderedDiagram) -> pb.Diagram:
+    """Returns the tables of a database, drawn and listed."""
+    return pb.Diagram(
+        database=names.database(diagram.database),
+        server_version=diagram.server_version,
+        mermaid=diagram.mermaid,
+        markdown=diagram.markdown,
+        table_count=diagram.table_count,
+        foreign_key_count=diagram.foreign_key_count,
+    )
 
 
 def migrate_metadata(state: OperationState) -> pb.MigrateMetadata:

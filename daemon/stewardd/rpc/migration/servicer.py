@@ -11,9 +11,10 @@ from stewardd.errors import InvalidRequest, NotFound
 from stewardd.migrations.files import Direction
 from stewardd.migrations.migrations import Asked, Migrations
 from stewardd.migrations.operations import MigrationOperations
+from stewardd.migrations.rendering import DiagramRenderer
 from stewardd.rpc import names
 from stewardd.rpc.context import Context
-from stewardd.rpc.migration.messages import migration_message, status_message
+from stewardd.rpc.migration.messages import diagram_message, migration_message, status_message
 from stewardd.rpc.names import actor_of, request_id_of
 from stewardd.rpc.operations.messages import operation_message
 from stewardd.rpc.pages import last_name_of, page_size_of, token_after
@@ -28,8 +29,11 @@ class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
 
     service_name = pb.DESCRIPTOR.services_by_name["MigrationService"].full_name
 
-    def __init__(self, migrations: Migrations, operations: MigrationOperations) -> None:
+    def __init__(
+        self, migrations: Migrations, operations: MigrationOperations, diagrams: DiagramRenderer
+    ) -> None:
         self._migrations = migrations
+        self._diagrams = diagrams
         self._operations = operations
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -111,6 +115,10 @@ class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
             request_id_of(request.request_id),
         )
         return operation_message(state)
+
+    async def RenderDiagram(self, request: pb.RenderDiagramRequest, context: Context) -> pb.Diagram:
+        """Draws the tables."""
+        return diagram_message(await self._diagrams.render(names.parse_database(request.name)))
 
     async def BaselineMigrations(
         self, request: pb.BaselineMigrationsRequest, context: Context

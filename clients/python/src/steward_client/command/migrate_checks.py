@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,7 @@ from steward_client.command.ending import Exit
 from steward_client.command.migrate_options import database_argument, no_wait_option
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.session import Session, Verb, pass_session
-from steward_client.command.text import many, plain
+from steward_client.command.text import many
 
 if TYPE_CHECKING:
     from steward_client.migrations.drift import Drift
@@ -70,7 +69,7 @@ def _show_drift(session: Session, found: Drift, *, is_sql: bool) -> int:
         document.emit(found)
     elif is_sql:
         for statement in found.script:
-            click.echo(f"{_shown(statement)};")
+            screen.verbatim(f"{statement};\n")
     else:
         _show_differences(found)
     return code
@@ -89,10 +88,3 @@ def _show_differences(found: Drift) -> None:
     )
     if found.script:
         screen.command("the SQL in order:", f"steward migrate drift {found.database} --sql")
-
-
-def _shown(statement: str) -> str:
-    """SQL as it is, where a file takes it; where somebody reads it, nothing in it steers the terminal."""
-    if not sys.stdout.isatty():
-        return statement
-    return "\n".join(plain(line.expandtabs(4)) for line in statement.split("\n"))

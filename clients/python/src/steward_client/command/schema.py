@@ -1,4 +1,4 @@
-"""`steward schema list | show | detect`."""
+"""`steward schema list | show | detect | diagram`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import click
 
 from steward_client.command import document, screen
-from steward_client.command.completing import TYPE, VERSION
+from steward_client.command.completing import DATABASE, TYPE, VERSION
+from steward_client.command.database import found_database
 from steward_client.command.ending import Exit
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import short_name
@@ -15,7 +16,7 @@ from steward_client.command.text import short_name
 
 @click.group(cls=Noun, example="steward schema show language_session 1.1")
 def schema() -> None:
-    """Show the schemas that rows and payloads are validated with."""
+    """Show the schemas that rows and payloads are validated with, and the tables of a database."""
 
 
 @schema.command("list", cls=Verb, example="steward schema list\nsteward schema list --kind payload")
@@ -103,6 +104,29 @@ def detect(session: Session, file: str) -> int:
 
     screen.line(f"{file}: {short_name(found.schema)}")
     show_difference(found)
+    return Exit.DONE
+
+
+@schema.command(
+    cls=Verb,
+    example="steward schema diagram > database.md\nsteward schema diagram main --mermaid > database.mmd",
+)
+@click.argument("name", metavar="[DATABASE]", required=False, default="", type=DATABASE)
+@click.option("--mermaid", "is_mermaid", is_flag=True, help="Print only the diagram.")
+@pass_session
+def diagram(session: Session, name: str, is_mermaid: bool) -> int:
+    """Print the tables of a database as they are now: a diagram (Mermaid), and tables of all that there is (Markdown).
+
+    DATABASE is its name in the configuration.  [default: the only one]
+    """
+    with session.client() as client:
+        found = client.render_diagram(found_database(client, name))
+    if session.is_json:
+        document.emit(found)
+    elif is_mermaid:
+        screen.verbatim(found.mermaid)
+    else:
+        screen.verbatim(f"# {found.database}\n\n```mermaid\n{found.mermaid}```\n\n{found.markdown}")
     return Exit.DONE
 
 

@@ -59,6 +59,15 @@ def line(text: str, *, style: str = "", indent: int = 0) -> None:
         _write(" " * indent + _painted(each, style))
 
 
+def verbatim(text: str) -> None:
+    """Prints a text as it is, where a file takes it; where somebody reads it, nothing in it steers the terminal."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    for each in text.splitlines():
+        sys.stdout.write(f"{plain(each.expandtabs(4))}\n")
+
+
 def command(words: str, text: str) -> None:
     """Prints what to do next: a few words and the command, which is never broken, so that it can be copied.
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from steward_client.connection.async_service import AsyncService
 from steward_client.migrations import calls
+from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
@@ -116,6 +117,10 @@ class AsyncMigrationMethods(AsyncService):
         call = calls.detect_drift(database, ignore, server_major, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def render_diagram(self, database: str, *, timeout_s: float | None = None) -> Diagram:
+        """Draws the tables of a database as they are now, grouped by the migrations that made them."""
+        return await self._connection.call(calls.render_diagram(database), timeout_s)
 
     async def baseline_migrations(
         self, database: str, to_version: int, *, actor: str = "", timeout_s: float | None = None

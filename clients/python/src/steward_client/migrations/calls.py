@@ -9,6 +9,7 @@ from steward.v1 import migration_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages, new_request_id
+from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
@@ -108,6 +109,12 @@ def detect_drift(
         request_id=request_id or new_request_id(),
     )
     return operation_call(f"{SERVICE}/DetectDrift", request, OPERATION_KINDS)
+
+
+def render_diagram(database: str) -> Call[pb.Diagram, Diagram]:
+    """MigrationService.RenderDiagram."""
+    request = pb.RenderDiagramRequest(name=_name(database))
+    return Call(f"{SERVICE}/RenderDiagram", request, pb.Diagram, Diagram.from_proto)
 
 
 def baseline_migrations(

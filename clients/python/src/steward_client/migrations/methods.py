@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from steward_client.connection.service import Service
 from steward_client.migrations import calls
+from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
@@ -117,6 +118,10 @@ class MigrationMethods(Service):
         call = calls.detect_drift(database, ignore, server_major, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
+
+    def render_diagram(self, database: str, *, timeout_s: float | None = None) -> Diagram:
+        """Draws the tables of a database as they are now, grouped by the migrations that made them."""
+        return self._connection.call(calls.render_diagram(database), timeout_s)
 
     def baseline_migrations(
         self, database: str, to_version: int, *, actor: str = "", timeout_s: float | None = None
