@@ -160,11 +160,24 @@ class Claims:
 
         Raises: RequestIdReused, RequestInProgress, LeaseLost, RepositoryDown, Corrupt.
         """
+        attempt = AttemptDocument(fingerprint, self._lease.ref, resource, manifest_key)
+        return await self._claim(method, request_id, attempt, is_new=False)
+
+    async def claim_new(
+        self, method: str, request_id: str, fingerprint: str, *, resource: str, manifest_key: str
+    ) -> Claimed | Answered:
+        """As `claim`, of a request that nobody had served a moment ago (`answer_of`): it costs a listing less."""
+        attempt = AttemptDocument(fingerprint, self._lease.ref, resource, manifest_key)
+        return await self._claim(method, request_id, attempt, is_new=True)
+
+    async def _claim(
+        self, method: str, request_id: str, attempt: AttemptDocument, *, is_new: bool
+    ) -> Claimed | Answered:
         folder = claim_folder(method, request_id)
-        for _ in range(_RACES):
-            attempts = await self._attempts(folder)
+        for turn in range(_RACES):
+            attempts = [] if is_new and turn == 0 else await self._attempts(folder)
             owner = await self._lease.liveness(attempts[-1].owner) if attempts else None
-            decision = decide(attempts, fingerprint, owner)
+            decision = decide(attempts, attempt.fingerprint, owner)
             if isinstance(decision, Answered):
                 return decision
             if isinstance(decision, BeingServed):
@@ -173,7 +186,7 @@ class Claims:
                 return Answered(_planned(decision.after))
             claim = Claim(self._store, folder, decision.number)
             try:
-                await self._begin(claim, fingerprint, resource, manifest_key)
+                await self._begin(claim, attempt)
             except ObjectExists:
                 continue  # another daemon began it: look again
             return Claimed(claim)
@@ -228,14 +241,11 @@ class Claims:
             await self._store.delete_prefix(folder)
         return len(expired)
 
-    async def _begin(
-        self, claim: Claim, fingerprint: str, resource: str | None, manifest_key: str | None
-    ) -> None:
+    async def _begin(self, claim: Claim, attempt: AttemptDocument) -> None:
         """Puts the attempt. A caller that is cancelled meanwhile never learns of its claim: it is released here.
 
         Otherwise the request would be refused as being served for as long as this daemon lives.
         """
-        attempt = AttemptDocument(fingerprint, self._lease.ref, resource, manifest_key)
         key = f"{claim.folder}/{claim.number:06}.json"
         put = asyncio.ensure_future(self._store.put(key, ATTEMPT_CODEC.encode(attempt)))
         try:

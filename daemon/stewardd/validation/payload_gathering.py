@@ -7,10 +7,14 @@ A batch has one payload a line, so the line ends in a payload go: in JSON they s
 and in what is no JSON they become vertical tabs, which are no JSON either.
 
 A payload with a request_id is claimed by it before its batch is published; the claim names the row that the payload
-will have. So a request that is sent again finds its row from the moment that the batch exists. Each claim is an object
-of its own, because a store finds an object only by its key; the claims of a gathering are put together, so that they
-share the waiting for the disk. Where one of them turns out to be taken, the gathering begins anew without that payload:
-the rows of the others have other numbers then.
+will have. So a request that is sent again finds its row from the moment that the batch exists. Where a claim turns out
+to be taken, the gathering begins anew without that payload: the rows of the others have other numbers then.
+
+Each claim is an object of its own, because a store finds an object only by its key: one object for the claims of a
+gathering would need an index of all ids of a week in the memory of each daemon. The claims of a gathering are put
+together, so that they share the waiting for the disk. In a folder a batch costs 28 syncs, and each request_id 6 more,
+half of which find nothing to do: 256 payloads at once took 0.3 s without ids, and 0.5 to 1.5 s with them, on a disk
+that others kept busy.
 """
 
 from __future__ import annotations
@@ -254,7 +258,7 @@ class PayloadGatherer:
         """Claims the request_id of a payload. Returns None where it has none."""
         if not each.request_id:
             return None
-        outcome = await self._starter.claims.claim(
+        outcome = await self._starter.claims.claim_new(
             METHOD,
             each.request_id,
             each.fingerprint,
