@@ -381,6 +381,19 @@ def test_the_command_puts_events_in_envelopes_with_the_same_id_each_time(command
     assert json.loads(one.stdout)["id"] == "d-1"
 
 
+def test_what_is_wrong_with_one_payload_is_told_and_what_is_wrong_with_all_once(command, tmp_path):
+    path = tmp_path / "lines.jsonl"
+    good = json.dumps(ECORNELL)
+    path.write_text(f'{good}\n{{"a": "{"x" * (4 << 20)}"}}\n{good}\n')
+    done = command("normalise", str(path))
+    assert (done.returncode, len(done.stdout.splitlines())) == (3, 2)
+    assert "lines.jsonl:2: the payload is longer than" in done.stderr
+    for named in ("nobody", "buddy_match"):
+        done = command("normalise", "--type", named, str(path), str(tmp_path / "none.json"))
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.count("steward: ") == 2, done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

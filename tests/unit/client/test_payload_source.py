@@ -4,8 +4,7 @@ import gzip
 import os
 
 import pytest
-from steward_client.command.payload.source import PayloadSource, is_lines
-from steward_client.connection.channel import MAX_MESSAGE_BYTES
+from steward_client.command.payload.source import LONGEST_BYTES, PayloadSource, is_lines
 from steward_client.errors import StewardError
 
 LINES = [(1, b'{"a": 1}'), (4, '{"b": "ä\U0001f600"}'.encode()), (5, b"  {} ")]
@@ -65,10 +64,10 @@ def test_what_cannot_be_decompressed_is_refused_by_name(tmp_path, content, said)
 
 def test_a_line_that_is_too_long_for_a_message_is_cut_and_its_neighbours_are_kept(tmp_path):
     path = tmp_path / "long"
-    path.write_bytes(b"{}\n" + b"x" * (3 * MAX_MESSAGE_BYTES) + b"\n[]\n")
+    path.write_bytes(b"{}\n" + b"x" * (3 * LONGEST_BYTES) + b"\n[]\n")
     first, long, last = PayloadSource(str(path), of_lines=True)
     assert (first.content, last.content, last.line) == (b"{}", b"[]", 3)
-    assert (long.is_too_long, len(long.content)) == (True, MAX_MESSAGE_BYTES + 1)
+    assert (long.is_too_long, len(long.content)) == (True, LONGEST_BYTES + 1)
     assert not first.is_too_long
 
 

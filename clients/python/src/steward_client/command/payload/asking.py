@@ -15,22 +15,23 @@ from typing import TypeVar
 
 from steward_client.command import screen
 from steward_client.command.ending import from_os
-from steward_client.command.payload.source import PayloadSource, SourcePayload
+from steward_client.command.payload.source import LONGEST_BYTES, PayloadSource, SourcePayload
 from steward_client.command.text import count
-from steward_client.errors import StewardError
+from steward_client.errors import Exhausted, StewardError
 
 Answer = TypeVar("Answer")
 
 IN_FLIGHT = 8
-_OF_THE_PAYLOAD = frozenset({"PAYLOAD_REFUSED", "MESSAGE_TOO_LARGE"})
+_TOO_LARGE = "MESSAGE_TOO_LARGE"
+_OF_THE_PAYLOAD = frozenset({"PAYLOAD_REFUSED", _TOO_LARGE})
 
 _Item = tuple[SourcePayload, "Future[Answer]"] | BaseException | None
 
 
 def answers(
-    source: PayloadSource, ask: Callable[[SourcePayload], Answer]
+    source: PayloadSource, ask: Callable[[SourcePayload], Answer], *, has_schema: bool = False
 ) -> Iterator[tuple[SourcePayload, Answer | StewardError]]:
-    """Yields each payload with its answer, or with what is wrong with it.
+    """Yields each payload with its answer, or with what is wrong with it. `has_schema`: one is named for all of them.
 
     Raises: StewardError where the file cannot be read, or the daemon not asked.
     """
@@ -41,11 +42,11 @@ def answers(
     reader.start()
     try:
         with screen.bar(title) as step:
-            for done, (payload, answer) in enumerate(_items(asked), start=1):
+            for done, (payload, answer) in enumerate(_items(asked, source.file), start=1):
                 try:
                     yield payload, answer.result()
                 except StewardError as error:
-                    if not is_of_payload(error, payload):
+                    if not _is_of_payload(error, has_schema=has_schema):
                         raise
                     yield payload, error
                 step(source.read_bytes, source.size_bytes, f"{count(done)} payloads")
@@ -57,10 +58,21 @@ def answers(
                 asked.get_nowait()
 
 
-def is_of_payload(error: StewardError, payload: SourcePayload) -> bool:
+def _is_of_payload(error: StewardError, *, has_schema: bool) -> bool:
     """Whether an error says something of this payload alone, so that others may fare better."""
     is_no_webhook = any(each.field == "normalise" for each in error.field_violations)
-    return error.reason in _OF_THE_PAYLOAD or is_no_webhook or payload.is_too_long
+    return error.reason in _OF_THE_PAYLOAD or (is_no_webhook and not has_schema)
+
+
+def _asked(ask: Callable[[SourcePayload], Answer], payload: SourcePayload) -> Answer:
+    """Asks about a payload. Raises: StewardError, also where no message can hold it."""
+    if payload.is_too_long:
+        raise Exhausted(
+            f"the payload is longer than {LONGEST_BYTES} bytes",
+            reason=_TOO_LARGE,
+            hint="`steward payload validate` takes a JSON Lines file with such lines as a batch",
+        )
+    return ask(payload)
 
 
 def _read(
@@ -74,7 +86,7 @@ def _read(
     try:
         for payload in source:
             try:
-                answer = threads.submit(ask, payload)
+                answer = threads.submit(_asked, ask, payload)
             except RuntimeError:
                 return  # the calls are over: nobody waits for another
             asked.put((payload, answer))
@@ -83,10 +95,12 @@ def _read(
     asked.put(end)
 
 
-def _items(asked: queue.Queue[_Item[Answer]]) -> Iterator[tuple[SourcePayload, Future[Answer]]]:
+def _items(
+    asked: queue.Queue[_Item[Answer]], file: str
+) -> Iterator[tuple[SourcePayload, Future[Answer]]]:
     while (item := asked.get()) is not None:
         if isinstance(item, OSError):
-            raise from_os(item)
+            raise from_os(item, file)
         if isinstance(item, BaseException):
             raise item
         yield item

@@ -105,16 +105,22 @@ def normalise(
     with session.client() as client:
         ask = _asked(client, source, event_id, judging)
         codes += [
-            _normalise(session, file, ask, of_lines=lines or is_lines(file)) for file in files
+            _normalise(
+                session,
+                PayloadSource(file, of_lines=lines or is_lines(file)),
+                ask,
+                has_schema=judging["schema"] is not None,
+            )
+            for file in files
         ]
     return max(codes)
 
 
-def _normalise(session: Session, file: str, ask: Ask, *, of_lines: bool) -> Exit:
+def _normalise(session: Session, source: PayloadSource, ask: Ask, *, has_schema: bool) -> Exit:
     """Normalises the payloads of a file. Returns the worst exit code."""
-    worst = Exit.DONE
+    worst, file = Exit.DONE, source.file
     try:
-        for payload, answer in answers(PayloadSource(file, of_lines=of_lines), ask):
+        for payload, answer in answers(source, ask, has_schema=has_schema):
             if isinstance(answer, StewardError):
                 worst = Exit.FAILED
                 complain(payload.place, answer, debug=session.debug)

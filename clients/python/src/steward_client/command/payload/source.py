@@ -20,6 +20,8 @@ from steward_client.connection.channel import MAX_MESSAGE_BYTES
 from steward_client.errors import StewardError
 
 CHUNK_BYTES = 256 * 1024
+LONGEST_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
+"""A longer payload does not fit into a message, with all that stands beside it."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST_MARK = 4
@@ -44,7 +46,7 @@ class SourcePayload:
     @property
     def is_too_long(self) -> bool:
         """Whether no message can hold it. What there is of it is only its beginning."""
-        return len(self.content) > MAX_MESSAGE_BYTES
+        return len(self.content) > LONGEST_BYTES
 
 
 class PayloadSource:
@@ -146,10 +148,10 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
-            line += chunk[start : min(end, start + MAX_MESSAGE_BYTES + 1 - len(line))]
+            line += chunk[start : min(end, start + LONGEST_BYTES + 1 - len(line))]
             yield bytes(line)
             line.clear()
             start = end + 1
-        line += chunk[start : start + MAX_MESSAGE_BYTES + 1 - len(line)]
+        line += chunk[start : start + LONGEST_BYTES + 1 - len(line)]
     if line:
         yield bytes(line)
