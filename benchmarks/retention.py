@@ -2,8 +2,9 @@
 
     python -m benchmarks.retention [--backups N]
 
-Cold is the first look of a daemon, which reads and checks every manifest; known is the first look of a daemon that was
-restarted; warm is every later look. CPU seconds stand beside the wall: they are worth something also while others work.
+Cold is the first look of a new daemon, which reads every manifest and checks its signature; restarted is the first look
+of a daemon that has checked them before; warm is every later look. CPU seconds stand beside the wall: they are worth
+something also while others work. The goal holds for the wall.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from stewardd.backup.manifest.backup import (
     StoredObject,
     Timings,
 )
+from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.manifest.codec import SIGNED_MANIFEST
 from stewardd.backup.retention.plan import plan
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
@@ -73,7 +75,7 @@ def main() -> None:
     for each in found:
         print(f"{each.name:<34} {each.wall_s:8.2f} s   {each.cpu_s:8.2f} s CPU")
     print(f"{'goal':<34} {GOAL_S:8.2f} s")
-    sys.exit(any(min(each.wall_s, each.cpu_s) > GOAL_S for each in found))
+    sys.exit(any(each.wall_s > GOAL_S for each in found))
 
 
 def store_backups(root: Path, count: int) -> None:
@@ -91,19 +93,27 @@ def store_backups(root: Path, count: int) -> None:
 
 
 async def measure(root: Path, count: int) -> list[Measured]:
-    """Lists and plans: once as a new daemon does it, and once more."""
-    store = FolderStore(root)
-    inventory = BackupInventory(BackupCatalog(store), BackupStates(store))
+    """Lists and plans: as a new daemon does it, as one that was restarted, and once more."""
 
-    async def list_and_plan() -> None:
-        backups = await inventory.read()
-        found = plan((each.candidate for each in backups), POLICY, NOW)
-        assert len(found.verdicts) == count
-        assert found.going
+    def daemon() -> Callable[[], Awaitable[None]]:
+        store = FolderStore(root)
+        catalog = BackupCatalog(store, CheckedManifests(root.parent / "checked-manifests"))
+        inventory = BackupInventory(catalog, BackupStates(store))
 
+        async def list_and_plan() -> None:
+            backups = await inventory.read()
+            found = plan((each.candidate for each in backups), POLICY, NOW)
+            assert len(found.verdicts) == count
+            assert found.going
+
+        return list_and_plan
+
+    cold = await _measured("cold: every signature is checked", daemon())
+    restarted = daemon()
     return [
-        await _measured("cold: every manifest is checked", list_and_plan),
-        await _measured("warm: nothing is new", list_and_plan),
+        cold,
+        await _measured("restarted: no signature is", restarted),
+        await _measured("warm: nothing is new", restarted),
     ]
 
 

@@ -34,6 +34,14 @@ async def test_an_object_reads_as_it_was_written(store: Store) -> None:
     assert meta.modified_at.utcoffset() is not None
 
 
+async def test_many_objects_are_read_at_once_and_what_is_missing_is_nothing(store: Store) -> None:
+    await store.put("many/a.json", b"first")
+    await store.put("many/b/c.json", b"")
+    keys = ["many/b/c.json", "many/none.json", "many/a.json", "none/at/all.json"]
+    assert await store.get_many(keys) == [b"", None, b"first", None]
+    assert await store.get_many([]) == []
+
+
 async def test_an_empty_object_is_an_object(store: Store) -> None:
     await store.put("a/empty", b"")
     assert await store.get("a/empty") == b""

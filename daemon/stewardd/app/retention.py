@@ -17,6 +17,7 @@ from stewardd.backup.deletion import BackupDeletion
 from stewardd.backup.inventory import BackupInventory
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.listing import BackupListing
+from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.pruning import Pruning
 from stewardd.backup.reencryption.reencryption import Reencryption
 from stewardd.backup.reencryption.resealing import Resealing
@@ -25,6 +26,8 @@ from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.backup.states import BackupStates
 from stewardd.config.retention import RetentionSettings
 from stewardd.scheduler.job import Job
+
+CACHE_FOLDER = "cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def build_retention(
     """Makes them, and adds the jobs that apply the retention of each repository at times."""
     settings = assembly.settings.backup.retention
     store, now = repository.store, repository.lease.now
-    catalog, states = BackupCatalog(store), BackupStates(store)
+    checked = CheckedManifests(assembly.settings.data_dir / CACHE_FOLDER / "checked-manifests")
+    catalog, states = BackupCatalog(store, checked), BackupStates(store)
     inventory = BackupInventory(catalog, states, trusts=keyring.trusts)
     policy_of = policies(settings)
     count = assembly.metrics.add_pruning()
@@ -70,7 +74,7 @@ def build_retention(
             second,
             repository.claims,
             states,
-            RetentionRules(policies(own), now, database_named, keyring.trusts),
+            RetentionRules(policies(own), now, database_named, keyring.trusts, checked),
             partial(count, RepositoryName.SECOND),
         )
         assembly.jobs.append(_job("retention of copies", of_copies.run, own))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stewardd.backup.manifest.backup import BackupManifest
-from stewardd.backup.manifest.codec import SIGNED_MANIFEST
+from stewardd.backup.manifest.checked import CheckedManifests
+from stewardd.backup.manifest.codec import SIGNED_MANIFEST, SignedManifests
 from stewardd.errors import BackupNotFound, InvalidRequest, ObjectNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.catalog import Catalog
@@ -24,12 +26,20 @@ class BackupPage:
 
 
 class BackupCatalog:
-    """Reads manifests; see repository/catalog.py for how a listing stays stable."""
+    """Reads manifests; see repository/catalog.py for how a listing stays stable.
 
-    def __init__(self, store: Store) -> None:
-        self._catalog = Catalog(
-            store, KIND, SIGNED_MANIFEST, id_of=lambda manifest: manifest.backup_id
-        )
+    `checked` are those whose signatures were checked before.
+    """
+
+    def __init__(self, store: Store, checked: CheckedManifests | None = None) -> None:
+        self._checked = checked
+        codec = SIGNED_MANIFEST if checked is None else SignedManifests(checked)
+        self._catalog = Catalog(store, KIND, codec, id_of=lambda manifest: manifest.backup_id)
+
+    async def keep_checked(self) -> None:
+        """Keeps which manifests were checked, over a restart."""
+        if self._checked is not None:
+            await asyncio.to_thread(self._checked.save)
 
     async def get(self, backup_id: str) -> BackupManifest:
         """One backup. Raises: BackupNotFound, also for what is no id; Corrupt."""
@@ -37,6 +47,10 @@ class BackupCatalog:
             return await self._catalog.get(backup_id)
         except (ObjectNotFound, InvalidRequest):
             raise BackupNotFound(f"there is no backup {backup_id}") from None
+
+    async def read(self, identifiers: Sequence[str]) -> list[BackupManifest]:
+        """Those of these backups that exist; what cannot be read is logged, and left out. Raises: RepositoryDown."""
+        return [each.manifest for each in await self._catalog.read(identifiers)]
 
     def identifiers(self) -> AsyncGenerator[str, None]:
         """The ids of all backups, newest first, unread, and of those that are being made."""

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stewardd.backup.catalog import BackupCatalog
+from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.backup.proof import ProofState
 from stewardd.backup.retention.policy import Candidate
 from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
-from stewardd.errors import BackupNotFound, Corrupt
-from stewardd.telemetry import logger
 
-_log = logger("backup")
 _READ_AT_ONCE = 64
+_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,14 @@ class BackupInventory:
             known = self._facts
             facts = {each: known[each] for each in names if each in known}
             missing = [each for each in names if each not in known]
-            for start in range(0, len(missing), _READ_AT_ONCE):
-                some = missing[start : start + _READ_AT_ONCE]
-                found = await asyncio.gather(*(self._read(each) for each in some))
-                facts |= {each.backup_id: each for each in found if each is not None}
+            for start in range(0, len(missing), _READ_AT_ONCE * _THREADS):
+                some = missing[start : start + _READ_AT_ONCE * _THREADS]
+                # While one part is read, the signatures of another are checked on a thread.
+                parts = (some[i : i + _READ_AT_ONCE] for i in range(0, len(some), _READ_AT_ONCE))
+                for found in await asyncio.gather(*(self._catalog.read(each) for each in parts)):
+                    facts |= {each.backup_id: self._facts_of(each) for each in found}
+            if missing:
+                await self._catalog.keep_checked()
             self._facts = facts
             pinned = {
                 each for found in (states, others) for each, state in found.items() if state.pinned
@@ -108,14 +111,7 @@ class BackupInventory:
                 if each in facts
             ]
 
-    async def _read(self, backup_id: str) -> ManifestFacts | None:
-        try:
-            manifest = await self._catalog.get(backup_id)
-        except BackupNotFound:
-            return None  # not published, or deleted since it was listed
-        except Corrupt as error:
-            _log.error("left out of the inventory", backup=backup_id, error=error.message)
-            return None
+    def _facts_of(self, manifest: BackupManifest) -> ManifestFacts:
         return ManifestFacts(
             manifest.backup_id,
             manifest.database,

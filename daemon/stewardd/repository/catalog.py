@@ -88,14 +88,21 @@ class Catalog(Generic[T]):
 
     async def get(self, identifier: str) -> T:
         """The manifest of one thing. Raises: ObjectNotFound, InvalidRequest for what is no id, Corrupt."""
-        key = f"{folder_of(self._kind, identifier)}/{self._file}"
-        body = await self._store.get(key)
-        if body == FENCE:
-            raise ObjectNotFound(f"there is no object {key}")
-        found = self._codec.decode(body, key)
-        if self._id_of is not None and (own := self._id_of(found)) != identifier:
-            raise Corrupt(f"{key} is that of another thing, {own}")
+        key = self._key(identifier)
+        found = self._decode(identifier, key, await self._store.get(key))
         return found if self._enrich is None else await self._enrich(identifier, found)
+
+    async def read(self, identifiers: Sequence[str]) -> list[Entry[T]]:
+        """Those of these things that can be read. All manifests are decoded on one thread.
+
+        A signature takes most of the time, and is checked there beside the event loop.
+        """
+        bodies = await self._store.get_many([self._key(each) for each in identifiers])
+        found = await asyncio.to_thread(self._decode_all, identifiers, bodies)
+        if self._enrich is None:
+            return found
+        enriched = await asyncio.gather(*(self._enriched(each) for each in found))
+        return [each for each in enriched if each is not None]
 
     async def page(
         self,
@@ -165,7 +172,7 @@ class Catalog(Generic[T]):
             for stop in range(end, begin, -_READ_AT_ONCE):
                 start = max(begin, stop - _READ_AT_ONCE)
                 some = [name for name in names[start:stop] if is_id(name)]
-                for entry in await self._read(some[::-1]):
+                for entry in await self.read(some[::-1]):
                     yield entry
 
     async def identifiers(self) -> AsyncGenerator[str, None]:
@@ -175,18 +182,44 @@ class Catalog(Generic[T]):
                 if is_id(name):
                     yield name
 
-    async def _read(self, identifiers: Sequence[str]) -> list[Entry[T]]:
-        read = await asyncio.gather(*(self._entry(each) for each in identifiers))
-        return [entry for entry in read if entry is not None]
+    def _key(self, identifier: str) -> str:
+        return f"{folder_of(self._kind, identifier)}/{self._file}"
 
-    async def _entry(self, identifier: str) -> Entry[T] | None:
+    def _decode(self, identifier: str, key: str, body: bytes) -> T:
+        if body == FENCE:
+            raise ObjectNotFound(f"there is no object {key}")
+        found = self._codec.decode(body, key)
+        if self._id_of is not None and (own := self._id_of(found)) != identifier:
+            raise Corrupt(f"{key} is that of another thing, {own}")
+        return found
+
+    def _decode_all(
+        self, identifiers: Sequence[str], bodies: Sequence[bytes | None]
+    ) -> list[Entry[T]]:
+        found = []
+        for identifier, body in zip(identifiers, bodies, strict=True):
+            try:
+                manifest = self._decode(identifier, self._key(identifier), body or FENCE)
+            except ObjectNotFound:
+                continue
+            except Corrupt as error:
+                self._left_out(identifier, error)
+                continue
+            found.append(Entry(identifier, manifest))
+        return found
+
+    async def _enriched(self, entry: Entry[T]) -> Entry[T] | None:
+        assert self._enrich is not None
         try:
-            return Entry(identifier, await self.get(identifier))
+            return Entry(entry.identifier, await self._enrich(entry.identifier, entry.manifest))
         except ObjectNotFound:
             return None
         except Corrupt as error:
-            _log.error("left out of a listing", kind=self._kind, id=identifier, error=error.message)
+            self._left_out(entry.identifier, error)
             return None
+
+    def _left_out(self, identifier: str, error: Corrupt) -> None:
+        _log.error("left out of a listing", kind=self._kind, id=identifier, error=error.message)
 
     def _scope(self, scope: Mapping[str, Any]) -> str:
         text = json.dumps([self._kind, scope], sort_keys=True, default=str)

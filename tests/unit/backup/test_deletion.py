@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -196,7 +197,14 @@ async def test_an_inventory_reads_each_manifest_and_each_state_once(
         read.append(key)
         return await get(key, **options)
 
+    get_many = keeper.store.get_many
+
+    async def seen_many(keys: Sequence[str]) -> list[bytes | None]:
+        read.extend(keys)
+        return await get_many(keys)
+
     monkeypatch.setattr(keeper.store, "get", seen)
+    monkeypatch.setattr(keeper.store, "get_many", seen_many)
     assert [each.backup_id for each in await keeper.inventory.read()] == ids
     assert read == []
     await keeper.deletion.pin(ids[1], PIN)

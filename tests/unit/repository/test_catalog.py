@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +47,10 @@ class Counting(FolderStore):
     async def get(self, key: str, *, max_bytes: int = 1 << 20) -> bytes:
         self.read_keys.append(key)
         return await super().get(key, max_bytes=max_bytes)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        self.read_keys += keys
+        return await super().get_many(keys)
 
 
 @pytest.fixture

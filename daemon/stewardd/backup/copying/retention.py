@@ -15,6 +15,7 @@ from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.deletion import BackupDeletion
 from stewardd.backup.inventory import BackupInventory
+from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.pruning import Pruning
 from stewardd.backup.retention.policy import RetentionPolicy
 from stewardd.backup.states import BackupStates
@@ -24,12 +25,13 @@ from stewardd.repository.claims import Claims
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
-    """What a retention is given: policies by database, the time, the name that a request means, and whom it trusts."""
+    """What a retention is given: policies by database, the time, the name that a request means, whom it trusts."""
 
     policy_of: Callable[[str], RetentionPolicy]
     now: Callable[[], datetime]
     database_named: Callable[[str], str]
     trusts: Callable[[str], bool] = lambda _: False
+    checked: CheckedManifests | None = None
 
 
 class SecondRetention:
@@ -68,7 +70,7 @@ class SecondRetention:
 
     def _open(self, store: Store) -> Pruning:
         rules = self._rules
-        catalog, states = BackupCatalog(store), BackupStates(store)
+        catalog, states = BackupCatalog(store, rules.checked), BackupStates(store)
         inventory = BackupInventory(catalog, states, self._first_states, rules.trusts)
         deletion = BackupDeletion(
             store,

@@ -7,6 +7,7 @@ A public key is written as 64 hexadecimal digits; a private key stands in a PEM 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -65,7 +66,13 @@ def is_signed_by(public_key: str, signature: bytes, data: bytes) -> bool:
     if not is_public_key(public_key):
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(signature, data)
+        _parsed(public_key).verify(signature, data)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _parsed(public_key: str) -> Ed25519PublicKey:
+    """Thousands of manifests have the same signer."""
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))

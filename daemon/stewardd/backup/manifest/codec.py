@@ -15,6 +15,7 @@ import re
 
 from stewardd.backup.keys.signing import SigningKey, is_signed_by
 from stewardd.backup.manifest.backup import VERSION, BackupManifest
+from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.errors import Corrupt
 from stewardd.repository.document import Codec
@@ -38,8 +39,11 @@ class _AnyVersion(Codec[BackupManifest]):
 BACKUP_MANIFEST = _AnyVersion(BackupManifest, constants=_CONSTANTS)
 
 
-class _Signed:
-    """The manifest as it stands in the repository."""
+class SignedManifests:
+    """The manifest as it stands in the repository. A signature that is known from `checked` is not checked again."""
+
+    def __init__(self, checked: CheckedManifests | None = None) -> None:
+        self._checked = checked
 
     def decode(self, body: bytes, key: str) -> BackupManifest:
         """Reads one. Raises: Corrupt, also where the signature is not its signer's."""
@@ -51,9 +55,13 @@ class _Signed:
             raise Corrupt(f"{key} is not signed")
         signed = body[: found.start()]
         manifest = _SECOND.decode(signed + b"}\n", key)
+        if self._checked is not None and self._checked.has(body):
+            return manifest
         signature = bytes.fromhex(found[1].decode())
         if not is_signed_by(manifest.signer, signature, signed):
             raise Corrupt(f"{key} was altered: it is not what its signer signed")
+        if self._checked is not None:
+            self._checked.add(body)
         return manifest
 
     def encode(self, manifest: BackupManifest, signing_key: SigningKey) -> bytes:
@@ -65,4 +73,4 @@ class _Signed:
         return signed + b',"signature":"' + signature + b'"}\n'
 
 
-SIGNED_MANIFEST = _Signed()
+SIGNED_MANIFEST = SignedManifests()

@@ -10,7 +10,7 @@ A call that is cancelled, or that ends in RepositoryDown, may or may not have ha
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,9 @@ from stewardd.errors import Corrupt
 CHUNK_BYTES = 1 << 20
 MAX_WHOLE_BYTES = 64 << 20
 
-Names = list[str]  # inside a class with a method `list`, that word no longer means the type
+# Inside a class with a method `list`, that word no longer means the type.
+Names = list[str]
+Bodies = list[bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Store(Protocol):
 
     async def get(self, key: str, *, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
         """Reads a whole object. Raises: ObjectNotFound; Exhausted when it is over `max_bytes`."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> Bodies:
+        """Reads small objects at once, each whole; None in the place of one that is not there. Raises: as `get`."""
         ...
 
     async def get_range(self, key: str, start: int, length: int) -> bytes:

@@ -8,7 +8,7 @@ what failed, so a put may have happened although it raised, or lose to itself: w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from stewardd.repository.backend.bucket import refusals
 from stewardd.repository.backend.bucket.aws_files import aws_profile
 from stewardd.repository.backend.bucket.options import sort_options
 from stewardd.repository.backend.keys import key_segments, prefix_segments
-from stewardd.repository.backend.store import Names, ObjectMeta
+from stewardd.repository.backend.store import Bodies, Names, ObjectMeta
 
 _LISTING_OBJECTS = 1000
 _PART_BYTES = 8 << 20
@@ -143,6 +143,17 @@ class BucketStore:
             if size_bytes > max_bytes:
                 raise Exhausted(f"{key} has {size_bytes} bytes, over the {max_bytes} read at once")
             return bytes(await found.bytes_async())
+
+    async def get_many(self, keys: Sequence[str]) -> Bodies:
+        """See Store.get_many."""
+
+        async def found(key: str) -> bytes | None:
+            try:
+                return await self.get(key)
+            except ObjectNotFound:
+                return None
+
+        return await asyncio.gather(*(found(key) for key in keys))
 
     async def get_range(self, key: str, start: int, length: int) -> bytes:
         """See Store.get_range."""

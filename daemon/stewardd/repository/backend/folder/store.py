@@ -9,7 +9,7 @@ link below its root.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TypeVar, TypeVarTuple
 from stewardd.repository.backend import store
 from stewardd.repository.backend.folder.tree import FileTree
 from stewardd.repository.backend.keys import key_segments, prefix_segments
-from stewardd.repository.backend.store import Names, ObjectMeta
+from stewardd.repository.backend.store import Bodies, Names, ObjectMeta
 from stewardd.uninterrupted import uninterrupted
 
 _PAGE_OBJECTS = 500
@@ -57,6 +57,12 @@ class FolderStore:
     async def get(self, key: str, *, max_bytes: int = store.MAX_WHOLE_BYTES) -> bytes:
         """See Store.get."""
         return await self._run(self._tree.get, key_segments(key), max_bytes)
+
+    async def get_many(self, keys: Sequence[str]) -> Bodies:
+        """See Store.get_many; one thread reads all, for its way there and back costs more than a small file."""
+        return await self._run(
+            self._tree.get_many, [key_segments(key) for key in keys], store.MAX_WHOLE_BYTES
+        )
 
     async def get_range(self, key: str, start: int, length: int) -> bytes:
         """See Store.get_range."""

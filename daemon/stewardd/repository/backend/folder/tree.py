@@ -82,6 +82,16 @@ class FileTree:
             )
         return file.read(0, file.size_bytes)
 
+    def get_many(self, files: Sequence[Sequence[str]], max_bytes: int) -> list[bytes | None]:
+        """Reads whole files; None in the place of one that is not there. Raises: as `get`."""
+        found: list[bytes | None] = []
+        for segments in files:
+            try:
+                found.append(self.get(segments, max_bytes))
+            except ObjectNotFound:
+                found.append(None)
+        return found
+
     def open(self, segments: Sequence[str]) -> OpenFile:
         """Opens a file for reading; it stays whole while it is open, even if it is deleted. Raises: ObjectNotFound."""
         with _named(_key(segments)):
