@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from stewardd.app.copies import import_roots
+from stewardd.config.loading import load
 from stewardd.errors import ConfigurationError
 from stewardd.repository.backend.all import open_repository
 from stewardd.repository.backend.bucket.aws_files import aws_profile
 
 from tests.support.clouds.cloud import Cloud
+from tests.support.clouds.gcs import write_service_account
 
 KEYS = ("access_key_id", "secret_access_key")
 
@@ -113,3 +116,53 @@ async def test_azure_takes_its_account_and_key_from_the_environment(
         f"{azure.make_bucket()}/x", {"endpoint": azure.options["endpoint"]}
     )
     await store.probe()
+
+
+async def test_each_root_of_imports_is_opened_with_options_of_its_own(
+    s3: Cloud, gcs: Cloud, tmp_path: Path
+) -> None:
+    """The repository's options are those of another bucket, and open none of them."""
+    file = tmp_path / "steward.toml"
+    text = '[repository]\noptions = { region = "nowhere", access_key_id = "nobody" }\n'
+    urls = [f"{cloud.make_bucket()}/x" for cloud in (s3, gcs)]
+    for name, url, cloud in zip(("one", "two"), urls, (s3, gcs), strict=True):
+        await (await open_repository(url, cloud.options)).put("a/manifest.json", b"{}")
+        text += f'[backup.import_roots.{name}]\nurl = "{url}"\n'
+        text += "".join(
+            f'options.{option} = "{value}"\n' for option, value in cloud.options.items()
+        )
+    file.write_text(text)
+    roots = import_roots(load(file, {}, {}).backup)
+    assert [root.url for root in roots] == urls
+    for root in roots:
+        assert await root.open().get("a/manifest.json") == b"{}"
+
+
+async def test_google_is_opened_with_the_file_of_a_service_account(
+    gcs: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the file's key signs is verified, as Google does; the exchange of a user's token is not at hand here."""
+    file = tmp_path / "account.json"
+    write_service_account(file)
+    place = {"base_url": gcs.options["base_url"]}
+    url = f"{gcs.make_bucket()}/x"
+    for options in ({**place, "service_account": str(file)}, place):
+        store = await open_repository(url, options)
+        await store.probe()
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    write_service_account(file, is_trusted=False)
+    with pytest.raises(ConfigurationError, match="AuthenticationRequired") as caught:
+        await open_repository(url, {**place, "service_account": str(file)})
+    assert "PRIVATE KEY" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"private_key": "s3cret"}', "s3cret"])
+async def test_a_google_file_that_gives_no_key_is_refused_without_a_secret(
+    gcs: Cloud, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "account.json"
+    file.write_text(text)
+    options = {"base_url": gcs.options["base_url"], "service_account": str(file)}
+    with pytest.raises(ConfigurationError) as caught:
+        await open_repository(f"{gcs.make_bucket()}/x", options)
+    assert "s3cret" not in repr(caught.value)

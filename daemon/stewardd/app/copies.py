@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+
+from pydantic import SecretStr
 
 from stewardd.app.assembly import Assembly
 from stewardd.app.repository import Repository
@@ -16,6 +18,7 @@ from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.pruning import DatabasePlan
 from stewardd.backup.repositories import RepositoryName, Retentions
+from stewardd.config.backup import BackupSettings
 from stewardd.errors import ConfigurationError, RepositoryDown, RepositoryRefused, StewardError
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
@@ -58,8 +61,7 @@ async def build_copies(
             "backup.copies.url is the repository itself",
             hint="name another bucket, or a folder on another disk",
         )
-    options = {name: value.get_secret_value() for name, value in settings.options.items()}
-    second = SecondRepository(settings.url, options)
+    second = SecondRepository(settings.url, _clear(settings.options))
     try:
         await second.store()
     except RepositoryRefused as error:
@@ -119,12 +121,25 @@ def build_imports(
     assembly: Assembly, repository: Repository, keyring: Keyring, second: SecondRepository | None
 ) -> BackupImports:
     """Adds the imports, and the job that removes what they left."""
-    roots = [
-        ImportRoot(url, partial(open_store, url, assembly.store_options))
-        for url in assembly.settings.backup.import_roots
-    ]
     imports = BackupImports(
-        repository.store, repository.claims, keyring, second, roots, assembly.scratch
+        repository.store,
+        repository.claims,
+        keyring,
+        second,
+        import_roots(assembly.settings.backup),
+        assembly.scratch,
     )
     assembly.jobs.append(Job("imports that were left", imports.clear, CLEAR_INTERVAL_S))
     return imports
+
+
+def import_roots(settings: BackupSettings) -> list[ImportRoot]:
+    """The places that backups may be imported from, each opened with options of its own when it is needed."""
+    return [
+        ImportRoot(root.url, partial(open_store, root.url, _clear(root.options)))
+        for root in settings.import_roots.values()
+    ]
+
+
+def _clear(options: Mapping[str, SecretStr]) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in options.items()}

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stewardd.config.copies import CopiesSettings
+from stewardd.config.copies import CopiesSettings, ImportRootSettings
 from stewardd.config.retention import RetentionSettings
 from stewardd.config.schedules import ScheduleName, ScheduleSettings
 from stewardd.config.section import Section
 from stewardd.config.tell import TellSettings
-from stewardd.config.values import MIB, Folder, Location, Seconds
+from stewardd.config.values import MIB, Folder, Seconds
 
 
 class BackupSettings(Section):
@@ -63,9 +63,9 @@ class BackupSettings(Section):
     max_duration_s: Seconds = 6 * 3600.0
     """a dump that takes longer is cancelled, because it holds locks that block DDL"""
 
-    import_roots: tuple[Location, ...] = ()
-    """folders, or s3://… az://… gs://… prefixes, below which ImportBackup may read a manifest; none: it imports
-    from the second repository alone"""
+    import_roots: dict[str, ImportRootSettings] = {}
+    """places, by names of your own, below which ImportBackup may read a manifest; none: it imports from the second
+    repository alone"""
 
     copies: CopiesSettings = CopiesSettings()
     retention: RetentionSettings = RetentionSettings()

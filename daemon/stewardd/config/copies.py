@@ -1,4 +1,4 @@
-"""The section `backup.copies`: the second repository, which gets a copy of each backup."""
+"""The sections `backup.copies` and `backup.import_roots`: where backups are copied to, and where they come from."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ class CopiesSettings(Section):
     """how often the daemon looks for backups that have no copy yet, beside after each backup"""
 
     retention: RetentionSettings = RetentionSettings()
+
+
+class ImportRootSettings(Section):
+    """A place below which ImportBackup may read a manifest. Its name is for people."""
+
+    url: Location
+    """a folder, file:///…, s3://…, az://… or gs://…"""
+
+    options: dict[str, Secret] = {}
+    """options of the bucket's client, as in [repository]: its region, its endpoint, its credentials"""

