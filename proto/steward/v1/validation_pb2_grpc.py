@@ -101,8 +101,9 @@ class ValidationServiceServicer(object):
         """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
         quarantine that a batch of rows has.
 
-        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
-        over.
+        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Where the first payload told it,
+        an invalid payload that fits another schema has the single violation `otherSchema`, which names that. Lines of blanks
+        alone are passed over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -268,8 +268,9 @@ class ValidationServiceStub(typing.Generic[_ValidationServiceValidateBatchType, 
     """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
     quarantine that a batch of rows has.
 
-    Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
-    over.
+    Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Where the first payload told it,
+    an invalid payload that fits another schema has the single violation `otherSchema`, which names that. Lines of blanks
+    alone are passed over.
     """
 
     ValidatePayload: _ValidationServiceValidatePayloadType
@@ -359,8 +360,9 @@ class ValidationServiceServicer(metaclass=abc.ABCMeta):
         """Validates a JSON Lines file, one payload a line, as a batch: published whole, with the counts, the files and the
         quarantine that a batch of rows has.
 
-        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Lines of blanks alone are passed
-        over.
+        Messages and answers come as in ValidateBatch. All payloads are judged by one schema. Where the first payload told it,
+        an invalid payload that fits another schema has the single violation `otherSchema`, which names that. Lines of blanks
+        alone are passed over.
         """
 
     @abc.abstractmethod

@@ -334,3 +334,36 @@ def test_a_batch_of_payloads_costs_little_memory_whatever_it_holds(name: str) ->
         [sys.executable, "-c", MEMORY, name], stdout=subprocess.PIPE, text=True, check=True
     )
     assert int(done.stdout) < 32 << 10
+
+
+def test_an_invalid_payload_of_another_candidate_is_told_as_that_and_nothing_else(tmp_path):
+    def schema(name: str, member: str) -> fastcsv.PayloadSchema:
+        document = {
+            "x-steward-detect": {member: "any"},
+            "properties": {member: {"type": "string"}},
+            "required": [member],
+        }
+        return fastcsv.PayloadSchema(json.dumps(document), name=name, version="1.0")
+
+    one, two = schema("one", "a"), schema("two", "b")
+    path = tmp_path / "mixed.jsonl"
+    path.write_text('{"a": "x"}\n{"b": 1, "d": 2}\n{"a": 1}\n{"c": 1}\n{"a": 1, "b": 1}\n{\n')
+
+    def errors(out: str, **options: Any) -> list[list[tuple[str, str]]]:
+        fastcsv.validate_payload_file(one, path, tmp_path / out, **options)
+        records = (tmp_path / out / "records.jsonl").read_text().splitlines()
+        return [
+            [(each["field"], each["keyword"]) for each in json.loads(line)["errors"]]
+            for line in records
+        ]
+
+    plain = errors("plain")
+    assert plain[0] == [("/a", "required")]
+    told = errors("told", candidates=[one, two])
+    assert told[0] == [("_row", "otherSchema")]
+    assert told[1:] == plain[1:]
+    report = json.loads((tmp_path / "told" / "report.json").read_text())
+    (record, *_) = (tmp_path / "told" / "records.jsonl").read_text().splitlines()
+    assert json.loads(record)["rawData"] == {"b": 1, "d": 2}
+    assert "two/1.0" in json.loads(record)["errors"][0]["message"]
+    assert report["unknownColumns"] == ["/b", "/c"]
