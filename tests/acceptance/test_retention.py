@@ -152,6 +152,12 @@ async def test_the_command_prunes_only_when_it_is_told(kept) -> None:
     assert "is not pinned" in steward(daemon, "backup", "pin", "--off", ids[8]).stdout
 
 
+def variable(setting: str) -> str:
+    """The variable of a setting of the retention, or of that of the copies."""
+    section, _, name = setting.rpartition("__")
+    return "__".join(["STEWARDD_BACKUP", *filter(None, [section]), "RETENTION", name])
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
@@ -160,6 +166,7 @@ async def test_the_command_prunes_only_when_it_is_told(kept) -> None:
         ("COUNTING", "some", "counting"),
         ("TIME_ZONE", "Europe/Atlantis", "no time zone"),
         ("KEEP_DAILY", "-1", "keep_daily"),
+        ("COPIES__MIN_KEEP", "0", "min_keep"),
     ],
 )
 def test_a_retention_that_would_keep_nothing_stops_the_daemon(
@@ -171,7 +178,7 @@ def test_a_retention_that_would_keep_nothing_stops_the_daemon(
         text=True,
         check=False,
         timeout=60,
-        env={**os.environ, f"STEWARDD_BACKUP__RETENTION__{setting}": value},
+        env={**os.environ, variable(setting): value},
     )
     assert done.returncode != 0
     assert words in done.stdout + done.stderr

@@ -13,7 +13,7 @@ import pytest
 from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.copying.second_repository import SecondRepository
-from stewardd.errors import BackupNotFound, Corrupt, RequestInProgress
+from stewardd.errors import BackupNotFound, Corrupt, RepositoryDown, RequestInProgress
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claims
 from stewardd.repository.identifiers import folder_of, uuid7
@@ -76,6 +76,22 @@ async def test_what_the_second_repository_deleted_is_not_copied_again_unless_it_
     assert await objects(second, backup_id) == {}
     await copies.copy(backup_id, nothing)
     assert await objects(second, backup_id) == await objects(first, backup_id)
+
+
+async def test_a_first_repository_that_is_gone_and_back_costs_no_copy_and_no_record(
+    copies: BackupCopies, first: FolderStore, second: FolderStore, tmp_path: Path
+) -> None:
+    made, deleted = [await store_backup(first) for _ in range(2)]
+    await copies.catch_up()
+    await second.delete_prefix(folder_of("backups", deleted))
+    first.root.rename(tmp_path / "away")
+    with pytest.raises(RepositoryDown, match="not mounted"):
+        await copies.catch_up()
+    assert await objects(second, made)
+    (tmp_path / "away").rename(first.root)
+    await copies.catch_up()
+    assert await objects(second, made) == await objects(first, made)
+    assert await objects(second, deleted) == {}  # that it was copied is known still
 
 
 async def test_a_damaged_backup_is_not_copied_and_keeps_no_other_waiting(

@@ -13,7 +13,13 @@ from stewardd.backup.listing import BackupFilter
 from stewardd.backup.reading.segment import read_segment
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.backup.states import ROOT, STATE_CODEC, BackupState
-from stewardd.errors import BackupDeleted, BackupNotFound, BackupPinned, LastBackup
+from stewardd.errors import (
+    BackupDeleted,
+    BackupNotFound,
+    BackupPinned,
+    LastBackup,
+    RepositoryDown,
+)
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.identifiers import folder_of
 
@@ -174,6 +180,22 @@ async def test_seven_days_of_failing_backups_delete_nothing(keeper: Keeper) -> N
         assert not pruned.deleted
     assert pruned.halted == ("main",)
     assert await listed(keeper) == ids
+
+
+async def test_a_repository_that_is_gone_and_back_has_lost_nothing(
+    keeper: Keeper, store: FolderStore, tmp_path: Path
+) -> None:
+    ids = await keeper.store_daily(12)
+    await keeper.deletion.pin(ids[-1], PIN)
+    store.root.rename(tmp_path / "away")
+    for _ in range(3):
+        keeper.now += timedelta(days=1)
+        with pytest.raises(RepositoryDown):
+            await keeper.pruning.run()
+    (tmp_path / "away").rename(store.root)
+    keeper.now = NOW
+    assert (await keeper.pruning.prune(None, "mia")).deleted == tuple(ids[7:-1])
+    assert await listed(keeper) == [*ids[:7], ids[-1]]
 
 
 async def test_unproven_backups_are_never_pruned_by_the_default_policy(store: FolderStore) -> None:

@@ -110,6 +110,31 @@ async def test_what_is_pinned_in_the_first_repository_stays_in_the_second(copied
     assert await copied.there() == {*ids[:3], ids[-1]}
 
 
+async def test_a_pin_is_kept_when_the_first_repository_is_lost_and_taken_back_when_it_says_so(
+    copied: Copied, first: FolderStore, tmp_path: Path
+) -> None:
+    ids = await copied.copied(8)
+    await copied.keeper.deletion.pin(ids[-1], PinRequest(True, "the oldest", "mia"))
+    await copied.keeper.deletion.pin(ids[-2], PinRequest(True, "", "mia"))
+    await copied.retention.run()
+    await copied.keeper.deletion.pin(ids[-2], PinRequest(False, "", "mia"))
+    await copied.retention.run()
+    kept = await BackupStates(await copied.second.store()).of(ids[-1])
+    assert kept.state is not None
+    assert kept.state.pin_note == "the oldest"
+    first.root.rename(tmp_path / "lost")  # as a disk that is not mounted: nothing is deleted
+    copied.now += LATER
+    with pytest.raises(RepositoryDown):
+        await copied.retention_of_another_daemon().run()
+    assert await copied.there() == set(ids)
+    FolderStore(first.root)  # an empty repository in its place
+    copied.keeper = Keeper(first)
+    for _ in range(3):
+        await copied.retention_of_another_daemon().run()
+        copied.now += LATER
+    assert await copied.there() == {*ids[:3], ids[-1]}
+
+
 async def test_only_proven_copies_count_unless_the_policy_says_otherwise(copied: Copied) -> None:
     copied.policy = RetentionPolicy()
     ids = await copied.copied(9)

@@ -1,24 +1,27 @@
 """The retention of the second repository: the same rules, by policies of its own, on the copies that lie there.
 
-Marks and purges are kept in the second repository itself. What is pinned in the first is pinned here too. A copy is
-removed under the claim under which it is made, so that no copier puts a manifest whose objects a purge has removed.
+Marks and purges are kept in the second repository itself. What is pinned in the first is pinned here too, and the pin
+is kept here, since the second repository is there for the day on which the first one is lost. A copy is removed under
+the claim under which it is made, so that no copier puts a manifest whose objects a purge has removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.copying.second_repository import SecondRepository
-from stewardd.backup.deletion import BackupDeletion
+from stewardd.backup.deletion import BackupDeletion, PinRequest
 from stewardd.backup.inventory import BackupInventory
 from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.pruning import Pruning
 from stewardd.backup.retention.policy import RetentionPolicy
-from stewardd.backup.states import BackupStates
+from stewardd.backup.states import UNTOUCHED, BackupStates
+from stewardd.errors import BackupDeleted, BackupNotFound
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
 
@@ -51,6 +54,8 @@ class SecondRetention:
         self._rules = rules
         self._count = count
         self._pruning: Pruning | None = None
+        self._deletion: BackupDeletion | None = None
+        self._inventory: BackupInventory | None = None
 
     @property
     def known(self) -> Pruning | None:
@@ -66,7 +71,22 @@ class SecondRetention:
 
     async def run(self) -> None:
         """Applies the retention, and removes the data whose grace is over. Raises: as `pruning`, StorageFull."""
-        await (await self.pruning()).run()
+        pruning = await self.pruning()
+        await self._keep_pins()
+        await pruning.run()
+
+    async def _keep_pins(self) -> None:
+        """Pins and unpins copies as the first repository says; of what it says nothing, the pin stays as it is."""
+        assert self._deletion is not None
+        assert self._inventory is not None
+        said = await self._first_states.all()
+        for copy in await self._inventory.read():
+            state = said.get(copy.backup_id, UNTOUCHED).state
+            if state is None or copy.state.deleted or state.pinned == copy.state.pinned:
+                continue
+            with suppress(BackupDeleted, BackupNotFound):  # meanwhile
+                wanted = PinRequest(state.pinned, state.pin_note, state.actor)
+                await self._deletion.pin(copy.backup_id, wanted)
 
     def _open(self, store: Store) -> Pruning:
         rules = self._rules
@@ -81,6 +101,7 @@ class SecondRetention:
             rules.now,
             partial(self._second.exclusively, self._claims),
         )
+        self._deletion, self._inventory = deletion, inventory
         return Pruning(
             inventory, deletion, rules.policy_of, rules.now, rules.database_named, self._count
         )
