@@ -1,4 +1,4 @@
-"""What is kept of what a program printed before it failed: its beginning, its reasons and its end, within a bound.
+"""What is kept of what a program printed: its beginning, its reasons and its end, within a bound.
 
 A tool may print megabytes (pg_dump names every table that it wanted to lock), and the cause may stand anywhere in it.
 So text is read line by line: the first line, those that give a reason (`error:`, `FATAL:`, …) and the last are kept.
@@ -13,10 +13,13 @@ from collections import deque
 from collections.abc import Iterable
 
 LIMIT = 600
+TRANSCRIPT_LIMIT = 16 * 1024
 _HEAD_BYTES = 16 * 1024  # of a line; what is longer is kept without its middle
 _TAIL_BYTES = 4 * 1024
 _REASONS_KEPT = 6
 _LAST_LINES_KEPT = 2
+_LONGEST_LINE = 2000  # of a transcript, in characters
+_HEAD_SHARE = 4
 _LEAST_SHARE = 40  # fewer characters of a line say nothing
 _MASKED_FROM = 5  # a shorter secret is a part of any text, and its absence would give it away
 _REASON = re.compile(r"(?:error|fatal|panic|exception)\b\s*:", re.IGNORECASE)
@@ -94,6 +97,49 @@ class Excerpt:
         if is_new_reason and len(self._reasons) < _REASONS_KEPT:
             self._reasons[number] = text
         self._last.append((number, text))
+
+
+class Transcript(Excerpt):
+    """The lines of a text, all of them where they fit into `limit` characters.
+
+    Of a longer text the beginning and the end are kept, and of what lies between them the lines that give a reason.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), limit: int = TRANSCRIPT_LIMIT) -> None:
+        super().__init__(secrets)
+        self._head_room = limit // _HEAD_SHARE
+        self._end_room = limit - self._head_room - _REASONS_KEPT * _LONGEST_LINE // 2
+        self._beginning: dict[int, str] = {}
+        self._ending: deque[tuple[int, str]] = deque()
+
+    def whole(self) -> str:
+        """Returns what is kept, a line for each line; "" where nothing was printed."""
+        self._end_line()
+        reasons = {number: _cut(line, _LONGEST_LINE // 2) for number, line in self._reasons.items()}
+        kept = reasons | self._beginning | dict(self._ending)
+        lines, expected = [], 0
+        for number in sorted(kept):
+            if number > expected:
+                lines.append(f"… {number - expected} more lines …")
+            lines.append(kept[number])
+            expected = number + 1
+        return "\n".join(lines)
+
+    def _keep(self, line: str) -> None:
+        number = self._count
+        super()._keep(line)
+        if self._count == number:  # a line of blanks
+            return
+        text = _cut(line.rstrip(), _LONGEST_LINE)
+        if self._head_room >= len(text):
+            self._head_room -= len(text) + 1
+            self._beginning[number] = text
+            return
+        self._head_room = 0  # from here on lines belong to the end
+        self._ending.append((number, text))
+        self._end_room -= len(text) + 1
+        while self._end_room < 0:
+            self._end_room += len(self._ending.popleft()[1]) + 1
 
 
 def excerpt(text: str | bytes, *, secrets: Iterable[str] = (), limit: int = LIMIT) -> str:

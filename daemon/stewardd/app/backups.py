@@ -139,10 +139,12 @@ def _options(assembly: Assembly) -> BackupOptions:
         segment_bytes=settings.backup.segment_bytes,
         compression=_compression(settings.backup),
         staging_dir=assembly.scratch,
-        form=DumpForm(settings.backup.form),
+        form=None if settings.backup.form == "auto" else DumpForm(settings.backup.form),
         jobs=settings.backup.jobs or max(1, (os.cpu_count() or 1) // 2),
         proof=ProofMode(settings.backup.proof),
         with_globals=settings.backup.globals,
         lock_timeout_s=settings.backup.lock_timeout_s,
         max_duration_s=settings.backup.max_duration_s,
+        max_bytes_per_second=settings.backup.max_bytes_per_second,
+        niceness=settings.backup.niceness,
     )

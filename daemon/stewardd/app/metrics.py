@@ -172,6 +172,8 @@ class DaemonMetrics:
 
         count = backup_metrics.add(self._metrics, read, failures, lambda: backups.running, upcoming)
 
+        backups.on_lock_waiter(backup_metrics.add_lock_waiters(self._metrics))
+
         async def ended(state: OperationState) -> None:
             if state.kind == CREATE_BACKUP.name and _outcome(state) == "failed":
                 count(str(state.metadata.get("phase", BackupPhase.QUEUED)).lower())

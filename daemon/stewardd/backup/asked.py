@@ -16,6 +16,7 @@ from stewardd.backup.manifest.backup import (
     Selection,
 )
 from stewardd.backup.options import BackupOptions
+from stewardd.config.values import LEAST_BANDWIDTH
 from stewardd.errors import InvalidRequest
 from stewardd.postgres.dump_catalog import Choice, TableName
 
@@ -38,6 +39,7 @@ class BackupAsked:
     with_globals: bool | None = None
     lock_timeout_s: float | None = None
     max_duration_s: float | None = None
+    max_bytes_per_second: int = 0
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -63,6 +65,7 @@ class BackupPlan:
     selection: Selection
     choice: Choice
     form: DumpForm
+    may_stream: bool
     jobs: int
     compression: Compression
     proof: ProofMode
@@ -70,15 +73,19 @@ class BackupPlan:
     with_globals: bool
     lock_timeout_s: float
     max_duration_s: float
+    max_bytes_per_second: int
 
 
 def plan_backup(asked: BackupAsked, options: BackupOptions, keyring: Keyring) -> BackupPlan:
     """Raises: InvalidRequest, KeyUnknown."""
-    form = asked.form or options.form
+    form = asked.form or options.form or DumpForm.DIRECTORY
+    # Whoever names the form or a number of jobs gets them, or is told that there is no room.
+    may_stream = not (asked.form or options.form or asked.jobs > 1)
     return BackupPlan(
         selection=asked.selection,
         choice=choice_of(asked.selection),
         form=form,
+        may_stream=may_stream,
         jobs=_jobs(asked, form, options),
         compression=_compression(asked, options),
         proof=asked.proof or options.proof,
@@ -90,6 +97,7 @@ def plan_backup(asked: BackupAsked, options: BackupOptions, keyring: Keyring) ->
         max_duration_s=_duration(
             asked.max_duration_s, "max_duration", options.max_duration_s, options.max_duration_s
         ),
+        max_bytes_per_second=_bandwidth(asked, options),
     )
 
 
@@ -174,6 +182,18 @@ def _compression(asked: BackupAsked, options: BackupOptions) -> Compression:
         return Compression(method, asked.compression_level)
     same = method is options.compression.method
     return options.compression if same else Compression(method, _USUAL_LEVELS[method])
+
+
+def _bandwidth(asked: BackupAsked, options: BackupOptions) -> int:
+    wanted, most = asked.max_bytes_per_second, options.max_bytes_per_second
+    if not wanted:
+        return most
+    if wanted < LEAST_BANDWIDTH or (most and wanted > most):
+        bounds = f"at least {LEAST_BANDWIDTH}" + (f" and at most {most}" if most else "")
+        raise InvalidRequest(
+            f"max_bytes_per_second is {bounds}; 0 is as configured", field="max_bytes_per_second"
+        )
+    return wanted
 
 
 def _duration(asked: float | None, name: str, configured: float, most: float) -> float:

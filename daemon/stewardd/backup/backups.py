@@ -26,6 +26,8 @@ from stewardd.backup.making.protocol import (
     DumpProgress,
     DumpStarted,
     DumpStored,
+    LockWaiterFound,
+    ToolOutput,
     WorkerEvent,
 )
 from stewardd.backup.manifest.backup import BackupManifest, Encryption
@@ -71,7 +73,16 @@ class Backups:
         self._catalog = BackupCatalog(store)
         self._queues = {name: asyncio.Lock() for name in self._databases}
         self._turns = Turns(store, lease, "dumps")
+        self._waiter_listeners: list[Callable[[str], None]] = []
         self.running = 0
+
+    def on_lock_waiter(self, listener: Callable[[str], None]) -> None:
+        """Has a listener told the database whose dump keeps somebody waiting, once for each session that waits."""
+        self._waiter_listeners.append(listener)
+
+    def _waiter_found(self, database: str) -> None:
+        for listener in self._waiter_listeners:
+            listener(database)
 
     def database_named(self, name: str) -> str:
         """The configured name that a request means; "" is the only one. Raises: DatabaseUnknown."""
@@ -115,6 +126,7 @@ class Backups:
             backup_id or uuid7(),
             self.plan(asked or BackupAsked()),
             report,
+            self._waiter_found,
         )
         making.enter(BackupPhase.QUEUED)
         # Of this daemon's backups first come is first served; among daemons it is whoever looks first.
@@ -171,7 +183,7 @@ class Backups:
             dump_sha256=done.dump_sha256,
             server_version=began.server_version,
             tool_version=tools.version,
-            form=plan.form,
+            form=done.form,
             compression=plan.compression,
             encryption=Encryption.AGE if plan.recipients else Encryption.NONE,
             globals=done.globals,
@@ -224,6 +236,7 @@ class Backups:
             staging=str(staging),
             segment_bytes=options.segment_bytes,
             form=plan.form,
+            may_stream=plan.may_stream,
             jobs=plan.jobs,
             compression=plan.compression,
             recipients=plan.recipients,
@@ -233,6 +246,8 @@ class Backups:
             reserve_bytes=options.reserve_bytes,
             max_duration_s=plan.max_duration_s,
             lock_timeout_s=plan.lock_timeout_s,
+            max_bytes_per_second=plan.max_bytes_per_second,
+            niceness=options.niceness,
         )
 
 
@@ -246,6 +261,7 @@ class _BackupInProgress:
         backup_id: str,
         plan: BackupPlan,
         report: ReportProgress,
+        on_waiter: Callable[[str], None],
     ) -> None:
         self.database = database
         self.description = description
@@ -253,6 +269,7 @@ class _BackupInProgress:
         self.plan = plan
         self.ended_in_order = False
         self._report = report
+        self._on_waiter = on_waiter
         self._progress = BackupProgress(backup_id, database)
 
     def enter(self, phase: BackupPhase) -> None:
@@ -274,9 +291,20 @@ class _BackupInProgress:
                 dumped_bytes=event.dumped_bytes,
                 stored_bytes=event.stored_bytes,
                 dumped_tables=event.dumped_tables,
+                done_bytes=event.done_bytes,
+                total_bytes=event.total_bytes,
+                time_left_s=event.time_left_s,
             )
+        elif isinstance(event, LockWaiterFound):
+            log.warning(
+                "a dump keeps somebody waiting", database=self.database, waiter=event.message
+            )
+            self._on_waiter(self.database)
+            progress = progress.with_warning(event.message)
+        elif isinstance(event, ToolOutput):
+            progress = progress.with_output(event.text)
         elif isinstance(event, DumpStored):
-            progress = replace(progress, dumped_bytes=event.dump_size_bytes)
+            progress = replace(progress, dumped_bytes=event.dump_size_bytes, time_left_s=None)
         else:
             self.ended_in_order = event.reason != RepositoryDown.reason
             return

@@ -12,7 +12,7 @@ from stewardd.config.retention import RetentionSettings
 from stewardd.config.schedules import ScheduleName, ScheduleSettings
 from stewardd.config.section import Section
 from stewardd.config.tell import TellSettings
-from stewardd.config.values import MIB, Folder, Seconds
+from stewardd.config.values import MIB, Bandwidth, Folder, Seconds
 
 
 class BackupSettings(Section):
@@ -21,9 +21,10 @@ class BackupSettings(Section):
     segment_bytes: Annotated[int, Field(ge=MIB)] = 32 * MIB
     """stored size of a segment"""
 
-    form: Literal["custom", "directory"] = "custom"
-    """how pg_dump writes: one stream, which needs no room on the daemon's disk, or a folder of files, several tables at
-    once, which is staged in the data folder"""
+    form: Literal["auto", "directory", "custom"] = "auto"
+    """how pg_dump writes: a folder of files (directory), several tables at once, which is staged in the data folder;
+    one stream (custom), which needs no room there; auto: directory where the folder's disk has room for the whole
+    database, else custom"""
 
     jobs: Annotated[int, Field(ge=0, le=64)] = 0
     """how many tables a directory dump, and the reading of the proof, read at once; 0: half of the cores"""
@@ -62,6 +63,12 @@ class BackupSettings(Section):
 
     max_duration_s: Seconds = 6 * 3600.0
     """a dump that takes longer is cancelled, because it holds locks that block DDL"""
+
+    max_bytes_per_second: Bandwidth = 0
+    """how many bytes a backup stores in a second at most, as they are stored; 0: no bound"""
+
+    niceness: Annotated[int, Field(ge=0, le=19)] = 5
+    """how far the worker and pg_dump stand back for other processes (nice): 0 not at all"""
 
     import_roots: dict[str, ImportRootSettings] = {}
     """places, by names of your own, below which ImportBackup may read a manifest; none: it imports from the second

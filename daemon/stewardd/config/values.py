@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+LEAST_BANDWIDTH = 64 * KIB
 _ADDRESS = r"^(unix:.+|[^:]+:\d{1,5}|\[[^\]]+\]:\d{1,5})$"
 _LARGEST_PORT = 65_535
 
@@ -93,9 +94,17 @@ def _read_mode(value: object) -> object:
     return f"0{value[-3:]}"
 
 
+def _read_bandwidth(bytes_per_second: int) -> int:
+    """Nothing for no bound; a bound that lets hardly anything through is a slip of the pen."""
+    if bytes_per_second and bytes_per_second < LEAST_BANDWIDTH:
+        raise ValueError(f"it is less than {LEAST_BANDWIDTH} bytes a second; 0 is no bound")
+    return bytes_per_second
+
+
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
+Bandwidth = Annotated[int, Field(ge=0), AfterValidator(_read_bandwidth)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Folder = Annotated[Path, BeforeValidator(_read_folder)]

@@ -72,6 +72,12 @@ TOLD = Metric(
     "Messages on how backups ended, to webhooks and commands.",
     (OUTCOME,),
 )
+WAITERS = Metric(
+    "steward_backup_lock_waiters_total",
+    Kind.COUNTER,
+    "Sessions that were seen waiting behind the locks of a dump that this daemon made.",
+    (DATABASE,),
+)
 BEHIND = Metric(
     "steward_backup_copies_behind",
     Kind.GAUGE,
@@ -117,6 +123,7 @@ METRICS = (
     SOURCE,
     FAILED,
     RUNNING,
+    WAITERS,
     BEHIND,
     COPIED,
     KEPT,
@@ -157,6 +164,11 @@ def add(
     metrics.read(RUNNING, lambda: {(): running()})
     metrics.read(NEXT, lambda: {(name,): moment for name, moment in next_runs().items()})
     return metrics.counter(BROKEN).add
+
+
+def add_lock_waiters(metrics: Metrics) -> Callable[[str], None]:
+    """Adds the sessions that wait behind dumps; returns what is told the database of each."""
+    return metrics.counter(WAITERS).add
 
 
 def add_telling(metrics: Metrics) -> Callable[[str], None]:

@@ -33,8 +33,10 @@ _LOCK_SETTINGS = (
 _TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, row_security_active(c.oid),
        has_table_privilege(c.oid, 'SELECT'), has_schema_privilege(n.oid, 'USAGE'),
-       COALESCE((SELECT array_agg(i.inhparent) FROM pg_inherits i WHERE i.inhrelid = c.oid), '{}')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       COALESCE((SELECT array_agg(i.inhparent) FROM pg_inherits i WHERE i.inhrelid = c.oid), '{}'),
+       (c.relpages + COALESCE(t.relpages, 0))::bigint * current_setting('block_size')::bigint,
+       GREATEST(c.reltuples, 0)::bigint
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -55,7 +57,10 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class DumpTable:
-    """A table as the catalogs describe it. Only one that is not `partitioned` has rows of its own."""
+    """A table as the catalogs describe it. Only one that is not `partitioned` has rows of its own.
+
+    Its size and its rows are those that vacuum or ANALYZE last saw; the size of what is out of line (TOAST) is in it.
+    """
 
     oid: int
     name: TableName
@@ -65,6 +70,8 @@ class DumpTable:
     readable: bool
     schema_usable: bool
     parents: tuple[int, ...]
+    size_bytes: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ async def read_tables(connection: Connection) -> list[DumpTable]:
             readable=row[6],
             schema_usable=row[7],
             parents=tuple(row[8]),
+            size_bytes=row[9],
+            rows=row[10],
         )
         for row in rows
     ]
@@ -239,7 +248,6 @@ async def lock_tables(
                 metadata={"database": target.name},
             ) from None
     await connection.execute("RELEASE SAVEPOINT locks")
-    await connection.execute("SET LOCAL lock_timeout = 0")
 
 
 async def _held_by_others(connection: Connection, tables: Iterable[DumpTable]) -> str:

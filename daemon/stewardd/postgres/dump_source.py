@@ -30,6 +30,7 @@ from stewardd.postgres.dump_catalog import (
     read_source,
     read_tables,
 )
+from stewardd.postgres.sessions import PROOF_SESSION
 from stewardd.postgres.snapshot import Snapshot
 from stewardd.postgres.table_proof import (
     SequenceValue,
@@ -48,6 +49,9 @@ _NOT_TO_BE_READ = (
 )
 
 
+_TABLE_COST_BYTES = 1 << 16  # what an empty table costs, as bytes that are read in that time
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What a dump will hold: the chosen tables, and those left out by name, each with its partitions and children.
@@ -61,13 +65,11 @@ class Survey:
     facts: dict[str, Any]
 
     @property
-    def with_rows(self) -> list[TableName]:
+    def with_rows(self) -> list[DumpTable]:
         """The tables that have rows in the dump; unlogged ones have none on a standby."""
         skipped = bool(self.facts["in_recovery"])
         return [
-            each.name
-            for each in self.tables
-            if not each.partitioned and not (skipped and each.unlogged)
+            each for each in self.tables if not each.partitioned and not (skipped and each.unlogged)
         ]
 
 
@@ -121,21 +123,32 @@ class DumpSource:
             await lock_tables(self._target, self._snapshot.connection, survey.tables, timeout_s)
 
     async def prove(
-        self, tables: Sequence[TableName], *, hashed: bool, jobs: int, on_table: Callable[[], None]
+        self,
+        tables: Sequence[DumpTable],
+        *,
+        hashed: bool,
+        jobs: int,
+        lock_timeout_s: float,
+        on_table: Callable[[DumpTable], None],
     ) -> RowsProof:
-        """Reads every table, several at once. Raises: DatabaseDown, DatabaseRefused."""
-        waiting = list(reversed(tables))
+        """Reads every table, several at once, large ones first.
+
+        Each session locks its tables before it reads the first one: see dump_worker.py. Raises: DatabaseDown,
+        DatabaseRefused, ToolFailed where a table is not free in time.
+        """
         found: dict[TableName, TableProof] = {}
 
-        async def read_some() -> None:
+        async def read_some(tables: Sequence[DumpTable]) -> None:
             async with self._joined() as connection:
-                while waiting:
-                    name = waiting.pop()
-                    with explained(self._target, connection):
-                        found[name] = await read_table_proof(connection, name, hashed=hashed)
-                    on_table()
+                with explained(self._target, connection):
+                    await lock_tables(self._target, connection, tables, lock_timeout_s)
+                    for table in tables:
+                        found[table.name] = await read_table_proof(
+                            connection, table.name, hashed=hashed
+                        )
+                        on_table(table)
 
-        await do_all([read_some() for _ in range(min(jobs, len(tables)))])
+        await do_all([read_some(each) for each in share_out(tables, jobs)])
         async with self._joined() as connection:
             with explained(self._target, connection):
                 return RowsProof(found, await read_large_objects(connection, hashed=hashed))
@@ -165,7 +178,7 @@ class DumpSource:
         """A session of its own that reads in the snapshot, with the settings on which hashes depend."""
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                connection = await connect(self._target, "stewardd backup proof")
+                connection = await connect(self._target, PROOF_SESSION)
         except TimeoutError:
             raise DatabaseDown(
                 f"database {self._target.name!r} did not answer within {self._connect_timeout_s:g} s"
@@ -182,6 +195,17 @@ class DumpSource:
             yield connection
         finally:
             await connection.close()
+
+
+def share_out(tables: Sequence[DumpTable], jobs: int) -> list[list[DumpTable]]:
+    """Shares tables out to at most so many readers, so that each has about as much to read; large ones come first."""
+    shares: list[list[DumpTable]] = [[] for _ in range(min(jobs, len(tables)))]
+    sizes = [0] * len(shares)
+    for table in sorted(tables, key=lambda each: each.size_bytes, reverse=True):
+        least = sizes.index(min(sizes))
+        shares[least].append(table)
+        sizes[least] += table.size_bytes + _TABLE_COST_BYTES
+    return shares
 
 
 async def do_all(works: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -22,6 +22,7 @@ from stewardd.postgres.connect import (
     require_own_session,
 )
 from stewardd.postgres.probe import version_text
+from stewardd.postgres.sessions import SNAPSHOT_SESSION
 from stewardd.postgres.target import DatabaseTarget
 
 _LOST_CLIENT_CHECK = "client_connection_check_interval"
@@ -53,7 +54,7 @@ async def export_snapshot(
     """
     try:
         async with asyncio.timeout(connect_timeout_s):
-            connection = await connect(target, "stewardd snapshot")
+            connection = await connect(target, SNAPSHOT_SESSION)
     except TimeoutError:
         raise DatabaseDown(
             f"database {target.name!r} did not answer within {connect_timeout_s:g} s"

@@ -208,6 +208,7 @@ class CreateBackupRequest(google.protobuf.message.Message):
     GLOBALS_FIELD_NUMBER: builtins.int
     LOCK_TIMEOUT_FIELD_NUMBER: builtins.int
     MAX_DURATION_FIELD_NUMBER: builtins.int
+    MAX_BYTES_PER_SECOND_FIELD_NUMBER: builtins.int
     database: builtins.str
     """The configured name of the database. Empty: the only one."""
     request_id: builtins.str
@@ -226,6 +227,8 @@ class CreateBackupRequest(google.protobuf.message.Message):
     """What is read of each table to compare a restore with; unspecified: as configured."""
     globals: builtins.bool
     """Whether the server's roles and tablespaces are kept beside it; not given: as configured."""
+    max_bytes_per_second: builtins.int
+    """How many bytes it stores in a second at most; 0: as configured, which is also the most."""
     @property
     def selection(self) -> Global___BackupSelection:
         """What of the database; all of it where it is not given."""
@@ -258,9 +261,10 @@ class CreateBackupRequest(google.protobuf.message.Message):
         globals: builtins.bool | None = ...,
         lock_timeout: google.protobuf.duration_pb2.Duration | None = ...,
         max_duration: google.protobuf.duration_pb2.Duration | None = ...,
+        max_bytes_per_second: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_globals", b"_globals", "globals", b"globals", "lock_timeout", b"lock_timeout", "max_duration", b"max_duration", "selection", b"selection"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_globals", b"_globals", "compression", b"compression", "compression_level", b"compression_level", "database", b"database", "description", b"description", "form", b"form", "globals", b"globals", "jobs", b"jobs", "lock_timeout", b"lock_timeout", "max_duration", b"max_duration", "proof_mode", b"proof_mode", "recipients", b"recipients", "request_id", b"request_id", "selection", b"selection"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_globals", b"_globals", "compression", b"compression", "compression_level", b"compression_level", "database", b"database", "description", b"description", "form", b"form", "globals", b"globals", "jobs", b"jobs", "lock_timeout", b"lock_timeout", "max_bytes_per_second", b"max_bytes_per_second", "max_duration", b"max_duration", "proof_mode", b"proof_mode", "recipients", b"recipients", "request_id", b"request_id", "selection", b"selection"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_globals", b"_globals"]) -> typing.Literal["globals"] | None: ...
 
 Global___CreateBackupRequest: typing_extensions.TypeAlias = CreateBackupRequest
@@ -347,6 +351,11 @@ class CreateBackupMetadata(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     DUMPED_TABLES_FIELD_NUMBER: builtins.int
     TOTAL_TABLES_FIELD_NUMBER: builtins.int
+    DONE_BYTES_FIELD_NUMBER: builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: builtins.int
+    TIME_LEFT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    TOOL_OUTPUT_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`: the name that the backup will have."""
     database: builtins.str
@@ -363,9 +372,23 @@ class CreateBackupMetadata(google.protobuf.message.Message):
     """Tables of which the data are dumped."""
     total_tables: builtins.int
     """Tables that there are to dump; 0 while it is not known, and for one stream, which does not tell."""
+    done_bytes: builtins.int
+    """Size of the tables that are dumped, as they lie in the database: what total_bytes may be held against."""
+    total_bytes: builtins.int
+    """Size of all tables that there are to dump, by the database's catalog; 0 while it is not known."""
+    tool_output: builtins.str
+    """What pg_dump and pg_dumpall said, line by line; of very much its beginning, its reasons and its end. Not in a listing."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the operation was created."""
+
+    @property
+    def time_left(self) -> google.protobuf.duration_pb2.Duration:
+        """How long dump and proof go on, as an estimate; not given while there is none."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What one has to know at once, such as that a session waits behind the locks of the dump; at most 20."""
 
     def __init__(
         self,
@@ -379,9 +402,14 @@ class CreateBackupMetadata(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         dumped_tables: builtins.int = ...,
         total_tables: builtins.int = ...,
+        done_bytes: builtins.int = ...,
+        total_bytes: builtins.int = ...,
+        time_left: google.protobuf.duration_pb2.Duration | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        tool_output: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "create_time", b"create_time", "database", b"database", "database_size_bytes", b"database_size_bytes", "dumped_bytes", b"dumped_bytes", "dumped_tables", b"dumped_tables", "phase", b"phase", "stored_bytes", b"stored_bytes", "total_tables", b"total_tables"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "time_left", b"time_left"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "create_time", b"create_time", "database", b"database", "database_size_bytes", b"database_size_bytes", "done_bytes", b"done_bytes", "dumped_bytes", b"dumped_bytes", "dumped_tables", b"dumped_tables", "phase", b"phase", "stored_bytes", b"stored_bytes", "time_left", b"time_left", "tool_output", b"tool_output", "total_bytes", b"total_bytes", "total_tables", b"total_tables", "warnings", b"warnings"]) -> None: ...
 
 Global___CreateBackupMetadata: typing_extensions.TypeAlias = CreateBackupMetadata
 

@@ -13,6 +13,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from stewardd.backup.backups import Backups
 from stewardd.backup.keys.keyring import KeyOptions, Keyring, open_keyring
+from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.options import BackupOptions
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
 from stewardd.postgres.target import DatabaseTarget
@@ -99,7 +100,13 @@ def keyring(folder: Path) -> Keyring:
 
 @pytest.fixture
 def options(store: FolderStore) -> BackupOptions:
-    return BackupOptions(store_url=str(store.root), segment_bytes=1 << 18, reserve_bytes=1 << 20)
+    """As one stream, which a test can hold up in its middle; test_forms.py has both forms."""
+    return BackupOptions(
+        store_url=str(store.root),
+        form=DumpForm.CUSTOM,
+        segment_bytes=1 << 18,
+        reserve_bytes=1 << 20,
+    )
 
 
 @pytest.fixture

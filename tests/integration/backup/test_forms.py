@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -345,6 +347,8 @@ async def test_a_table_with_an_odd_name_is_chosen_by_it(backups, store, keyring,
         (BackupAsked(recipients=("age1x",)), KeyUnknown, "no recipient of age"),
         (BackupAsked(max_duration_s=1e9), InvalidRequest, "max_duration"),
         (BackupAsked(lock_timeout_s=0), InvalidRequest, "lock_timeout"),
+        (BackupAsked(max_bytes_per_second=-1), InvalidRequest, "at least 65536"),
+        (BackupAsked(max_bytes_per_second=65535), InvalidRequest, "at least 65536"),
         (BackupAsked(selection=select(tables=("people",))), InvalidRequest, "SCHEMA.TABLE"),
         (BackupAsked(selection=select(tables=('"a.b',))), InvalidRequest, "SCHEMA.TABLE"),
         (BackupAsked(selection=select(schemas=("",))), InvalidRequest, "without a name"),
@@ -368,6 +372,39 @@ async def test_what_cannot_be_is_refused_before_anything_begins(backups, store, 
     assert all(each["dumped_bytes"] == 0 for each in handle.told)
     assert objects(store) == []
     assert processes("pg_dump") == []
+
+
+@pytest.fixture
+def cramped(folder: Path) -> Iterator[Path]:
+    """A staging folder whose disk has no room for a database."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    small = folder / "cramped"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)]
+    if subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    yield small
+    subprocess.run(["umount", str(small)], check=True)
+
+
+async def test_a_dump_is_a_directory_where_its_disk_has_room_and_else_one_stream(
+    store, keyring, filled, lease, options, restored, cramped
+):
+    unsaid = replace(options, form=None)
+    roomy = Backups(store, lease, {"main": filled}, keyring, unsaid)
+    assert (await roomy.create("main", "", Handle())).form is DumpForm.DIRECTORY
+    unsaid = replace(unsaid, staging_dir=cramped)
+    full = Backups(store, lease, {"main": filled}, keyring, unsaid)
+    streamed = await full.create("main", "", Handle())
+    assert streamed.form is DumpForm.CUSTOM
+    scratch = await restored(streamed)
+    with psycopg.connect(scratch.conninfo) as connection:
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (ROWS,)
+    for asked in (BackupAsked(form=DumpForm.DIRECTORY), BackupAsked(jobs=2)):
+        with pytest.raises(StorageFull, match="staging the dump"):
+            await full.create("main", "", Handle(), asked=asked)
+    assert list(cramped.iterdir()) == []
 
 
 @pytest.mark.parametrize("superuser", [True, False])

@@ -63,6 +63,7 @@ def test_every_option_makes_another_request_and_none_makes_the_plain_one():
         "with_globals": False,
         "lock_timeout_s": 1.0,
         "max_duration_s": 2.0,
+        "max_bytes_per_second": 1 << 20,
     }
     assert changes.keys() == BackupAsked.__dataclass_fields__.keys()
     plain = BackupAsked()
@@ -94,3 +95,39 @@ def test_what_is_left_out_is_as_configured(folder):
     assert other.compression == Compression(CompressionMethod.GZIP, 6)
     stream = plan_backup(BackupAsked(form=DumpForm.CUSTOM), options, keyring)
     assert stream.jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "configured", "form", "may_stream"),
+    [
+        (BackupAsked(), None, DumpForm.DIRECTORY, True),
+        (BackupAsked(), DumpForm.DIRECTORY, DumpForm.DIRECTORY, False),
+        (BackupAsked(), DumpForm.CUSTOM, DumpForm.CUSTOM, False),
+        (BackupAsked(form=DumpForm.DIRECTORY), None, DumpForm.DIRECTORY, False),
+        (BackupAsked(form=DumpForm.CUSTOM), DumpForm.DIRECTORY, DumpForm.CUSTOM, False),
+        (BackupAsked(jobs=2), None, DumpForm.DIRECTORY, False),
+        (BackupAsked(jobs=1), None, DumpForm.DIRECTORY, True),
+    ],
+)
+def test_only_a_form_that_nobody_named_may_become_another(
+    folder, asked, configured, form, may_stream
+):
+    keyring = open_keyring(KeyOptions(folder / "keys"))
+    plan = plan_backup(asked, BackupOptions("/nowhere", form=configured), keyring)
+    assert (plan.form, plan.may_stream) == (form, may_stream)
+
+
+def test_a_request_may_ask_for_less_bandwidth_than_is_configured_and_not_for_more(folder):
+    keyring = open_keyring(KeyOptions(folder / "keys"))
+    free = BackupOptions("/nowhere")
+    bound = BackupOptions("/nowhere", max_bytes_per_second=1 << 20)
+    less, more = (
+        BackupAsked(max_bytes_per_second=1 << 19),
+        BackupAsked(max_bytes_per_second=1 << 21),
+    )
+    assert plan_backup(BackupAsked(), free, keyring).max_bytes_per_second == 0
+    assert plan_backup(BackupAsked(), bound, keyring).max_bytes_per_second == 1 << 20
+    assert plan_backup(less, bound, keyring).max_bytes_per_second == 1 << 19
+    assert plan_backup(more, free, keyring).max_bytes_per_second == 1 << 21
+    with pytest.raises(InvalidRequest, match="at most 1048576"):
+        plan_backup(more, bound, keyring)

@@ -44,7 +44,8 @@ def test_tar_unpacks_each_segment_and_the_pieces_join_to_the_files(bodies, segme
         plains: list[bytes] = []
         while (segment := packer.next_segment()) is not None:
             assert segment.number == len(plains)
-            reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(segment.body))
+            body = segment.seal().body
+            reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body))
             plains.append(reader.read())
             with tarfile.open(fileobj=io.BytesIO(plains[-1])) as archive:
                 for member in archive:

@@ -12,6 +12,8 @@ from stewardd.backup.making.protocol import (
     DumpProgress,
     DumpStarted,
     DumpStored,
+    LockWaiterFound,
+    ToolOutput,
 )
 from stewardd.backup.manifest.backup import (
     USUAL_COMPRESSION,
@@ -40,6 +42,7 @@ JOB = DumpJob(
     staging="/scratch/backup",
     segment_bytes=1,
     form=DumpForm.DIRECTORY,
+    may_stream=True,
     jobs=2,
     compression=USUAL_COMPRESSION,
     recipients=("age1x",),
@@ -49,6 +52,8 @@ JOB = DumpJob(
     reserve_bytes=0,
     max_duration_s=1.0,
     lock_timeout_s=1.0,
+    max_bytes_per_second=0,
+    niceness=5,
 )
 
 
@@ -62,9 +67,12 @@ def test_a_job_arrives_as_it_was_sent_and_shows_no_secret():
     "event",
     [
         DumpStarted(datetime(2026, 11, 23, 18, 0, 0, 5, UTC), "18.6", 7, 3),
-        DumpProgress(1, 2, 3),
-        DumpStored(3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
+        DumpProgress(1, 2, 3, 4, 5, 6.5),
+        LockWaiterFound("somebody waits"),
+        ToolOutput("one\ntwo"),
+        DumpStored(DumpForm.CUSTOM, 3, "a" * 64, (Segment("segment-000000", 1, "b" * 64),)),
         DumpStored(
+            DumpForm.DIRECTORY,
             3,
             None,
             (Segment("segment-000000", 1, "b" * 64),),

@@ -37,7 +37,7 @@ def cut(source: object, segment_bytes: int) -> tuple[Segmenter, list[PackedSegme
     segmenter = Segmenter(source, segment_bytes=segment_bytes, sealing=PLAIN)  # type: ignore[arg-type]
     found = []
     while (segment := segmenter.next_segment()) is not None:
-        found.append(segment)
+        found.append(segment.seal())
     return segmenter, found
 
 
@@ -77,7 +77,7 @@ def test_segments_are_of_about_the_wanted_size_and_memory_is_bounded(kind):
     tracemalloc.start()
     sizes = []
     while (segment := segmenter.next_segment()) is not None:
-        sizes.append(len(segment.body))
+        sizes.append(len(segment.seal().body))
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert segmenter.dumped_bytes == total_bytes
@@ -94,10 +94,11 @@ def test_whatever_a_segment_is_compressed_by_it_is_read_by(method, data, size):
     level = 0 if method is CompressionMethod.NONE else 5
     sealing = Sealing(Compression(method, level), Encryptor(()))
     segmenter = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing)
-    segment = segmenter.next_segment()
-    if segment is None:
+    compressed = segmenter.next_segment()
+    if compressed is None:
         assert data == b""
         return
+    segment = compressed.seal()
     unpacker, read = unpacker_of(method, segment.body), b""
     while chunk := read_unpacked(unpacker, size, "it"):
         assert len(chunk) <= size
@@ -109,14 +110,42 @@ def test_whatever_a_segment_is_compressed_by_it_is_read_by(method, data, size):
 def test_a_segment_that_is_cut_off_does_not_unpack(method):
     sealing = Sealing(Compression(method, 5), Encryptor(()))
     data = random.Random(3).randbytes(9000)
-    segment = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing).next_segment()
-    assert segment is not None
+    compressed = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing).next_segment()
+    assert compressed is not None
+    segment = compressed.seal()
     unpacker, read = unpacker_of(method, segment.body[:-100]), b""
     with pytest.raises(Corrupt):
         while chunk := read_unpacked(unpacker, 100, "it"):
             read += chunk
         if len(read) < len(data):
             raise Corrupt("zstd gives what there is, and the checksum of the whole is short")
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_several_threads_make_one_frame_that_is_closed_near_its_size(threads):
+    data = random.Random(5).randbytes(20 << 20)
+    sealing = Sealing(Compression(CompressionMethod.ZSTD, 1), Encryptor(()), threads)
+    segmenter = Segmenter(io.BytesIO(data), segment_bytes=6 << 20, sealing=sealing)
+    bodies = []
+    while (segment := segmenter.next_segment()) is not None:
+        bodies.append(segment.seal())
+    assert b"".join(unpack(each) for each in bodies) == data
+    for each in bodies:
+        assert len(each.body) <= (6 << 20) + (threads + 3) * (2 << 20)
+
+
+def test_memory_is_given_up_while_a_segment_is_encrypted():
+    identity = AgeIdentity.generate()
+    pieces = [random.Random(number).randbytes(1 << 20) for number in range(8)]
+    plain = b"".join(pieces)
+    tracemalloc.start()
+    sealed = Encryptor([identity.recipient]).seal(pieces)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pieces == []
+    assert decrypt(sealed.body, [identity], "it") == plain
+    assert sealed.sha256 == hashlib.sha256(sealed.body).hexdigest()
+    assert peak_bytes < 3 * len(plain)
 
 
 def test_an_encrypted_segment_is_read_by_each_of_its_recipients_and_by_nobody_else():

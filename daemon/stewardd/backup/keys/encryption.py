@@ -6,8 +6,10 @@ segment is an age file of its own: `age --decrypt` reads any of them without the
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyrage
 from pyrage import x25519
@@ -66,6 +68,14 @@ def check_recipient(text: str) -> str:
     raise KeyUnknown(f"{shown} is no recipient of age (age1…)", field="recipients")
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A segment as it is stored: the bytes, and their SHA-256 in hex."""
+
+    body: bytes
+    sha256: str
+
+
 class Encryptor:
     """Encrypts segments to fixed recipients."""
 
@@ -74,11 +84,20 @@ class Encryptor:
 
     def encrypt(self, data: bytes) -> bytes:
         """Encrypts a segment, unless there are no recipients."""
-        if not self._recipients:
-            return data
-        sealed = _Pieces()
-        pyrage.encrypt_io(_Pieces(data), sealed, self._recipients)
-        return sealed.joined()
+        return self.seal([data]).body if self._recipients else data
+
+    def seal(self, pieces: list[bytes]) -> Sealed:
+        """Encrypts the pieces of a segment, and checksums what comes out.
+
+        The list is used up on the way, so that no more than a piece of the segment is held twice.
+        """
+        sealed = _SealedFile()
+        if self._recipients:
+            pyrage.encrypt_io(_PiecesFile(pieces), sealed, self._recipients)
+        else:
+            for piece in _used_up(pieces):
+                sealed.write(piece)
+        return sealed.finished()
 
 
 def decrypt(data: bytes, identities: Iterable[AgeIdentity], what: str) -> bytes:
@@ -129,3 +148,50 @@ class _Pieces:
     def joined(self) -> bytes:
         """What was written."""
         return b"".join(self._written)
+
+
+class _PiecesFile:
+    """Reads a list of pieces as one file; what was read is given up. See _Pieces for why pyrage is fed by files."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = _used_up(pieces)
+        self._piece = memoryview(b"")
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; none at the end."""
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._piece = memoryview(piece)
+        found = bytes(self._piece[:size])
+        self._piece = self._piece[size:]
+        return found
+
+
+class _SealedFile:
+    """Keeps what is written, and its checksum."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        """Takes bytes."""
+        self._body += data
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Does nothing: there is nothing below."""
+
+    def finished(self) -> Sealed:
+        """What was written."""
+        return Sealed(bytes(self._body), self._digest.hexdigest())
+
+
+def _used_up(pieces: list[bytes]) -> Iterator[bytes]:
+    """The pieces of a list, which is emptied on the way."""
+    pieces.reverse()
+    while pieces:
+        yield pieces.pop()

@@ -7,26 +7,33 @@ same time, under the same locks, and the schema is read while these are still he
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from stewardd.backup.keys.encryption import Encryptor
-from stewardd.backup.making.arguments import dump_arguments, globals_arguments, schema_arguments
+from stewardd.backup.making.arguments import globals_arguments, schema_arguments
+from stewardd.backup.making.dumping import Dumping, SegmentSource
 from stewardd.backup.making.packing import Packer
+from stewardd.backup.making.progress_report import ProgressReport
 from stewardd.backup.making.protocol import (
     DumpJob,
-    DumpProgress,
     DumpStarted,
     DumpStored,
+    LockWaiterFound,
+    ToolOutput,
     WorkerEvent,
 )
 from stewardd.backup.making.schema_hash import schema_sha256
 from stewardd.backup.making.segments import Sealing, Segmenter
-from stewardd.backup.making.staging import StagedFiles, check_staging_room
+from stewardd.backup.making.staging import check_staging_room
 from stewardd.backup.making.storing import SegmentStorage
+from stewardd.backup.making.watching import DumpWatcher
 from stewardd.backup.manifest.backup import (
     DumpForm,
     Extension,
@@ -51,6 +58,7 @@ from stewardd.errors import (
     DatabaseRefused,
     Exhausted,
     StewardError,
+    StorageFull,
 )
 from stewardd.postgres.catalogue.reading import unchanged
 from stewardd.postgres.dump_source import DumpSource, RowsProof, SourceState, Survey
@@ -61,17 +69,18 @@ from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.store import Store
 
 Emit = Callable[[WorkerEvent], None]
-SegmentSource = Segmenter | Packer
+_First = TypeVar("_First")
+_Second = TypeVar("_Second")
 
-_PROGRESS_INTERVAL_S = 0.5
 _CONNECT_TIMEOUT_S = 15.0
 _PROBE_TIMEOUT_S = 5.0
+_LAST_LOCK_TIMEOUT_S = 5.0  # whoever waits for the dump's locks should not wait much longer
 _SHORT_LOCK_TIMEOUT_S = 1.0  # what a dump that waits for a lock anyway waits longer
 # Without its indexes and compressed, a database is rarely less than a tenth of its size. Only what can't fit is refused
 # before it is tried.
 _LEAST_SHARE = 10
-_READ_BYTES = 1 << 16
 _LARGEST_GLOBALS_BYTES = 64 << 20
+_LEAST_THREADS = 2
 
 
 class DumpWorker:
@@ -81,10 +90,13 @@ class DumpWorker:
         self._job = job
         self._emit = emit
         self._target = DatabaseTarget(job.database, job.conninfo)
-        self._storage = SegmentStorage(store, job.folder, job.database, job.reserve_bytes)
-        self._sealing = Sealing(job.compression, Encryptor(job.recipients))
+        self._storage = SegmentStorage(
+            store, job.folder, job.database, job.reserve_bytes, job.max_bytes_per_second
+        )
+        self._sealing = Sealing(
+            job.compression, Encryptor(job.recipients), _compressing_threads(job.jobs)
+        )
         self._settings: dict[str, str] = {}
-        self._proven_tables = 0
 
     async def run(self) -> DumpStored:
         """Makes the data. Raises: the error with which the backup ends otherwise."""
@@ -111,27 +123,32 @@ class DumpWorker:
                 len(survey.with_rows),
             )
         )
-        if job.form is DumpForm.DIRECTORY:
-            check_staging_room(Path(job.staging), snapshot.database_size_bytes, job.reserve_bytes)
+        form = self._form(snapshot.database_size_bytes)
         await self._storage.check_room(snapshot.database_size_bytes // _LEAST_SHARE)
+        watcher = DumpWatcher(self._target, lambda waiter: self._emit(LockWaiterFound(str(waiter))))
+        report = ProgressReport(
+            survey.with_rows,
+            self._storage,
+            watcher,
+            self._emit,
+            proves=job.proof is not ProofMode.NONE,
+        )
         before = await self._look(source, _SHORT_LOCK_TIMEOUT_S)
-        proving = asyncio.create_task(self._prove(source, survey))
-        try:
-            began_at = time.monotonic()
-            dumped = await self._dump(snapshot, survey)
-            dump_s = time.monotonic() - began_at
-            schema = await self._schema(snapshot, survey)
-            proof, proof_s = await proving
-            after = await self._look(source, job.lock_timeout_s)
-        finally:
-            await _ended(proving)
+        async with _meanwhile(watcher.run()), _meanwhile(report.run()):
+            ((dumped, dump_s), schema), (proof, proof_s) = await _both(
+                _both(self._dump(snapshot, survey, form, report), self._schema(snapshot, survey)),
+                self._prove(source, survey, report),
+            )
+            after = await self._look(source, min(job.lock_timeout_s, _LAST_LOCK_TIMEOUT_S))
+            report.tell()
         began_at = time.monotonic()
         globals_state, globals_object = await self._globals()
         files = dumped.files if isinstance(dumped, Packer) else ()
         contents = await self._storage.put_contents(
-            _contents(job, proof, _Looks(before, after), files), self._sealing
+            _contents(form, job.proof, proof, _Looks(before, after), files), self._sealing
         )
         return DumpStored(
+            form=form,
             dump_size_bytes=dumped.dumped_bytes,
             dump_sha256=dumped.dump_sha256 if isinstance(dumped, Segmenter) else None,
             segments=self._storage.segments,
@@ -145,85 +162,68 @@ class DumpWorker:
             ),
         )
 
-    async def _dump(self, snapshot: Snapshot, survey: Survey) -> SegmentSource:
-        try:
-            return await self._dump_once(snapshot, survey)
-        except _NeverConnected:
-            # The snapshot's own connection was made without these settings: a pooler, which refuses them.
-            self._settings = {}
-            return await self._dump_once(snapshot, survey)
-
-    async def _dump_once(self, snapshot: Snapshot, survey: Survey) -> SegmentSource:
-        if self._job.form is DumpForm.DIRECTORY:
-            return await self._dump_folder(snapshot, survey)
-        return await self._dump_stream(snapshot, survey)
-
-    async def _dump_stream(self, snapshot: Snapshot, survey: Survey) -> Segmenter:
+    def _form(self, wanted_bytes: int) -> DumpForm:
+        """The form of the job, or one stream where a folder has no room and nobody insists on it."""
         job = self._job
-        arguments = dump_arguments(
-            snapshot.identifier, job.lock_timeout_s, survey, form=DumpForm.CUSTOM
-        )
-        dump = ClientTool.start(job.pg_dump, arguments, self._target, self._settings)
+        if job.form is DumpForm.CUSTOM:
+            return DumpForm.CUSTOM
         try:
-            segmenter = Segmenter(
-                dump.stdout, segment_bytes=job.segment_bytes, sealing=self._sealing
-            )
-            async with self._reporting(segmenter):
-                await self._storage.store_all(segmenter.next_segment, dump.kill)
-            await self._judge(dump)
-        finally:
-            await dump.end()
-        return segmenter
+            check_staging_room(Path(job.staging), wanted_bytes, job.reserve_bytes)
+        except StorageFull:
+            if not job.may_stream:
+                raise
+            return DumpForm.CUSTOM
+        return DumpForm.DIRECTORY
 
-    async def _dump_folder(self, snapshot: Snapshot, survey: Survey) -> Packer:
-        job = self._job
-        folder = Path(job.staging)
-        arguments = dump_arguments(
-            snapshot.identifier,
-            job.lock_timeout_s,
-            survey,
-            form=DumpForm.DIRECTORY,
-            jobs=job.jobs,
-            folder=folder,
+    async def _dump(
+        self, snapshot: Snapshot, survey: Survey, form: DumpForm, report: ProgressReport
+    ) -> tuple[SegmentSource, float]:
+        began_at = time.monotonic()
+        dumping = Dumping(
+            self._job,
+            self._target,
+            self._storage,
+            self._sealing,
+            report,
+            judge=self._judge,
+            end=self._end,
         )
-        staged = StagedFiles(folder, job.reserve_bytes)
-        try:
-            dump = ClientTool.start(job.pg_dump, arguments, self._target, self._settings)
-            try:
-                staged.start(dump.poll, dump.kill)
-                packer = Packer(
-                    folder,
-                    staged.next_file,
-                    segment_bytes=job.segment_bytes,
-                    sealing=self._sealing,
-                )
-                try:
-                    async with self._reporting(packer):
-                        await self._storage.store_all(packer.next_segment, dump.kill)
-                finally:
-                    packer.close()
-                if staged.failure is not None:
-                    raise staged.failure
-                await self._judge(dump)
-            finally:
-                await dump.end()
-        finally:
-            await asyncio.to_thread(staged.close)
-        return packer
+        dumped = await self._connected(
+            lambda settings: dumping.dump(snapshot, survey, form, settings)
+        )
+        report.dumped = True
+        return dumped, time.monotonic() - began_at
 
     async def _schema(self, snapshot: Snapshot, survey: Survey) -> str | None:
-        """The hash of the schema, read in the same snapshot while its tables are still held."""
+        """The hash of the schema, read in the same snapshot.
+
+        At the beginning, as everything that locks tables: whoever asks for an exclusive lock later stands in the queue
+        before our next lock and behind those that we hold, and all would wait for ever.
+        """
         job = self._job
         if job.proof is ProofMode.NONE:
             return None
         arguments = schema_arguments(snapshot.identifier, job.lock_timeout_s, survey)
-        tool = ClientTool.start(job.pg_dump, arguments, self._target, self._settings)
+
+        async def read(settings: Mapping[str, str]) -> str:
+            tool = ClientTool.start(job.pg_dump, arguments, self._target, settings)
+            try:
+                found = await asyncio.to_thread(schema_sha256, tool.stdout)
+                await self._judge(tool)
+            finally:
+                await self._end(tool)
+            return found
+
+        return await self._connected(read)
+
+    async def _connected(self, run: Callable[[Mapping[str, str]], Awaitable[_First]]) -> _First:
+        """Runs a tool with the settings for readers, or without them."""
         try:
-            found = await asyncio.to_thread(schema_sha256, tool.stdout)
-            await self._judge(tool)
-        finally:
-            await tool.end()
-        return found
+            return await run(self._settings)
+        except _NeverConnected:
+            # The snapshot's own connection was made without these settings: a pooler, which refuses them.
+            self._settings = {}
+            return await run(self._settings)
 
     async def _globals(self) -> tuple[Globals, StoredObject | None]:
         if not self._job.with_globals:
@@ -256,30 +256,41 @@ class DumpWorker:
                     return None
                 raise
         finally:
-            await tool.end()
+            await self._end(tool)
         return text
 
-    async def _prove(self, source: DumpSource, survey: Survey) -> tuple[RowsProof, float]:
+    async def _prove(
+        self, source: DumpSource, survey: Survey, report: ProgressReport
+    ) -> tuple[RowsProof, float]:
         began_at = time.monotonic()
         if self._job.proof is ProofMode.NONE:
             return RowsProof(), 0.0
         await source.lock(survey, self._job.lock_timeout_s)
-
-        def count() -> None:
-            self._proven_tables += 1
-
-        proof = await source.prove(
-            survey.with_rows,
-            hashed=self._job.proof is ProofMode.HASH,
-            jobs=self._job.jobs,
-            on_table=count,
-        )
+        try:
+            proof = await source.prove(
+                survey.with_rows,
+                hashed=self._job.proof is ProofMode.HASH,
+                jobs=self._job.jobs,
+                lock_timeout_s=self._job.lock_timeout_s,
+                on_table=report.count_proven,
+            )
+        except DatabaseDown as down:
+            raise DatabaseDown(
+                f"database {self._job.database!r} went away during its dump: {down.message}",
+                metadata=down.metadata,
+            ) from None
         return proof, time.monotonic() - began_at
 
     async def _look(self, source: DumpSource, lock_timeout_s: float) -> SourceState:
         if self._job.proof is ProofMode.NONE:
             return SourceState()
         return await source.look(lock_timeout_s)
+
+    async def _end(self, tool: ClientTool) -> None:
+        """Makes sure that a tool has ended, and passes on what it said."""
+        await tool.end()
+        if said := tool.transcript:
+            self._emit(ToolOutput(said))
 
     async def _judge(self, tool: ClientTool) -> None:
         """A tool that failed because its server went away is the database's failure, not the tool's."""
@@ -310,31 +321,39 @@ class DumpWorker:
             return down
         return None
 
-    @asynccontextmanager
-    async def _reporting(self, source: SegmentSource) -> AsyncIterator[None]:
-        reporting = asyncio.create_task(self._report(source))
-        try:
-            yield
-        finally:
-            reporting.cancel()
-            self._emit(self._progress(source))
 
-    async def _report(self, source: SegmentSource) -> None:
-        while True:
-            self._emit(self._progress(source))
-            await asyncio.sleep(_PROGRESS_INTERVAL_S)
-
-    def _progress(self, source: SegmentSource) -> DumpProgress:
-        tables = source.dumped_tables if isinstance(source, Packer) else 0
-        return DumpProgress(source.dumped_bytes, self._storage.stored_bytes, tables)
+def _compressing_threads(jobs: int) -> int:
+    """As many as tables are read at once, and two for one stream, where the machine has the cores."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores, max(jobs, _LEAST_THREADS))
 
 
-async def _ended(task: asyncio.Task[tuple[RowsProof, float]]) -> None:
-    """Makes sure that a task has ended; how it failed is told by whoever awaited it, or does not matter any more."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Has work that never ends go on as long as the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _both(
+    first: Coroutine[Any, Any, _First], second: Coroutine[Any, Any, _Second]
+) -> tuple[_First, _Second]:
+    """Does both at the same time. Where one fails the other is ended at once, and the failure is raised."""
+    tasks = one, other = asyncio.create_task(first), asyncio.create_task(second)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return one.result(), other.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _NeverConnected(Exception):
@@ -378,11 +397,15 @@ class _Looks:
 
 
 def _contents(
-    job: DumpJob, proof: RowsProof, looks: _Looks, files: tuple[DumpFile, ...]
+    form: DumpForm,
+    mode: ProofMode,
+    proof: RowsProof,
+    looks: _Looks,
+    files: tuple[DumpFile, ...],
 ) -> BackupContents:
     return BackupContents(
-        form=job.form,
-        method=METHOD if job.proof is ProofMode.HASH else "",
+        form=form,
+        method=METHOD if mode is ProofMode.HASH else "",
         tables=tuple(
             BackupTable(name.schema, name.name, found.rows, found.hash)
             for name, found in sorted(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from stewardd.backup.making.segments import OpenSegment, PackedSegment, Sealing
+from stewardd.backup.making.segments import CompressedSegment, OpenSegment, Sealing
 from stewardd.backup.manifest.contents import DumpFile, Piece
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
@@ -65,7 +65,7 @@ class Packer:
         """The files that were packed so far."""
         return tuple(self._files)
 
-    def next_segment(self) -> PackedSegment | None:
+    def next_segment(self) -> CompressedSegment | None:
         """The next segment, or None when there are no more files. Blocks."""
         segment = OpenSegment(self._number, self._sealing)
         while segment.size_bytes < self._segment_bytes:

@@ -26,7 +26,10 @@ from stewardd.postgres.target import DatabaseTarget
 
 @dataclass(frozen=True, slots=True)
 class DumpJob:
-    """One dump into one folder of the repository. Its repr shows no secret. `staging` is an empty folder of its own."""
+    """One dump into one folder of the repository. Its repr shows no secret. `staging` is an empty folder of its own.
+
+    Where `may_stream`, a dump that the disk of this folder has no room for is made as one stream.
+    """
 
     daemon_pid: int
     database: str
@@ -39,6 +42,7 @@ class DumpJob:
     staging: str
     segment_bytes: int
     form: DumpForm
+    may_stream: bool
     jobs: int
     compression: Compression
     recipients: tuple[str, ...]
@@ -48,6 +52,8 @@ class DumpJob:
     reserve_bytes: int
     max_duration_s: float
     lock_timeout_s: float
+    max_bytes_per_second: int
+    niceness: int
 
     @property
     def called(self) -> str:
@@ -80,12 +86,30 @@ class DumpProgress:
     dumped_bytes: int
     stored_bytes: int
     dumped_tables: int = 0
+    done_bytes: int = 0
+    total_bytes: int = 0
+    time_left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaiterFound:
+    """A session waits behind the dump's locks; it is told once."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a client tool said from its start to its end, within a bound."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class DumpStored:
     """Everything is stored, durably: the members of the manifest that only the worker knows."""
 
+    form: DumpForm
     dump_size_bytes: int
     dump_sha256: str | None
     segments: tuple[Segment, ...]
@@ -97,7 +121,7 @@ class DumpStored:
     timings: Timings = NO_TIMINGS
 
 
-WorkerEvent = DumpStarted | DumpProgress | DumpStored | WorkerFailed
+WorkerEvent = DumpStarted | DumpProgress | LockWaiterFound | ToolOutput | DumpStored | WorkerFailed
 MESSAGES: Messages[DumpJob, WorkerEvent] = Messages(
-    DumpJob, (DumpStarted, DumpProgress, DumpStored, WorkerFailed)
+    DumpJob, (DumpStarted, DumpProgress, LockWaiterFound, ToolOutput, DumpStored, WorkerFailed)
 )

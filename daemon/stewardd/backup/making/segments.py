@@ -7,9 +7,9 @@ checksummed before compression, each segment as it is stored.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 import zstandard
@@ -18,6 +18,8 @@ from stewardd.backup.keys.encryption import Encryptor
 from stewardd.backup.manifest.backup import Compression, CompressionMethod
 
 _READ_BYTES = 1 << 20
+_JOB_BYTES = 2 << 20
+_BLOCK_BYTES = zstandard.COMPRESSION_RECOMMENDED_INPUT_SIZE
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _LONGEST_GZIP_LEVEL = 9
 
@@ -53,16 +55,17 @@ class PackedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """How segments are made: compression, then encryption."""
+    """How segments are made: compression, by so many threads where it is zstd's, then encryption."""
 
     compression: Compression
     encryptor: Encryptor
+    threads: int = 1
 
     def compressor(self) -> Compressor:
         """Begins one segment's compression."""
         method, level = self.compression.method, self.compression.level
         if method is CompressionMethod.ZSTD:
-            return zstandard.ZstdCompressor(level=level).compressobj()
+            return _zstd(level, self.threads)
         if method is CompressionMethod.GZIP:
             return zlib.compressobj(min(level, _LONGEST_GZIP_LEVEL), wbits=_GZIP_WINDOW)
         return _NoCompression()
@@ -71,6 +74,20 @@ class Sealing:
         """Compresses and encrypts what is no segment, and small."""
         compressor = self.compressor()
         return self.encryptor.encrypt(compressor.compress(data) + compressor.flush())
+
+
+@dataclass(slots=True)
+class CompressedSegment:
+    """A segment that is compressed, and not encrypted yet. `pieces` are used up by `seal`."""
+
+    number: int
+    pieces: list[bytes]
+    encryptor: Encryptor
+
+    def seal(self) -> PackedSegment:
+        """Encrypts and checksums it. Blocks."""
+        sealed = self.encryptor.seal(self.pieces)
+        return PackedSegment(self.number, sealed.body, sealed.sha256)
 
 
 class OpenSegment:
@@ -91,11 +108,10 @@ class OpenSegment:
         self.size_bytes += len(piece)
         self.read_bytes += len(data)
 
-    def close(self) -> PackedSegment:
-        """Ends, encrypts and checksums it."""
+    def close(self) -> CompressedSegment:
+        """Ends its compression."""
         self._packed.append(self._compressor.flush())
-        body = self._sealing.encryptor.encrypt(b"".join(self._packed))
-        return PackedSegment(self._number, body, hashlib.sha256(body).hexdigest())
+        return CompressedSegment(self._number, self._packed, self._sealing.encryptor)
 
 
 class Segmenter:
@@ -105,7 +121,7 @@ class Segmenter:
         self._source = source
         self._segment_bytes = segment_bytes
         self._sealing = sealing
-        self._dump_hash = hashlib.sha256()
+        self._dump_hash = sha256()
         self._number = 0
         self.dumped_bytes = 0
 
@@ -114,7 +130,7 @@ class Segmenter:
         """The SHA-256 of what was read so far."""
         return self._dump_hash.hexdigest()
 
-    def next_segment(self) -> PackedSegment | None:
+    def next_segment(self) -> CompressedSegment | None:
         """The next segment, or None when the source is at its end. Blocks, mostly with the GIL released."""
         segment = OpenSegment(self._number, self._sealing)
         while segment.size_bytes < self._segment_bytes and (
@@ -127,6 +143,37 @@ class Segmenter:
             return None
         self._number += 1
         return segment.close()
+
+
+def _zstd(level: int, threads: int) -> Compressor:
+    if threads <= 1:
+        return zstandard.ZstdCompressor(level=level).compressobj()
+    return _ThreadedZstd(level, threads)
+
+
+class _ThreadedZstd:
+    """One zstd frame, made by threads of zstd's own, whose jobs are small: that bounds what they hold in memory.
+
+    Each call takes what is ready, a block at most, and so must bring no more than a block: else what is ready piles up.
+    """
+
+    def __init__(self, level: int, threads: int) -> None:
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, threads=threads, job_size=_JOB_BYTES
+        )
+        self._frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Takes bytes, and returns those that are ready."""
+        view = memoryview(data)
+        return b"".join(
+            self._frame.compress(view[start : start + _BLOCK_BYTES])
+            for start in range(0, len(view), _BLOCK_BYTES)
+        )
+
+    def flush(self) -> bytes:
+        """Ends the frame, and returns the rest."""
+        return self._frame.flush()
 
 
 class _NoCompression:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from stewardd.backup.making.closed_files import watch_closed_files
 from stewardd.errors import StewardError, StorageFull
 
 TABLE_OF_CONTENTS = "toc.dat"
+_TABLE_FILE = re.compile(r"\d+\.dat")
 _POLL_S = 0.1
 
 
@@ -25,6 +28,7 @@ class StagedFiles:
     def __init__(self, folder: Path, reserve_bytes: int) -> None:
         self.folder = folder
         self.failure: StewardError | None = None
+        self.table_count = 0
         self._reserve_bytes = reserve_bytes
         self._finished: queue.Queue[str | None] = queue.Queue()
         self._watcher: threading.Thread | None = None
@@ -43,6 +47,15 @@ class StagedFiles:
     def next_file(self) -> str | None:
         """The next finished file, or None after the last, and after a failure. Blocks."""
         return self._finished.get()
+
+    def size_bytes(self) -> int:
+        """The size of what lies in the folder now, finished or not."""
+        found = 0
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # taken on meanwhile
+                    found += entry.stat().st_size
+        return found
 
     def close(self) -> None:
         """Stops watching."""
@@ -66,6 +79,7 @@ class StagedFiles:
         for name in names:
             if name not in self._taken:
                 self._taken.add(name)
+                self.table_count += _TABLE_FILE.fullmatch(name) is not None
                 self._finished.put(name)
 
     def _disk_is_full(self) -> bool:

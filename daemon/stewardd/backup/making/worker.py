@@ -20,4 +20,4 @@ async def make(job: DumpJob, emit: Emit) -> DumpStored:
 
 
 if __name__ == "__main__":
-    sys.exit(run(MESSAGES, make))
+    sys.exit(run(MESSAGES, make, lambda job: job.niceness))

@@ -1,4 +1,4 @@
-"""A client tool as a child process: argv without secrets, an excerpt of its messages, an end when its parent ends.
+"""A client tool as a child process: argv without secrets, its messages within a bound, an end when its parent ends.
 
 The system kills it with the worker (PR_SET_PDEATHSIG, Linux); elsewhere its next write finds the pipe closed.
 """
@@ -20,8 +20,9 @@ from typing import IO
 
 from stewardd.backup.worker.lifetime import children_of, tied_to
 from stewardd.errors import StewardError, ToolFailed, ToolMissing
-from stewardd.excerpt import Excerpt
+from stewardd.excerpt import Transcript
 from stewardd.postgres.causes import find_cause
+from stewardd.postgres.sessions import DUMP_SESSION
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.variables import ENGLISH, child_environment
 
@@ -48,7 +49,7 @@ class ClientTool:
         self._name = name
         self._process = process
         self._target = target
-        self._stderr = Excerpt(secrets)
+        self._stderr = Transcript(secrets)
         self._on_stderr = on_stderr
         self._reader = threading.Thread(
             target=self._keep_stderr, name=f"{name}-stderr", daemon=True
@@ -63,7 +64,7 @@ class ClientTool:
         target: DatabaseTarget | None,
         settings: Mapping[str, str],
         *,
-        application_name: str = "stewardd backup",
+        application_name: str = DUMP_SESSION,
         reads_input: bool = False,
         on_stderr: Callable[[bytes], None] | None = None,
     ) -> ClientTool:
@@ -145,6 +146,11 @@ class ClientTool:
     def complaint(self) -> str:
         """What it wrote to stderr: its beginning and its reasons, on one line, every secret masked."""
         return self._stderr.text() or "it said nothing"
+
+    @property
+    def transcript(self) -> str:
+        """All that it wrote to stderr, within a bound, line by line, every secret masked."""
+        return self._stderr.whole()
 
     @property
     def never_connected(self) -> bool:

@@ -20,7 +20,7 @@ from stewardd.backup.worker.messages import Messages
 from stewardd.errors import Cancelled, StewardError
 from stewardd.telemetry import configure
 
-_NICENESS = 5
+NICENESS = 5
 _LAST_SECONDS = 15
 
 
@@ -44,18 +44,20 @@ Emit = Callable[[Any], None]
 DoJob = Callable[[J, Emit], Coroutine[Any, Any, Any]]
 
 
-def run(messages: Messages[J, Any], do: DoJob[J]) -> int:
+def run(
+    messages: Messages[J, Any], do: DoJob[J], niceness_of: Callable[[J], int] = lambda _: NICENESS
+) -> int:
     """The main program of a worker. Only events go to stdout: anything else that is printed there goes to stderr."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     configure("warning", "json", sys.stderr)
-    os.nice(_NICENESS)  # and its tool with it: validation comes first
     for number in (
         signal.SIGINT,
         signal.SIGHUP,
     ):  # the daemon acts upon Ctrl-C and a terminal's end
         signal.signal(number, signal.SIG_IGN)
     job = messages.decode_job(sys.stdin.buffer.readline())
+    os.nice(niceness_of(job))  # and its tool with it: validation comes first
     # By a signal that it hears: the tool and its workers are to be ended with it.
     tie = tied_to(job.daemon_pid, signal.SIGTERM)
     if tie is not None:

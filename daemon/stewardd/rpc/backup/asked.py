@@ -51,6 +51,7 @@ def asked_of(request: pb.CreateBackupRequest) -> BackupAsked:
         with_globals=request.globals if request.HasField("globals") else None,
         lock_timeout_s=_seconds(request.lock_timeout) if request.HasField("lock_timeout") else None,
         max_duration_s=_seconds(request.max_duration) if request.HasField("max_duration") else None,
+        max_bytes_per_second=request.max_bytes_per_second,
     )
 
 

@@ -103,6 +103,11 @@ def backup_metadata(state: OperationState) -> backup_pb2.CreateBackupMetadata:
         create_time=timestamp(state.create_time),
         dumped_tables=progress.dumped_tables,
         total_tables=progress.total_tables,
+        done_bytes=progress.done_bytes,
+        total_bytes=progress.total_bytes,
+        time_left=None if progress.time_left_s is None else duration(progress.time_left_s),
+        warnings=progress.warnings,
+        tool_output=progress.tool_output,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
@@ -27,6 +28,9 @@ log = logger("rpc")
 
 # WaitOperation answers before an impatient proxy would cut it; clients ask again.
 MAX_WAIT_S = 60.0
+_NOT_LISTED = frozenset(
+    {"tool_output"}
+)  # long: a page of a thousand would be too large for a message
 _BY_NAME = re.compile(r'name\s*=\s*"operations/(?P<prefix>[^"*]*)\*"')
 
 
@@ -100,8 +104,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
 
 def _readable(state: OperationState) -> operations_pb2.Operation | None:
     """Returns an operation of a listing; one that cannot be read is logged, and must not hide all the others."""
+    brief = {name: value for name, value in state.metadata.items() if name not in _NOT_LISTED}
     try:
-        return operation_message(state)
+        return operation_message(replace(state, metadata=brief))
     except Corrupt as error:
         log.error("left out of a listing", operation=state.id, error=error.message)
         return None

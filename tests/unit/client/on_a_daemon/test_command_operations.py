@@ -27,7 +27,7 @@ def test_every_option_of_a_backup_is_sent(steward, server):
         "backup", "create", "--schema", "a", "--schema", "b", "--exclude-schema", "c", "--table", "x.y",
         "--exclude-table", 'x."z.z"', "--form", "directory", "--jobs", "3", "--compression", "gzip", "--level", "7",
         "--proof", "count", "--recipient", recipient, "--no-globals", "--lock-timeout", "1.5", "--max-duration", "60",
-        "--no-wait",
+        "--max-bytes-per-second", "1000000", "--no-wait",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (sent,) = server.of(backup_pb2.CreateBackupRequest)
@@ -41,6 +41,7 @@ def test_every_option_of_a_backup_is_sent(steward, server):
     assert list(sent.recipients) == [recipient]
     assert (sent.HasField("globals"), sent.globals) == (True, False)
     assert (sent.lock_timeout.ToMilliseconds(), sent.max_duration.ToSeconds()) == (1500, 60)
+    assert sent.max_bytes_per_second == 1_000_000
     steward("backup", "create", "--no-wait")
     _, plain = server.of(backup_pb2.CreateBackupRequest)
     assert not plain.HasField("globals")

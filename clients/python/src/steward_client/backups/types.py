@@ -71,6 +71,16 @@ class BackupProgress:
     dumped_tables: int
     total_tables: int
     """0 while it is not known."""
+    done_bytes: int
+    """The size of the tables that are dumped, as they are in the database."""
+    total_bytes: int
+    """The size of all tables, by the database's catalog; 0 while it is not known."""
+    time_left_s: float | None
+    """An estimate of how long the dump goes on; None while there is none."""
+    warnings: tuple[str, ...]
+    """Such as that a session waits behind the locks of the dump."""
+    tool_output: str
+    """What pg_dump and pg_dumpall said; "" in a listing of operations."""
 
     @classmethod
     def from_proto(cls, message: pb.CreateBackupMetadata) -> BackupProgress:
@@ -85,6 +95,13 @@ class BackupProgress:
             create_time=protobuf_values.time(message.create_time),
             dumped_tables=message.dumped_tables,
             total_tables=message.total_tables,
+            done_bytes=message.done_bytes,
+            total_bytes=message.total_bytes,
+            time_left_s=protobuf_values.seconds(message.time_left)
+            if message.HasField("time_left")
+            else None,
+            warnings=tuple(message.warnings),
+            tool_output=message.tool_output,
         )
 
 
@@ -125,6 +142,8 @@ class BackupOptions:
     """Whether the server's roles and tablespaces are kept beside it."""
     lock_timeout_s: float | None = None
     max_duration_s: float | None = None
+    max_bytes_per_second: int = 0
+    """How many bytes it stores in a second at most."""
 
     def to_proto(self, request: pb.CreateBackupRequest) -> None:
         """Writes them into a request."""
@@ -142,6 +161,7 @@ class BackupOptions:
             request.lock_timeout.FromNanoseconds(round(self.lock_timeout_s * 1e9))
         if self.max_duration_s is not None:
             request.max_duration.FromNanoseconds(round(self.max_duration_s * 1e9))
+        request.max_bytes_per_second = self.max_bytes_per_second
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from steward_client.command.backup_removal import delete, pin, prune, undelete
 from steward_client.command.backup_transfer import copy, import_
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
-from steward_client.command.operation import follow, show_operation
+from steward_client.command.operation import follow, show_operation, warn_of_backup
 from steward_client.command.session import Noun, Session, Verb, pass_session
 from steward_client.command.text import duration, many, moment, size
 
@@ -74,6 +74,8 @@ def create(
             operation = follow(operation, "the backup", session.timeout_s)
         if no_wait or operation.state.error is not None:
             return show_operation(session, operation.state)
+        if not session.is_json:
+            warn_of_backup(operation.state, with_output=False)
         return _show(session, operation.state.outcome())
 
 

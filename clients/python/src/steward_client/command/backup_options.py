@@ -78,6 +78,13 @@ _OPTIONS = (
         metavar="SECONDS",
         help="When it is given up.",
     ),
+    click.option(
+        "--max-bytes-per-second",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="BYTES",
+        help="How much it stores in a second at most.",
+    ),
 )
 
 
@@ -109,4 +116,5 @@ def read_options(given: dict[str, Any]) -> BackupOptions:
         globals=given["with_globals"],
         lock_timeout_s=given["lock_timeout"],
         max_duration_s=given["max_duration"],
+        max_bytes_per_second=given["max_bytes_per_second"] or 0,
     )

@@ -11,10 +11,11 @@ from steward_client.command import document, resources, screen
 from steward_client.command.completing import OPERATION
 from steward_client.command.ending import Exit, Interrupted, describe, warn
 from steward_client.command.session import Noun, Session, Verb, pass_session
-from steward_client.command.text import many, moment, size
+from steward_client.command.text import duration, many, moment, plain, size
 from steward_client.errors import Cancelled, StewardError
 
 if TYPE_CHECKING:
+    from steward_client.backups.types import BackupProgress
     from steward_client.operations.operation import Operation
     from steward_client.operations.state import OperationState
 
@@ -175,6 +176,7 @@ def _ending(state: AnyState) -> int:
     """Prints why an operation failed, or what to do next; returns the exit code that fits."""
     from steward_client.backups.types import Backup
 
+    warn_of_backup(state, with_output=state.error is not None)
     if state.error is not None:
         message, hint = describe(state.error)
         warn(f"{state.name}: {message}", hint)
@@ -249,15 +251,34 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
         words = f"{size(progress.copied_bytes)} of {size(progress.size_bytes)}"
         return progress.copied_bytes, progress.size_bytes or None, words
     if isinstance(progress, BackupProgress):
-        read, stored = size(progress.dumped_bytes), size(progress.stored_bytes)
-        words = f"{progress.phase}, {read} read, {stored} stored"
-        if progress.dumped_tables:
-            words += f", {progress.dumped_tables} of {many(progress.total_tables, 'table')}"
-        return progress.dumped_bytes, progress.database_size_bytes or None, words
+        return progress.done_bytes, progress.total_bytes or None, _backup_words(progress)
     if isinstance(progress, QuarantineProgress):
         words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
         return progress.rows, None, words
     return _migration_steps(progress)
+
+
+def _backup_words(progress: BackupProgress) -> str:
+    words = str(progress.phase)
+    if progress.time_left_s is not None:
+        words += f", {duration(progress.time_left_s)} left"
+    words += f", {size(progress.dumped_bytes)} read, {size(progress.stored_bytes)} stored"
+    if progress.dumped_tables:
+        words += f", {progress.dumped_tables} of {many(progress.total_tables, 'table')}"
+    return words
+
+
+def warn_of_backup(state: AnyState, *, with_output: bool) -> None:
+    """Prints the warnings of a backup, and what its tools said where that is asked for."""
+    from steward_client.backups.types import BackupProgress
+
+    if not isinstance(state.progress, BackupProgress):
+        return
+    for warning in state.progress.warnings:
+        warn(f"during the backup {warning}")
+    if with_output and state.progress.tool_output:
+        for line in state.progress.tool_output.splitlines():
+            click.echo(plain(line), err=True)
 
 
 def _migration_kind(progress: object) -> str:
