@@ -156,20 +156,23 @@ class DumpSource:
     async def look(self, lock_timeout_s: float) -> SourceState:
         """Reads what changes in spite of the snapshot: once before the dump and once after it.
 
-        Where somebody holds an object for longer, there is no catalogue. Raises: DatabaseDown, DatabaseRefused.
+        Where somebody holds an object for longer, there is no catalogue; where it is a sequence, there are no
+        sequences either. Raises: DatabaseDown, DatabaseRefused.
         """
         async with self._joined() as connection:
             with explained(self._target, connection):
-                sequences = await read_sequences(connection)
-                await connection.execute("SAVEPOINT catalogue")
+                await connection.execute(
+                    sql.SQL("SET LOCAL lock_timeout = {}").format(round(lock_timeout_s * 1000))
+                )
+                sequences: list[SequenceValue] = []
+                await connection.execute("SAVEPOINT looking")
                 try:
-                    await connection.execute(
-                        sql.SQL("SET LOCAL lock_timeout = {}").format(round(lock_timeout_s * 1000))
-                    )
+                    sequences = await read_sequences(connection)
+                    await connection.execute("SAVEPOINT looking")
                     catalogue = await read_in_transaction(connection)
                     roles = await read_roles(connection)
                 except _NOT_TO_BE_READ:
-                    await connection.execute("ROLLBACK TO SAVEPOINT catalogue")
+                    await connection.execute("ROLLBACK TO SAVEPOINT looking")
                     return SourceState(sequences)
                 return SourceState(sequences, catalogue, roles)
 

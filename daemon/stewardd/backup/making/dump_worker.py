@@ -381,7 +381,7 @@ class _Looks:
         """Each sequence as it was after the dump and before it."""
         earlier = {each.name: each for each in self.before.sequences}
         found = []
-        for each in self.after.sequences:
+        for each in self.after.sequences or self.before.sequences:
             first = earlier.get(each.name)
             found.append(
                 SequenceContents(
