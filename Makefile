@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres bench-payloads soak fuzz sanitize proto client docs format sync clean
+.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres bench-payloads bench-backup soak fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -61,6 +61,9 @@ bench-postgres: sync  ## measure the pool and the breaker beside their peers; pr
 
 bench-payloads: sync  ## measure the validation of JSON payloads beside its peers; writes benchmarks/PAYLOADS.md
 	$(BIN)/python -m benchmarks.payloads
+
+bench-backup: sync  ## measure backups beside their peers (SIZE=2048 MiB); writes benchmarks/BACKUP.md
+	$(BIN)/python -m benchmarks.backup --size $(or $(SIZE),2048)
 
 # MINUTES=60 of load and trouble; not a part of make test.
 soak: MINUTES = 60

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from stewardd.backup.keys.encryption import Encryptor
 from stewardd.backup.making.arguments import globals_arguments, schema_arguments
+from stewardd.backup.making.bandwidth import paced_segment_bytes
 from stewardd.backup.making.dumping import Dumping, SegmentSource
 from stewardd.backup.making.packing import Packer
 from stewardd.backup.making.progress_report import ProgressReport
@@ -81,6 +82,7 @@ _SHORT_LOCK_TIMEOUT_S = 1.0  # what a dump that waits for a lock anyway waits lo
 _LEAST_SHARE = 10
 _LARGEST_GLOBALS_BYTES = 64 << 20
 _LEAST_THREADS = 2
+_LEAST_THREADED_BYTES = 16 << 20
 
 
 class DumpWorker:
@@ -93,8 +95,11 @@ class DumpWorker:
         self._storage = SegmentStorage(
             store, job.folder, job.database, job.reserve_bytes, job.max_bytes_per_second
         )
+        self._segment_bytes = paced_segment_bytes(job.segment_bytes, job.max_bytes_per_second)
         self._sealing = Sealing(
-            job.compression, Encryptor(job.recipients), _compressing_threads(job.jobs)
+            job.compression,
+            Encryptor(job.recipients),
+            _compressing_threads(job.jobs, self._segment_bytes),
         )
         self._settings: dict[str, str] = {}
 
@@ -185,6 +190,7 @@ class DumpWorker:
             self._storage,
             self._sealing,
             report,
+            segment_bytes=self._segment_bytes,
             judge=self._judge,
             end=self._end,
         )
@@ -300,7 +306,7 @@ class DumpWorker:
             down = await self._down()
             if (
                 down is None
-                and self._settings
+                and tool.has_settings
                 and tool.never_connected
                 and not self._storage.segments
             ):
@@ -322,8 +328,13 @@ class DumpWorker:
         return None
 
 
-def _compressing_threads(jobs: int) -> int:
-    """As many as tables are read at once, and two for one stream, where the machine has the cores."""
+def _compressing_threads(jobs: int, segment_bytes: int) -> int:
+    """As many as tables are read at once, and two for one stream, where the machine has the cores.
+
+    Threads hold some mebibytes each, by which a segment becomes longer than it should: a small one has none.
+    """
+    if segment_bytes < _LEAST_THREADED_BYTES:
+        return 1
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores, max(jobs, _LEAST_THREADS))
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from stewardd.backup.making.arguments import dump_arguments
-from stewardd.backup.making.bandwidth import paced_segment_bytes
 from stewardd.backup.making.packing import Packer
 from stewardd.backup.making.progress_report import ProgressReport
 from stewardd.backup.making.protocol import DumpJob
@@ -36,6 +35,7 @@ class Dumping:
         sealing: Sealing,
         report: ProgressReport,
         *,
+        segment_bytes: int,
         judge: JudgeTool,
         end: EndTool,
     ) -> None:
@@ -46,7 +46,7 @@ class Dumping:
         self._report = report
         self._judge = judge
         self._end = end
-        self._segment_bytes = paced_segment_bytes(job.segment_bytes, job.max_bytes_per_second)
+        self._segment_bytes = segment_bytes
 
     async def dump(
         self, snapshot: Snapshot, survey: Survey, form: DumpForm, settings: Mapping[str, str]
@@ -105,10 +105,7 @@ class Dumping:
 
     async def _pack(self, dump: ClientTool, staged: StagedFiles) -> Packer:
         packer = Packer(
-            staged.folder,
-            staged.next_file,
-            segment_bytes=self._segment_bytes,
-            sealing=self._sealing,
+            staged.folder, staged, segment_bytes=self._segment_bytes, sealing=self._sealing
         )
         self._report.source = packer
         try:

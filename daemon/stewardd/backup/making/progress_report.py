@@ -81,8 +81,10 @@ class ProgressReport:
             self._watcher.running,
             finished_count,
         )
-        waiting_bytes = self.staged.size_bytes() if self.staged is not None else 0
         taken_bytes = self.source.dumped_bytes if self.source is not None else 0
+        waiting_bytes = self.staged.size_bytes() if self.staged is not None else 0
+        if isinstance(self.source, Packer):
+            waiting_bytes = max(waiting_bytes - self.source.kept_bytes, 0)
         if not waiting_bytes:
             return done_bytes
         return round(done_bytes * taken_bytes / (taken_bytes + waiting_bytes))

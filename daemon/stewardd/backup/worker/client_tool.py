@@ -55,6 +55,7 @@ class ClientTool:
             target=self._keep_stderr, name=f"{name}-stderr", daemon=True
         )
         self._reader.start()
+        self.has_settings = False
 
     @classmethod
     def start(
@@ -96,7 +97,9 @@ class ClientTool:
             raise ToolFailed(f"{program} does not start: {error.strerror}") from error
         _widen(process.stdin)
         _widen(process.stdout)
-        return cls(name, process, target, list(secrets.values()), on_stderr)
+        started = cls(name, process, target, list(secrets.values()), on_stderr)
+        started.has_settings = bool(settings)
+        return started
 
     @property
     def stdout(self) -> IO[bytes]:

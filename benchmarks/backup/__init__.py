@@ -1,0 +1,1 @@
+"""The making of backups beside its peers: `make bench-backup`."""
