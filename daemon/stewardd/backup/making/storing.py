@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from stewardd.backup.making.bandwidth import TokenBucket
-from stewardd.backup.making.segments import CompressedSegment, Sealing
+from stewardd.backup.making.segments import CompressedSegment, PackedSegment, Sealing
 from stewardd.backup.manifest.backup import Segment, StoredContents, StoredObject
 from stewardd.backup.manifest.contents import BACKUP_CONTENTS, CONTENTS, BackupContents
 from stewardd.errors import StewardError, StorageFull
@@ -53,7 +53,7 @@ class SegmentStorage:
             while (segment := await asyncio.to_thread(next_segment)) is not None:
                 if storing is not None:
                     await storing
-                storing = asyncio.create_task(self.put(segment))
+                storing = asyncio.create_task(self._seal_and_put(segment))
                 storing.add_done_callback(end_reading)
             if storing is not None:
                 await storing
@@ -64,9 +64,8 @@ class SegmentStorage:
                 with suppress(asyncio.CancelledError, StewardError):
                     await storing
 
-    async def put(self, compressed: CompressedSegment) -> None:
-        """Encrypts one segment and stores it, durably. Raises: StorageFull, RepositoryDown."""
-        segment = await asyncio.to_thread(compressed.seal)
+    async def put(self, segment: PackedSegment) -> None:
+        """Stores one segment, durably. Raises: StorageFull, RepositoryDown."""
         name = f"segment-{segment.number:06d}"
         await self._put(name, segment.body)
         self._segments.append(Segment(name, len(segment.body), segment.sha256))
@@ -88,6 +87,9 @@ class SegmentStorage:
             rows=sum(each.rows for each in contents.tables),
             sequences=len(contents.sequences),
         )
+
+    async def _seal_and_put(self, segment: CompressedSegment) -> None:
+        await self.put(await asyncio.to_thread(segment.seal))
 
     async def _put(self, name: str, body: bytes) -> None:
         if self._bandwidth is not None:
