@@ -83,6 +83,10 @@ _NO_TLS = (
     "install client tools that speak TLS, or name their folder in `postgres.tools_dir`; where the connection may go "
     "in the clear, write sslmode=disable into the database's URL"
 )
+_EXCLUSIVE_LOCK = (
+    "somebody asked for an exclusive lock during the dump (ALTER TABLE, TRUNCATE, VACUUM FULL …), and pg_dump with "
+    "several jobs does not go on then: try again when that is done, or with one job"
+)
 _RULES: tuple[tuple[str, type[StewardError], str], ...] = (
     (
         r"data for (?P<kind>sequence) \"?(?P<name>[^\";]+)\"?; user may lack SELECT privilege",
@@ -175,6 +179,11 @@ _RULES: tuple[tuple[str, type[StewardError], str], ...] = (
         r"due to lock timeout",
         ToolFailed,
         "somebody holds a lock on a table (see pg_locks and pg_stat_activity): try again when that transaction is over",
+    ),
+    (
+        r"could not obtain lock on relation",
+        ToolFailed,
+        _EXCLUSIVE_LOCK,
     ),
     (
         r"conflict with recovery",

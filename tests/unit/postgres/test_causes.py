@@ -38,6 +38,7 @@ from stewardd.postgres.causes import find_cause
         ('password authentication failed for user "ana"', DatabaseRefused, "password"),
         ("could not write block: No space left on device", StorageFull, "database's server"),
         ("canceling statement due to lock timeout", ToolFailed, "lock"),
+        ('could not obtain lock on relation "public.notes"', ToolFailed, "with one job"),
     ],
 )  # fmt: skip
 def test_a_complaint_has_its_class_and_what_to_do_about_it(said, error, hint):
