@@ -374,6 +374,28 @@ async def test_what_cannot_be_is_refused_before_anything_begins(backups, store, 
     assert processes("pg_dump") == []
 
 
+async def test_long_tables_that_are_stored_while_they_are_written_come_back_whole(
+    with_options, store, keyring, filled, restored, proofs_of
+):
+    with psycopg.connect(filled.conninfo, autocommit=True) as connection:
+        for number in (1, 2):
+            connection.execute(
+                f"CREATE TABLE long_{number} AS SELECT n, md5(n::text) AS a, repeat(md5((-n)::text), 3) AS b"
+                " FROM generate_series(1, 300000) n"
+            )
+        connection.execute("ANALYZE")
+    backups = with_options(segment_bytes=32 << 20)  # compressed by several threads, as usual
+    manifest = await backups.create("main", "", Handle(), asked=DIRECTORY)
+    contents = await read_contents(store, manifest, keyring.identities)
+    long = [each for each in contents.files if each.size_bytes > 32 << 20]
+    assert len(long) == 2
+    assert max(len(each.pieces) for each in long) > 1
+    scratch = await restored(manifest)
+    told = {TableName(each.schema, each.name): each.hash for each in contents.tables}
+    found = await proofs_of(scratch, list(told))
+    assert {name: getattr(found[name], "hash") for name in told} == told  # noqa: B009  # of any kind
+
+
 @pytest.fixture
 def cramped(folder: Path) -> Iterator[Path]:
     """A staging folder whose disk has no room for a database."""

@@ -1,4 +1,4 @@
-"""A repository that is slow, or goes away in the middle of a dump and comes back: a real S3 behind a proxy, a folder."""
+"""A repository that is slow, or goes away in the middle of a dump and comes back: an S3 behind a proxy, a folder."""
 
 from __future__ import annotations
 
