@@ -2,15 +2,15 @@
 
 import os
 import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
 from steward_client import Client
 
 from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
+from tests.support.command import run_command
 from tests.support.daemon import Daemon
 from tests.support.terminal import in_terminal
 
@@ -63,17 +63,8 @@ def batches(served):
         return [each.name for each in client.list_batches()]
 
 
-def steward(environment, *arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "steward_client.command", *map(str, arguments)],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **settings,
-    )
+def steward(environment, *arguments, cwd=Path("/")):
+    return run_command(arguments, environment, cwd)
 
 
 def parts_of_ids(text):

@@ -7,12 +7,12 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.command import start
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -39,14 +39,13 @@ def in_terminal(
     """Runs the command in a terminal of so many columns, and returns what it showed."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "steward_client.command", *map(str, arguments)],
-        env={"TERM": "xterm-256color", **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=follower,
-        stderr=follower,
-        cwd=cwd,
-    )
+    with Path(os.devnull).open("rb") as nothing:
+        running = start(
+            [str(each) for each in arguments],
+            {"TERM": "xterm-256color", **environment},
+            cwd,
+            (nothing, follower, follower),
+        )
     os.close(follower)
     seen = b""
     while True:
@@ -58,4 +57,4 @@ def in_terminal(
             break
         seen += piece
     os.close(leader)
-    return Seen(process.wait(30), seen.decode().replace("\r\n", "\n"))
+    return Seen(running.wait(30), seen.decode().replace("\r\n", "\n"))

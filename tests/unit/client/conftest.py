@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
+
+from tests.support.command import run_command
 
 Steward = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -27,19 +29,12 @@ def environment() -> dict[str, str]:
 def steward(environment: dict[str, str], tmp_path: Path) -> Steward:
     """Runs the command as somebody would, without a terminal."""
 
-    def run(*arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # type: ignore[call-overload, no-any-return]  # noqa: PLW1510 - check is among them
-            [sys.executable, "-m", "steward_client.command", *map(str, arguments)],
-            **{
-                "capture_output": True,
-                "text": True,
-                "env": environment,
-                "cwd": tmp_path,
-                "timeout": 60,
-                "stdin": subprocess.DEVNULL,
-                "check": False,
-                **settings,
-            },
-        )
+    def run(
+        *arguments: object,
+        stdin: IO[Any] | None = None,
+        text: str | None = None,
+        cwd: Path = tmp_path,
+    ) -> subprocess.CompletedProcess[str]:
+        return run_command(arguments, environment, cwd, stdin=stdin, text=text)
 
     return run

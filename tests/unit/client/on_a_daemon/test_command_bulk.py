@@ -104,7 +104,7 @@ def test_one_row_is_told_in_the_singular(steward, server, word):
 
 
 def test_an_address_comes_by_stdin_and_is_told_nowhere(steward, server):
-    ended = steward("quarantine", "erase", input="ana@example.org\n", stdin=None)
+    ended = steward("quarantine", "erase", text="ana@example.org\n")
     assert (ended.returncode, server.of(q.EraseSubjectRequest)[-1].email) == (0, "ana@example.org")
     assert "ana@" not in ended.stdout + ended.stderr
 

@@ -78,8 +78,7 @@ def test_a_row_is_shown_with_its_cells_and_history_and_corrected(steward, batch)
 
 def test_cells_come_from_a_file_so_that_no_process_list_has_them(steward, server, batch):
     cells = '{"rating": "0.5", "id": "secret@example.org"}'
-    settings = {"input": cells, "stdin": None}
-    ended = steward("quarantine", "correct", batch.name, 1, "--cells", "-", **settings)
+    ended = steward("quarantine", "correct", batch.name, 1, "--cells", "-", text=cells)
     assert ended.returncode == 0
     sent = {cell.column: cell.value for cell in server.requests[-1].cells}
     assert sent == {"rating": "0.5", "id": "secret@example.org"}

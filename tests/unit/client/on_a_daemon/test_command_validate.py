@@ -113,9 +113,7 @@ def test_every_option_reaches_the_daemon(steward, server, notes):
 def test_stdin_is_read(steward, server, notes):
     with notes.open("rb") as file:
         assert steward("validate", "-", stdin=file).returncode == 1
-    piped = steward(
-        "validate", "-", "--source-file", "p.csv", stdin=None, input="id,rating\na,0.5\n"
-    )
+    piped = steward("validate", "-", "--source-file", "p.csv", text="id,rating\na,0.5\n")
     assert piped.returncode == 0
     assert [opened.source_file for opened in server.opens] == ["stdin", "p.csv"]
 
