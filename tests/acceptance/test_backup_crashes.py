@@ -24,7 +24,7 @@ from tests.support.calls import channel
 from tests.support.daemon import Daemon
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
-KILLS = 60 if FULL else 8
+KILLS = 60 if FULL else 4
 VICTIMS = ("daemon", "worker", "pg_dump", "server")
 FORMS = (b.BACKUP_FORM_CUSTOM, b.BACKUP_FORM_DIRECTORY)
 LONGEST_S = 2.5

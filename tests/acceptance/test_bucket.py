@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from steward.v1 import backup_pb2 as b
 
-from tests.acceptance.conftest import LANGUAGE, refusal_of, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, refusal_of, rows
 from tests.acceptance.test_backup import Client, unpacked
 from tests.acceptance.test_starts import refused_start
 from tests.support.calls import Request, batches, channel, download, opening, upload, validate
@@ -60,7 +60,7 @@ def test_a_uri_below_a_root_in_a_bucket_is_read_and_no_other(folder, settings, s
     s3.put("/inbox/in/some.csv", BODY)
     s3.put("/inbox/out.csv", BODY)
     commit = Request(commit=Request.Commit())
-    with Daemon(folder / "data", "--config", str(settings)) as daemon:
+    with Daemon(folder / "data", "--config", str(settings), environment=NO_DATABASE) as daemon:
         batch = validate(daemon.address, [opening("", uri="s3://inbox/in/some.csv"), commit])
         assert (batch.total_rows, batch.source_file) == (500, "some.csv")
         for uri in (
@@ -102,7 +102,7 @@ def test_a_root_that_may_be_readable_later_is_warned_of(folder, settings, s3, an
         text = settings.read_text().replace('["s3://inbox/in"]', roots)
         settings.write_text(text.replace(s3.endpoint, storage.url))
         storage.answer = lambda _, path, __: answer if path.startswith("/inbox") else None
-        with Daemon(folder / "data", "--config", str(settings)) as daemon:
+        with Daemon(folder / "data", "--config", str(settings), environment=NO_DATABASE) as daemon:
             assert (
                 daemon.events("a uri root cannot be read")[0]["root"] == f"{folder}/no-such-folder"
             )
@@ -134,7 +134,7 @@ def test_an_object_may_bear_any_name_that_a_file_may(folder, s3, settings, root)
     for name in [*names, "a?b#c.csv", "a%20b.csv"]:
         s3.put(f"/inbox/{quote(prefix + name)}", BODY)
     commit = Request(commit=Request.Commit())
-    with Daemon(folder / "data", "--config", str(settings)) as daemon:
+    with Daemon(folder / "data", "--config", str(settings), environment=NO_DATABASE) as daemon:
         for name in names:
             for uri in (f"{root}/{name}", f"{quote(root, safe=':/')}/{quote(name)}"):
                 batch = validate(daemon.address, [opening("", uri=uri), commit])

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from steward.v1 import validation_pb2_grpc
 
-from tests.acceptance.conftest import LANGUAGE, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.calls import (
     Request,
     batches,
@@ -27,8 +27,8 @@ from tests.support.calls import (
 from tests.support.daemon import Daemon
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
-CUTS = 50
-KILLS = 20 if FULL else 8
+CUTS = 50 if FULL else 20
+KILLS = 20 if FULL else 5
 BODY = LANGUAGE + rows(40_000, bad_every=7)
 
 
@@ -48,7 +48,7 @@ def check_whole(address, expected_rows=40_000):
 @pytest.mark.campaign
 def test_uploads_that_are_cut_at_random_moments_publish_nothing(folder):
     rng = random.Random(50)
-    with Daemon(folder / "data") as daemon:
+    with Daemon(folder / "data", environment=NO_DATABASE) as daemon:
         for _ in range(CUTS):
             cut = rng.randrange(len(BODY))
             _send_and_cut(daemon.address, cut, rng)
@@ -62,7 +62,7 @@ def test_uploads_that_are_cut_at_random_moments_publish_nothing(folder):
 @pytest.mark.campaign
 def test_a_daemon_killed_in_the_middle_leaves_no_half_batch_and_sweeps(folder):
     rng = random.Random(20)
-    daemon = Daemon(folder / "data").start()
+    daemon = Daemon(folder / "data", environment=NO_DATABASE).start()
     acknowledged: set[str] = set()
     swept = 0
     try:
@@ -167,6 +167,7 @@ def _until(condition, timeout_s=15.0):
 
 def test_a_request_id_is_forgotten_after_its_time(folder):
     environment = {
+        **NO_DATABASE,
         "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "3",
         "STEWARDD_REPOSITORY__REQUEST_IDS_KEPT_S": "2",
     }

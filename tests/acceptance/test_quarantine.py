@@ -7,7 +7,7 @@ import pytest
 from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2 as v
 
-from tests.acceptance.conftest import LANGUAGE, refused, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, refused, rows
 from tests.support.calls import upload, validate
 from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
@@ -175,7 +175,7 @@ def test_rows_whose_cells_could_not_be_read_are_corrected_from_nothing(daemon, s
 
 
 def test_of_two_daemons_that_correct_one_row_one_wins_and_the_other_is_told(folder):
-    repository = {"STEWARDD_REPOSITORY__URL": str(folder / "repository")}
+    repository = {**NO_DATABASE, "STEWARDD_REPOSITORY__URL": str(folder / "repository")}
     with (
         Daemon(folder / "a", environment=repository) as a,
         Daemon(folder / "b", environment=repository) as b,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from steward_client import BatchFilter, RetryPolicy, RowState, errors
 
-from tests.acceptance.conftest import LANGUAGE, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.daemon import Daemon
 from tests.support.shells import Shells
 
@@ -136,7 +136,7 @@ def test_a_daemon_that_is_killed_when_a_sheet_has_just_been_sent_moves_its_rows_
     shells, folder, tmp_path
 ):
     address = f"unix://{folder}/steward.sock"
-    daemon = Daemon(folder / "data", "--listen", address).start()
+    daemon = Daemon(folder / "data", "--listen", address, environment=NO_DATABASE).start()
     killing: list[threading.Thread] = []
 
     def kill() -> None:

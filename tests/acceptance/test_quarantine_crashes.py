@@ -23,7 +23,7 @@ from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
-KILLS = 100 if FULL else 8
+KILLS = 100 if FULL else 4
 ROWS = 24_000
 BAD = list(range(4, ROWS + 1, 4))
 CSV = q.ExportQuarantineRequest.FORMAT_CSV

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2 as v
 
-from tests.acceptance.conftest import LANGUAGE, refused, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, refused, rows
 from tests.support.calls import crc32c, download, upload, validate
 from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
@@ -32,7 +32,7 @@ def relaxed(session_folder):
     document["properties"]["region"] = {"type": "string"}
     document["required"].append("region")
     (folder / "3.0.json").write_text(json.dumps(document))
-    settings = {"STEWARDD_VALIDATION__SCHEMA_DIRS": str(session_folder / "schemas")}
+    settings = {**NO_DATABASE, "STEWARDD_VALIDATION__SCHEMA_DIRS": str(session_folder / "schemas")}
     with Daemon(session_folder / "relaxed", environment=settings) as daemon:
         yield daemon
 
@@ -259,7 +259,10 @@ def test_a_person_is_erased_everywhere_and_nobody_else(folder):
         ]
     )
     body += b'9,"x"y,ana@example.org\n10,\xff,ana@example.org,2025-03-01,t,1\n'
-    with Daemon(folder / "data") as daemon, quarantine(daemon.address) as service:
+    with (
+        Daemon(folder / "data", environment=NO_DATABASE) as daemon,
+        quarantine(daemon.address) as service,
+    ):
         name = validate(daemon.address, upload(body, options=kept())).name
         untouched = validate(daemon.address, upload(header + line % (1, other, other, b"x", b"9")))
         service.correct_by(name, 7, {"participant_email": ana.decode()}, actor="ana@example.org")
@@ -315,7 +318,7 @@ def test_a_person_is_erased_from_a_valid_row_with_a_cell_of_any_length(
         b"S4,bo@example.org,b@example.org,2025-03-01,1.7,wrong",
     ]
     body = header + b"\n".join(lines) + b"\n"
-    with Daemon(folder) as daemon, quarantine(daemon.address) as service:
+    with Daemon(folder, environment=NO_DATABASE) as daemon, quarantine(daemon.address) as service:
         name = batch_of(daemon, body, options=v.ValidateOptions(keep_valid_rows=True))
         assert service.batch(name).valid_rows == 3
         erase(service, "ana@example.org")
@@ -327,7 +330,10 @@ def test_a_person_is_erased_from_a_valid_row_with_a_cell_of_any_length(
 
 def test_a_batch_that_cannot_be_rewritten_keeps_an_erasure_from_no_other(folder):
     body = LANGUAGE + "S1,'JÖSÉ@example.org,bo@example.org,2025-03-01,1.7\n".encode()
-    with Daemon(folder / "data") as daemon, quarantine(daemon.address) as service:
+    with (
+        Daemon(folder / "data", environment=NO_DATABASE) as daemon,
+        quarantine(daemon.address) as service,
+    ):
         names = [validate(daemon.address, upload(body)).name for _ in "abc"]
         broken = names[1].rpartition("/")[2]
         (records,) = (daemon.data_dir / "repository").rglob(f"{broken}/records.jsonl")
@@ -345,6 +351,7 @@ def test_a_batch_that_cannot_be_rewritten_keeps_an_erasure_from_no_other(folder)
 
 def test_what_was_closed_long_ago_goes_by_itself_where_the_configuration_says_so(folder):
     settings = {
+        **NO_DATABASE,
         "STEWARDD_REPOSITORY__SWEEP_INTERVAL_S": "0.2",
         "STEWARDD_QUARANTINE__KEEP_CLOSED_S": "86400",
     }

@@ -23,6 +23,7 @@ from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2 as v
 from steward.v1 import validation_pb2_grpc
 
+from tests.acceptance.conftest import NO_DATABASE
 from tests.support.calls import upload, validate
 from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
@@ -193,9 +194,7 @@ OTHERS = [
 
 @pytest.mark.campaign
 def test_rewritings_of_one_batch_at_two_daemons_meet_every_reader_and_writer(folder):
-    shared = {
-        "STEWARDD_REPOSITORY__URL": str(folder / "repository"),
-    }
+    shared = {**NO_DATABASE, "STEWARDD_REPOSITORY__URL": str(folder / "repository")}
     body = HEADER + b"".join(
         b"S%d,ana%d@example.org,bo@example.org,2025-03-01,%s\n"
         % (n, n, b"1.7" if n % 10 else b"0.7")

@@ -6,7 +6,7 @@ import pytest
 from steward.v1 import quarantine_pb2 as q
 from steward.v1 import validation_pb2 as v
 
-from tests.acceptance.conftest import LANGUAGE, rows
+from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.calls import download, upload, validate
 from tests.support.daemon import Daemon
 from tests.support.quarantine import quarantine
@@ -72,6 +72,7 @@ def test_the_commonest_invalid_values_are_told_and_personal_ones_masked(daemon, 
 
 def test_a_period_sums_its_batches_day_by_day_and_says_when_it_is_partial(folder):
     settings = {
+        **NO_DATABASE,
         "STEWARDD_QUARANTINE__STATS_MAX_BATCHES": "3",
         "STEWARDD_QUARANTINE__STATS_SCAN_BYTES": "1000",
     }

@@ -8,6 +8,7 @@ import pytest
 from steward_client import Client, Member, SchemaKind
 from steward_client.errors import InvalidRequest
 
+from tests.acceptance.conftest import NO_DATABASE
 from tests.acceptance.test_starts import refused_start
 from tests.support.daemon import Daemon
 
@@ -42,7 +43,9 @@ def write(schemas, document):
 
 def test_what_has_no_effect_is_warned_of_at_start_and_where_the_schema_is_shown(folder, schemas):
     path = write(schemas, SCHEMA)
-    with Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon:
+    with Daemon(
+        folder / "data", "--config", str(folder / "steward.toml"), environment=NO_DATABASE
+    ) as daemon:
         told = daemon.events("part of a schema has no effect")
         assert [each["warning"] for each in told] == list(WARNINGS)
         assert {each["path"] for each in told} == {str(path)}
@@ -66,7 +69,9 @@ def test_files_that_are_no_schemas_are_named_at_start(folder, schemas):
         (schemas / name).write_text("{}")
     (schemas / ".git").mkdir()
     (schemas / ".git" / "config").write_text("")
-    with Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon:
+    with Daemon(
+        folder / "data", "--config", str(folder / "steward.toml"), environment=NO_DATABASE
+    ) as daemon:
         told = daemon.events("file in a schema folder is not read")
         assert {each["path"] for each in told} == {str(schemas / name) for name in strays}
         assert {each["expected"] for each in told} == {
@@ -110,7 +115,9 @@ def test_a_payload_schema_is_served_beside_those_of_rows(folder, schemas):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document))
     with (
-        Daemon(folder / "data", "--config", str(folder / "steward.toml")) as daemon,
+        Daemon(
+            folder / "data", "--config", str(folder / "steward.toml"), environment=NO_DATABASE
+        ) as daemon,
         Client(daemon.address) as client,
     ):
         rows = [each.name for each in client.list_schemas(kind="csv", page_size=1)]

@@ -253,7 +253,7 @@ def test_the_pool_is_what_the_model_says(database):
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=300 if FULL else 15,
+            max_examples=300 if FULL else 8,
             stateful_step_count=30,
             deadline=None,
             phases=[Phase.generate],  # on a real server thirty steps are read sooner than shrunk
