@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full test-arm check bench bench-postgres bench-payloads bench-backup soak fuzz sanitize proto client docs format sync clean
+.PHONY: proto-into help demo run test test-full engine-tests python-tests test-arm check bench bench-postgres bench-payloads bench-backup soak fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -29,18 +29,25 @@ demo: sync  ## see it work: validate, quarantine, put right, back up, ask for it
 run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its address is printed
 	@$(BIN)/stewardd $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
-# Tests wait more than they compute. PYTEST_ARGS="-n 0" is one after the other.
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+# Tests often wait: so there are more processes than two cores, and the engine's tests run beside them.
+# PYTEST_ARGS="-n 0" is one after the other.
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test: sync  ## every test, fault campaigns as a seeded sample
 	@$(BIN)/python scripts/test_needs.py
-	$(CARGO) test $(CRATE) --no-default-features
-	$(PYTEST)
+	@$(MAKE) --no-print-directory --jobs 2 engine-tests python-tests
 
-test-full: sync  ## every test, fault campaigns in full
-	@$(BIN)/python scripts/test_needs.py
-	$(CARGO) test $(CRATE) --no-default-features
-	STEWARD_TEST_CAMPAIGNS=full $(PYTEST)
+test-full: export STEWARD_TEST_CAMPAIGNS := full
+test-full: test  ## every test, fault campaigns in full
+
+# What cargo prints is shown once it has ended: beside pytest's progress it could not be read.
+engine-tests:
+	@mkdir -p build
+	@$(CARGO) test $(CRATE) --no-default-features > build/engine-tests.log 2>&1; code=$$?; \
+	  cat build/engine-tests.log; exit $$code
+
+python-tests:
+	$(PYTEST)
 
 check: sync  ## lint, types, formatting, the contract, the layers
 	$(BIN)/ruff check $(SOURCES)
