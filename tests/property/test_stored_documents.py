@@ -44,7 +44,7 @@ from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
 
-from tests.support import backup_documents, migration_documents
+from tests.support import backup_documents, backup_proofs, migration_documents
 from tests.support.backup_manifests import backup, backup_contents, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
@@ -243,12 +243,20 @@ SAMPLES = [
     ),
     *(
         _sample(*each)
-        for documents in (backup_documents.DOCUMENTS, migration_documents.DOCUMENTS)
+        for documents in (
+            backup_documents.DOCUMENTS,
+            backup_proofs.DOCUMENTS,
+            migration_documents.DOCUMENTS,
+        )
         for each in documents
     ),
     *(
         Sample(f"result of {kind}", operations.RESULT_CODEC, _result(made), _operation(kind, begun))
-        for documents in (backup_documents.OPERATIONS, migration_documents.OPERATIONS)
+        for documents in (
+            backup_documents.OPERATIONS,
+            backup_proofs.OPERATIONS,
+            migration_documents.OPERATIONS,
+        )
         for kind, begun, made in documents
     ),
     Sample(

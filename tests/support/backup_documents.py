@@ -19,6 +19,8 @@ from stewardd.backup.schedules import schedule as schedules
 from stewardd.backup.telling import waiting
 from stewardd.repository.document import Codec
 
+from tests.support.backup_proofs import PROOF
+
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 27, 8, 0, 0, 123000, UTC)
 _COPYING = CopyProgress(ID, 1, 700)
@@ -37,7 +39,7 @@ DOCUMENTS: list[tuple[str, Codec[Any], Any]] = [
     (
         "backup state",
         states.STATE_CODEC,
-        states.BackupState(WHEN, "mia", True, "the last before the move", WHEN, True),
+        states.BackupState(WHEN, "mia", True, "the last before the move", WHEN, True, PROOF),
     ),
     (
         "stored schedule",

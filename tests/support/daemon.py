@@ -17,6 +17,10 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
 
+# Backups are verified where a test asks for it, and not after each of the hundred that others make.
+_USUAL = {"STEWARDD_LOG__FORMAT": "json", "STEWARDD_BACKUP__VERIFICATION__AUTOMATIC": "false"}
+
+
 class DaemonDied(AssertionError):
     """The daemon ended when it should not have; the message holds its log."""
 
@@ -34,7 +38,7 @@ class Daemon:
     ) -> None:
         self.data_dir = data_dir
         self.arguments = arguments
-        self.environment = {**os.environ, "STEWARDD_LOG__FORMAT": "json", **(environment or {})}
+        self.environment = {**os.environ, **_USUAL, **(environment or {})}
         self.wrapper = tuple(wrapper)
         self.cwd = cwd
         self.process: subprocess.Popen[str] | None = None

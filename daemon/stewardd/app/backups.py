@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from stewardd.app.assembly import Assembly
 from stewardd.app.copies import Copying, build_imports, watch_copies
 from stewardd.app.repository import Repository
-from stewardd.app.retention import build_reencryption, build_retention
+from stewardd.app.retention import Retention, build_reencryption, build_retention
 from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
+from stewardd.app.verification import build_verification
 from stewardd.backup.backups import Backups
 from stewardd.backup.copying.operation import BackupCopying, BackupImporting
 from stewardd.backup.creation import BackupCreation
@@ -24,10 +27,11 @@ from stewardd.backup.reencryption.operation import ReencryptOperation
 from stewardd.config.backup import BackupSettings
 from stewardd.health import probes
 from stewardd.health.monitor import Probe
-from stewardd.operations.kinds import CREATE_BACKUP
+from stewardd.operations.kinds import CREATE_BACKUP, RUN_DRILL, VERIFY_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
 from stewardd.postgres.databases import Databases
+from stewardd.postgres.scratch import ScratchServers
 from stewardd.rpc.backup.servicer import BackupServicer
 from stewardd.telemetry import logger
 
@@ -45,6 +49,7 @@ async def build_backups(
     databases: Databases,
     operations: Operations,
     copying: Copying,
+    scratch_servers: ScratchServers,
 ) -> Backups:
     """Adds the service, and a probe a database of its newest backup and of failures after it; returns the backups."""
     keyring = await _keyring(assembly)
@@ -56,35 +61,40 @@ async def build_backups(
         _options(assembly),
     )
     outcomes = BackupOutcomes(operations, databases.direct_targets)
-    # One database has `backup`, several have `backup/{name}`, as they have `database`.
-    names = list(databases.direct_targets)
-    components = {each: COMPONENT if len(names) == 1 else f"{COMPONENT}/{each}" for each in names}
-
-    async def tell_health(state: OperationState) -> None:
-        """Lets Health know at once how a backup of this daemon ended."""
-        if state.kind == CREATE_BACKUP.name:
-            outcomes.expire()
-            for component in components.values():
-                await assembly.monitor.look_now(component)
-
-    operations.on_end(tell_health)
-    start_telling(assembly, repository, operations)
     newest = NewestBackups(backups, databases.direct_targets)
     retention = build_retention(
         assembly, repository, backups.database_named, copying.second, keyring
     )
     watch_copies(assembly, copying, databases.direct_targets, retention.retentions)
-    for name, component in components.items():
-        look = probes.backup(
-            name, backups, newest, outcomes.failures, lambda each: retention.policy_of(each).window
-        )
-        assembly.monitor.add(Probe(component, look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
+    proving = build_verification(
+        assembly,
+        repository,
+        operations,
+        retention,
+        keyring,
+        scratch_servers,
+        list(databases.direct_targets),
+    )
+    start_telling(assembly, repository, operations)
+    limits = _limits(assembly, retention, databases.direct_targets)
+    _add_probes(
+        assembly,
+        operations,
+        {
+            name: probes.backup(
+                name, backups, newest, outcomes.failures, own, proving.overviews.look
+            )
+            for name, own in limits.items()
+        },
+        [outcomes.expire, proving.overviews.expire],
+    )
     creation = BackupCreation(operations, backups)
     runner = build_schedules(assembly, repository, operations, creation, retention.pruning)
     count_failure = assembly.metrics.add_backups(
         backups, newest, outcomes, lambda: next_runs(runner.known(), repository.lease.now())
     )
     operations.on_end(count_failure)
+    assembly.metrics.add_proofs(proving.overviews, proving.book)
     imports = build_imports(assembly, repository, keyring, copying.second)
     assembly.servicers.append(
         BackupServicer(
@@ -96,10 +106,45 @@ async def build_backups(
             retention.retentions,
             PruneOperation(operations, retention.retentions),
             ReencryptOperation(operations, build_reencryption(repository, keyring, retention)),
+            proving.verification,
+            proving.drills,
+            proving.book,
             backups.keyring,
         )
     )
     return backups
+
+
+def _limits(
+    assembly: Assembly, retention: Retention, databases: Iterable[str]
+) -> dict[str, probes.BackupLimits]:
+    verified_age = timedelta(seconds=assembly.settings.backup.verification.max_age_s)
+    return {
+        name: probes.BackupLimits(retention.policy_of(name).window, verified_age)
+        for name in databases
+    }
+
+
+def _add_probes(
+    assembly: Assembly,
+    operations: Operations,
+    looks: Mapping[str, probes.Look],
+    expire: Sequence[Callable[[], None]],
+) -> None:
+    """Adds a component for each database: one has `backup`, several have `backup/{name}`, as they have `database`."""
+    components = {each: COMPONENT if len(looks) == 1 else f"{COMPONENT}/{each}" for each in looks}
+
+    async def tell_health(state: OperationState) -> None:
+        """Lets Health know at once how a backup of this daemon ended, or its trial."""
+        if state.kind in (CREATE_BACKUP.name, VERIFY_BACKUP.name, RUN_DRILL.name):
+            for each in expire:
+                each()
+            for component in components.values():
+                await assembly.monitor.look_now(component)
+
+    operations.on_end(tell_health)
+    for name, look in looks.items():
+        assembly.monitor.add(Probe(components[name], look, PROBE_INTERVAL_S, PROBE_TIMEOUT_S))
 
 
 async def _keyring(assembly: Assembly) -> Keyring:

@@ -29,6 +29,7 @@ from stewardd.app.server import start_server
 from stewardd.app.telling import check_telling
 from stewardd.app.threads import start_threads
 from stewardd.app.validation import build_validation
+from stewardd.app.verification import check_drills
 from stewardd.app.web import start_web
 from stewardd.config.settings import Settings
 from stewardd.rpc.server import Server
@@ -54,6 +55,7 @@ class Daemon:
             check_databases(assembly)
             check_schedules(self._settings)
             check_telling(self._settings)
+            check_drills(self._settings)
             readiness = await start_web(assembly)
             repository = await start_repository(assembly)
             readiness.use_lease(lambda: repository.lease.valid)
@@ -64,7 +66,9 @@ class Daemon:
             threads = start_threads(assembly)
             operations = await start_operations(assembly, repository)
             copying = await build_copies(assembly, repository, operations)
-            backups = await build_backups(assembly, repository, databases, operations, copying)
+            backups = await build_backups(
+                assembly, repository, databases, operations, copying, scratch_servers
+            )
             build_migrations(assembly, repository, databases, operations, backups, scratch_servers)
             quarantine = build_quarantine(assembly, repository, registry, threads, operations)
             build_validation(assembly, repository, registry, threads, quarantine.catalog)

@@ -11,15 +11,18 @@ from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.outcomes import BackupOutcomes
 from stewardd.backup.progress import BackupPhase
+from stewardd.backup.proof import ProofState
 from stewardd.backup.pruning import DatabasePlan
 from stewardd.backup.repositories import RepositoryName
+from stewardd.backup.verifying.drills import DrillBook
+from stewardd.backup.verifying.overview import ProofOverviews
 from stewardd.errors import Cancelled, DaemonStopping
 from stewardd.health.facts import RepositoryFacts
 from stewardd.health.monitor import Monitor
 from stewardd.metrics import backups as backup_metrics
 from stewardd.metrics import databases as database_metrics
 from stewardd.metrics import health as health_metrics
-from stewardd.metrics.backups import BackupReading
+from stewardd.metrics.backups import BackupReading, DrillReading, ProofReading
 from stewardd.metrics.batches import BatchMetrics
 from stewardd.metrics.calls import CallMetrics
 from stewardd.metrics.catalogue import CATALOGUE
@@ -179,6 +182,31 @@ class DaemonMetrics:
                 count(str(state.metadata.get("phase", BackupPhase.QUEUED)).lower())
 
         return ended
+
+    def add_proofs(self, overviews: ProofOverviews, drills: DrillBook) -> None:
+        """Adds how far the backups of each configured database are proven, and its last drill."""
+
+        def proofs() -> dict[str, ProofReading]:
+            return {
+                name: ProofReading(
+                    {each.value.lower(): found.counts.get(each, 0) for each in ProofState},
+                    found.verified_time.timestamp() if found.verified_time else None,
+                    found.restore_s,
+                )
+                for name, found in overviews.by_database.items()
+            }
+
+        def held() -> dict[str, DrillReading]:
+            known = self._vocabulary["databases"]
+            return {
+                name: DrillReading(
+                    drill.time.timestamp(), drill.proof.restore_s, succeeded=drill.succeeded
+                )
+                for name, drill in drills.newest.items()
+                if name in known
+            }
+
+        backup_metrics.add_proofs(self._metrics, proofs, held)
 
     def add_telling(self) -> Callable[[str], None]:
         """Adds the messages on how backups ended; returns what the teller tells."""

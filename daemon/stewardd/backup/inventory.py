@@ -13,7 +13,6 @@ from datetime import datetime
 
 from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.manifest.backup import BackupManifest
-from stewardd.backup.proof import ProofState
 from stewardd.backup.retention.policy import Candidate
 from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
 
@@ -54,7 +53,7 @@ class KnownBackup:
         return Candidate(
             facts.backup_id,
             facts.snapshot_time,
-            ProofState.PENDING,
+            self.state.proof_state,
             pinned=self.pinned,
             replaces=facts.replaces,
         )

@@ -1,4 +1,4 @@
-"""What happened to backups after they were made: pins and deletions, as numbered states beside them.
+"""What happened to backups after they were made: proofs, pins and deletions, as numbered states beside them.
 
     backup-states/<day>/<id>/000001.json …    create-once; each holds the whole state, and the last one counts
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+from stewardd.backup.proof import BackupProof, ProofState
 from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound
 from stewardd.repository.attempts import Overtaken
 from stewardd.repository.backend.store import Store
@@ -43,6 +44,7 @@ class BackupState:
     pin_note: str = ""
     delete_time: Annotated[Moment | None, LEFT_OUT_IF_EMPTY] = None
     purging: bool = False
+    proof: Annotated[BackupProof | None, LEFT_OUT_IF_EMPTY] = None
 
     def __post_init__(self) -> None:
         if self.purging and self.delete_time is None:
@@ -73,6 +75,16 @@ class NumberedState:
     def purging(self) -> bool:
         """Whether its data are being removed."""
         return self.state is not None and self.state.purging
+
+    @property
+    def proof(self) -> BackupProof | None:
+        """What its last trial came to; None where nobody has tried it yet."""
+        return self.state.proof if self.state is not None else None
+
+    @property
+    def proof_state(self) -> ProofState:
+        """How far it is proven."""
+        return self.proof.outcome if self.proof is not None else ProofState.PENDING
 
 
 UNTOUCHED = NumberedState()

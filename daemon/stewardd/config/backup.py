@@ -13,6 +13,7 @@ from stewardd.config.schedules import ScheduleName, ScheduleSettings
 from stewardd.config.section import Section
 from stewardd.config.tell import TellSettings
 from stewardd.config.values import MIB, Bandwidth, Folder, Seconds
+from stewardd.config.verification import DrillSettings, VerificationSettings
 
 
 class BackupSettings(Section):
@@ -76,6 +77,8 @@ class BackupSettings(Section):
 
     copies: CopiesSettings = CopiesSettings()
     retention: RetentionSettings = RetentionSettings()
+    verification: VerificationSettings = VerificationSettings()
+    drills: DrillSettings = DrillSettings()
 
     schedules: dict[ScheduleName, ScheduleSettings] = {}
     """schedules of backups by their names; `steward schedule create` makes others"""

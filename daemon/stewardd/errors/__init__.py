@@ -45,6 +45,7 @@
     │   ├── BackupPinned        nothing deletes it
     │   ├── BackupDeleted       its data may be removed at any time
     │   ├── LastBackup          the last good backup of its database
+    │   ├── NoVerifiedBackup    no backup of the database was proven by a restore
     │   ├── ScheduleConfigured  the schedule stands in the configuration
     │   ├── NoSecondRepository  no place is configured that backups are copied to
     │   ├── DatabaseRefused     the database answers, and refuses the daemon

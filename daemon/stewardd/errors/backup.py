@@ -98,3 +98,10 @@ class ToolMissing(Failed):
 
     reason = "TOOL_MISSING"
     hint = "install client tools of the server's major version, or name their folder in `postgres.tools_dir`"
+
+
+class NoVerifiedBackup(NotNow):
+    """The database has no backup that a restore has proven, so there is nothing to hold a drill with."""
+
+    reason = "NO_VERIFIED_BACKUP"
+    hint = "verify one first: `steward backup verify BACKUP`"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from stewardd.backup.backups import Backups
@@ -11,6 +12,7 @@ from stewardd.backup.failures import BackupFailures
 from stewardd.backup.newest import NewestBackups
 from stewardd.backup.pruning import DatabasePlan
 from stewardd.backup.retention.plan import in_words
+from stewardd.backup.verifying.overview import ProofOverview
 from stewardd.errors import (
     ConfigurationError,
     Corrupt,
@@ -32,6 +34,14 @@ from stewardd.repository.identifiers import created_at
 LITTLE_ROOM_BYTES = 1024**3
 _REASON_LIMIT = 300
 Look = Callable[[], Awaitable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupLimits:
+    """How old the newest backup may be, and the newest verified one; a `verified_age` of nothing is no limit."""
+
+    retention_window: timedelta
+    verified_age: timedelta
 
 
 def database(database: Database, *, timeout_s: float) -> Look:
@@ -105,12 +115,14 @@ def backup(
     backups: Backups,
     newest: NewestBackups,
     failures: Callable[[], Awaitable[list[BackupFailures]]],
-    window_of: Callable[[str], timedelta],
+    limits: BackupLimits,
+    proofs: Callable[[], Awaitable[Mapping[str, ProofOverview]]],
 ) -> Look:
-    """Looks at the newest backup of a database, at those that failed after it, and whether its retention is halted.
+    """Looks at the newest backup of a database, at those that failed after it, and how far its backups are proven.
 
     None at all is worth a word and no more: nothing has asked for one yet. A failure degrades until a backup of the
-    database succeeds; so does a newest backup that is older than its retention's window: nothing is deleted then.
+    database succeeds; so does a newest backup that is older than its retention's window, for nothing is deleted then, a
+    newest verified one that is older than its own limit, and a corrupt one after which none was verified.
     """
 
     async def look() -> Finding:
@@ -125,7 +137,8 @@ def backup(
             last_failure=max(failed, key=lambda each: each.time, default=None),
         )
         said = [_said(each) for each in failed]
-        window = window_of(database)
+        window = limits.retention_window
+        said += _unproven(database, (await proofs()).get(database), limits.verified_age)
         if last is not None and datetime.now(UTC) - last.snapshot_time >= window:
             said.append(
                 f"no backup of database {database!r} succeeded in the last {in_words(window)}: none is deleted"
@@ -136,6 +149,25 @@ def backup(
         return Finding(HealthState.HEALTHY, notice, facts)
 
     return look
+
+
+def _unproven(database: str, found: ProofOverview | None, limit: timedelta) -> list[str]:
+    """What is wrong with the proofs of a database's backups."""
+    if found is None:
+        return []
+    said = []
+    if found.corrupt is not None:
+        backup_id, detail = found.corrupt
+        said.append(f"backup {backup_id} of database {database!r} is corrupt: {detail}")
+    since = found.verified_time or found.first_time
+    if limit and since is not None and datetime.now(UTC) - since > limit:
+        what = (
+            "the newest verified backup"
+            if found.verified_time
+            else "no backup is verified, and the oldest"
+        )
+        said.append(f"of database {database!r} {what} is older than {in_words(limit)}")
+    return said
 
 
 def copies(copies: BackupCopies, without_recent: Callable[[], list[DatabasePlan]]) -> Look:

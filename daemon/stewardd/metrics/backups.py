@@ -112,7 +112,54 @@ PRUNED = Metric(
     "Backups that the retention marked as deleted.",
     (REPOSITORY,),
 )
+VERIFIED = Metric(
+    "steward_backup_last_verified_timestamp_seconds",
+    Kind.GAUGE,
+    "Of when the data of the newest verified backup are, in seconds since 1970; absent without one.",
+    (DATABASE,),
+)
+PROOF = Label(
+    "proof",
+    "how far backups are proven",
+    ("pending", "verified", "corrupt", "could_not_run", "unverifiable"),
+)
+PROVEN = Metric(
+    "steward_backup_proofs",
+    Kind.GAUGE,
+    "Backups that are not deleted, by how far they are proven.",
+    (DATABASE, PROOF),
+)
+RESTORED = Metric(
+    "steward_backup_last_verified_restore_seconds",
+    Kind.GAUGE,
+    "How long the restore of the newest verified backup took when it was verified.",
+    (DATABASE,),
+)
+DRILLED = Metric(
+    "steward_backup_last_drill_timestamp_seconds",
+    Kind.GAUGE,
+    "When the last drill was held, in seconds since 1970; absent without one.",
+    (DATABASE,),
+)
+DRILL_SECONDS = Metric(
+    "steward_backup_last_drill_restore_seconds",
+    Kind.GAUGE,
+    "How long the restore of the last drill took: the measured recovery time.",
+    (DATABASE,),
+)
+DRILL_SUCCEEDED = Metric(
+    "steward_backup_last_drill_success",
+    Kind.GAUGE,
+    "1 where the backup of the last drill came back as it was, 0 where it did not.",
+    (DATABASE,),
+)
 METRICS = (
+    VERIFIED,
+    PROVEN,
+    RESTORED,
+    DRILLED,
+    DRILL_SECONDS,
+    DRILL_SUCCEEDED,
     NEXT,
     BROKEN,
     TOLD,
@@ -169,6 +216,59 @@ def add(
 def add_lock_waiters(metrics: Metrics) -> Callable[[str], None]:
     """Adds the sessions that wait behind dumps; returns what is told the database of each."""
     return metrics.counter(WAITERS).add
+
+
+@dataclass(frozen=True, slots=True)
+class ProofReading:
+    """How far the backups of a database are proven. Moments are in seconds since 1970."""
+
+    counts: Mapping[str, int]
+    verified_at: float | None
+    restore_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DrillReading:
+    """The last drill of a database; `held_at` is in seconds since 1970."""
+
+    held_at: float
+    restore_s: float
+    succeeded: bool
+
+
+def add_proofs(
+    metrics: Metrics,
+    proofs: Callable[[], Mapping[str, ProofReading]],
+    drills: Callable[[], Mapping[str, DrillReading]],
+) -> None:
+    """Adds the proofs of backups, and the drills."""
+
+    def of(
+        read: Callable[[ProofReading], float | None],
+    ) -> Callable[[], dict[tuple[str, ...], float]]:
+        def values() -> dict[tuple[str, ...], float]:
+            found = {name: read(each) for name, each in proofs().items()}
+            return {(name,): value for name, value in found.items() if value is not None}
+
+        return values
+
+    def counts() -> dict[tuple[str, ...], float]:
+        return {
+            (name, word): count
+            for name, each in proofs().items()
+            for word, count in each.counts.items()
+        }
+
+    metrics.read(PROVEN, counts)
+    metrics.read(VERIFIED, of(lambda each: each.verified_at))
+    metrics.read(RESTORED, of(lambda each: each.restore_s))
+    metrics.read(DRILLED, lambda: {(name,): each.held_at for name, each in drills().items()})
+    metrics.read(
+        DRILL_SECONDS, lambda: {(name,): each.restore_s for name, each in drills().items()}
+    )
+    metrics.read(
+        DRILL_SUCCEEDED, lambda: {(name,): each.succeeded for name, each in drills().items()}
+    )
 
 
 def add_telling(metrics: Metrics) -> Callable[[str], None]:

@@ -34,6 +34,8 @@ PRUNE_BACKUPS = OperationKind("PruneBackups", lane=Lane.RETENTION)
 COPY_BACKUP = OperationKind("CopyBackup", lane=Lane.TRANSFER)
 IMPORT_BACKUP = OperationKind("ImportBackup", lane=Lane.TRANSFER)
 REENCRYPT_BACKUPS = OperationKind("ReencryptBackups", lane=Lane.TRANSFER)
+VERIFY_BACKUP = OperationKind("VerifyBackup", lane=Lane.VERIFICATION)
+RUN_DRILL = OperationKind("RunDrill", lane=Lane.VERIFICATION)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
@@ -48,6 +50,8 @@ KINDS = (
     COPY_BACKUP,
     IMPORT_BACKUP,
     REENCRYPT_BACKUPS,
+    VERIFY_BACKUP,
+    RUN_DRILL,
     RETRY_QUARANTINE,
     PURGE_QUARANTINE,
     ERASE_SUBJECT,

@@ -45,6 +45,11 @@ def backup(identifier: str) -> str:
     return f"backups/{identifier}"
 
 
+def drill(identifier: str) -> str:
+    """Returns `drills/{drill}`."""
+    return f"drills/{identifier}"
+
+
 def database(name: str) -> str:
     """Returns `databases/{database}`."""
     return f"databases/{name}"

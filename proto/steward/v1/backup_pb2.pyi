@@ -561,6 +561,7 @@ class Backup(google.protobuf.message.Message):
     PIN_NOTE_FIELD_NUMBER: builtins.int
     DELETE_TIME_FIELD_NUMBER: builtins.int
     PURGE_TIME_FIELD_NUMBER: builtins.int
+    VERIFICATION_FIELD_NUMBER: builtins.int
     REPLACES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`backups/{backup}`; the id is a UUIDv7."""
@@ -650,6 +651,10 @@ class Backup(google.protobuf.message.Message):
     def purge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When a deleted backup may lose its data."""
 
+    @property
+    def verification(self) -> Global___BackupVerification:
+        """What its last trial came to; not given where nobody has tried it yet."""
+
     def __init__(
         self,
         *,
@@ -684,12 +689,342 @@ class Backup(google.protobuf.message.Message):
         pin_note: builtins.str = ...,
         delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         purge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        verification: Global___BackupVerification | None = ...,
         replaces: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "elapsed", b"elapsed", "purge_time", b"purge_time", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "delete_time", b"delete_time", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "pin_note", b"pin_note", "pinned", b"pinned", "proof", b"proof", "proof_mode", b"proof_mode", "purge_time", b"purge_time", "recipients", b"recipients", "replaces", b"replaces", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "state", b"state", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "elapsed", b"elapsed", "purge_time", b"purge_time", "selection", b"selection", "snapshot_time", b"snapshot_time", "source", b"source", "verification", b"verification"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["compression", b"compression", "compression_level", b"compression_level", "create_time", b"create_time", "database", b"database", "delete_time", b"delete_time", "description", b"description", "dump_sha256", b"dump_sha256", "dump_size_bytes", b"dump_size_bytes", "elapsed", b"elapsed", "form", b"form", "globals", b"globals", "name", b"name", "notices", b"notices", "pin_note", b"pin_note", "pinned", b"pinned", "proof", b"proof", "proof_mode", b"proof_mode", "purge_time", b"purge_time", "recipients", b"recipients", "replaces", b"replaces", "rows", b"rows", "schema_sha256", b"schema_sha256", "segments", b"segments", "selection", b"selection", "server_version", b"server_version", "signer", b"signer", "snapshot_time", b"snapshot_time", "source", b"source", "state", b"state", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "tool_version", b"tool_version", "verification", b"verification"]) -> None: ...
 
 Global___Backup: typing_extensions.TypeAlias = Backup
+
+@typing.final
+class BackupVerification(google.protobuf.message.Message):
+    """What the trial of a backup came to."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    DIFFERENCES_FIELD_NUMBER: builtins.int
+    NOTES_FIELD_NUMBER: builtins.int
+    VERIFY_TIME_FIELD_NUMBER: builtins.int
+    ELAPSED_FIELD_NUMBER: builtins.int
+    RESTORE_ELAPSED_FIELD_NUMBER: builtins.int
+    SERVER_VERSION_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    VERIFIER_FIELD_NUMBER: builtins.int
+    outcome: Global___BackupProof.ValueType
+    """How far the backup is proven."""
+    reason: builtins.str
+    """Why it is not verified, in a word: DIFFERENCE, KEY_MISSING, SIGNER_UNKNOWN, EXTENSION_MISSING, COLLATION_MISSING,
+    STORAGE_FULL, … More may be added.
+    """
+    detail: builtins.str
+    """The same for people; of a corrupt backup the first difference."""
+    server_version: builtins.str
+    """The version of the private server."""
+    tables: builtins.int
+    """Tables that were compared."""
+    rows: builtins.int
+    """Their rows."""
+    verifier: builtins.str
+    """The id of the daemon that did it."""
+    @property
+    def differences(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What differs; of more than fifty differences the first."""
+
+    @property
+    def notes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What there is to know beside it, such as that another major version stood in."""
+
+    @property
+    def verify_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @property
+    def elapsed(self) -> google.protobuf.duration_pb2.Duration:
+        """How long it took, with the comparison."""
+
+    @property
+    def restore_elapsed(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the restore took, from the start of the private server to the last index."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___BackupProof.ValueType = ...,
+        reason: builtins.str = ...,
+        detail: builtins.str = ...,
+        differences: collections.abc.Iterable[builtins.str] | None = ...,
+        notes: collections.abc.Iterable[builtins.str] | None = ...,
+        verify_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        elapsed: google.protobuf.duration_pb2.Duration | None = ...,
+        restore_elapsed: google.protobuf.duration_pb2.Duration | None = ...,
+        server_version: builtins.str = ...,
+        tables: builtins.int = ...,
+        rows: builtins.int = ...,
+        verifier: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["elapsed", b"elapsed", "restore_elapsed", b"restore_elapsed", "verify_time", b"verify_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["detail", b"detail", "differences", b"differences", "elapsed", b"elapsed", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "restore_elapsed", b"restore_elapsed", "rows", b"rows", "server_version", b"server_version", "tables", b"tables", "verifier", b"verifier", "verify_time", b"verify_time"]) -> None: ...
+
+Global___BackupVerification: typing_extensions.TypeAlias = BackupVerification
+
+@typing.final
+class VerifyBackupRequest(google.protobuf.message.Message):
+    """Names a backup to verify."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`backups/{backup}`."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "request_id", b"request_id"]) -> None: ...
+
+Global___VerifyBackupRequest: typing_extensions.TypeAlias = VerifyBackupRequest
+
+@typing.final
+class VerifyBackupMetadata(google.protobuf.message.Message):
+    """How far the trial of a backup has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Phase:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _PhaseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[VerifyBackupMetadata._Phase.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        PHASE_UNSPECIFIED: VerifyBackupMetadata._Phase.ValueType  # 0
+        """Not said."""
+        PHASE_QUEUED: VerifyBackupMetadata._Phase.ValueType  # 1
+        """Waiting for its turn."""
+        PHASE_PREPARING: VerifyBackupMetadata._Phase.ValueType  # 2
+        """Starting the private server."""
+        PHASE_CHECKING: VerifyBackupMetadata._Phase.ValueType  # 3
+        """Comparing every stored byte with its checksum."""
+        PHASE_RESTORING: VerifyBackupMetadata._Phase.ValueType  # 4
+        """Restoring."""
+        PHASE_COMPARING: VerifyBackupMetadata._Phase.ValueType  # 5
+        """Comparing rows and catalogue."""
+
+    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
+        """What is being done."""
+
+    PHASE_UNSPECIFIED: VerifyBackupMetadata.Phase.ValueType  # 0
+    """Not said."""
+    PHASE_QUEUED: VerifyBackupMetadata.Phase.ValueType  # 1
+    """Waiting for its turn."""
+    PHASE_PREPARING: VerifyBackupMetadata.Phase.ValueType  # 2
+    """Starting the private server."""
+    PHASE_CHECKING: VerifyBackupMetadata.Phase.ValueType  # 3
+    """Comparing every stored byte with its checksum."""
+    PHASE_RESTORING: VerifyBackupMetadata.Phase.ValueType  # 4
+    """Restoring."""
+    PHASE_COMPARING: VerifyBackupMetadata.Phase.ValueType  # 5
+    """Comparing rows and catalogue."""
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    PHASE_FIELD_NUMBER: builtins.int
+    READ_BYTES_FIELD_NUMBER: builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: builtins.int
+    RESTORED_TABLES_FIELD_NUMBER: builtins.int
+    COMPARED_TABLES_FIELD_NUMBER: builtins.int
+    TOTAL_TABLES_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of its database."""
+    phase: Global___VerifyBackupMetadata.Phase.ValueType
+    """What is being done."""
+    read_bytes: builtins.int
+    """Bytes that are checked, or given to pg_restore, by the phase."""
+    total_bytes: builtins.int
+    """Bytes that there are."""
+    restored_tables: builtins.int
+    """Tables whose rows are being restored, or are."""
+    compared_tables: builtins.int
+    """Tables that were compared."""
+    total_tables: builtins.int
+    """Tables that there are."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        phase: Global___VerifyBackupMetadata.Phase.ValueType = ...,
+        read_bytes: builtins.int = ...,
+        total_bytes: builtins.int = ...,
+        restored_tables: builtins.int = ...,
+        compared_tables: builtins.int = ...,
+        total_tables: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_tables", b"compared_tables", "create_time", b"create_time", "database", b"database", "phase", b"phase", "read_bytes", b"read_bytes", "restored_tables", b"restored_tables", "total_bytes", b"total_bytes", "total_tables", b"total_tables"]) -> None: ...
+
+Global___VerifyBackupMetadata: typing_extensions.TypeAlias = VerifyBackupMetadata
+
+@typing.final
+class VerifyBackupResponse(google.protobuf.message.Message):
+    """What a trial came to."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    VERIFICATION_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of its database."""
+    @property
+    def verification(self) -> Global___BackupVerification:
+        """What it came to."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        verification: Global___BackupVerification | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["verification", b"verification"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "verification", b"verification"]) -> None: ...
+
+Global___VerifyBackupResponse: typing_extensions.TypeAlias = VerifyBackupResponse
+
+@typing.final
+class RunDrillRequest(google.protobuf.message.Message):
+    """Asks for a drill."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """The configured name of the database. Empty: the only one."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "request_id", b"request_id"]) -> None: ...
+
+Global___RunDrillRequest: typing_extensions.TypeAlias = RunDrillRequest
+
+@typing.final
+class Drill(google.protobuf.message.Message):
+    """A drill that was held."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    BACKUP_FIELD_NUMBER: builtins.int
+    DRILL_TIME_FIELD_NUMBER: builtins.int
+    DATABASE_SIZE_BYTES_FIELD_NUMBER: builtins.int
+    VERIFICATION_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`drills/{drill}`; the id is a UUIDv7."""
+    database: builtins.str
+    """The configured name of the database."""
+    backup: builtins.str
+    """`backups/{backup}`: the backup that was restored."""
+    database_size_bytes: builtins.int
+    """The database's size when the backup was made."""
+    @property
+    def drill_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @property
+    def verification(self) -> Global___BackupVerification:
+        """What it came to; its restore_elapsed is the measured recovery time."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        database: builtins.str = ...,
+        backup: builtins.str = ...,
+        drill_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        database_size_bytes: builtins.int = ...,
+        verification: Global___BackupVerification | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["drill_time", b"drill_time", "verification", b"verification"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "database_size_bytes", b"database_size_bytes", "drill_time", b"drill_time", "name", b"name", "verification", b"verification"]) -> None: ...
+
+Global___Drill: typing_extensions.TypeAlias = Drill
+
+@typing.final
+class ListDrillsRequest(google.protobuf.message.Message):
+    """Asks for a page of drills."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many; 0 means 50, above 1000 means 1000."""
+    page_token: builtins.str
+    """From the answer before; empty for the first page."""
+    database: builtins.str
+    """Those of one database; empty: of all."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        database: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+Global___ListDrillsRequest: typing_extensions.TypeAlias = ListDrillsRequest
+
+@typing.final
+class ListDrillsResponse(google.protobuf.message.Message):
+    """A page of drills."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DRILLS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """For the next page; empty on the last."""
+    @property
+    def drills(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Drill]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        drills: collections.abc.Iterable[Global___Drill] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["drills", b"drills", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListDrillsResponse: typing_extensions.TypeAlias = ListDrillsResponse
 
 @typing.final
 class CopyBackupRequest(google.protobuf.message.Message):

@@ -51,6 +51,21 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.ImportBackupRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.VerifyBackup = channel.unary_unary(
+                '/steward.v1.BackupService/VerifyBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.VerifyBackupRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.RunDrill = channel.unary_unary(
+                '/steward.v1.BackupService/RunDrill',
+                request_serializer=steward_dot_v1_dot_backup__pb2.RunDrillRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ListDrills = channel.unary_unary(
+                '/steward.v1.BackupService/ListDrills',
+                request_serializer=steward_dot_v1_dot_backup__pb2.ListDrillsRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.ListDrillsResponse.FromString,
+                _registered_method=True)
         self.GetBackup = channel.unary_unary(
                 '/steward.v1.BackupService/GetBackup',
                 request_serializer=steward_dot_v1_dot_backup__pb2.GetBackupRequest.SerializeToString,
@@ -127,6 +142,31 @@ class BackupServiceServicer(object):
         """Imports a backup under its own name, from the second repository or from where its manifest lies. Its signature and
         every checksum are checked. The operation's metadata is ImportBackupMetadata, its response a Backup.
         FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyBackup(self, request, context):
+        """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
+        what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
+        VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunDrill(self, request, context):
+        """Holds a drill, as the daemon does by itself at times: restores the newest verified backup of a database in full into
+        a private server, and keeps how long it took. The operation's metadata is VerifyBackupMetadata, its response a Drill.
+        FAILED_PRECONDITION / NO_VERIFIED_BACKUP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDrills(self, request, context):
+        """Lists drills, newest first (AIP-132, AIP-158).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,6 +266,21 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     servicer.ImportBackup,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.ImportBackupRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'VerifyBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.VerifyBackupRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RunDrill': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunDrill,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.RunDrillRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ListDrills': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDrills,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.ListDrillsRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.ListDrillsResponse.SerializeToString,
             ),
             'GetBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBackup,
@@ -360,6 +415,87 @@ class BackupService(object):
             '/steward.v1.BackupService/ImportBackup',
             steward_dot_v1_dot_backup__pb2.ImportBackupRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/VerifyBackup',
+            steward_dot_v1_dot_backup__pb2.VerifyBackupRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunDrill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/RunDrill',
+            steward_dot_v1_dot_backup__pb2.RunDrillRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDrills(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/ListDrills',
+            steward_dot_v1_dot_backup__pb2.ListDrillsRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.ListDrillsResponse.FromString,
             options,
             channel_credentials,
             insecure,

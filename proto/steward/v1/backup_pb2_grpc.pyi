@@ -74,6 +74,54 @@ _BackupServiceImportBackupType = typing_extensions.TypeVar(
     ],
 )
 
+_BackupServiceVerifyBackupType = typing_extensions.TypeVar(
+    '_BackupServiceVerifyBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.VerifyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.VerifyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.VerifyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
+_BackupServiceRunDrillType = typing_extensions.TypeVar(
+    '_BackupServiceRunDrillType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RunDrillRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RunDrillRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RunDrillRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
+_BackupServiceListDrillsType = typing_extensions.TypeVar(
+    '_BackupServiceListDrillsType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ListDrillsRequest,
+        steward.v1.backup_pb2.ListDrillsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ListDrillsRequest,
+        steward.v1.backup_pb2.ListDrillsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ListDrillsRequest,
+        steward.v1.backup_pb2.ListDrillsResponse,
+    ],
+)
+
 _BackupServiceGetBackupType = typing_extensions.TypeVar(
     '_BackupServiceGetBackupType',
     grpc.UnaryUnaryMultiCallable[
@@ -234,7 +282,7 @@ _BackupServicePruneBackupsType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceReencryptBackupsType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceVerifyBackupType, _BackupServiceRunDrillType, _BackupServiceListDrillsType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceReencryptBackupsType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
     """Makes and serves backups."""
 
     @typing.overload
@@ -250,6 +298,18 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.ImportBackupRequest,
             google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.VerifyBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.RunDrillRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ListDrillsRequest,
+            steward.v1.backup_pb2.ListDrillsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetBackupRequest,
@@ -308,6 +368,18 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.VerifyBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.RunDrillRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.ListDrillsRequest,
+            steward.v1.backup_pb2.ListDrillsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.GetBackupRequest,
             steward.v1.backup_pb2.Backup,
         ],
@@ -364,6 +436,21 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
     FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
     """
 
+    VerifyBackup: _BackupServiceVerifyBackupType
+    """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
+    what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
+    VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+    """
+
+    RunDrill: _BackupServiceRunDrillType
+    """Holds a drill, as the daemon does by itself at times: restores the newest verified backup of a database in full into
+    a private server, and keeps how long it took. The operation's metadata is VerifyBackupMetadata, its response a Drill.
+    FAILED_PRECONDITION / NO_VERIFIED_BACKUP.
+    """
+
+    ListDrills: _BackupServiceListDrillsType
+    """Lists drills, newest first (AIP-132, AIP-158)."""
+
     GetBackup: _BackupServiceGetBackupType
     """Returns one backup. NOT_FOUND / BACKUP_NOT_FOUND."""
 
@@ -417,6 +504,18 @@ BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.ImportBackupRequest,
         google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.VerifyBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RunDrillRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.ListDrillsRequest,
+        steward.v1.backup_pb2.ListDrillsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.GetBackupRequest,
@@ -492,6 +591,36 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         every checksum are checked. The operation's metadata is ImportBackupMetadata, its response a Backup.
         FAILED_PRECONDITION / SIGNER_UNKNOWN, NO_SECOND_REPOSITORY.
         """
+
+    @abc.abstractmethod
+    def VerifyBackup(
+        self,
+        request: steward.v1.backup_pb2.VerifyBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
+        what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
+        VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+        """
+
+    @abc.abstractmethod
+    def RunDrill(
+        self,
+        request: steward.v1.backup_pb2.RunDrillRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Holds a drill, as the daemon does by itself at times: restores the newest verified backup of a database in full into
+        a private server, and keeps how long it took. The operation's metadata is VerifyBackupMetadata, its response a Drill.
+        FAILED_PRECONDITION / NO_VERIFIED_BACKUP.
+        """
+
+    @abc.abstractmethod
+    def ListDrills(
+        self,
+        request: steward.v1.backup_pb2.ListDrillsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.ListDrillsResponse, collections.abc.Awaitable[steward.v1.backup_pb2.ListDrillsResponse]]:
+        """Lists drills, newest first (AIP-132, AIP-158)."""
 
     @abc.abstractmethod
     def GetBackup(

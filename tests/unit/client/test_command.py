@@ -15,6 +15,7 @@ COMMANDS = [
     "quarantine export", "quarantine exports", "quarantine correct", "quarantine discard", "quarantine resubmit",
     "quarantine retry", "quarantine purge", "quarantine erase", "schema list", "schema show", "schema detect",
     "backup create", "backup list", "backup show", "backup delete", "backup undelete", "backup pin", "backup prune",
+    "backup verify", "backup drill",
     "backup copy", "backup import", "backup key show", "backup key generate", "backup key rotate", "payload validate",
     "payload detect", "payload normalise", "migrate status", "migrate prove", "migrate up", "migrate down",
     "migrate baseline", "migrate repair", "migrate new", "migrate drift", "operation list", "operation show",

@@ -104,6 +104,8 @@ def test_every_exit_code_is_told():
         ("DRIFT", [steward_client.Drift, steward_client.DriftDifference]),
         ("DIAGRAM", [steward_client.Diagram]),
         ("COPY", [steward_client.BackupCopy]),
+        ("VERIFIED", [steward_client.VerifiedBackup, steward_client.BackupVerification]),
+        ("DRILL", [steward_client.Drill, steward_client.BackupVerification]),
         ("KEYS", [steward_client.BackupKeys]),
         (
             "OPERATION",
@@ -114,6 +116,7 @@ def test_every_exit_code_is_told():
                 steward_client.ImportProgress,
                 steward_client.PruneProgress,
                 steward_client.ReencryptProgress,
+                steward_client.VerifyProgress,
                 steward_client.QuarantineProgress,
                 steward_client.MigrateProgress,
                 steward_client.ProveProgress,

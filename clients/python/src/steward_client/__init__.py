@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from steward_client.backups.types import CopyProgress as CopyProgress
     from steward_client.backups.types import ImportProgress as ImportProgress
     from steward_client.backups.types import Segment as Segment
+    from steward_client.backups.verification import BackupVerification as BackupVerification
+    from steward_client.backups.verification import Drill as Drill
+    from steward_client.backups.verification import VerifiedBackup as VerifiedBackup
+    from steward_client.backups.verification import VerifyPhase as VerifyPhase
+    from steward_client.backups.verification import VerifyProgress as VerifyProgress
     from steward_client.backups.words import BackupCompression as BackupCompression
     from steward_client.backups.words import BackupForm as BackupForm
     from steward_client.backups.words import BackupGlobals as BackupGlobals
@@ -130,6 +135,7 @@ _HOMES = {
     "BackupSelection": "backups.types",
     "BackupSource": "backups.types",
     "BackupState": "backups.types",
+    "BackupVerification": "backups.verification",
     "Batch": "validation.batches",
     "BatchFile": "validation.batches",
     "BatchFilter": "validation.batch_filter",
@@ -153,6 +159,7 @@ _HOMES = {
     "Drift": "migrations.drift",
     "DriftDifference": "migrations.drift",
     "DriftProgress": "migrations.drift",
+    "Drill": "backups.verification",
     "ErasedSubject": "quarantine.outcomes",
     "Export": "quarantine.exports",
     "ExportFormat": "quarantine.exports",
@@ -205,6 +212,9 @@ _HOMES = {
     "SkippedBackup": "backups.reencryption",
     "StewardError": "errors",
     "TopValue": "quarantine.statistics",
+    "VerifiedBackup": "backups.verification",
+    "VerifyPhase": "backups.verification",
+    "VerifyProgress": "backups.verification",
     "Violation": "quarantine.rows",
 }
 

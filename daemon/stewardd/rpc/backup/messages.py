@@ -16,11 +16,11 @@ from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.manifest.backup import BackupManifest, Selection, Source
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
-from stewardd.backup.proof import ProofState
 from stewardd.backup.states import UNTOUCHED, NumberedState
 from stewardd.errors import Corrupt
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
+from stewardd.rpc.backup.verification import proof_message
 from stewardd.rpc.times import duration, timestamp
 
 Phase = backup_pb2.CreateBackupMetadata.Phase
@@ -56,7 +56,7 @@ def backup_message(
         recipients=manifest.recipients,
         signer=manifest.signer,
         notices=notices,
-        proof=_value(backup_pb2.BackupProof, ProofState.PENDING),
+        proof=_value(backup_pb2.BackupProof, state.proof_state),
         proof_mode=_value(backup_pb2.BackupProofMode, manifest.proof),
         selection=_selection(manifest.selection),
         globals=_value(backup_pb2.BackupGlobals, manifest.globals),
@@ -72,6 +72,7 @@ def backup_message(
         delete_time=_time(happened.delete_time) if happened else None,
         purge_time=_time(purge_time),
         replaces=names.backup(manifest.replaces) if manifest.replaces else "",
+        verification=proof_message(state.proof) if state.proof is not None else None,
     )
 
 

@@ -14,11 +14,14 @@ from stewardd.backup.listing import BackupListing, ListedBackup
 from stewardd.backup.prune_operation import PruneOperation
 from stewardd.backup.reencryption.operation import ReencryptOperation
 from stewardd.backup.repositories import Retentions
+from stewardd.backup.verifying.drills import DrillBook, Drills
+from stewardd.backup.verifying.verification import BackupVerification
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.backup.asked import asked_of
 from stewardd.rpc.backup.messages import backup_message, keys_message
 from stewardd.rpc.backup.retention import backup_filter_of, plan_message, repository_of
+from stewardd.rpc.backup.verification import drill_message
 from stewardd.rpc.context import Context
 from stewardd.rpc.names import actor_of, request_id_of, word_of
 from stewardd.rpc.operations.messages import operation_message
@@ -43,6 +46,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         retentions: Retentions,
         prune_operation: PruneOperation,
         reencryption: ReencryptOperation,
+        verification: BackupVerification,
+        drills: Drills,
+        drill_book: DrillBook,
         keyring: Keyring,
     ) -> None:
         self._creation = creation
@@ -53,6 +59,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self._retentions = retentions
         self._prune_operation = prune_operation
         self._reencryption = reencryption
+        self._verification = verification
+        self._drills = drills
+        self._drill_book = drill_book
         self._keyring = keyring
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -93,6 +102,37 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
             accept_unknown_signer=request.accept_unknown_signer,
         )
         return operation_message(state)
+
+    async def VerifyBackup(
+        self, request: backup_pb2.VerifyBackupRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a trial of a backup."""
+        state = await self._verification.start(
+            names.parse_uuid("backups", request.name), request_id_of(request.request_id)
+        )
+        return operation_message(state)
+
+    async def RunDrill(
+        self, request: backup_pb2.RunDrillRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a drill."""
+        database = self._creation.database_named(request.database)
+        state = await self._drills.start(database, request_id_of(request.request_id))
+        return operation_message(state)
+
+    async def ListDrills(
+        self, request: backup_pb2.ListDrillsRequest, context: Context
+    ) -> backup_pb2.ListDrillsResponse:
+        """Returns a page of drills, newest first."""
+        page = await self._drill_book.page(
+            names.word_of(request.database, field="database"),
+            page_size=page_size_of(request.page_size),
+            page_token=request.page_token,
+        )
+        return backup_pb2.ListDrillsResponse(
+            drills=[drill_message(each) for each in page.items],
+            next_page_token=page.next_page_token,
+        )
 
     async def GetBackup(
         self, request: backup_pb2.GetBackupRequest, context: Context

@@ -25,6 +25,7 @@ from stewardd.rpc.backup.copies import (
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
 from stewardd.rpc.backup.reencryption import reencrypt_metadata, reencrypt_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
+from stewardd.rpc.backup.verification import drill_response, verify_metadata, verify_response
 from stewardd.rpc.migration.drift import drift_metadata, drift_response
 from stewardd.rpc.migration.messages import (
     migrate_metadata,
@@ -70,6 +71,8 @@ _KINDS = {
     kinds.COPY_BACKUP.name: _Kind(copy_metadata, copy_response),
     kinds.IMPORT_BACKUP.name: _Kind(import_metadata, import_response),
     kinds.REENCRYPT_BACKUPS.name: _Kind(reencrypt_metadata, reencrypt_response),
+    kinds.VERIFY_BACKUP.name: _Kind(verify_metadata, verify_response),
+    kinds.RUN_DRILL.name: _Kind(verify_metadata, drill_response),
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),

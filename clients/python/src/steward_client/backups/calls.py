@@ -28,6 +28,7 @@ from steward_client.backups.types import (
     CopyProgress,
     ImportProgress,
 )
+from steward_client.backups.verification import Drill, VerifiedBackup, VerifyProgress
 from steward_client.backups.words import BackupRepository, value_of
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.operations.calls import operation_call
@@ -69,6 +70,40 @@ def import_backup(
         request_id=request_id or new_request_id(),
     )
     return operation_call(f"{SERVICE}/ImportBackup", request, OPERATION_KINDS)
+
+
+def verify_backup(
+    name: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[VerifyProgress, VerifiedBackup]]:
+    """BackupService.VerifyBackup, under a request_id always."""
+    request = backup_pb2.VerifyBackupRequest(
+        name=_backup(name), request_id=request_id or new_request_id()
+    )
+    return operation_call(f"{SERVICE}/VerifyBackup", request, OPERATION_KINDS)
+
+
+def run_drill(
+    database: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[VerifyProgress, Drill]]:
+    """BackupService.RunDrill, under a request_id always."""
+    request = backup_pb2.RunDrillRequest(
+        database=database, request_id=request_id or new_request_id()
+    )
+    return operation_call(f"{SERVICE}/RunDrill", request, OPERATION_KINDS)
+
+
+def list_drills(page_size: int, database: str) -> Pages[backup_pb2.ListDrillsResponse, Drill]:
+    """BackupService.ListDrills."""
+
+    def page(answer: backup_pb2.ListDrillsResponse) -> Page[Drill]:
+        return Page(tuple(map(Drill.from_proto, answer.drills)), answer.next_page_token)
+
+    return lambda token: Call(
+        f"{SERVICE}/ListDrills",
+        backup_pb2.ListDrillsRequest(page_size=page_size, page_token=token, database=database),
+        backup_pb2.ListDrillsResponse,
+        page,
+    )
 
 
 def get_backup(name: str) -> Call[backup_pb2.Backup, Backup]:

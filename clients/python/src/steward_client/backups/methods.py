@@ -19,6 +19,7 @@ from steward_client.backups.types import (
     CopyProgress,
     ImportProgress,
 )
+from steward_client.backups.verification import Drill, VerifiedBackup, VerifyProgress
 from steward_client.backups.words import BackupRepository
 from steward_client.connection.service import Service
 from steward_client.operations.operation import Operation
@@ -70,6 +71,36 @@ class BackupMethods(Service):
         call = calls.import_backup(name, manifest_uri, accept_unknown_signer, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
+
+    def verify_backup(
+        self, name: str, *, request_id: str | None = None, timeout_s: float | None = None
+    ) -> Operation[VerifyProgress, VerifiedBackup]:
+        """Begins to restore a backup into a private server and to compare it, as the daemon does after each.
+
+        A corrupt backup is a result, and no error. Raises NotNow.
+        """
+        state = self._connection.call(calls.verify_backup(name, request_id), timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def run_drill(
+        self,
+        database: str = "",
+        *,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Operation[VerifyProgress, Drill]:
+        """Begins a drill: restores the newest verified backup of a database, and keeps how long that took.
+
+        Raises NotNow.
+        """
+        state = self._connection.call(calls.run_drill(database, request_id), timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def list_drills(
+        self, database: str = "", *, page_size: int = 0, timeout_s: float | None = None
+    ) -> Iterator[Drill]:
+        """Yields the drills, newest first: of one database or of all."""
+        return self._connection.items(calls.list_drills(page_size, database), timeout_s)
 
     def get_backup(self, name: str, *, timeout_s: float | None = None) -> Backup:
         """Returns one backup, by its name or its bare id."""

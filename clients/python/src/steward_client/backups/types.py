@@ -13,6 +13,12 @@ from steward.v1 import backup_pb2 as pb
 from steward_client import protobuf_values
 from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
 from steward_client.backups.retention import Pruned, PruneProgress
+from steward_client.backups.verification import (
+    BackupVerification,
+    Drill,
+    VerifiedBackup,
+    VerifyProgress,
+)
 from steward_client.backups.words import (
     BackupCompression,
     BackupForm,
@@ -248,6 +254,8 @@ class Backup:
     """When a deleted backup may lose its data."""
     replaces: str
     """The backup that this one was encrypted anew from, or empty."""
+    verification: BackupVerification | None
+    """What its last trial came to; None where nobody has tried it yet."""
 
     @classmethod
     def from_proto(cls, message: pb.Backup) -> Backup:
@@ -285,6 +293,9 @@ class Backup:
             delete_time=_time(message, "delete_time"),
             purge_time=_time(message, "purge_time"),
             replaces=message.replaces,
+            verification=BackupVerification.from_proto(message.verification)
+            if message.HasField("verification")
+            else None,
         )
 
 
@@ -356,11 +367,14 @@ OPERATION_KINDS = OperationKinds(
         pb.ReencryptBackupsMetadata: ReencryptProgress.from_proto,
         pb.CopyBackupMetadata: CopyProgress.from_proto,
         pb.ImportBackupMetadata: ImportProgress.from_proto,
+        pb.VerifyBackupMetadata: VerifyProgress.from_proto,
     },
     results={
         pb.Backup: Backup.from_proto,
         pb.PruneBackupsResponse: Pruned.from_proto,
         pb.ReencryptBackupsResponse: Reencrypted.from_proto,
         pb.CopyBackupResponse: BackupCopy.from_proto,
+        pb.VerifyBackupResponse: VerifiedBackup.from_proto,
+        pb.Drill: Drill.from_proto,
     },
 )

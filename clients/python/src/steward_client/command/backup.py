@@ -1,6 +1,7 @@
 """`steward backup create | list | show | key`.
 
-backup_removal.py has the verbs that decide which backups stay, backup_transfer.py those that bring them elsewhere.
+backup_removal.py has the verbs that decide which backups stay, backup_transfer.py those that bring them elsewhere, and
+backup_proof.py those that prove them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import click
 from steward_client.command import document, resources, screen
 from steward_client.command.backup_key import key
 from steward_client.command.backup_options import backup_options, read_options
+from steward_client.command.backup_proof import drill, verification_facts, verify
 from steward_client.command.backup_removal import delete, pin, prune, undelete
 from steward_client.command.backup_transfer import copy, import_
 from steward_client.command.completing import BACKUP, DATABASE
@@ -122,10 +124,11 @@ def list_(session: Session, database: str, state: str, limit: int) -> int:
         screen.command("make one:", "steward backup create")
         return Exit.DONE
     screen.table(
-        ("Backup", "Database", "Data of", "Dump", "Stored", "Took", "Description"),
+        ("Backup", "Proof", "Database", "Data of", "Dump", "Stored", "Took", "Description"),
         [
             (
                 each.name,
+                each.proof.value.replace("_", " "),
                 each.database,
                 moment(each.snapshot_time),
                 size(each.dump_size_bytes),
@@ -136,7 +139,7 @@ def list_(session: Session, database: str, state: str, limit: int) -> int:
             for each in backups
         ],
         numbers=("Dump", "Stored", "Took"),
-        names=("Backup",),
+        names=("Backup", "Proof"),
         optional=("Database", "Dump", "Took"),
     )
     return Exit.DONE
@@ -176,13 +179,19 @@ def _show(session: Session, made: Backup) -> int:
             ("compressed", _compression(made)),
             ("encrypted to", ", ".join(made.recipients) or "nobody: it is not encrypted"),
             ("signed by", made.signer or "nobody"),
-            ("proof", made.proof.value),
+            *_proof(made),
             ("encrypted anew from", made.replaces),
         ]
     )
     for notice in made.notices:
         screen.line(notice, style="yellow")
     return Exit.DONE
+
+
+def _proof(made: Backup) -> list[tuple[str, str]]:
+    if made.verification is None:
+        return [("proof", made.proof.value)]
+    return verification_facts(made.verification)
 
 
 def _selection(made: Backup) -> str:
@@ -220,5 +229,5 @@ def _state(made: Backup) -> str:
     return f"{made.state}, proof {made.proof}"
 
 
-for _verb in (copy, import_, delete, undelete, pin, prune, key):
+for _verb in (verify, drill, copy, import_, delete, undelete, pin, prune, key):
     backup.add_command(_verb)

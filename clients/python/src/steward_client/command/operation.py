@@ -201,12 +201,14 @@ def kind(state: AnyState) -> str:
     from steward_client.backups.reencryption import ReencryptProgress
     from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
+    from steward_client.backups.verification import VerifyProgress
     from steward_client.quarantine.outcomes import QuarantineProgress
 
     progress = state.progress
     of_backups = {
         BackupProgress: "backup",
         PruneProgress: "pruning",
+        VerifyProgress: "verification",
         CopyProgress: "copy",
         ImportProgress: "import",
         ReencryptProgress: "re-encryption",
@@ -227,11 +229,14 @@ def begun(state: AnyState) -> str:
 def result(state: AnyState) -> str:
     """Returns how far an operation has come, what it made, or the reason why it made nothing."""
     from steward_client.backups.types import Backup
+    from steward_client.backups.verification import Drill, VerifiedBackup
 
     if state.error is not None:
         return f"{state.error.reason}: {state.error.message}"
     if isinstance(state.response, Backup):
         return state.response.name
+    if isinstance(state.response, (VerifiedBackup, Drill)):
+        return f"{state.response.backup} {state.response.verification.outcome}"
     return _steps(state.progress)[2]
 
 
@@ -255,7 +260,22 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
     if isinstance(progress, QuarantineProgress):
         words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
         return progress.rows, None, words
-    return _migration_steps(progress)
+    return _verify_steps(progress)
+
+
+def _verify_steps(progress: object) -> tuple[int, int | None, str]:
+    from steward_client.backups.verification import VerifyPhase, VerifyProgress
+
+    if not isinstance(progress, VerifyProgress):
+        return _migration_steps(progress)
+    tables = many(progress.total_tables, "table")
+    if progress.phase is VerifyPhase.COMPARING:
+        words = f"{progress.phase}, {progress.compared_tables} of {tables}"
+        return progress.compared_tables, progress.total_tables or None, words
+    words = f"{progress.phase}, {size(progress.read_bytes)} of {size(progress.total_bytes)}"
+    if progress.phase is VerifyPhase.RESTORING:
+        words += f", {progress.restored_tables} of {tables}"
+    return progress.read_bytes, progress.total_bytes or None, words
 
 
 def _backup_words(progress: BackupProgress) -> str:

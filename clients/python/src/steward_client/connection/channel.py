@@ -23,8 +23,8 @@ _IDEMPOTENT = {
     ),
     "steward.v1.BackupService": (
         "CreateBackup", "CopyBackup", "ImportBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup",
-        "PinBackup", "UnpinBackup", "GetRetentionPlan", "PruneBackups", "GetBackupKeys",
-        "ReencryptBackups",
+        "PinBackup", "UnpinBackup", "GetRetentionPlan", "PruneBackups", "GetBackupKeys", "VerifyBackup", "RunDrill",
+        "ListDrills", "ReencryptBackups",
     ),
     "steward.v1.ScheduleService": (
         "CreateSchedule", "GetSchedule", "ListSchedules", "UpdateSchedule",

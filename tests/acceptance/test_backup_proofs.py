@@ -1,0 +1,147 @@
+"""A daemon proves its backups by itself and on demand, says which is corrupt, and holds drills, also over kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.test_backup_crashes import processes
+from tests.support.daemon import Daemon
+from tests.support.web import WEB
+
+FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
+AUTOMATIC = {"STEWARDD_BACKUP__VERIFICATION__AUTOMATIC": "true"}
+WORKER = "stewardd.backup.restoring.worker"
+PLACES = {"worker": WORKER, "pg_restore": "pg_restore", "scratch": "scratch-server"}
+
+
+@pytest.fixture(scope="module")
+def proving(session_folder: Path):
+    folder = session_folder / "proving"
+    folder.mkdir(mode=0o711)
+    with Daemon(folder / "data", environment=AUTOMATIC | WEB) as daemon:
+        yield daemon
+
+
+def steward(daemon: Daemon, *arguments: str) -> tuple[int, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "steward_client.command", *arguments, "--output", "json"],
+        env={**os.environ, "STEWARD_SERVER": daemon.address},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.2)
+    return found
+
+
+def shown(daemon: Daemon, backup: str) -> dict[str, Any]:
+    code, found = steward(daemon, "backup", "show", backup)
+    assert code == 0, found
+    return dict(found)
+
+
+def component(daemon: Daemon) -> dict[str, Any]:
+    _, health = steward(daemon, "health")
+    return next(each for each in health["components"] if each["name"] == "backup")
+
+
+def test_each_backup_is_proven_by_itself_and_a_drill_measures_the_restore(proving):
+    _, made = steward(proving, "backup", "create")
+    assert made["proof"] == "pending"
+    found = until(lambda: (each := shown(proving, made["name"]))["proof"] != "pending" and each)
+    assert (found["proof"], found["verification"]["detail"]) == ("verified", "")
+    assert found["verification"]["restore_elapsed_s"] > 0
+    _, listed = steward(proving, "backup", "list")
+    assert [each["proof"] for each in listed["backups"]] == ["verified"]
+    code, drill = steward(proving, "backup", "drill")
+    assert (code, drill["backup"]) == (0, made["name"])
+    assert drill["verification"]["outcome"] == "verified"
+    _, trend = steward(proving, "backup", "drill", "--list")
+    assert [each["name"] for each in trend["drills"]] == [drill["name"]]
+
+
+def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving):
+    _, made = steward(proving, "backup", "create")
+    until(lambda: shown(proving, made["name"])["proof"] == "verified")
+    (segment,) = proving.data_dir.glob(
+        f"repository/backups/*/{made['name'].removeprefix('backups/')}/segment-000000"
+    )
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    code, found = steward(proving, "backup", "verify", made["name"])
+    assert (code, found["verification"]["outcome"]) == (1, "corrupt")
+    assert "its checksum differs" in found["verification"]["detail"]
+    until(lambda: "is corrupt" in component(proving)["detail"])
+    assert component(proving)["state"] == "degraded"
+    text = urllib.request.urlopen(f"http://{proving.web_addresses[0]}/metrics", timeout=30).read()
+    assert b'steward_backup_proofs{database="embedded",proof="corrupt"} 1' in text
+    segment.write_bytes(whole)
+    code, found = steward(proving, "backup", "verify", made["name"])
+    assert (code, found["verification"]["outcome"]) == (0, "verified")
+    until(lambda: component(proving)["state"] == "healthy")
+
+
+@pytest.mark.parametrize("victim", ["daemon", *PLACES])
+def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken_back(
+    folder, victim
+):
+    with Daemon(folder / "data", environment=AUTOMATIC) as daemon:
+        _, made = steward(daemon, "backup", "create")
+        until(lambda: shown(daemon, made["name"])["proof"] == "verified")
+        for attempt in range(15 if FULL else 1):
+            _, begun = steward(daemon, "backup", "verify", made["name"], "--no-wait")
+            kill(daemon, victim, after_s=0.5 + 0.2 * attempt)
+            ended = ending(daemon, begun["name"])
+            if ended["error"]:
+                assert (victim, ended["error"]["reason"]) == ("daemon", "OPERATION_ABANDONED")
+            else:
+                outcome = ended["response"]["verification"]["outcome"]
+                assert outcome in ("could_not_run", "verified")
+            until(lambda: not processes(daemon.data_dir, WORKER))
+            until(lambda: not list(daemon.data_dir.glob("scratch-server-*")))
+            until(lambda: not list((daemon.data_dir / "scratch").glob("restore-*")))
+            # What a trial that did not run says is no reason to take the proof back.
+            assert shown(daemon, made["name"])["proof"] == "verified"
+
+
+def kill(daemon: Daemon, victim: str, after_s: float) -> None:
+    """Kills the daemon, and starts it again, or one of the processes of a trial."""
+    if victim == "daemon":
+        time.sleep(after_s)
+        daemon.kill()
+        daemon.start()
+        return
+    pids = until(lambda: processes(daemon.data_dir, PLACES[victim]))
+    with suppress(ProcessLookupError):
+        os.kill(pids[0], signal.SIGKILL)
+
+
+def ending(daemon: Daemon, operation: str) -> dict[str, Any]:
+    """The operation once it is done."""
+
+    def done() -> dict[str, Any] | None:
+        _, found = steward(daemon, "operation", "show", operation)
+        return found if found["done"] else None
+
+    return dict(until(done))
