@@ -37,6 +37,15 @@ class RetentionRules:
     checked: CheckedManifests | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenRetention:
+    """The objects of the retention in a store."""
+
+    inventory: BackupInventory
+    deletion: BackupDeletion
+    pruning: Pruning
+
+
 class SecondRetention:
     """Opened when it is first needed: the second repository may be away when the daemon starts."""
 
@@ -53,42 +62,41 @@ class SecondRetention:
         self._first_states = first_states
         self._rules = rules
         self._count = count
-        self._pruning: Pruning | None = None
-        self._deletion: BackupDeletion | None = None
-        self._inventory: BackupInventory | None = None
+        self._opened: _OpenRetention | None = None
 
     @property
     def known(self) -> Pruning | None:
         """The pruning, once the second repository has answered."""
-        return self._pruning
+        return None if self._opened is None else self._opened.pruning
 
     async def pruning(self) -> Pruning:
         """What plans and prunes there. Raises: ConfigurationError, RepositoryDown."""
-        store = await self._second.store()
-        if self._pruning is None:
-            self._pruning = self._open(store)
-        return self._pruning
+        return (await self._open()).pruning
 
     async def run(self) -> None:
         """Applies the retention, and removes the data whose grace is over. Raises: as `pruning`, StorageFull."""
-        pruning = await self.pruning()
-        await self._keep_pins()
-        await pruning.run()
+        opened = await self._open()
+        await self._keep_pins(opened)
+        await opened.pruning.run()
 
-    async def _keep_pins(self) -> None:
+    async def _keep_pins(self, opened: _OpenRetention) -> None:
         """Pins and unpins copies as the first repository says; of what it says nothing, the pin stays as it is."""
-        assert self._deletion is not None
-        assert self._inventory is not None
         said = await self._first_states.all()
-        for copy in await self._inventory.read():
+        for copy in await opened.inventory.read():
             state = said.get(copy.backup_id, UNTOUCHED).state
             if state is None or copy.state.deleted or state.pinned == copy.state.pinned:
                 continue
             with suppress(BackupDeleted, BackupNotFound):  # meanwhile
                 wanted = PinRequest(state.pinned, state.pin_note, state.actor)
-                await self._deletion.pin(copy.backup_id, wanted)
+                await opened.deletion.pin(copy.backup_id, wanted)
 
-    def _open(self, store: Store) -> Pruning:
+    async def _open(self) -> _OpenRetention:
+        store = await self._second.store()
+        if self._opened is None:
+            self._opened = self._made(store)
+        return self._opened
+
+    def _made(self, store: Store) -> _OpenRetention:
         rules = self._rules
         catalog, states = BackupCatalog(store, rules.checked), BackupStates(store)
         inventory = BackupInventory(catalog, states, self._first_states, rules.trusts)
@@ -101,7 +109,7 @@ class SecondRetention:
             rules.now,
             partial(self._second.exclusively, self._claims),
         )
-        self._deletion, self._inventory = deletion, inventory
-        return Pruning(
+        pruning = Pruning(
             inventory, deletion, rules.policy_of, rules.now, rules.database_named, self._count
         )
+        return _OpenRetention(inventory, deletion, pruning)
