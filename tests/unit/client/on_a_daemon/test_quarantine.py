@@ -86,18 +86,20 @@ def test_a_row_is_corrected_and_keeps_what_happened_to_it(both, batch):
     assert (row.state, row.attempt, row.history, row.update_time) == (RowState.OPEN, 0, (), None)
     assert row.current_cells == row.cells
     assert row.wrong == row.violations
-    still = both.correct_row(name, {"rating": "5"}, etag=row.etag, actor="mia")
-    assert (still.state, still.attempt, still.wrong[0].value) == (RowState.OPEN, 1, "5")
+    value = "55555.25"  # stands in no time, attempt or message of a row
+    still = both.correct_row(name, {"rating": value}, etag=row.etag, actor="mia")
+    assert (still.state, still.attempt, still.wrong[0].value) == (RowState.OPEN, 1, value)
     with pytest.raises(errors.Conflict) as caught:
         both.correct_row(name, {"rating": "0"}, etag=row.etag)
     assert caught.value.reason == "ROW_CHANGED"
     assert caught.value.hint
     done = both.correct_row(name, {"rating": "0.5"}, schema_version="1.0")
     assert done.state == RowState.RESOLVED
-    first, _ = done.history
+    first, second = done.history
     assert (first.actor, first.action, first.state_after) == ("mia", RowAction.CORRECT, "open")
-    assert first.changes == (("rating", "7", "5"),)
-    assert "7" not in repr(first)
+    assert first.changes == (("rating", "7", value),)
+    assert second.changes == (("rating", value, "0.5"),)
+    assert value not in repr(first) + repr(second)
     with pytest.raises(errors.NotNow) as closed:
         both.correct_row(name, {"rating": "0"})
     assert closed.value.reason == "ROW_CLOSED"
