@@ -82,7 +82,7 @@ impl<'d> TableCompiler<'d> {
             for rule in &mut checks.rules {
                 rule.message = NEVER.into();
             }
-            return Ok(Some(self.push(ValueNode { checks, ..ValueNode::default() })));
+            return Ok(Some(self.push(ValueNode::new(checks, None, None))));
         };
         let address = ptr::from_ref(keywords).addr();
         if let Some(known) = self.known.get(&address) {
@@ -155,7 +155,7 @@ impl<'d> TableCompiler<'d> {
         } else {
             None
         };
-        Ok(Some(ValueNode { checks, object, list }))
+        Ok(Some(ValueNode::new(checks, object, list)))
     }
 
     fn list_rules(

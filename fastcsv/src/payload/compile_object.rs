@@ -37,7 +37,7 @@ impl MemberList {
                 (None, OtherMembers::Refused | OtherMembers::Judged(_)) => return None,
                 (None, _) => compiler.push(ValueNode::default()),
             };
-            self.members.push(NamedMember { name: name.into(), node });
+            self.members.push(NamedMember::new(name, node));
         }
         Some(1 << place)
     }
@@ -92,7 +92,7 @@ impl<'d> TableCompiler<'d> {
         for (name, schema) in table(keywords, "properties") {
             let pointer = format!("{pointer}/properties/{}", escaped(name));
             let node = or_decline!(self.node(schema, &pointer)?);
-            members.push(NamedMember { name: name.as_str().into(), node });
+            members.push(NamedMember::new(name, node));
         }
         let mut patterns = Vec::new();
         for (text, schema) in table(keywords, "patternProperties") {

@@ -26,6 +26,7 @@ mod schema;
 mod structure;
 mod tables;
 mod text;
+mod text_check;
 mod tree;
 mod walk;
 

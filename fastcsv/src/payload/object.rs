@@ -91,6 +91,15 @@ impl<'a> PayloadWalk<'a> {
     ) -> Result<(), JsonFault> {
         self.reader.skip_blanks();
         let name_start = self.reader.at;
+        if let Some(rules) = state.rules
+            && let Some(place) = rules.members.find_quoted(self.reader.rest(), &mut state.expected)
+        {
+            let member = &rules.members.members[place];
+            self.reader.at += member.quoted_bytes();
+            self.colon()?;
+            state.count += 1;
+            return self.named_member(state, rules, place, &parent.member(&member.name));
+        }
         match self.reader.peek() {
             Some(b'"') => {}
             Some(_) => return Err(JsonFault::MemberInvalid),
@@ -102,13 +111,7 @@ impl<'a> PayloadWalk<'a> {
         if let Some(fault) = fault {
             self.note_text_fault(fault, &path, name_start);
         }
-        self.reader.skip_blanks();
-        match self.reader.peek() {
-            Some(b':') => self.reader.at += 1,
-            Some(_) => return Err(JsonFault::MemberInvalid),
-            None => return Err(JsonFault::EndsEarly),
-        }
-        self.reader.skip_blanks();
+        self.colon()?;
         state.count += 1;
         let start = self.reader.at;
         let place = state.rules.and_then(|it| it.members.find(&name, &mut state.expected));
@@ -119,6 +122,19 @@ impl<'a> PayloadWalk<'a> {
         let name = span(name_start + 1, name_start + 1 + raw.text.len());
         state.others.push(OtherMember { name, value: span(start, self.reader.at) });
         state.has_escapes |= raw.has_escapes;
+        Ok(())
+    }
+
+    /// Passes the colon behind a name, and the blanks around it.
+    #[inline]
+    fn colon(&mut self) -> Result<(), JsonFault> {
+        self.reader.skip_blanks();
+        match self.reader.peek() {
+            Some(b':') => self.reader.at += 1,
+            Some(_) => return Err(JsonFault::MemberInvalid),
+            None => return Err(JsonFault::EndsEarly),
+        }
+        self.reader.skip_blanks();
         Ok(())
     }
 

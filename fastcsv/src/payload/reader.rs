@@ -20,6 +20,16 @@ pub(super) struct RawNumber<'p> {
     pub has_exponent: bool,
 }
 
+const BLOCK_BYTES: usize = 32;
+
+/// Whether a block has no quote, backslash or control character. A loop of one length becomes vector compares.
+#[inline]
+fn is_plain_block(block: &[u8; BLOCK_BYTES]) -> bool {
+    let special =
+        |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    block.iter().fold(0, |found, &byte| found | special(byte)) == 0
+}
+
 /// A position in JSON text.
 #[derive(Debug)]
 pub(super) struct JsonReader<'p> {
@@ -35,6 +45,12 @@ impl<'p> JsonReader<'p> {
     #[inline]
     pub fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The bytes from here on.
+    #[inline]
+    pub fn rest(&self) -> &'p [u8] {
+        &self.text.as_bytes()[self.at..]
     }
 
     /// The fault of the byte here, or of the end.
@@ -91,6 +107,8 @@ impl<'p> JsonReader<'p> {
     #[inline]
     fn skip_plain(&mut self) {
         let bytes = self.text.as_bytes();
+        // Most texts end within the first two words; of longer ones much is passed at once.
+        let mut words = 0;
         while let Some(eight) = bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
             let special = special(u64::from_le_bytes(*eight));
             if special != 0 {
@@ -98,6 +116,14 @@ impl<'p> JsonReader<'p> {
                 return;
             }
             self.at += 8;
+            words += 1;
+            if words == 2 {
+                while let Some(block) = bytes.get(self.at..).and_then(<[u8]>::first_chunk)
+                    && is_plain_block(block)
+                {
+                    self.at += BLOCK_BYTES;
+                }
+            }
         }
         while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
             self.at += 1;

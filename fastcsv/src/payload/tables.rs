@@ -4,7 +4,9 @@ use regex::Regex;
 
 use super::members::MemberTable;
 pub(super) use super::members::NodeIndex;
+use super::text_check::TextCheck;
 use crate::schema::check::{Check, Checks};
+use crate::schema::scalar::TypeSet;
 
 /// The nodes of a document. The first is the root's.
 #[derive(Debug, Default)]
@@ -27,9 +29,30 @@ pub(super) struct ValueNode {
     pub checks: Checks,
     pub object: Option<Box<ObjectRules>>,
     pub list: Option<Box<ListRules>>,
+    /// What texts are asked first.
+    pub text_check: TextCheck,
+    /// Which of object and list surely pass `checks`.
+    pub passing: TypeSet,
 }
 
 impl ValueNode {
+    pub fn new(
+        checks: Checks,
+        object: Option<Box<ObjectRules>>,
+        list: Option<Box<ListRules>>,
+    ) -> Self {
+        let text_check = TextCheck::of(&checks);
+        let mut passing = TypeSet::default();
+        for kind in [TypeSet::OBJECT, TypeSet::ARRAY] {
+            let mut passes = true;
+            checks.failures_of_container(kind, |_| passes = false);
+            if passes {
+                passing = passing.with(kind);
+            }
+        }
+        Self { checks, object, list, text_check, passing }
+    }
+
     /// Whether the node asks nothing.
     pub fn is_empty(&self) -> bool {
         self.checks.rules.is_empty() && self.object.is_none() && self.list.is_none()

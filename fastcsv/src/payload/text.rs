@@ -42,9 +42,9 @@ fn decode_escapes(text: &str) -> (Cow<'_, str>, Option<TextFault>) {
     let mut decoded = String::with_capacity(text.len());
     let mut fault = None;
     let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        decoded.push_str(plain);
-        let (letter, after) = escape.split_at(1);
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        decoded.push_str(&rest[..at]);
+        let (letter, after) = rest[at + 1..].split_at(1);
         rest = after;
         match letter {
             "b" => decoded.push('\u{8}'),

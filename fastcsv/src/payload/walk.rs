@@ -125,7 +125,9 @@ impl<'a> PayloadWalk<'a> {
         if let Some(fault) = fault {
             self.note_text_fault(fault, path, start);
         }
-        self.scalar(node, &Scalar::Text(&text), path, start);
+        if node.is_some_and(|node| !node.text_check.accepts(&text)) {
+            self.scalar(node, &Scalar::Text(&text), path, start);
+        }
     }
 
     #[cold]
@@ -241,7 +243,9 @@ impl<'a> PayloadWalk<'a> {
         path: &ValuePath<'_>,
         start: usize,
     ) {
-        if let Some(node) = node {
+        if let Some(node) = node
+            && !node.passing.has(kind)
+        {
             let value = Some((start, self.reader.at));
             node.checks.failures_of_container(kind, |rule| {
                 self.note(path, rule.keyword, Cow::Borrowed(&rule.message), value);
@@ -271,6 +275,9 @@ impl<'a> PayloadWalk<'a> {
 
 /// Whether the node's `type`, which is its first rule, takes an object or a list.
 pub(super) fn has_type(node: &ValueNode, kind: TypeSet) -> bool {
+    if node.passing.has(kind) {
+        return true;
+    }
     let mut is_mistyped = false;
     node.checks.failures_of_container(kind, |rule| is_mistyped |= rule.keyword == "type");
     !is_mistyped

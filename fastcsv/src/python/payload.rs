@@ -12,7 +12,7 @@ use crate::payload::{
 use crate::schema::SchemaLimits;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::sync::Arc;
 
 /// From this size on the interpreter is detached.
@@ -86,37 +86,56 @@ impl PyPayloadSchema {
     }
 }
 
-/// One thing that is wrong with a payload.
-#[pyclass(name = "PayloadViolation", module = "fastcsv", frozen, get_all, eq)]
-#[derive(Clone, PartialEq, Eq)]
+/// One thing that is wrong with a payload. Its texts are made once: to read one costs no copy.
+#[pyclass(name = "PayloadViolation", module = "fastcsv", frozen, get_all)]
 pub(super) struct PyPayloadViolation {
-    pointer: String,
-    keyword: &'static str,
-    message: String,
-    value: Option<String>,
+    pointer: Py<PyString>,
+    keyword: Py<PyString>,
+    message: Py<PyString>,
+    value: Option<Py<PyString>>,
 }
 
 #[pymethods]
 impl PyPayloadViolation {
     /// Without the value, which may be personal data.
-    fn __repr__(&self) -> String {
-        let Self { pointer, keyword, message, .. } = self;
-        format!("PayloadViolation(pointer={pointer:?}, keyword={keyword:?}, message={message:?})")
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let [pointer, keyword, message] =
+            [&self.pointer, &self.keyword, &self.message].map(|it| it.to_str(py));
+        let (pointer, keyword, message) = (pointer?, keyword?, message?);
+        Ok(format!(
+            "PayloadViolation(pointer={pointer:?}, keyword={keyword:?}, message={message:?})"
+        ))
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Self) -> PyResult<bool> {
+        Ok(self.texts(py)? == other.texts(py)?)
     }
 }
 
-impl From<PayloadViolation<'_>> for PyPayloadViolation {
-    fn from(violation: PayloadViolation<'_>) -> Self {
-        let PayloadViolation { pointer, keyword, message, value } = violation;
-        let (message, value) = (message.into_owned(), value.map(Into::into));
-        Self { pointer, keyword, message, value }
+impl PyPayloadViolation {
+    fn of(py: Python<'_>, violation: &PayloadViolation<'_>) -> Self {
+        let text = |text: &str| PyString::new(py, text).unbind();
+        Self {
+            pointer: text(&violation.pointer),
+            keyword: text(violation.keyword),
+            message: text(&violation.message),
+            value: violation.value.as_deref().map(text),
+        }
+    }
+
+    fn texts<'p>(&'p self, py: Python<'p>) -> PyResult<[Option<&'p str>; 4]> {
+        let value = self.value.as_ref().map(|value| value.to_str(py)).transpose()?;
+        let [pointer, keyword, message] =
+            [&self.pointer, &self.keyword, &self.message].map(|it| it.to_str(py));
+        Ok([Some(pointer?), Some(keyword?), Some(message?), value])
     }
 }
 
 /// The verdict on one payload.
 #[pyclass(name = "PayloadReport", module = "fastcsv", frozen)]
 pub(super) struct PyPayloadReport {
-    violations: Vec<PyPayloadViolation>,
+    /// `None` where there are none: a valid payload costs no tuple.
+    violations: Option<Py<PyTuple>>,
     #[pyo3(get)]
     total_violations: u64,
     unknown_members: Vec<String>,
@@ -136,8 +155,8 @@ impl PyPayloadReport {
     }
 
     #[getter]
-    fn violations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.violations.iter().cloned())
+    fn violations<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        self.violations.as_ref().map_or_else(|| PyTuple::empty(py), |it| it.bind(py).clone())
     }
 
     #[getter]
@@ -151,11 +170,17 @@ impl PyPayloadReport {
     }
 }
 
-impl From<PayloadReport<'_>> for PyPayloadReport {
-    fn from(report: PayloadReport<'_>) -> Self {
+impl PyPayloadReport {
+    #[inline]
+    fn of(py: Python<'_>, report: PayloadReport<'_>, event: Option<Vec<u8>>) -> PyResult<Self> {
         let PayloadReport { violations, total_violations, unknown_members, .. } = report;
-        let violations = violations.into_iter().map(Into::into).collect();
-        Self { violations, total_violations, unknown_members, event: None }
+        let violations = if violations.is_empty() {
+            None
+        } else {
+            let violations = violations.iter().map(|it| PyPayloadViolation::of(py, it));
+            Some(PyTuple::new(py, violations.collect::<Vec<_>>())?.unbind())
+        };
+        Ok(Self { violations, total_violations, unknown_members, event })
     }
 }
 
@@ -177,10 +202,12 @@ macro_rules! python_validate_payload {
             if let Ok(bytes) = payload.cast::<PyBytes>()
                 && bytes.as_bytes().len() < DETACHED_BYTES
             {
-                return Ok(compiled.judge(bytes.as_bytes(), strict, &limits).into());
+                let report = compiled.judge(bytes.as_bytes(), strict, &limits);
+                return PyPayloadReport::of(py, report, None);
             }
             let bytes = Bytes::of(payload)?;
-            Ok(py.detach(|| compiled.judge(&bytes, strict, &limits).into()))
+            let report = py.detach(|| compiled.judge(&bytes, strict, &limits));
+            PyPayloadReport::of(py, report, None)
         }
 
         /// Judges one payload and, where it is valid, normalises it.
@@ -207,11 +234,10 @@ macro_rules! python_validate_payload {
                 return Err(PyValueError::new_err(text));
             }
             let bytes = Bytes::of(payload)?;
-            let judge = || {
-                let (report, event) = compiled.normalise(&bytes, strict, &limits, envelope);
-                PyPayloadReport { event, ..report.into() }
-            };
-            Ok(if bytes.len() < DETACHED_BYTES { judge() } else { py.detach(judge) })
+            let judge = || compiled.normalise(&bytes, strict, &limits, envelope);
+            let (report, event) =
+                if bytes.len() < DETACHED_BYTES { judge() } else { py.detach(judge) };
+            PyPayloadReport::of(py, report, event)
         }
     };
 }

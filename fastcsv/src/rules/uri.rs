@@ -37,15 +37,22 @@ const CLASSES: [u8; 256] = {
 /// Whether `text` is a URI with a scheme.
 #[must_use]
 pub fn is_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else {
+    let Some((scheme, rest)) = cut(text, b':') else {
         return false;
     };
-    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (rest, fragment) = cut(rest, b'#').unwrap_or((rest, ""));
+    let (hierarchy, query) = cut(rest, b'?').unwrap_or((rest, ""));
     is_scheme(scheme)
         && is_hierarchy(hierarchy)
         && is_part(query, QUERY)
         && is_part(fragment, QUERY)
+}
+
+/// What stands before an ASCII character, and what behind it.
+#[inline]
+fn cut(text: &str, character: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(character, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 fn is_scheme(scheme: &str) -> bool {
@@ -57,12 +64,13 @@ fn is_hierarchy(hierarchy: &str) -> bool {
     let Some(rest) = hierarchy.strip_prefix("//") else {
         return is_part(hierarchy, PATH);
     };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path_at = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path_at);
     is_authority(authority) && is_part(path, PATH)
 }
 
 fn is_authority(authority: &str) -> bool {
-    let (user, server) = authority.split_once('@').unwrap_or(("", authority));
+    let (user, server) = cut(authority, b'@').unwrap_or(("", authority));
     let literal = server.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (host_is_good, port) = if let Some((literal, port)) = literal {
         (is_address_literal(literal), port)

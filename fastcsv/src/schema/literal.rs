@@ -13,6 +13,9 @@ use crate::rules::decimal::Limit;
 
 const PACKED_BYTES: usize = 7;
 
+/// So many texts are looked through one by one, more are searched.
+const FEW_TEXTS: usize = 12;
+
 /// The allowed values of a column.
 #[derive(Clone, Debug)]
 pub enum Literals {
@@ -63,6 +66,10 @@ impl Literals {
     pub fn contain_text(&self, text: &str) -> bool {
         match self {
             Self::Short(packed) => pack(text.as_bytes()).is_some_and(|word| packed.contains(&word)),
+            // Texts of different lengths are told apart without a look at their bytes.
+            Self::Any { texts, .. } if texts.len() <= FEW_TEXTS => {
+                texts.iter().any(|known| **known == *text)
+            }
             Self::Any { texts, .. } => {
                 texts.binary_search_by(|known| known.as_ref().cmp(text)).is_ok()
             }

@@ -21,7 +21,7 @@ mod header;
 pub(crate) mod keyword;
 mod limits;
 pub(crate) mod links;
-mod literal;
+pub(crate) mod literal;
 pub(crate) mod message;
 mod mismatch;
 mod name;
