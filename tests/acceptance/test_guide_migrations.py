@@ -30,6 +30,14 @@ def test_what_is_not_proven_is_refused_and_then_applied(walked):
     assert "4 of 4, 0 to apply" in last
 
 
+def test_the_set_lints_clean_and_a_dry_run_tells_its_statements(walked):
+    (linted,) = walked.output("steward migrate lint")
+    assert "no finding; 1 migration tried" in linted
+    (tried,) = walked.output("steward migrate up --dry-run")
+    assert "CREATE TABLE people" in tried
+    assert "a dry run; nothing was changed" in tried
+
+
 def test_what_the_migrations_made_has_not_drifted(walked):
     (said,) = walked.output("steward migrate drift")
     assert "no difference from 4 migrations" in said
@@ -38,4 +46,4 @@ def test_what_the_migrations_made_has_not_drifted(walked):
 def test_every_command_of_the_page_was_run(walked):
     on_the_page = command_lines(PAGE)
     assert [each.line for each in walked.finished] == on_the_page
-    assert len(on_the_page) == 11
+    assert len(on_the_page) == 13

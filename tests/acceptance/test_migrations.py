@@ -81,6 +81,30 @@ def test_the_command_does_the_same(migrated):
     assert "has no migration 0001_people" in done.stderr
 
 
+def test_a_dry_run_a_lint_and_a_diagram_come_through_the_command(migrated):
+    done = command(migrated, "migrate", "up", "--to", "2", "--no-backup")
+    assert done.returncode == 0, done.stderr  # the set was proven above
+    done = command(migrated, "migrate", "down", "--to", "0", "--dry-run", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    tried = json.loads(done.stdout)
+    assert tried["dry_run"]
+    locks = [
+        lock for step in tried["steps"] for each in step["statements"] for lock in each["locks"]
+    ]
+    assert {lock["mode"] for lock in locks if lock["blocks_reads"]} == {"AccessExclusiveLock"}
+    done = command(migrated, "migrate", "status", "--output", "json")
+    assert json.loads(done.stdout)["version"] == tried["version"] == 2
+    done = command(migrated, "migrate", "lint")
+    assert done.returncode == 1, done.stderr
+    assert "0004_deduplication.down.sql:" in done.stdout
+    assert "(require-concurrent-index-deletion)" in done.stdout
+    assert "5 migrations tried" in done.stdout
+    done = command(migrated, "migrate", "lint", "--exclude", "require-concurrent-index-deletion")
+    assert done.returncode == 0, done.stderr
+    done = command(migrated, "schema", "diagram", "--mermaid")
+    assert done.stdout.startswith("erDiagram\n")
+
+
 def test_requests_that_cannot_be_right_are_refused_by_field(client):
     with pytest.raises(InvalidRequest) as caught:
         client.get_migration_status("a/b")

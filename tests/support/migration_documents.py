@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stewardd.migrations import drift, progress, proof
+from stewardd.migrations.lint import finding as lint
 from stewardd.repository.document import Codec
 
 WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -46,12 +47,26 @@ _DRIFT = drift.DriftResult(
     ),
     script=("DROP TABLE public.t",),
 )  # fmt: skip
+_DRY_STATEMENT = progress.DryStatement(
+    "0004_a.up.sql", 3, "ALTER TABLE t ADD a int",
+    (progress.DryLock("t", "AccessExclusiveLock", True, True, 2),), ("t",), ("t",),
+)  # fmt: skip
+_DRY_STEP = progress.MigratedStep("0004_a", 4, 0.0, 0.0, (), 0, True, 0, (_DRY_STATEMENT,))
+_DRY_RESULT = progress.MigrateResult("main", "up", 3, "", (_DRY_STEP,), dry_run=True)
+_LINTING = lint.LintProgress("main", 18, "0004_a", 3, 5)
+_LINTED = lint.LintResult(
+    "main", "squawk 2.70.0", "18.6", 5, 1,
+    (lint.LintFinding("0004_a", "0004_a.up.sql", 3, "renaming-column", "a column is renamed", "add one"),),
+)  # fmt: skip
 DOCUMENTS: list[tuple[str, Codec[Any], Any]] = [
     ("migration progress", progress.MIGRATE_PROGRESS, _PROGRESS),
     ("migration result", progress.MIGRATE_RESULT, _RESULT),
     ("proving progress", progress.PROVE_PROGRESS, _PROVING),
     ("migration proof", proof.MIGRATION_PROOF, _PROOF),
     ("proving result", proof.PROVE_RESULT, _PROVED),
+    ("dry run", progress.MIGRATE_RESULT, _DRY_RESULT),
+    ("lint progress", lint.LINT_PROGRESS, _LINTING),
+    ("lint", lint.LINT_RESULT, _LINTED),
     ("drift progress", drift.DRIFT_PROGRESS, _DRIFTING),
     ("drift", drift.DRIFT_RESULT, _DRIFT),
 ]
@@ -65,6 +80,11 @@ OPERATIONS = [
         "ProveMigrations",
         progress.PROVE_PROGRESS.to_json(_PROVING),
         proof.PROVE_RESULT.to_json(_PROVED),
+    ),
+    (
+        "LintMigrations",
+        lint.LINT_PROGRESS.to_json(_LINTING),
+        lint.LINT_RESULT.to_json(_LINTED),
     ),
     (
         "DetectDrift",

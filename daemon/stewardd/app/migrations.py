@@ -8,7 +8,9 @@ from stewardd.backup.backups import Backups
 from stewardd.config.migrations import MigrationsSettings
 from stewardd.errors import ConfigurationError, InvalidRequest
 from stewardd.migrations.drift import DriftDetector
+from stewardd.migrations.dry_run import DryRunner
 from stewardd.migrations.ignoring import ignore_rules
+from stewardd.migrations.lint.linter import MigrationLinter
 from stewardd.migrations.migrations import (
     PLATFORM,
     MigratedDatabase,
@@ -56,7 +58,9 @@ def build_migrations(
     )
     prover = MigrationProver(scratch_servers, proofs)
     drift = DriftDetector(migrations, scratch_servers, _drift_ignore(settings))
-    work = MigrationOperations(operations, migrations, prover, drift)
+    linter = MigrationLinter(migrations, scratch_servers, settings.lint_exclude)
+    dry_runner = DryRunner(migrations, scratch_servers)
+    work = MigrationOperations(operations, migrations, prover, drift, linter, dry_runner)
     assembly.servicers.append(MigrationServicer(migrations, work, DiagramRenderer(migrations)))
 
 

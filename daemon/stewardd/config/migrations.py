@@ -33,5 +33,8 @@ class MigrationsSettings(Section):
     """objects that drift passes over, such as public.events_2* (partitions that a job makes), analytics (a schema of
     other people) or extension pg_stat_statements; what belongs to them is passed over as well"""
 
+    lint_exclude: list[str] = ["prefer-text-field", "prefer-bigint-over-int"]
+    """rules of the linter that are off"""
+
     max_batches: Count = 1_000_000
     """a backfill that still changes rows after so many batches is stopped"""

@@ -85,11 +85,15 @@ class MigrationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, which unproven migrations are forced, by label, and whether a backup comes first."""
+    """Who asks, which unproven migrations are forced, by label, and whether a backup comes first.
+
+    `dry_run` changes nothing: the statements are tried on a scratch server.
+    """
 
     actor: str
     forced: frozenset[str] = frozenset()
     back_up: bool = True
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

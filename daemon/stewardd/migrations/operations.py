@@ -1,4 +1,4 @@
-"""Applying, rolling back, proving and the detection of drift as operations: the same request_id gets the same one."""
+"""What takes long with migrations as operations: the same request_id gets the same one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from stewardd.migrations.drift import (
     DriftDetector,
     DriftProgress,
 )
+from stewardd.migrations.dry_run import DryRunner
 from stewardd.migrations.files import Direction
 from stewardd.migrations.ignoring import ignore_rules
+from stewardd.migrations.lint.finding import LINT_PROGRESS, LINT_RESULT, LintProgress
+from stewardd.migrations.lint.linter import MigrationLinter
 from stewardd.migrations.migrations import Asked, Migrations
 from stewardd.migrations.progress import (
     MIGRATE_PROGRESS,
@@ -26,6 +29,7 @@ from stewardd.migrations.proving import MigrationProver
 from stewardd.operations.kinds import (
     APPLY_MIGRATIONS,
     DETECT_DRIFT,
+    LINT_MIGRATIONS,
     PROVE_MIGRATIONS,
     ROLL_BACK_MIGRATIONS,
 )
@@ -43,11 +47,15 @@ class MigrationOperations:
         migrations: Migrations,
         prover: MigrationProver,
         drift: DriftDetector,
+        linter: MigrationLinter,
+        dry_runner: DryRunner,
     ) -> None:
         self._operations = operations
         self._migrations = migrations
         self._prover = prover
         self._drift = drift
+        self._linter = linter
+        self._dry_runner = dry_runner
 
     async def move(
         self, name: str, direction: Direction, to: int | None, asked: Asked, request_id: str
@@ -62,7 +70,10 @@ class MigrationOperations:
             def report(progress: MigrateProgress) -> None:
                 context.report(MIGRATE_PROGRESS.to_json(progress))
 
-            result = await self._migrations.move(name, direction, to, asked, report)
+            if asked.dry_run:
+                result = await self._dry_runner.move(name, direction, to, report)
+            else:
+                result = await self._migrations.move(name, direction, to, asked, report)
             return MIGRATE_RESULT.to_json(result)
 
         kind = APPLY_MIGRATIONS if direction is Direction.UP else ROLL_BACK_MIGRATIONS
@@ -75,8 +86,11 @@ class MigrationOperations:
                 "forced": sorted(asked.forced),
                 "back_up": asked.back_up,
                 "actor": asked.actor,
+                **({"dry_run": True} if asked.dry_run else {}),
             },
-            metadata=MIGRATE_PROGRESS.to_json(MigrateProgress(name, direction.value)),
+            metadata=MIGRATE_PROGRESS.to_json(
+                MigrateProgress(name, direction.value, dry_run=asked.dry_run)
+            ),
             work=work,
         )
 
@@ -122,6 +136,29 @@ class MigrationOperations:
             request_id,
             asked={"database": name, "major": major, "ignored": list(ignored)},
             metadata=DRIFT_PROGRESS.to_json(DriftProgress(name, major)),
+            work=work,
+        )
+
+    async def lint(
+        self, name: str, major: int, excluded: Sequence[str], request_id: str
+    ) -> OperationState:
+        """Starts to lint the set of a database, for a major version (0: the database's own); `excluded` rules are off.
+
+        Raises: DatabaseNotFound, RequestIdReused, RequestInProgress, Exhausted.
+        """
+        self._migrations.database(name)
+
+        async def work(context: OperationContext) -> dict[str, Any]:
+            def report(progress: LintProgress) -> None:
+                context.report(LINT_PROGRESS.to_json(progress))
+
+            return LINT_RESULT.to_json(await self._linter.lint(name, major, excluded, report))
+
+        return await self._operations.start_once(
+            LINT_MIGRATIONS,
+            request_id,
+            asked={"database": name, "major": major, "excluded": list(excluded)},
+            metadata=LINT_PROGRESS.to_json(LintProgress(name, major)),
             work=work,
         )
 

@@ -43,6 +43,7 @@ APPLY_MIGRATIONS = OperationKind("ApplyMigrations", lane=Lane.MIGRATION)
 ROLL_BACK_MIGRATIONS = OperationKind("RollBackMigrations", lane=Lane.MIGRATION)
 PROVE_MIGRATIONS = OperationKind("ProveMigrations", lane=Lane.MIGRATION)
 DETECT_DRIFT = OperationKind("DetectDrift", lane=Lane.MIGRATION)
+LINT_MIGRATIONS = OperationKind("LintMigrations", lane=Lane.MIGRATION)
 
 KINDS = (
     CREATE_BACKUP,
@@ -59,5 +60,6 @@ KINDS = (
     ROLL_BACK_MIGRATIONS,
     PROVE_MIGRATIONS,
     DETECT_DRIFT,
+    LINT_MIGRATIONS,
 )
 LANES = tuple(each.value for each in Lane)

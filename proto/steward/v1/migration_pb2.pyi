@@ -239,6 +239,7 @@ class ApplyMigrationsRequest(google.protobuf.message.Message):
     FORCE_UNPROVEN_FIELD_NUMBER: builtins.int
     ACTOR_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`databases/{database}`."""
     to_version: builtins.int
@@ -249,6 +250,8 @@ class ApplyMigrationsRequest(google.protobuf.message.Message):
     """Who asks, for the record; not authenticated."""
     request_id: builtins.str
     """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    dry_run: builtins.bool
+    """Changes nothing: tries the statements on a scratch server, and says which locks they take."""
     @property
     def force_unproven(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Migrations that are applied though they are not proven, such as `0006_nicknames`; it is recorded."""
@@ -262,8 +265,9 @@ class ApplyMigrationsRequest(google.protobuf.message.Message):
         force_unproven: collections.abc.Iterable[builtins.str] | None = ...,
         actor: builtins.str = ...,
         request_id: builtins.str = ...,
+        dry_run: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["actor", b"actor", "force_unproven", b"force_unproven", "name", b"name", "request_id", b"request_id", "skip_backup", b"skip_backup", "to_version", b"to_version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["actor", b"actor", "dry_run", b"dry_run", "force_unproven", b"force_unproven", "name", b"name", "request_id", b"request_id", "skip_backup", b"skip_backup", "to_version", b"to_version"]) -> None: ...
 
 Global___ApplyMigrationsRequest: typing_extensions.TypeAlias = ApplyMigrationsRequest
 
@@ -279,6 +283,7 @@ class RollBackMigrationsRequest(google.protobuf.message.Message):
     FORCE_UNPROVEN_FIELD_NUMBER: builtins.int
     ACTOR_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`databases/{database}`."""
     to_version: builtins.int
@@ -289,6 +294,8 @@ class RollBackMigrationsRequest(google.protobuf.message.Message):
     """Who asks, for the record; not authenticated."""
     request_id: builtins.str
     """Identifies the request (AIP-155)."""
+    dry_run: builtins.bool
+    """Changes nothing: tries the statements on a scratch server, and says which locks they take."""
     @property
     def force_unproven(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Migrations that are taken back though they are not proven; it is recorded."""
@@ -302,9 +309,10 @@ class RollBackMigrationsRequest(google.protobuf.message.Message):
         force_unproven: collections.abc.Iterable[builtins.str] | None = ...,
         actor: builtins.str = ...,
         request_id: builtins.str = ...,
+        dry_run: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_to_version", b"_to_version", "to_version", b"to_version"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_to_version", b"_to_version", "actor", b"actor", "force_unproven", b"force_unproven", "name", b"name", "request_id", b"request_id", "skip_backup", b"skip_backup", "to_version", b"to_version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_to_version", b"_to_version", "actor", b"actor", "dry_run", b"dry_run", "force_unproven", b"force_unproven", "name", b"name", "request_id", b"request_id", "skip_backup", b"skip_backup", "to_version", b"to_version"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_to_version", b"_to_version"]) -> typing.Literal["to_version"] | None: ...
 
 Global___RollBackMigrationsRequest: typing_extensions.TypeAlias = RollBackMigrationsRequest
@@ -355,6 +363,7 @@ class MigrateMetadata(google.protobuf.message.Message):
     CHANGED_ROWS_FIELD_NUMBER: builtins.int
     BACKUP_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
     database: builtins.str
     """`databases/{database}`."""
     rolls_back: builtins.bool
@@ -371,6 +380,8 @@ class MigrateMetadata(google.protobuf.message.Message):
     """Rows that a backfill has changed so far."""
     backup: builtins.str
     """`backups/{backup}`: the backup that was made before; empty where there is none yet."""
+    dry_run: builtins.bool
+    """It is a dry run, on a scratch server."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the operation was created."""
@@ -387,9 +398,10 @@ class MigrateMetadata(google.protobuf.message.Message):
         changed_rows: builtins.int = ...,
         backup: builtins.str = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        dry_run: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "changed_rows", b"changed_rows", "create_time", b"create_time", "database", b"database", "done_count", b"done_count", "migration", b"migration", "phase", b"phase", "rolls_back", b"rolls_back", "total_count", b"total_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "changed_rows", b"changed_rows", "create_time", b"create_time", "database", b"database", "done_count", b"done_count", "dry_run", b"dry_run", "migration", b"migration", "phase", b"phase", "rolls_back", b"rolls_back", "total_count", b"total_count"]) -> None: ...
 
 Global___MigrateMetadata: typing_extensions.TypeAlias = MigrateMetadata
 
@@ -412,6 +424,7 @@ class MigrateResponse(google.protobuf.message.Message):
         ATTEMPTS_FIELD_NUMBER: builtins.int
         UNPROVEN_FIELD_NUMBER: builtins.int
         CHANGED_ROWS_FIELD_NUMBER: builtins.int
+        STATEMENTS_FIELD_NUMBER: builtins.int
         migration: builtins.str
         """Such as `0004_deduplication`."""
         attempts: builtins.int
@@ -432,6 +445,10 @@ class MigrateResponse(google.protobuf.message.Message):
         def lock_waits(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
             """Which locks it waited for, and who held them."""
 
+        @property
+        def statements(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MigrateResponse.Statement]:
+            """Of a dry run: its statements, in order; left out where an answer would become larger than 1 MiB."""
+
         def __init__(
             self,
             *,
@@ -442,20 +459,98 @@ class MigrateResponse(google.protobuf.message.Message):
             attempts: builtins.int = ...,
             unproven: builtins.bool = ...,
             changed_rows: builtins.int = ...,
+            statements: collections.abc.Iterable[Global___MigrateResponse.Statement] | None = ...,
         ) -> None: ...
         def HasField(self, field_name: typing.Literal["elapsed", b"elapsed", "lock_wait", b"lock_wait"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "changed_rows", b"changed_rows", "elapsed", b"elapsed", "lock_wait", b"lock_wait", "lock_waits", b"lock_waits", "migration", b"migration", "unproven", b"unproven"]) -> None: ...
+        def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "changed_rows", b"changed_rows", "elapsed", b"elapsed", "lock_wait", b"lock_wait", "lock_waits", b"lock_waits", "migration", b"migration", "statements", b"statements", "unproven", b"unproven"]) -> None: ...
+
+    @typing.final
+    class Statement(google.protobuf.message.Message):
+        """A statement of a dry run."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        FILE_FIELD_NUMBER: builtins.int
+        LINE_FIELD_NUMBER: builtins.int
+        SQL_FIELD_NUMBER: builtins.int
+        LOCKS_FIELD_NUMBER: builtins.int
+        REWRITES_FIELD_NUMBER: builtins.int
+        SCANS_FIELD_NUMBER: builtins.int
+        file: builtins.str
+        """The file that it stands in."""
+        line: builtins.int
+        """Its line there."""
+        sql: builtins.str
+        """Its SQL."""
+        @property
+        def locks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MigrateResponse.Lock]:
+            """The locks that it takes on what was there before the migration, the strongest first."""
+
+        @property
+        def rewrites(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+            """Tables of which it writes every row anew."""
+
+        @property
+        def scans(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+            """Tables that it reads as a whole."""
+
+        def __init__(
+            self,
+            *,
+            file: builtins.str = ...,
+            line: builtins.int = ...,
+            sql: builtins.str = ...,
+            locks: collections.abc.Iterable[Global___MigrateResponse.Lock] | None = ...,
+            rewrites: collections.abc.Iterable[builtins.str] | None = ...,
+            scans: collections.abc.Iterable[builtins.str] | None = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["file", b"file", "line", b"line", "locks", b"locks", "rewrites", b"rewrites", "scans", b"scans", "sql", b"sql"]) -> None: ...
+
+    @typing.final
+    class Lock(google.protobuf.message.Message):
+        """A lock that a statement takes."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        RELATION_FIELD_NUMBER: builtins.int
+        MODE_FIELD_NUMBER: builtins.int
+        BLOCKS_READS_FIELD_NUMBER: builtins.int
+        BLOCKS_WRITES_FIELD_NUMBER: builtins.int
+        HELD_STATEMENTS_FIELD_NUMBER: builtins.int
+        relation: builtins.str
+        """The table, view, index or sequence."""
+        mode: builtins.str
+        """Its mode as PostgreSQL calls it: AccessExclusiveLock, …"""
+        blocks_reads: builtins.bool
+        """Whoever reads the table waits."""
+        blocks_writes: builtins.bool
+        """Whoever writes the table waits."""
+        held_statements: builtins.int
+        """For how many statements it is held, this one included: to the end of the transaction."""
+        def __init__(
+            self,
+            *,
+            relation: builtins.str = ...,
+            mode: builtins.str = ...,
+            blocks_reads: builtins.bool = ...,
+            blocks_writes: builtins.bool = ...,
+            held_statements: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["blocks_reads", b"blocks_reads", "blocks_writes", b"blocks_writes", "held_statements", b"held_statements", "mode", b"mode", "relation", b"relation"]) -> None: ...
 
     DATABASE_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     BACKUP_FIELD_NUMBER: builtins.int
     STEPS_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
     database: builtins.str
     """`databases/{database}`."""
     version: builtins.int
     """The number of the last migration that the database has now; 0 for none."""
     backup: builtins.str
     """`backups/{backup}`: the backup that was made before; empty for none."""
+    dry_run: builtins.bool
+    """It was a dry run: nothing was done."""
     @property
     def steps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MigrateResponse.Step]:
         """What was done, in order."""
@@ -467,8 +562,9 @@ class MigrateResponse(google.protobuf.message.Message):
         version: builtins.int = ...,
         backup: builtins.str = ...,
         steps: collections.abc.Iterable[Global___MigrateResponse.Step] | None = ...,
+        dry_run: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "steps", b"steps", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "dry_run", b"dry_run", "steps", b"steps", "version", b"version"]) -> None: ...
 
 Global___MigrateResponse: typing_extensions.TypeAlias = MigrateResponse
 
@@ -858,6 +954,155 @@ class DetectDriftResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["database", b"database", "difference_count", b"difference_count", "differences", b"differences", "ignored_count", b"ignored_count", "scratch_version", b"scratch_version", "script", b"script", "server_version", b"server_version", "version", b"version"]) -> None: ...
 
 Global___DetectDriftResponse: typing_extensions.TypeAlias = DetectDriftResponse
+
+@typing.final
+class LintMigrationsRequest(google.protobuf.message.Message):
+    """Asks for a set to be linted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    SERVER_MAJOR_FIELD_NUMBER: builtins.int
+    EXCLUDE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`databases/{database}`: whose set."""
+    server_major: builtins.int
+    """The major version to lint for; 0: the database's, which is asked for it."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155)."""
+    @property
+    def exclude(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Rules that are off, beside those of the configuration. At most 100."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        server_major: builtins.int = ...,
+        exclude: collections.abc.Iterable[builtins.str] | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["exclude", b"exclude", "name", b"name", "request_id", b"request_id", "server_major", b"server_major"]) -> None: ...
+
+Global___LintMigrationsRequest: typing_extensions.TypeAlias = LintMigrationsRequest
+
+@typing.final
+class LintMigrationsMetadata(google.protobuf.message.Message):
+    """How far linting has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    SERVER_MAJOR_FIELD_NUMBER: builtins.int
+    MIGRATION_FIELD_NUMBER: builtins.int
+    DONE_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """`databases/{database}`."""
+    server_major: builtins.int
+    """The major version that is linted for; 0 as long as the database was not asked."""
+    migration: builtins.str
+    """The migration that is being tried."""
+    done_count: builtins.int
+    """How many were tried."""
+    total_count: builtins.int
+    """How many there are."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        server_major: builtins.int = ...,
+        migration: builtins.str = ...,
+        done_count: builtins.int = ...,
+        total_count: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database", b"database", "done_count", b"done_count", "migration", b"migration", "server_major", b"server_major", "total_count", b"total_count"]) -> None: ...
+
+Global___LintMigrationsMetadata: typing_extensions.TypeAlias = LintMigrationsMetadata
+
+@typing.final
+class LintMigrationsResponse(google.protobuf.message.Message):
+    """What linting found."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Finding(google.protobuf.message.Message):
+        """One finding."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        MIGRATION_FIELD_NUMBER: builtins.int
+        FILE_FIELD_NUMBER: builtins.int
+        LINE_FIELD_NUMBER: builtins.int
+        RULE_FIELD_NUMBER: builtins.int
+        MESSAGE_FIELD_NUMBER: builtins.int
+        ADVICE_FIELD_NUMBER: builtins.int
+        migration: builtins.str
+        """Such as `0004_deduplication`."""
+        file: builtins.str
+        """The file."""
+        line: builtins.int
+        """The line."""
+        rule: builtins.str
+        """The rule: one of squawk, or rename-without-view, rewrites-table, down-drops-more, verify-tests-nothing, does-not-run."""
+        message: builtins.str
+        """What is found."""
+        advice: builtins.str
+        """How the same is done without keeping anybody waiting."""
+        def __init__(
+            self,
+            *,
+            migration: builtins.str = ...,
+            file: builtins.str = ...,
+            line: builtins.int = ...,
+            rule: builtins.str = ...,
+            message: builtins.str = ...,
+            advice: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["advice", b"advice", "file", b"file", "line", b"line", "message", b"message", "migration", b"migration", "rule", b"rule"]) -> None: ...
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    LINTER_FIELD_NUMBER: builtins.int
+    SERVER_VERSION_FIELD_NUMBER: builtins.int
+    TRIED_COUNT_FIELD_NUMBER: builtins.int
+    FINDING_COUNT_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """`databases/{database}`."""
+    linter: builtins.str
+    """The linter of statements, and its version."""
+    server_version: builtins.str
+    """The version of the server that the migrations were tried on."""
+    tried_count: builtins.int
+    """How many migrations could be tried, from the first on."""
+    finding_count: builtins.int
+    """How many findings there are."""
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LintMigrationsResponse.Finding]:
+        """The findings, by file and line; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        linter: builtins.str = ...,
+        server_version: builtins.str = ...,
+        tried_count: builtins.int = ...,
+        finding_count: builtins.int = ...,
+        findings: collections.abc.Iterable[Global___LintMigrationsResponse.Finding] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "finding_count", b"finding_count", "findings", b"findings", "linter", b"linter", "server_version", b"server_version", "tried_count", b"tried_count"]) -> None: ...
+
+Global___LintMigrationsResponse: typing_extensions.TypeAlias = LintMigrationsResponse
 
 @typing.final
 class RenderDiagramRequest(google.protobuf.message.Message):

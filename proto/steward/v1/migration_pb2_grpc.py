@@ -67,6 +67,11 @@ class MigrationServiceStub(object):
                 request_serializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.LintMigrations = channel.unary_unary(
+                '/steward.v1.MigrationService/LintMigrations',
+                request_serializer=steward_dot_v1_dot_migration__pb2.LintMigrationsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.RenderDiagram = channel.unary_unary(
                 '/steward.v1.MigrationService/RenderDiagram',
                 request_serializer=steward_dot_v1_dot_migration__pb2.RenderDiagramRequest.SerializeToString,
@@ -132,6 +137,13 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LintMigrations(self, request, context):
+        """Lints a database's set: its files, and what a trial on a scratch server shows of each migration.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenderDiagram(self, request, context):
         """Draws the tables of a database as they are now, grouped by the migrations that made them.
         """
@@ -184,6 +196,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
             'DetectDrift': grpc.unary_unary_rpc_method_handler(
                     servicer.DetectDrift,
                     request_deserializer=steward_dot_v1_dot_migration__pb2.DetectDriftRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'LintMigrations': grpc.unary_unary_rpc_method_handler(
+                    servicer.LintMigrations,
+                    request_deserializer=steward_dot_v1_dot_migration__pb2.LintMigrationsRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'RenderDiagram': grpc.unary_unary_rpc_method_handler(
@@ -365,6 +382,33 @@ class MigrationService(object):
             target,
             '/steward.v1.MigrationService/DetectDrift',
             steward_dot_v1_dot_migration__pb2.DetectDriftRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LintMigrations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.MigrationService/LintMigrations',
+            steward_dot_v1_dot_migration__pb2.LintMigrationsRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

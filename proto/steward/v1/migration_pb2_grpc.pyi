@@ -122,6 +122,22 @@ _MigrationServiceDetectDriftType = typing_extensions.TypeVar(
     ],
 )
 
+_MigrationServiceLintMigrationsType = typing_extensions.TypeVar(
+    '_MigrationServiceLintMigrationsType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.LintMigrationsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.LintMigrationsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.LintMigrationsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
 _MigrationServiceRenderDiagramType = typing_extensions.TypeVar(
     '_MigrationServiceRenderDiagramType',
     grpc.UnaryUnaryMultiCallable[
@@ -170,7 +186,7 @@ _MigrationServiceRepairMigrationType = typing_extensions.TypeVar(
     ],
 )
 
-class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceDetectDriftType, _MigrationServiceRenderDiagramType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
+class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusType, _MigrationServiceListMigrationsType, _MigrationServiceApplyMigrationsType, _MigrationServiceRollBackMigrationsType, _MigrationServiceProveMigrationsType, _MigrationServiceDetectDriftType, _MigrationServiceLintMigrationsType, _MigrationServiceRenderDiagramType, _MigrationServiceBaselineMigrationsType, _MigrationServiceRepairMigrationType]):
     """Brings databases from one version of their schema to another. A database's set of migrations is a folder of the daemon's
     configuration, read anew at each call.
     """
@@ -199,6 +215,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
         ],
         grpc.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.DetectDriftRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.LintMigrationsRequest,
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -242,6 +262,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
             google.longrunning.operations_pb2.Operation,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.migration_pb2.LintMigrationsRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.migration_pb2.RenderDiagramRequest,
             steward.v1.migration_pb2.Diagram,
         ],
@@ -275,6 +299,9 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceGetMigrationStatusTyp
     DetectDrift: _MigrationServiceDetectDriftType
     """Compares a database with the migrations that it has, which are replayed on a scratch server."""
 
+    LintMigrations: _MigrationServiceLintMigrationsType
+    """Lints a database's set: its files, and what a trial on a scratch server shows of each migration."""
+
     RenderDiagram: _MigrationServiceRenderDiagramType
     """Draws the tables of a database as they are now, grouped by the migrations that made them."""
 
@@ -307,6 +334,10 @@ MigrationServiceAsyncStub: typing_extensions.TypeAlias = MigrationServiceStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.migration_pb2.DetectDriftRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.migration_pb2.LintMigrationsRequest,
         google.longrunning.operations_pb2.Operation,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
@@ -377,6 +408,14 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Compares a database with the migrations that it has, which are replayed on a scratch server."""
+
+    @abc.abstractmethod
+    def LintMigrations(
+        self,
+        request: steward.v1.migration_pb2.LintMigrationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Lints a database's set: its files, and what a trial on a scratch server shows of each migration."""
 
     @abc.abstractmethod
     def RenderDiagram(

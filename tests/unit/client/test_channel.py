@@ -63,6 +63,7 @@ WITH_A_REQUEST_ID = {
     "DetectDrift",
     "EraseSubject",
     "ImportBackup",
+    "LintMigrations",
     "ProveMigrations",
     "PruneBackups",
     "PurgeQuarantine",

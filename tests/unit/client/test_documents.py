@@ -96,12 +96,21 @@ def test_every_exit_code_is_told():
         ("REENCRYPTED", [steward_client.Reencrypted, steward_client.SkippedBackup]),
         ("SCHEDULE", [steward_client.Schedule, steward_client.ScheduleRun]),
         ("MIGRATIONS", [steward_client.MigrationStatus, steward_client.Migration]),
-        ("MIGRATED", [steward_client.Migrated, steward_client.MigratedStep]),
+        (
+            "MIGRATED",
+            [
+                steward_client.Migrated,
+                steward_client.MigratedStep,
+                steward_client.DryStatement,
+                steward_client.DryLock,
+            ],
+        ),
         (
             "PROVED",
             [steward_client.Proved, steward_client.MigrationProof, steward_client.LostValues],
         ),
         ("DRIFT", [steward_client.Drift, steward_client.DriftDifference]),
+        ("LINTED", [steward_client.Linted, steward_client.LintFinding]),
         ("DIAGRAM", [steward_client.Diagram]),
         ("COPY", [steward_client.BackupCopy]),
         ("VERIFIED", [steward_client.VerifiedBackup, steward_client.BackupVerification]),
@@ -121,6 +130,7 @@ def test_every_exit_code_is_told():
                 steward_client.MigrateProgress,
                 steward_client.ProveProgress,
                 steward_client.DriftProgress,
+                steward_client.LintProgress,
             ],
         ),
         (

@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     from steward_client.migrations.drift import Drift as Drift
     from steward_client.migrations.drift import DriftDifference as DriftDifference
     from steward_client.migrations.drift import DriftProgress as DriftProgress
+    from steward_client.migrations.dry_run import DryLock as DryLock
+    from steward_client.migrations.dry_run import DryStatement as DryStatement
+    from steward_client.migrations.lint import Linted as Linted
+    from steward_client.migrations.lint import LintFinding as LintFinding
+    from steward_client.migrations.lint import LintProgress as LintProgress
     from steward_client.migrations.types import LostValues as LostValues
     from steward_client.migrations.types import Migrated as Migrated
     from steward_client.migrations.types import MigratedStep as MigratedStep
@@ -160,6 +165,8 @@ _HOMES = {
     "DriftDifference": "migrations.drift",
     "DriftProgress": "migrations.drift",
     "Drill": "backups.verification",
+    "DryLock": "migrations.dry_run",
+    "DryStatement": "migrations.dry_run",
     "ErasedSubject": "quarantine.outcomes",
     "Export": "quarantine.exports",
     "ExportFormat": "quarantine.exports",
@@ -167,6 +174,9 @@ _HOMES = {
     "Health": "health.types",
     "HealthState": "health.types",
     "ImportProgress": "backups.types",
+    "LintFinding": "migrations.lint",
+    "LintProgress": "migrations.lint",
+    "Linted": "migrations.lint",
     "LostValues": "migrations.types",
     "Member": "validation.schemas",
     "MigrateProgress": "migrations.types",

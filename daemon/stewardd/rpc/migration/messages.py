@@ -11,7 +11,12 @@ from stewardd.errors import Corrupt
 from stewardd.migrations.files import Direction
 from stewardd.migrations.migrations import MigrationStatus
 from stewardd.migrations.plan import Step, StepState
-from stewardd.migrations.progress import MIGRATE_PROGRESS, MIGRATE_RESULT, PROVE_PROGRESS
+from stewardd.migrations.progress import (
+    MIGRATE_PROGRESS,
+    MIGRATE_RESULT,
+    PROVE_PROGRESS,
+    DryStatement,
+)
 from stewardd.migrations.proof import COULD_NOT_PROVE, FAILED, PROVE_RESULT, PROVEN, MigrationProof
 from stewardd.migrations.rendering import RenderedDiagram
 from stewardd.operations.state import OperationState
@@ -102,6 +107,7 @@ def migrate_metadata(state: OperationState) -> pb.MigrateMetadata:
         changed_rows=progress.changed_rows,
         backup=progress.backup,
         create_time=timestamp(state.create_time),
+        dry_run=progress.dry_run,
     )
 
 
@@ -121,9 +127,31 @@ def migrate_response(state: OperationState, response: Mapping[str, Any]) -> pb.M
                 attempts=step.attempts,
                 unproven=step.forced,
                 changed_rows=step.changed_rows,
+                statements=map(_statement, step.statements),
             )
             for step in result.steps
         ],
+        dry_run=result.dry_run,
+    )
+
+
+def _statement(statement: DryStatement) -> pb.MigrateResponse.Statement:
+    return pb.MigrateResponse.Statement(
+        file=statement.file_name,
+        line=statement.line,
+        sql=statement.text,
+        locks=[
+            pb.MigrateResponse.Lock(
+                relation=lock.relation,
+                mode=lock.mode,
+                blocks_reads=lock.blocks_reads,
+                blocks_writes=lock.blocks_writes,
+                held_statements=lock.held_statements,
+            )
+            for lock in statement.locks
+        ],
+        rewrites=statement.rewrites,
+        scans=statement.scans,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
 from google.longrunning import operations_pb2
 from steward.v1 import migration_pb2 as pb
@@ -22,6 +24,8 @@ from stewardd.rpc.pages import last_name_of, page_size_of, token_after
 _LISTING = "migrations"
 _MOST_FORCED = 100
 _MOST_IGNORED = 100
+_MOST_EXCLUDED = 100
+_RULE = re.compile(r"[a-z][a-z0-9-]{0,99}")
 
 
 class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
@@ -116,6 +120,24 @@ class MigrationServicer(migration_pb2_grpc.MigrationServiceServicer):
         )
         return operation_message(state)
 
+    async def LintMigrations(
+        self, request: pb.LintMigrationsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts linting."""
+        excluded = list(request.exclude)
+        if len(excluded) > _MOST_EXCLUDED or not all(map(_RULE.fullmatch, excluded)):
+            raise InvalidRequest(
+                f"exclude takes at most {_MOST_EXCLUDED} names of rules, such as ban-drop-column",
+                field="exclude",
+            )
+        state = await self._operations.lint(
+            names.parse_database(request.name),
+            _major_of(request.server_major),
+            excluded,
+            request_id_of(request.request_id),
+        )
+        return operation_message(state)
+
     async def RenderDiagram(self, request: pb.RenderDiagramRequest, context: Context) -> pb.Diagram:
         """Draws the tables."""
         return diagram_message(await self._diagrams.render(names.parse_database(request.name)))
@@ -152,7 +174,10 @@ def _asked(request: pb.ApplyMigrationsRequest | pb.RollBackMigrationsRequest) ->
             f"force_unproven names more than {_MOST_FORCED} migrations", field="force_unproven"
         )
     return Asked(
-        actor_of(request.actor), frozenset(request.force_unproven), back_up=not request.skip_backup
+        actor_of(request.actor),
+        frozenset(request.force_unproven),
+        back_up=not request.skip_backup,
+        dry_run=request.dry_run,
     )
 
 

@@ -27,6 +27,7 @@ from stewardd.rpc.backup.reencryption import reencrypt_metadata, reencrypt_respo
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
 from stewardd.rpc.backup.verification import drill_response, verify_metadata, verify_response
 from stewardd.rpc.migration.drift import drift_metadata, drift_response
+from stewardd.rpc.migration.lint import lint_metadata, lint_response
 from stewardd.rpc.migration.messages import (
     migrate_metadata,
     migrate_response,
@@ -80,4 +81,5 @@ _KINDS = {
     kinds.ROLL_BACK_MIGRATIONS.name: _Kind(migrate_metadata, migrate_response),
     kinds.PROVE_MIGRATIONS.name: _Kind(prove_metadata, prove_response),
     kinds.DETECT_DRIFT.name: _Kind(drift_metadata, drift_response),
+    kinds.LINT_MIGRATIONS.name: _Kind(lint_metadata, lint_response),
 }

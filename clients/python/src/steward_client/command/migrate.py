@@ -15,7 +15,7 @@ from steward_client.command import document, screen
 from steward_client.command.completing import DATABASE
 from steward_client.command.database import found_database
 from steward_client.command.ending import Exit, file_exists, from_os
-from steward_client.command.migrate_checks import drift
+from steward_client.command.migrate_checks import drift, lint, show_dry_run
 from steward_client.command.migrate_options import database_argument, no_wait_option
 from steward_client.command.operation import follow, show_operation
 from steward_client.command.quarantine.options import actor_option
@@ -34,6 +34,11 @@ _FORCE = click.option(
     multiple=True,
     metavar="MIGRATION",
     help="Take it though it is not proven, such as 0006_nicknames; may be given several times. It is recorded.",
+)
+_DRY_RUN = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Change nothing: try the statements on a scratch server, and print them with the locks that they take.",
 )
 _FILE = re.compile(r"(\d{4})_.*\.(?:up|down|verify)\.sql")
 _WORDS = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
@@ -70,7 +75,10 @@ def status(session: Session, name: str, is_whole: bool) -> int:
     return _show(session, found, listed)
 
 
-@migrate.command(cls=Verb, example="steward migrate up\nsteward migrate up main --to 4")
+@migrate.command(
+    cls=Verb,
+    example="steward migrate up\nsteward migrate up main --to 4\nsteward migrate up --dry-run",
+)
 @database_argument
 @click.option(
     "--to",
@@ -80,6 +88,7 @@ def status(session: Session, name: str, is_whole: bool) -> int:
 )
 @_NO_BACKUP
 @_FORCE
+@_DRY_RUN
 @actor_option
 @no_wait_option
 @pass_session
@@ -89,6 +98,7 @@ def up(
     to: int | None,
     no_backup: bool,
     forced: tuple[str, ...],
+    dry_run: bool,
     actor: str,
     no_wait: bool,
 ) -> int:
@@ -100,6 +110,7 @@ def up(
             skip_backup=no_backup,
             force_unproven=forced,
             actor=actor,
+            dry_run=dry_run,
         )
         return _follow(session, begun, no_wait)
 
@@ -115,6 +126,7 @@ def up(
 )
 @_NO_BACKUP
 @_FORCE
+@_DRY_RUN
 @actor_option
 @no_wait_option
 @pass_session
@@ -124,6 +136,7 @@ def down(
     to: int,
     no_backup: bool,
     forced: tuple[str, ...],
+    dry_run: bool,
     actor: str,
     no_wait: bool,
 ) -> int:
@@ -135,6 +148,7 @@ def down(
             skip_backup=no_backup,
             force_unproven=forced,
             actor=actor,
+            dry_run=dry_run,
         )
         return _follow(session, begun, no_wait)
 
@@ -244,6 +258,9 @@ def _follow(session: Session, begun: Operation[Any, Migrated], no_wait: bool) ->
     if session.is_json:
         document.emit(done)
         return Exit.DONE
+    if done.dry_run:
+        show_dry_run(done)
+        return Exit.DONE
     if done.steps:
         screen.table(
             ("Migration", "Took", "Waited", "Attempts", "Rows", "Proven"),
@@ -347,3 +364,4 @@ def _show_proofs(session: Session, found: Proved) -> int:
 
 
 migrate.add_command(drift)
+migrate.add_command(lint)

@@ -303,10 +303,14 @@ def warn_of_backup(state: AnyState, *, with_output: bool) -> None:
 
 def _migration_kind(progress: object) -> str:
     from steward_client.migrations.drift import DriftProgress
+    from steward_client.migrations.lint import LintProgress
     from steward_client.migrations.types import MigrateProgress, ProveProgress
 
     if isinstance(progress, MigrateProgress):
-        return "rollback" if progress.rolls_back else "migration"
+        suffix = " (dry run)" if progress.dry_run else ""
+        return f"{'rollback' if progress.rolls_back else 'migration'}{suffix}"
+    if isinstance(progress, LintProgress):
+        return "lint"
     if isinstance(progress, DriftProgress):
         return "drift"
     return "proof" if isinstance(progress, ProveProgress) else ""
@@ -314,6 +318,7 @@ def _migration_kind(progress: object) -> str:
 
 def _migration_steps(progress: object) -> tuple[int, int | None, str]:
     from steward_client.migrations.drift import DriftProgress
+    from steward_client.migrations.lint import LintProgress
     from steward_client.migrations.types import MigrateProgress, ProveProgress
 
     if isinstance(progress, MigrateProgress):
@@ -321,6 +326,6 @@ def _migration_steps(progress: object) -> tuple[int, int | None, str]:
         if progress.changed_rows:
             words += f", {many(progress.changed_rows, 'row')}"
         return progress.done_count, progress.total_count or None, words
-    if isinstance(progress, (ProveProgress, DriftProgress)):
+    if isinstance(progress, (ProveProgress, DriftProgress, LintProgress)):
         return progress.done_count, progress.total_count or None, progress.migration
     return 0, None, ""

@@ -34,7 +34,7 @@ _IDEMPOTENT = {
     ),
     "steward.v1.MigrationService": (
         "GetMigrationStatus", "ListMigrations", "ApplyMigrations", "RollBackMigrations", "ProveMigrations",
-        "DetectDrift", "RenderDiagram", "RepairMigration",
+        "DetectDrift", "LintMigrations", "RenderDiagram", "RepairMigration",
     ),
     "steward.v1.SystemService": ("Health",),
     "google.longrunning.Operations": ("GetOperation", "ListOperations", "WaitOperation"),

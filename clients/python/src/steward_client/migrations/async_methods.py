@@ -8,6 +8,7 @@ from steward_client.connection.async_service import AsyncService
 from steward_client.migrations import calls
 from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
+from steward_client.migrations.lint import Linted, LintProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
     Migrated,
@@ -42,6 +43,7 @@ class AsyncMigrationMethods(AsyncService):
         to_version: int = 0,
         skip_backup: bool = False,
         force_unproven: Iterable[str] = (),
+        dry_run: bool = False,
         actor: str = "",
         request_id: str | None = None,
         timeout_s: float | None = None,
@@ -49,6 +51,7 @@ class AsyncMigrationMethods(AsyncService):
         """Begins to apply migrations up to a version (0: all), after a backup.
 
         `force_unproven` names migrations that are applied though they are not proven, such as `0006_nicknames`.
+        `dry_run` changes nothing: the statements are tried on a scratch server, and the result has their locks.
 
         >>> operation = await client.apply_migrations("main", actor="ana")  # doctest: +SKIP
         >>> migrated = await operation.result()  # doctest: +SKIP
@@ -60,6 +63,7 @@ class AsyncMigrationMethods(AsyncService):
             force_unproven=force_unproven,
             actor=actor,
             request_id=request_id,
+            dry_run=dry_run,
         )
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
@@ -71,11 +75,15 @@ class AsyncMigrationMethods(AsyncService):
         *,
         skip_backup: bool = False,
         force_unproven: Iterable[str] = (),
+        dry_run: bool = False,
         actor: str = "",
         request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> AsyncOperation[MigrateProgress, Migrated]:
-        """Begins to take migrations back until `to_version` is the last one (0: none is left), after a backup."""
+        """Begins to take migrations back until `to_version` is the last one (0: none is left), after a backup.
+
+        `dry_run` changes nothing: the statements are tried on a scratch server, and the result has their locks.
+        """
         call = calls.roll_back_migrations(
             database,
             to_version,
@@ -83,6 +91,7 @@ class AsyncMigrationMethods(AsyncService):
             force_unproven=force_unproven,
             actor=actor,
             request_id=request_id,
+            dry_run=dry_run,
         )
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
@@ -115,6 +124,20 @@ class AsyncMigrationMethods(AsyncService):
         is another major version to replay the migrations on.
         """
         call = calls.detect_drift(database, ignore, server_major, request_id)
+        state = await self._connection.call(call, timeout_s)
+        return AsyncOperation(self._connection, OPERATION_KINDS, state)
+
+    async def lint_migrations(
+        self,
+        database: str,
+        *,
+        server_major: int = 0,
+        exclude: Iterable[str] = (),
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncOperation[LintProgress, Linted]:
+        """Begins to lint a database's set for its major version, or for another; rules that `exclude` names are off."""
+        call = calls.lint_migrations(database, server_major, exclude, request_id)
         state = await self._connection.call(call, timeout_s)
         return AsyncOperation(self._connection, OPERATION_KINDS, state)
 

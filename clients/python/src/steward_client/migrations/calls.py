@@ -11,6 +11,7 @@ from steward_client import protobuf_values
 from steward_client.connection.call import Call, Page, Pages, new_request_id
 from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
+from steward_client.migrations.lint import Linted, LintProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
     Migrated,
@@ -54,6 +55,7 @@ def apply_migrations(
     force_unproven: Iterable[str],
     actor: str,
     request_id: str | None,
+    dry_run: bool,
 ) -> Call[operations_pb2.Operation, OperationState[MigrateProgress, Migrated]]:
     """MigrationService.ApplyMigrations, under a request_id always."""
     request = pb.ApplyMigrationsRequest(
@@ -63,6 +65,7 @@ def apply_migrations(
         force_unproven=force_unproven,
         actor=actor,
         request_id=request_id or new_request_id(),
+        dry_run=dry_run,
     )
     return operation_call(f"{SERVICE}/ApplyMigrations", request, OPERATION_KINDS)
 
@@ -75,6 +78,7 @@ def roll_back_migrations(
     force_unproven: Iterable[str],
     actor: str,
     request_id: str | None,
+    dry_run: bool,
 ) -> Call[operations_pb2.Operation, OperationState[MigrateProgress, Migrated]]:
     """MigrationService.RollBackMigrations, under a request_id always."""
     request = pb.RollBackMigrationsRequest(
@@ -84,6 +88,7 @@ def roll_back_migrations(
         force_unproven=force_unproven,
         actor=actor,
         request_id=request_id or new_request_id(),
+        dry_run=dry_run,
     )
     return operation_call(f"{SERVICE}/RollBackMigrations", request, OPERATION_KINDS)
 
@@ -109,6 +114,19 @@ def detect_drift(
         request_id=request_id or new_request_id(),
     )
     return operation_call(f"{SERVICE}/DetectDrift", request, OPERATION_KINDS)
+
+
+def lint_migrations(
+    database: str, server_major: int, exclude: Iterable[str], request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[LintProgress, Linted]]:
+    """MigrationService.LintMigrations, under a request_id always."""
+    request = pb.LintMigrationsRequest(
+        name=_name(database),
+        server_major=server_major,
+        exclude=exclude,
+        request_id=request_id or new_request_id(),
+    )
+    return operation_call(f"{SERVICE}/LintMigrations", request, OPERATION_KINDS)
 
 
 def render_diagram(database: str) -> Call[pb.Diagram, Diagram]:

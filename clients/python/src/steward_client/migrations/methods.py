@@ -9,6 +9,7 @@ from steward_client.connection.service import Service
 from steward_client.migrations import calls
 from steward_client.migrations.diagram import Diagram
 from steward_client.migrations.drift import Drift, DriftProgress
+from steward_client.migrations.lint import Linted, LintProgress
 from steward_client.migrations.types import (
     OPERATION_KINDS,
     Migrated,
@@ -43,6 +44,7 @@ class MigrationMethods(Service):
         to_version: int = 0,
         skip_backup: bool = False,
         force_unproven: Iterable[str] = (),
+        dry_run: bool = False,
         actor: str = "",
         request_id: str | None = None,
         timeout_s: float | None = None,
@@ -50,6 +52,7 @@ class MigrationMethods(Service):
         """Begins to apply migrations up to a version (0: all), after a backup.
 
         `force_unproven` names migrations that are applied though they are not proven, such as `0006_nicknames`.
+        `dry_run` changes nothing: the statements are tried on a scratch server, and the result has their locks.
 
         >>> operation = client.apply_migrations("main", actor="ana")  # doctest: +SKIP
         >>> migrated = operation.result()  # doctest: +SKIP
@@ -61,6 +64,7 @@ class MigrationMethods(Service):
             force_unproven=force_unproven,
             actor=actor,
             request_id=request_id,
+            dry_run=dry_run,
         )
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
@@ -72,11 +76,15 @@ class MigrationMethods(Service):
         *,
         skip_backup: bool = False,
         force_unproven: Iterable[str] = (),
+        dry_run: bool = False,
         actor: str = "",
         request_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Operation[MigrateProgress, Migrated]:
-        """Begins to take migrations back until `to_version` is the last one (0: none is left), after a backup."""
+        """Begins to take migrations back until `to_version` is the last one (0: none is left), after a backup.
+
+        `dry_run` changes nothing: the statements are tried on a scratch server, and the result has their locks.
+        """
         call = calls.roll_back_migrations(
             database,
             to_version,
@@ -84,6 +92,7 @@ class MigrationMethods(Service):
             force_unproven=force_unproven,
             actor=actor,
             request_id=request_id,
+            dry_run=dry_run,
         )
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
@@ -116,6 +125,20 @@ class MigrationMethods(Service):
         is another major version to replay the migrations on.
         """
         call = calls.detect_drift(database, ignore, server_major, request_id)
+        state = self._connection.call(call, timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def lint_migrations(
+        self,
+        database: str,
+        *,
+        server_major: int = 0,
+        exclude: Iterable[str] = (),
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Operation[LintProgress, Linted]:
+        """Begins to lint a database's set for its major version, or for another; rules that `exclude` names are off."""
+        call = calls.lint_migrations(database, server_major, exclude, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
 

@@ -10,6 +10,8 @@ from steward.v1 import migration_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.migrations.drift import Drift, DriftProgress
+from steward_client.migrations.dry_run import DryStatement
+from steward_client.migrations.lint import Linted, LintProgress
 from steward_client.operations.state import OperationKinds
 
 
@@ -141,6 +143,7 @@ class MigrateProgress:
     """Rows that a backfill has changed so far."""
     backup: str
     create_time: datetime
+    dry_run: bool = False
 
     @classmethod
     def from_proto(cls, message: pb.MigrateMetadata) -> MigrateProgress:
@@ -155,6 +158,7 @@ class MigrateProgress:
             changed_rows=message.changed_rows,
             backup=message.backup,
             create_time=protobuf_values.time(message.create_time),
+            dry_run=message.dry_run,
         )
 
 
@@ -170,6 +174,8 @@ class MigratedStep:
     attempts: int
     unproven: bool
     changed_rows: int
+    statements: tuple[DryStatement, ...] = ()
+    """Of a dry run: its statements, with their locks."""
 
     @classmethod
     def from_proto(cls, message: pb.MigrateResponse.Step) -> MigratedStep:
@@ -182,6 +188,7 @@ class MigratedStep:
             attempts=message.attempts,
             unproven=message.unproven,
             changed_rows=message.changed_rows,
+            statements=tuple(map(DryStatement.from_proto, message.statements)),
         )
 
 
@@ -195,6 +202,8 @@ class Migrated:
     backup: str
     """`backups/{backup}`: the backup that was made before; empty for none."""
     steps: tuple[MigratedStep, ...]
+    dry_run: bool = False
+    """Nothing was done: the statements were tried on a scratch server."""
 
     @classmethod
     def from_proto(cls, message: pb.MigrateResponse) -> Migrated:
@@ -204,6 +213,7 @@ class Migrated:
             version=message.version,
             backup=message.backup,
             steps=tuple(map(MigratedStep.from_proto, message.steps)),
+            dry_run=message.dry_run,
         )
 
 
@@ -298,10 +308,12 @@ OPERATION_KINDS = OperationKinds(
         pb.MigrateMetadata: MigrateProgress.from_proto,
         pb.ProveMigrationsMetadata: ProveProgress.from_proto,
         pb.DetectDriftMetadata: DriftProgress.from_proto,
+        pb.LintMigrationsMetadata: LintProgress.from_proto,
     },
     results={
         pb.MigrateResponse: Migrated.from_proto,
         pb.ProveMigrationsResponse: Proved.from_proto,
         pb.DetectDriftResponse: Drift.from_proto,
+        pb.LintMigrationsResponse: Linted.from_proto,
     },
 )
