@@ -13,6 +13,7 @@ from datetime import datetime
 
 from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.proof import ProofState
 from stewardd.backup.retention.policy import Candidate
 from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
 
@@ -35,11 +36,12 @@ class ManifestFacts:
 
 @dataclass(frozen=True, slots=True)
 class KnownBackup:
-    """A backup that exists, its state, and whether it is pinned, here or in the other repository."""
+    """A backup that exists, its state, and whether it is pinned and how far proven, here or in the other repository."""
 
     facts: ManifestFacts
     state: NumberedState
     pinned: bool
+    proof: ProofState
 
     @property
     def backup_id(self) -> str:
@@ -53,7 +55,7 @@ class KnownBackup:
         return Candidate(
             facts.backup_id,
             facts.snapshot_time,
-            self.state.proof_state,
+            self.proof,
             pinned=self.pinned,
             replaces=facts.replaces,
         )
@@ -62,7 +64,7 @@ class KnownBackup:
 class BackupInventory:
     """Reads the inventory of one repository.
 
-    `other_states` are those of the same backups in another repository: what is pinned there is pinned here too. A
+    `other_states` are those of the same backups in another repository: what is pinned or proven there is so here too. A
     manifest may say that it replaces another backup only where `trusts` says so of its signer: anybody could sign it.
     """
 
@@ -101,11 +103,8 @@ class BackupInventory:
             if missing:
                 await self._catalog.keep_checked()
             self._facts = facts
-            pinned = {
-                each for found in (states, others) for each, state in found.items() if state.pinned
-            }
             return [
-                KnownBackup(facts[each], states.get(each, UNTOUCHED), each in pinned)
+                _known(facts[each], states.get(each, UNTOUCHED), others.get(each, UNTOUCHED))
                 for each in names
                 if each in facts
             ]
@@ -120,6 +119,12 @@ class BackupInventory:
             manifest.recipients,
             (manifest.replaces or "") if self._trusts(manifest.signer) else "",
         )
+
+
+def _known(facts: ManifestFacts, state: NumberedState, other: NumberedState) -> KnownBackup:
+    own = state.proof_state
+    proof = other.proof_state if own is ProofState.PENDING else own
+    return KnownBackup(facts, state, state.pinned or other.pinned, proof)
 
 
 def of_database(backups: Iterable[KnownBackup], database: str) -> list[KnownBackup]:

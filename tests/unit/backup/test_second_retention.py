@@ -13,9 +13,10 @@ from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.copying.retention import RetentionRules, SecondRetention
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.deletion import PinRequest
+from stewardd.backup.proof import BackupProof, ProofState
 from stewardd.backup.repositories import RepositoryName, Retentions
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
-from stewardd.backup.states import ROOT, STATE_CODEC, BackupState, BackupStates
+from stewardd.backup.states import ROOT, STATE_CODEC, UNTOUCHED, BackupState, BackupStates
 from stewardd.errors import BackupDeleted, NoSecondRepository, RepositoryDown
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claims
@@ -142,6 +143,19 @@ async def test_only_proven_copies_count_unless_the_policy_says_otherwise(copied:
     copied.now += LATER
     await copied.retention.run()
     assert await copied.there() == set(ids)
+
+
+async def test_the_proof_of_a_backup_is_that_of_its_copy(copied: Copied) -> None:
+    copied.policy = RetentionPolicy(window=timedelta(days=3), min_keep=1)
+    ids = await copied.copied(6)
+    for number, each in enumerate(ids):
+        outcome = ProofState.CORRUPT if number == 4 else ProofState.VERIFIED
+        state = BackupState(NOW, proof=BackupProof(outcome, NOW))
+        await copied.keeper.states.commit(each, UNTOUCHED, state)
+    verdicts = (await (await copied.retention.pruning()).plan("main")).plan.verdicts
+    assert [each.reason.value for each in verdicts] == [
+        *["YOUNG"] * 3, "EXPIRED", "CORRUPT", "EXPIRED",
+    ]  # fmt: skip
 
 
 async def test_a_copy_that_is_asked_for_takes_its_deletion_back(
