@@ -143,7 +143,9 @@ class Generator:
         elif rules["type"] == "object":
             wrong.append("none")
         elif "format" in rules:
-            wrong += [value[: len(value) // 2] + " ", "yesterday", ""]
+            wrong += ["yesterday", ""]
+            if rules["format"] != "uri":  # some readers drop a blank at the end of a URL
+                wrong.append(value[: len(value) // 2] + " ")
         elif rules.get("minLength"):
             wrong.append("")
         elif rules["maxLength"] < LONG_TEXT:
