@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_backup_crashes import processes
+from tests.acceptance.test_backup_crashes import MARK, processes
 from tests.support.daemon import Daemon
 from tests.support.web import WEB
 
@@ -106,7 +106,7 @@ def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving):
 def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken_back(
     folder, victim
 ):
-    with Daemon(folder / "data", environment=AUTOMATIC) as daemon:
+    with Daemon(folder / "data", environment=AUTOMATIC | {MARK: "1"}) as daemon:
         _, made = steward(daemon, "backup", "create")
         until(lambda: shown(daemon, made["name"])["proof"] == "verified")
         for attempt in range(15 if FULL else 1):
