@@ -44,7 +44,7 @@ from stewardd.rpc.quarantine.messages import export_message
 from stewardd.rpc.validation.messages import batch_message
 from stewardd.schemas.kinds import SchemaKind
 
-from tests.support import backup_documents, backup_proofs, migration_documents
+from tests.support import backup_documents, backup_proofs, migration_documents, restore_documents
 from tests.support.backup_manifests import backup, backup_contents, first_backup
 
 ID = "019aabcd-0000-7000-8000-000000000000"
@@ -247,6 +247,7 @@ SAMPLES = [
             backup_documents.DOCUMENTS,
             backup_proofs.DOCUMENTS,
             migration_documents.DOCUMENTS,
+            restore_documents.DOCUMENTS,
         )
         for each in documents
     ),
@@ -256,6 +257,7 @@ SAMPLES = [
             backup_documents.OPERATIONS,
             backup_proofs.OPERATIONS,
             migration_documents.OPERATIONS,
+            restore_documents.OPERATIONS,
         )
         for kind, begun, made in documents
     ),

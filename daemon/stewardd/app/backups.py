@@ -10,6 +10,7 @@ from datetime import timedelta
 from stewardd.app.assembly import Assembly
 from stewardd.app.copies import Copying, build_imports, watch_copies
 from stewardd.app.repository import Repository
+from stewardd.app.restores import build_restores
 from stewardd.app.retention import Retention, build_reencryption, build_retention
 from stewardd.app.schedules import build_schedules, next_runs
 from stewardd.app.telling import start_telling
@@ -53,19 +54,14 @@ async def build_backups(
 ) -> Backups:
     """Adds the service, and a probe a database of its newest backup and of failures after it; returns the backups."""
     keyring = await _keyring(assembly)
-    backups = Backups(
-        repository.store,
-        repository.lease,
-        databases.direct_targets,
-        keyring,
-        _options(assembly),
-    )
-    outcomes = BackupOutcomes(operations, databases.direct_targets)
-    newest = NewestBackups(backups, databases.direct_targets)
+    targets = databases.direct_targets
+    backups = Backups(repository.store, repository.lease, targets, keyring, _options(assembly))
+    outcomes = BackupOutcomes(operations, targets)
+    newest = NewestBackups(backups, targets)
     retention = build_retention(
         assembly, repository, backups.database_named, copying.second, keyring
     )
-    watch_copies(assembly, copying, databases.direct_targets, retention.retentions)
+    watch_copies(assembly, copying, targets, retention.retentions)
     proving = build_verification(
         assembly,
         repository,
@@ -73,10 +69,10 @@ async def build_backups(
         retention,
         keyring,
         scratch_servers,
-        list(databases.direct_targets),
+        list(targets),
     )
     start_telling(assembly, repository, operations)
-    limits = _limits(assembly, retention, databases.direct_targets)
+    limits = _limits(assembly, retention, targets)
     _add_probes(
         assembly,
         operations,
@@ -109,6 +105,7 @@ async def build_backups(
             proving.verification,
             proving.drills,
             proving.book,
+            build_restores(assembly, repository, databases, operations, keyring, copying.second),
             backups.keyring,
         )
     )

@@ -71,6 +71,9 @@ class BackupSettings(Section):
     niceness: Annotated[int, Field(ge=0, le=19)] = 5
     """how far the worker and pg_dump stand back for other processes (nice): 0 not at all"""
 
+    restore_max_duration_s: Seconds = 24 * 3600.0
+    """a restore that takes longer is stopped"""
+
     import_roots: dict[str, ImportRootSettings] = {}
     """places, by names of your own, below which ImportBackup may read a manifest; none: it imports from the second
     repository alone"""

@@ -15,6 +15,9 @@ class LaneSettings(Section):
     transfer: Count | None = None
     """copies and imports of backups that run at once"""
 
+    restore: Count | None = None
+    """restores of backups that run at once"""
+
     verification: Count | None = None
     """proofs of backups that run at once"""
 
@@ -32,8 +35,8 @@ class OperationsSettings(Section):
     """Work that outlasts a call."""
 
     max_running: Count = 2
-    """operations of one lane (backup, transfer, verification, retention, quarantine, migration) that run at once; more
-    wait for their turn"""
+    """operations of one lane (backup, transfer, restore, verification, retention, quarantine, migration) that run at
+    once; more wait for their turn"""
 
     max_queued: Count = 100
     """operations of one lane that wait for their turn; more are refused"""

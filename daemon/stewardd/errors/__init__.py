@@ -7,6 +7,8 @@
     │   ├── DatabaseUnknown     no database of that name
     │   ├── KeyUnknown          no recipient or key of that name
     │   ├── ScheduleInvalid     it never comes, is none, or names no time zone
+    │   ├── ConfirmationDiffers a restore that replaces a database was not confirmed by its name
+    │   ├── TargetIsSource      the new database would have the name of the live one
     │   ├── HeaderRefused       the header fits no schema, or is no header
     │   ├── InputRefused        the bytes are not a file that can be validated
     │   ├── PayloadRefused      the payload fits no schema, or several
@@ -31,6 +33,7 @@
     │   ├── UploadIncomplete    no Commit, or what came is not what Commit says
     │   ├── RowChanged          somebody else was faster
     │   ├── BatchRewritten      a purge or an erasure put other files in the place of those that were read
+    │   ├── RestoreInProgress   another restore writes into the same database
     │   ├── LeaseLost           this writer was given up for dead; nothing was published
     │   ├── MigrationInProgress another runner migrates the same database
     │   └── OperationAbandoned  the daemon that ran it is gone
@@ -46,6 +49,11 @@
     │   ├── BackupDeleted       its data may be removed at any time
     │   ├── LastBackup          the last good backup of its database
     │   ├── NoVerifiedBackup    no backup of the database was proven by a restore
+    │   ├── TargetNotEmpty      the server has a database of the new one's name
+    │   ├── ServerTooOld        the dump comes from a newer server
+    │   ├── RolesMissing        the server lacks roles that the dump names
+    │   ├── ExtensionsMissing   the server lacks extensions that the dump has
+    │   ├── DatabaseInUse       sessions are connected to a database that is to be replaced
     │   ├── ScheduleConfigured  the schedule stands in the configuration
     │   ├── NoSecondRepository  no place is configured that backups are copied to
     │   ├── DatabaseRefused     the database answers, and refuses the daemon
@@ -71,11 +79,13 @@
     │       └── RepositoryRefused   it answers, and refuses the daemon
     ├── Failed                  a tool or a promise failed
     │   ├── ToolFailed          a child process ended badly
+    │   ├── RestoreDiffers      what was restored is not what the backup holds
     │   ├── ToolMissing         no client tool that fits the server
     │   ├── MigrationFailed     a statement of it failed
     │   ├── MigrationNotVerified    what it was to bring about is not so
     │   ├── BatchesLeft         some batches could not be done; the others are
     │   └── Corrupt             what was read is not what was written
+    │       └── DocumentTooNew      a newer version of steward wrote it
     ├── NotServed               the contract has it, this daemon does not
     └── ConfigurationError      the daemon cannot start like this
 
@@ -92,4 +102,5 @@ from stewardd.errors.migrations import *
 from stewardd.errors.operations import *
 from stewardd.errors.quarantine import *
 from stewardd.errors.repository import *
+from stewardd.errors.restore import *
 from stewardd.errors.validation import *

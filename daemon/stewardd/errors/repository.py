@@ -49,3 +49,10 @@ class Corrupt(Failed):
 
     reason = "CORRUPT"
     hint = "keep what is there and look at the storage below the repository"
+
+
+class DocumentTooNew(Corrupt):
+    """A document of the repository is of a version that only a newer daemon knows."""
+
+    reason = "DOCUMENT_TOO_NEW"
+    hint = "upgrade this daemon to the version of the one that wrote it"

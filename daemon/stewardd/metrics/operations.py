@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 KIND = Label("kind", "a kind of operation, such as `CreateBackup`", source="operations")
 LANE = Label(
     "lane",
-    "a lane, in which so many operations run at once: `backup`, `verification`, `retention`, `quarantine`, `migration`",
+    "a lane, in which so many operations run at once: `backup`, `transfer`, `restore`, `verification`, `retention`, "
+    "`quarantine`, `migration`",
     source="lanes",
 )
 OUTCOME = Label(

@@ -15,6 +15,7 @@ class Lane(StrEnum):
 
     BACKUP = "backup"
     TRANSFER = "transfer"
+    RESTORE = "restore"
     VERIFICATION = "verification"
     RETENTION = "retention"
     QUARANTINE = "quarantine"
@@ -36,6 +37,7 @@ IMPORT_BACKUP = OperationKind("ImportBackup", lane=Lane.TRANSFER)
 REENCRYPT_BACKUPS = OperationKind("ReencryptBackups", lane=Lane.TRANSFER)
 VERIFY_BACKUP = OperationKind("VerifyBackup", lane=Lane.VERIFICATION)
 RUN_DRILL = OperationKind("RunDrill", lane=Lane.VERIFICATION)
+RESTORE_BACKUP = OperationKind("RestoreBackup", lane=Lane.RESTORE)
 RETRY_QUARANTINE = OperationKind("RetryQuarantine", lane=Lane.QUARANTINE)
 PURGE_QUARANTINE = OperationKind("PurgeQuarantine", lane=Lane.QUARANTINE)
 ERASE_SUBJECT = OperationKind("EraseSubject", lane=Lane.QUARANTINE)
@@ -53,6 +55,7 @@ KINDS = (
     REENCRYPT_BACKUPS,
     VERIFY_BACKUP,
     RUN_DRILL,
+    RESTORE_BACKUP,
     RETRY_QUARANTINE,
     PURGE_QUARANTINE,
     ERASE_SUBJECT,

@@ -126,11 +126,13 @@ class Operations:
         asked: Mapping[str, Any],
         metadata: Mapping[str, Any],
         work: OperationWork,
+        admit: Callable[[], Awaitable[None]] | None = None,
     ) -> OperationState:
         """Starts an operation, or returns the one that this request_id started before; "" always starts one.
 
-        `asked` is what the request asks for, as JSON: the same request_id with something else is an error.
-        Raises: RequestIdReused, RequestInProgress, and what `start` raises.
+        `asked` is what the request asks for, as JSON: the same request_id with something else is an error. `admit` is
+        called before an operation is started, and not for a request that started one before. Raises: RequestIdReused,
+        RequestInProgress, and what `admit` and `start` raise.
         """
         operation_id = self._new_id()
         claim: Claim | None = None
@@ -148,6 +150,8 @@ class Operations:
                 return await self.get(outcome.resource)
             claim = outcome.claim
         try:
+            if admit is not None:
+                await admit()
             state = await self.start(
                 kind.name, metadata, work, lane=kind.lane, operation_id=operation_id
             )

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from stewardd.errors import Corrupt
+from stewardd.errors import Corrupt, DocumentTooNew
 from stewardd.repository.backend.keys import is_segment, key_segments
 from stewardd.repository.identifiers import is_id
 
@@ -152,7 +152,8 @@ class Codec(Generic[T]):
         if type(number) is not int:  # exactly: True is no number here
             raise Corrupt(f"{key} has no {name}")
         if number != version:
-            raise Corrupt(f"{key} is of {name} {number}, and this daemon reads {version}")
+            error = DocumentTooNew if number > version else Corrupt
+            raise error(f"{key} is of {name} {number}, and this daemon reads {version}")
 
 
 # The body of an object that has no members: that it exists is all that is read of it.

@@ -34,6 +34,7 @@ CODES: dict[type[errors.StewardError], grpc.StatusCode] = {
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.Failed: grpc.StatusCode.INTERNAL,
     errors.Corrupt: grpc.StatusCode.DATA_LOSS,
+    errors.DocumentTooNew: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotServed: grpc.StatusCode.UNIMPLEMENTED,
     errors.ConfigurationError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StewardError: grpc.StatusCode.INTERNAL,

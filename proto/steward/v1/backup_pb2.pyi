@@ -189,6 +189,66 @@ BACKUP_GLOBALS_WITHOUT_PASSWORDS: BackupGlobals.ValueType  # 3
 """Without them: the daemon's user may not read them."""
 Global___BackupGlobals: typing_extensions.TypeAlias = BackupGlobals
 
+class _RestoreMode:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RestoreModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RestoreMode.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RESTORE_MODE_UNSPECIFIED: _RestoreMode.ValueType  # 0
+    """Not said: a new database."""
+    RESTORE_MODE_NEW_DATABASE: _RestoreMode.ValueType  # 1
+    """Into a new database beside the live one, which stays as it is."""
+    RESTORE_MODE_SWAP: _RestoreMode.ValueType  # 2
+    """Into a new database, which then takes the name, owner, settings and rights of the live one. The live one is kept
+    under another name.
+    """
+    RESTORE_MODE_IN_PLACE: _RestoreMode.ValueType  # 3
+    """Into the live database, in one transaction: what the dump holds is dropped there and made anew."""
+
+class RestoreMode(_RestoreMode, metaclass=_RestoreModeEnumTypeWrapper):
+    """Where the restored data go."""
+
+RESTORE_MODE_UNSPECIFIED: RestoreMode.ValueType  # 0
+"""Not said: a new database."""
+RESTORE_MODE_NEW_DATABASE: RestoreMode.ValueType  # 1
+"""Into a new database beside the live one, which stays as it is."""
+RESTORE_MODE_SWAP: RestoreMode.ValueType  # 2
+"""Into a new database, which then takes the name, owner, settings and rights of the live one. The live one is kept
+under another name.
+"""
+RESTORE_MODE_IN_PLACE: RestoreMode.ValueType  # 3
+"""Into the live database, in one transaction: what the dump holds is dropped there and made anew."""
+Global___RestoreMode: typing_extensions.TypeAlias = RestoreMode
+
+class _RestoreRoles:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RestoreRolesEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RestoreRoles.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RESTORE_ROLES_UNSPECIFIED: _RestoreRoles.ValueType  # 0
+    """Not said: they are required."""
+    RESTORE_ROLES_REQUIRED: _RestoreRoles.ValueType  # 1
+    """Every role that the dump names must be there."""
+    RESTORE_ROLES_CREATE: _RestoreRoles.ValueType  # 2
+    """Roles that are missing are made, without login and without password."""
+    RESTORE_ROLES_IGNORE: _RestoreRoles.ValueType  # 3
+    """Owners and rights are left out: everything belongs to the daemon's user."""
+
+class RestoreRoles(_RestoreRoles, metaclass=_RestoreRolesEnumTypeWrapper):
+    """What is done about owners and rights."""
+
+RESTORE_ROLES_UNSPECIFIED: RestoreRoles.ValueType  # 0
+"""Not said: they are required."""
+RESTORE_ROLES_REQUIRED: RestoreRoles.ValueType  # 1
+"""Every role that the dump names must be there."""
+RESTORE_ROLES_CREATE: RestoreRoles.ValueType  # 2
+"""Roles that are missing are made, without login and without password."""
+RESTORE_ROLES_IGNORE: RestoreRoles.ValueType  # 3
+"""Owners and rights are left out: everything belongs to the daemon's user."""
+Global___RestoreRoles: typing_extensions.TypeAlias = RestoreRoles
+
 @typing.final
 class CreateBackupRequest(google.protobuf.message.Message):
     """Asks for a backup."""
@@ -1798,3 +1858,423 @@ class ReencryptBackupsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["backups", b"backups", "reencrypted_count", b"reencrypted_count", "skipped", b"skipped", "skipped_count", b"skipped_count"]) -> None: ...
 
 Global___ReencryptBackupsResponse: typing_extensions.TypeAlias = ReencryptBackupsResponse
+
+@typing.final
+class RestoreSpec(google.protobuf.message.Message):
+    """What is restored, and where."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class RoleMapEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: builtins.int
+    NEW_DATABASE_FIELD_NUMBER: builtins.int
+    SELECTION_FIELD_NUMBER: builtins.int
+    JOBS_FIELD_NUMBER: builtins.int
+    ROLES_FIELD_NUMBER: builtins.int
+    ROLE_MAP_FIELD_NUMBER: builtins.int
+    END_SESSIONS_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
+    ACCEPT_UNKNOWN_SIGNER_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of a database on the server that it is restored on. Empty: the database that the backup is of."""
+    mode: Global___RestoreMode.ValueType
+    """Where the restored data go."""
+    new_database: builtins.str
+    """The name of the new database on the server; empty: the daemon makes one of the live one's name and the time."""
+    jobs: builtins.int
+    """How many tables are restored at once; 0: as configured. In place it is one."""
+    roles: Global___RestoreRoles.ValueType
+    """What is done about owners and rights."""
+    end_sessions: builtins.bool
+    """Whether live sessions are ended where the restore replaces the database that they are connected to."""
+    repository: Global___BackupRepository.ValueType
+    """Where the backup is read from; unspecified: the first repository."""
+    accept_unknown_signer: builtins.bool
+    """Restores it also where nobody, or nobody who is trusted here, has signed it."""
+    @property
+    def selection(self) -> Global___BackupSelection:
+        """Schemas and tables that are restored; empty: all of the backup. Nothing can be excluded."""
+
+    @property
+    def role_map(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Roles of the dump, and those that take their place."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        mode: Global___RestoreMode.ValueType = ...,
+        new_database: builtins.str = ...,
+        selection: Global___BackupSelection | None = ...,
+        jobs: builtins.int = ...,
+        roles: Global___RestoreRoles.ValueType = ...,
+        role_map: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        end_sessions: builtins.bool = ...,
+        repository: Global___BackupRepository.ValueType = ...,
+        accept_unknown_signer: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["selection", b"selection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accept_unknown_signer", b"accept_unknown_signer", "backup", b"backup", "database", b"database", "end_sessions", b"end_sessions", "jobs", b"jobs", "mode", b"mode", "new_database", b"new_database", "repository", b"repository", "role_map", b"role_map", "roles", b"roles", "selection", b"selection"]) -> None: ...
+
+Global___RestoreSpec: typing_extensions.TypeAlias = RestoreSpec
+
+@typing.final
+class GetRestorePlanRequest(google.protobuf.message.Message):
+    """Asks for the plan of a restore."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESTORE_FIELD_NUMBER: builtins.int
+    @property
+    def restore(self) -> Global___RestoreSpec:
+        """The restore."""
+
+    def __init__(
+        self,
+        *,
+        restore: Global___RestoreSpec | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["restore", b"restore"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["restore", b"restore"]) -> None: ...
+
+Global___GetRestorePlanRequest: typing_extensions.TypeAlias = GetRestorePlanRequest
+
+@typing.final
+class RestorePlan(google.protobuf.message.Message):
+    """What a restore would do."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Blocker(google.protobuf.message.Message):
+        """A reason for which it would be refused."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        REASON_FIELD_NUMBER: builtins.int
+        MESSAGE_FIELD_NUMBER: builtins.int
+        HINT_FIELD_NUMBER: builtins.int
+        reason: builtins.str
+        """The stable reason, such as ROLES_MISSING."""
+        message: builtins.str
+        """What is so."""
+        hint: builtins.str
+        """What to do next."""
+        def __init__(
+            self,
+            *,
+            reason: builtins.str = ...,
+            message: builtins.str = ...,
+            hint: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["hint", b"hint", "message", b"message", "reason", b"reason"]) -> None: ...
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: builtins.int
+    LIVE_DATABASE_FIELD_NUMBER: builtins.int
+    TARGET_DATABASE_FIELD_NUMBER: builtins.int
+    KEPT_DATABASE_FIELD_NUMBER: builtins.int
+    SNAPSHOT_TIME_FIELD_NUMBER: builtins.int
+    SOURCE_VERSION_FIELD_NUMBER: builtins.int
+    SERVER_VERSION_FIELD_NUMBER: builtins.int
+    TOOL_VERSION_FIELD_NUMBER: builtins.int
+    STORED_SIZE_BYTES_FIELD_NUMBER: builtins.int
+    DUMP_SIZE_BYTES_FIELD_NUMBER: builtins.int
+    NEEDED_BYTES_FIELD_NUMBER: builtins.int
+    FREE_BYTES_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    MISSING_ROLES_FIELD_NUMBER: builtins.int
+    MISSING_EXTENSIONS_FIELD_NUMBER: builtins.int
+    SESSIONS_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    LAST_ELAPSED_FIELD_NUMBER: builtins.int
+    CONFIRMATION_FIELD_NUMBER: builtins.int
+    BLOCKERS_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of the database."""
+    mode: Global___RestoreMode.ValueType
+    """Where the restored data go."""
+    live_database: builtins.str
+    """The live database's name on its server."""
+    target_database: builtins.str
+    """The database that is restored into."""
+    kept_database: builtins.str
+    """The name under which the live database is kept; empty unless it is swapped."""
+    source_version: builtins.str
+    """The server that was dumped, such as `18.1`."""
+    server_version: builtins.str
+    """The server that is restored on."""
+    tool_version: builtins.str
+    """The pg_restore that would be used."""
+    stored_size_bytes: builtins.int
+    """The size of what is read from the repository."""
+    dump_size_bytes: builtins.int
+    """The size of the dump."""
+    needed_bytes: builtins.int
+    """The size of the database when it was dumped: about as much room is needed."""
+    free_bytes: builtins.int
+    """The room on the server's disk; not given where the daemon can't know it."""
+    tables: builtins.int
+    """Tables whose rows are restored."""
+    rows: builtins.int
+    """Their rows, as far as the backup counted them."""
+    sessions: builtins.int
+    """Sessions of others that are connected to the live database now."""
+    confirmation: builtins.str
+    """What RestoreBackupRequest.confirm must be; empty: nothing needs to be confirmed."""
+    @property
+    def snapshot_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The moment of the data."""
+
+    @property
+    def missing_roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Roles that the dump names and the server lacks, after role_map."""
+
+    @property
+    def missing_extensions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Extensions that the dump has and the server lacks."""
+
+    @property
+    def left_out(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Foreign keys that a selection leaves out, since they lead to tables that are not chosen: SCHEMA.TABLE NAME."""
+
+    @property
+    def last_elapsed(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the last restore of a backup of this database took; not given where there was none."""
+
+    @property
+    def blockers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RestorePlan.Blocker]:
+        """What stands in its way. RestoreBackup raises the first of them."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        mode: Global___RestoreMode.ValueType = ...,
+        live_database: builtins.str = ...,
+        target_database: builtins.str = ...,
+        kept_database: builtins.str = ...,
+        snapshot_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        source_version: builtins.str = ...,
+        server_version: builtins.str = ...,
+        tool_version: builtins.str = ...,
+        stored_size_bytes: builtins.int = ...,
+        dump_size_bytes: builtins.int = ...,
+        needed_bytes: builtins.int = ...,
+        free_bytes: builtins.int | None = ...,
+        tables: builtins.int = ...,
+        rows: builtins.int = ...,
+        missing_roles: collections.abc.Iterable[builtins.str] | None = ...,
+        missing_extensions: collections.abc.Iterable[builtins.str] | None = ...,
+        sessions: builtins.int = ...,
+        left_out: collections.abc.Iterable[builtins.str] | None = ...,
+        last_elapsed: google.protobuf.duration_pb2.Duration | None = ...,
+        confirmation: builtins.str = ...,
+        blockers: collections.abc.Iterable[Global___RestorePlan.Blocker] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "free_bytes", b"free_bytes", "last_elapsed", b"last_elapsed", "snapshot_time", b"snapshot_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "backup", b"backup", "blockers", b"blockers", "confirmation", b"confirmation", "database", b"database", "dump_size_bytes", b"dump_size_bytes", "free_bytes", b"free_bytes", "kept_database", b"kept_database", "last_elapsed", b"last_elapsed", "left_out", b"left_out", "live_database", b"live_database", "missing_extensions", b"missing_extensions", "missing_roles", b"missing_roles", "mode", b"mode", "needed_bytes", b"needed_bytes", "rows", b"rows", "server_version", b"server_version", "sessions", b"sessions", "snapshot_time", b"snapshot_time", "source_version", b"source_version", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "target_database", b"target_database", "tool_version", b"tool_version"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_free_bytes", b"_free_bytes"]) -> typing.Literal["free_bytes"] | None: ...
+
+Global___RestorePlan: typing_extensions.TypeAlias = RestorePlan
+
+@typing.final
+class RestoreBackupRequest(google.protobuf.message.Message):
+    """Asks for a restore."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESTORE_FIELD_NUMBER: builtins.int
+    CONFIRM_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    confirm: builtins.str
+    """The live database's name on its server, where it is to be replaced (SWAP, IN_PLACE)."""
+    request_id: builtins.str
+    """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    @property
+    def restore(self) -> Global___RestoreSpec:
+        """The restore."""
+
+    def __init__(
+        self,
+        *,
+        restore: Global___RestoreSpec | None = ...,
+        confirm: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["restore", b"restore"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["confirm", b"confirm", "request_id", b"request_id", "restore", b"restore"]) -> None: ...
+
+Global___RestoreBackupRequest: typing_extensions.TypeAlias = RestoreBackupRequest
+
+@typing.final
+class RestoreBackupMetadata(google.protobuf.message.Message):
+    """How far a restore has come."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Phase:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _PhaseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[RestoreBackupMetadata._Phase.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        PHASE_UNSPECIFIED: RestoreBackupMetadata._Phase.ValueType  # 0
+        """Not said."""
+        PHASE_QUEUED: RestoreBackupMetadata._Phase.ValueType  # 1
+        """Waiting for its turn, and looking once more at what stands in its way."""
+        PHASE_RESTORING: RestoreBackupMetadata._Phase.ValueType  # 2
+        """Reading the backup, and restoring it."""
+        PHASE_COMPARING: RestoreBackupMetadata._Phase.ValueType  # 3
+        """Comparing what was restored with the backup."""
+        PHASE_SWAPPING: RestoreBackupMetadata._Phase.ValueType  # 4
+        """Putting the restored database in the place of the live one."""
+
+    class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
+        """What is being done."""
+
+    PHASE_UNSPECIFIED: RestoreBackupMetadata.Phase.ValueType  # 0
+    """Not said."""
+    PHASE_QUEUED: RestoreBackupMetadata.Phase.ValueType  # 1
+    """Waiting for its turn, and looking once more at what stands in its way."""
+    PHASE_RESTORING: RestoreBackupMetadata.Phase.ValueType  # 2
+    """Reading the backup, and restoring it."""
+    PHASE_COMPARING: RestoreBackupMetadata.Phase.ValueType  # 3
+    """Comparing what was restored with the backup."""
+    PHASE_SWAPPING: RestoreBackupMetadata.Phase.ValueType  # 4
+    """Putting the restored database in the place of the live one."""
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    TARGET_DATABASE_FIELD_NUMBER: builtins.int
+    PHASE_FIELD_NUMBER: builtins.int
+    READ_BYTES_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    COMPARED_TABLES_FIELD_NUMBER: builtins.int
+    TOTAL_TABLES_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of the database."""
+    target_database: builtins.str
+    """The database that is restored into."""
+    phase: Global___RestoreBackupMetadata.Phase.ValueType
+    """What is being done."""
+    read_bytes: builtins.int
+    """Bytes that were checked, or given to pg_restore, so far."""
+    size_bytes: builtins.int
+    """Bytes that there are to read."""
+    compared_tables: builtins.int
+    """Tables that were compared so far."""
+    total_tables: builtins.int
+    """Tables that there are to compare."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the operation was created."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        target_database: builtins.str = ...,
+        phase: Global___RestoreBackupMetadata.Phase.ValueType = ...,
+        read_bytes: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+        compared_tables: builtins.int = ...,
+        total_tables: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_tables", b"compared_tables", "create_time", b"create_time", "database", b"database", "phase", b"phase", "read_bytes", b"read_bytes", "size_bytes", b"size_bytes", "target_database", b"target_database", "total_tables", b"total_tables"]) -> None: ...
+
+Global___RestoreBackupMetadata: typing_extensions.TypeAlias = RestoreBackupMetadata
+
+@typing.final
+class RestoreBackupResponse(google.protobuf.message.Message):
+    """A restore that was made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: builtins.int
+    DATABASE_FIELD_NUMBER: builtins.int
+    TARGET_DATABASE_FIELD_NUMBER: builtins.int
+    KEPT_DATABASE_FIELD_NUMBER: builtins.int
+    ELAPSED_FIELD_NUMBER: builtins.int
+    COMPARED_TABLES_FIELD_NUMBER: builtins.int
+    COMPARED_ROWS_FIELD_NUMBER: builtins.int
+    NOT_COMPARED_FIELD_NUMBER: builtins.int
+    CREATED_ROLES_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    backup: builtins.str
+    """`backups/{backup}`."""
+    database: builtins.str
+    """The configured name of the database."""
+    target_database: builtins.str
+    """Where the restored data are now."""
+    kept_database: builtins.str
+    """The live database of before; empty unless it was swapped."""
+    compared_tables: builtins.int
+    """Tables that were compared with the backup, all of them equal."""
+    compared_rows: builtins.int
+    """Their rows."""
+    @property
+    def elapsed(self) -> google.protobuf.duration_pb2.Duration:
+        """How long it took."""
+
+    @property
+    def not_compared(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What could not be compared, such as tables of which the backup holds no count."""
+
+    @property
+    def created_roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Roles that were made."""
+
+    @property
+    def left_out(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Foreign keys that the selection left out."""
+
+    def __init__(
+        self,
+        *,
+        backup: builtins.str = ...,
+        database: builtins.str = ...,
+        target_database: builtins.str = ...,
+        kept_database: builtins.str = ...,
+        elapsed: google.protobuf.duration_pb2.Duration | None = ...,
+        compared_tables: builtins.int = ...,
+        compared_rows: builtins.int = ...,
+        not_compared: collections.abc.Iterable[builtins.str] | None = ...,
+        created_roles: collections.abc.Iterable[builtins.str] | None = ...,
+        left_out: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["elapsed", b"elapsed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_rows", b"compared_rows", "compared_tables", b"compared_tables", "created_roles", b"created_roles", "database", b"database", "elapsed", b"elapsed", "kept_database", b"kept_database", "left_out", b"left_out", "not_compared", b"not_compared", "target_database", b"target_database"]) -> None: ...
+
+Global___RestoreBackupResponse: typing_extensions.TypeAlias = RestoreBackupResponse

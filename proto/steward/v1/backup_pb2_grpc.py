@@ -116,6 +116,16 @@ class BackupServiceStub(object):
                 request_serializer=steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.GetRestorePlan = channel.unary_unary(
+                '/steward.v1.BackupService/GetRestorePlan',
+                request_serializer=steward_dot_v1_dot_backup__pb2.GetRestorePlanRequest.SerializeToString,
+                response_deserializer=steward_dot_v1_dot_backup__pb2.RestorePlan.FromString,
+                _registered_method=True)
+        self.RestoreBackup = channel.unary_unary(
+                '/steward.v1.BackupService/RestoreBackup',
+                request_serializer=steward_dot_v1_dot_backup__pb2.RestoreBackupRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class BackupServiceServicer(object):
@@ -249,6 +259,24 @@ class BackupServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRestorePlan(self, request, context):
+        """Says what a restore would do, and what stands in its way; nothing is changed.
+        NOT_FOUND / BACKUP_NOT_FOUND; FAILED_PRECONDITION / KEY_MISSING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreBackup(self, request, context):
+        """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
+        before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
+        INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
+        ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -330,6 +358,16 @@ def add_BackupServiceServicer_to_server(servicer, server):
             'PruneBackups': grpc.unary_unary_rpc_method_handler(
                     servicer.PruneBackups,
                     request_deserializer=steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'GetRestorePlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRestorePlan,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.GetRestorePlanRequest.FromString,
+                    response_serializer=steward_dot_v1_dot_backup__pb2.RestorePlan.SerializeToString,
+            ),
+            'RestoreBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreBackup,
+                    request_deserializer=steward_dot_v1_dot_backup__pb2.RestoreBackupRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
@@ -765,6 +803,60 @@ class BackupService(object):
             target,
             '/steward.v1.BackupService/PruneBackups',
             steward_dot_v1_dot_backup__pb2.PruneBackupsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRestorePlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/GetRestorePlan',
+            steward_dot_v1_dot_backup__pb2.GetRestorePlanRequest.SerializeToString,
+            steward_dot_v1_dot_backup__pb2.RestorePlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steward.v1.BackupService/RestoreBackup',
+            steward_dot_v1_dot_backup__pb2.RestoreBackupRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -282,7 +282,39 @@ _BackupServicePruneBackupsType = typing_extensions.TypeVar(
     ],
 )
 
-class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceVerifyBackupType, _BackupServiceRunDrillType, _BackupServiceListDrillsType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceReencryptBackupsType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType]):
+_BackupServiceGetRestorePlanType = typing_extensions.TypeVar(
+    '_BackupServiceGetRestorePlanType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRestorePlanRequest,
+        steward.v1.backup_pb2.RestorePlan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRestorePlanRequest,
+        steward.v1.backup_pb2.RestorePlan,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRestorePlanRequest,
+        steward.v1.backup_pb2.RestorePlan,
+    ],
+)
+
+_BackupServiceRestoreBackupType = typing_extensions.TypeVar(
+    '_BackupServiceRestoreBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RestoreBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RestoreBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RestoreBackupRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+)
+
+class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupServiceCopyBackupType, _BackupServiceImportBackupType, _BackupServiceVerifyBackupType, _BackupServiceRunDrillType, _BackupServiceListDrillsType, _BackupServiceGetBackupType, _BackupServiceListBackupsType, _BackupServiceGetBackupKeysType, _BackupServiceDeleteBackupType, _BackupServiceUndeleteBackupType, _BackupServicePinBackupType, _BackupServiceUnpinBackupType, _BackupServiceReencryptBackupsType, _BackupServiceGetRetentionPlanType, _BackupServicePruneBackupsType, _BackupServiceGetRestorePlanType, _BackupServiceRestoreBackupType]):
     """Makes and serves backups."""
 
     @typing.overload
@@ -351,6 +383,14 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
             steward.v1.backup_pb2.PruneBackupsRequest,
             google.longrunning.operations_pb2.Operation,
         ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetRestorePlanRequest,
+            steward.v1.backup_pb2.RestorePlan,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.RestoreBackupRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -417,6 +457,14 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             steward.v1.backup_pb2.PruneBackupsRequest,
+            google.longrunning.operations_pb2.Operation,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.GetRestorePlanRequest,
+            steward.v1.backup_pb2.RestorePlan,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            steward.v1.backup_pb2.RestoreBackupRequest,
             google.longrunning.operations_pb2.Operation,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
@@ -492,6 +540,18 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
     PruneBackupsMetadata, its response a PruneBackupsResponse. FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
     """
 
+    GetRestorePlan: _BackupServiceGetRestorePlanType
+    """Says what a restore would do, and what stands in its way; nothing is changed.
+    NOT_FOUND / BACKUP_NOT_FOUND; FAILED_PRECONDITION / KEY_MISSING.
+    """
+
+    RestoreBackup: _BackupServiceRestoreBackupType
+    """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
+    before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
+    INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
+    ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
+    """
+
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.CreateBackupRequest,
@@ -555,6 +615,14 @@ BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         steward.v1.backup_pb2.PruneBackupsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.GetRestorePlanRequest,
+        steward.v1.backup_pb2.RestorePlan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        steward.v1.backup_pb2.RestoreBackupRequest,
         google.longrunning.operations_pb2.Operation,
     ],
 ]
@@ -711,6 +779,28 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Applies the retention, as the daemon does by itself: marks what goes as deleted. The operation's metadata is
         PruneBackupsMetadata, its response a PruneBackupsResponse. FAILED_PRECONDITION / NO_SECOND_REPOSITORY.
+        """
+
+    @abc.abstractmethod
+    def GetRestorePlan(
+        self,
+        request: steward.v1.backup_pb2.GetRestorePlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[steward.v1.backup_pb2.RestorePlan, collections.abc.Awaitable[steward.v1.backup_pb2.RestorePlan]]:
+        """Says what a restore would do, and what stands in its way; nothing is changed.
+        NOT_FOUND / BACKUP_NOT_FOUND; FAILED_PRECONDITION / KEY_MISSING.
+        """
+
+    @abc.abstractmethod
+    def RestoreBackup(
+        self,
+        request: steward.v1.backup_pb2.RestoreBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
+        before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
+        INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
+        ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
         """
 
 def add_BackupServiceServicer_to_server(servicer: BackupServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -68,8 +68,11 @@ WITH_A_REQUEST_ID = {
     "PruneBackups",
     "PurgeQuarantine",
     "ReencryptBackups",
+    "RestoreBackup",
     "RetryQuarantine",
     "RollBackMigrations",
+    "RunDrill",
+    "VerifyBackup",
 }
 CHANGING_NOTHING_A_SECOND_TIME = {
     "CorrectRow",

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from steward_client.backups.reencryption import Reencrypted as Reencrypted
     from steward_client.backups.reencryption import ReencryptProgress as ReencryptProgress
     from steward_client.backups.reencryption import SkippedBackup as SkippedBackup
+    from steward_client.backups.restoring import RestoreBlocker as RestoreBlocker
+    from steward_client.backups.restoring import Restored as Restored
+    from steward_client.backups.restoring import RestoreMode as RestoreMode
+    from steward_client.backups.restoring import RestoreOptions as RestoreOptions
+    from steward_client.backups.restoring import RestorePhase as RestorePhase
+    from steward_client.backups.restoring import RestorePlan as RestorePlan
+    from steward_client.backups.restoring import RestoreProgress as RestoreProgress
+    from steward_client.backups.restoring import RestoreRoles as RestoreRoles
     from steward_client.backups.retention import Pruned as Pruned
     from steward_client.backups.retention import PruneProgress as PruneProgress
     from steward_client.backups.retention import RetentionPlan as RetentionPlan
@@ -203,6 +211,14 @@ _HOMES = {
     "QuarantinedRow": "quarantine.rows",
     "ReencryptProgress": "backups.reencryption",
     "Reencrypted": "backups.reencryption",
+    "RestoreBlocker": "backups.restoring",
+    "RestoreMode": "backups.restoring",
+    "RestoreOptions": "backups.restoring",
+    "RestorePhase": "backups.restoring",
+    "RestorePlan": "backups.restoring",
+    "RestoreProgress": "backups.restoring",
+    "RestoreRoles": "backups.restoring",
+    "Restored": "backups.restoring",
     "Resubmitted": "quarantine.resubmission",
     "RetentionPlan": "backups.retention",
     "RetentionPolicy": "backups.retention",

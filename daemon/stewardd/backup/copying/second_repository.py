@@ -15,11 +15,14 @@ _CLAIM = "BackupCopy"
 
 
 class SecondRepository:
-    """Where copies are kept. `key` tells this place from another one that is configured later."""
+    """Where copies are kept: `url` and `options` as configured, secrets in the clear.
+
+    `key` tells this place from another one that is configured later.
+    """
 
     def __init__(self, url: str, options: Mapping[str, str]) -> None:
-        self._url = url
-        self._options = options
+        self.url = url
+        self.options = options
         self._store: Store | None = None
         self._opening = asyncio.Lock()
         self.key = hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -28,7 +31,7 @@ class SecondRepository:
         """The store, once it has passed its trial. Raises: ConfigurationError, RepositoryDown."""
         async with self._opening:
             if self._store is None:
-                self._store = await open_repository(self._url, self._options)
+                self._store = await open_repository(self.url, self.options)
             return self._store
 
     def exclusively(self, claims: Claims, backup_id: str) -> AbstractAsyncContextManager[None]:

@@ -40,6 +40,10 @@ class RestoreOptions:
     with_tablespaces: bool = True
     with_subscriptions: bool = True
     with_security_labels: bool = True
+    role_map: Mapping[str, str] = field(default_factory=dict)
+    """roles of the dump, and those that take their place"""
+    in_place: bool = False
+    """whether what the dump holds is dropped first, all in one transaction"""
     role: str = ""
     stop_at_first_error: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)

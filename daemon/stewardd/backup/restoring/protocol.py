@@ -28,6 +28,8 @@ class RestoreJob:
     settings: dict[str, str]
     schemas: tuple[str, ...]
     tables: tuple[TableName, ...]
+    role_map: dict[str, str]
+    in_place: bool
     jobs: int
     stop_at_first_error: bool
     staging: str

@@ -112,7 +112,9 @@ def _job(
         settings=dict(options.settings),
         schemas=options.schemas,
         tables=options.tables,
-        jobs=options.jobs,
+        role_map=dict(options.role_map),
+        in_place=options.in_place,
+        jobs=1 if options.in_place else options.jobs,
         stop_at_first_error=options.stop_at_first_error,
         staging=str(staging),
         reserve_bytes=options.reserve_bytes,
@@ -131,6 +133,8 @@ def _arguments(options: RestoreOptions) -> tuple[str, ...]:
     found = [flag for is_wanted, flag in left_out if not is_wanted]
     if options.role:
         found.append(f"--role={options.role}")
+    if options.in_place:
+        found += ["--clean", "--if-exists", "--single-transaction"]
     if options.stop_at_first_error:
         found.append("--exit-on-error")
     return tuple(found)

@@ -23,17 +23,12 @@ from stewardd.backup.reading.contents import read_contents
 from stewardd.backup.reading.dump import read_dump
 from stewardd.backup.reading.folder import read_folder
 from stewardd.backup.reading.segment import read_segment
+from stewardd.backup.restoring.archive_head import read_head
 from stewardd.backup.restoring.complaints import RestoreComplaints
 from stewardd.backup.restoring.options import RestorePhase
 from stewardd.backup.restoring.protocol import RestoreEnded, RestoreJob, RestoreMoved
-from stewardd.backup.restoring.toc import (
-    TocEntry,
-    choose_entries,
-    count_tables,
-    data_files,
-    has_large_objects,
-    read_toc,
-)
+from stewardd.backup.restoring.roles import Roles
+from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.worker.client_tool import ClientTool
 from stewardd.backup.worker.serving import Emit
 from stewardd.errors import (
@@ -73,6 +68,7 @@ class RestoreWorker:
             tuple(read_identities("\n".join(job.identities))) if job.identities else ()
         )
         self._complaints = RestoreComplaints()
+        self._roles = Roles(job.role_map)
         self._phase = RestorePhase.CHECKING
         self._read_bytes = 0
         self._total_bytes = self._manifest.stored_size_bytes
@@ -135,20 +131,19 @@ class RestoreWorker:
             contents = await read_contents(self._store, self._manifest, self._identities)
             self._total_tables = len(contents.tables)
             return []
-        listing = ClientTool.start(
-            self._job.pg_restore,
-            ["--format=custom", "--list", "--verbose"],
-            None,
-            {},
-            reads_input=True,
+        return await self._write_list(await self._choose(BackupContents(self._manifest.form)))
+
+    async def _choose(self, contents: BackupContents) -> ChosenEntries:
+        """The wanted part, by the table of contents."""
+        head = await read_head(
+            self._store, self._manifest, contents, self._identities, Path(self._job.staging)
         )
-        text = asyncio.create_task(asyncio.to_thread(listing.stdout.read))
-        try:
-            await self._feed(listing)  # it takes the first bytes, and has enough
-            await listing.wait()
-        finally:
-            await listing.end()
-        return await self._write_list(read_toc((await text).decode(errors="replace")))
+        return choose_entries(
+            head.entries,
+            schemas=self._job.schemas,
+            tables=self._job.tables,
+            with_needs=not self._job.in_place,
+        )
 
     async def _stage(self, folder: Path) -> list[str]:
         """Unpacks the wanted files into a folder; returns the arguments that choose the wanted part."""
@@ -159,25 +154,14 @@ class RestoreWorker:
             self._check_room(self._total_bytes)
             await self._read_files(contents, folder, None)
             return []
-        await self._read_files(contents, folder, {TABLE_OF_CONTENTS})
-        listing = ClientTool.start(
-            self._job.pg_restore, ["--list", "--verbose", str(folder)], None, {}
-        )
-        try:
-            text = await asyncio.to_thread(listing.stdout.read)
-            await listing.wait()
-        finally:
-            await listing.end()
-        entries = choose_entries(
-            read_toc(text.decode(errors="replace")), self._job.schemas, self._job.tables
-        )
-        names = data_files(entries)
-        if has_large_objects(entries):
+        chosen = await self._choose(contents)
+        names = {TABLE_OF_CONTENTS, *chosen.files}
+        if chosen.has_large_objects:
             names |= {each.name for each in contents.files if each.name.startswith("blob")}
         self._total_bytes = sum(each.size_bytes for each in contents.files if each.name in names)
         self._check_room(self._total_bytes)
         await self._read_files(contents, folder, names)
-        return await self._write_chosen(entries)
+        return await self._write_list(chosen)
 
     async def _read_files(
         self, contents: BackupContents, folder: Path, names: set[str] | None
@@ -195,15 +179,10 @@ class RestoreWorker:
     def _count(self, size_bytes: int) -> None:
         self._read_bytes += size_bytes
 
-    async def _write_list(self, entries: list[TocEntry]) -> list[str]:
-        return await self._write_chosen(
-            choose_entries(entries, self._job.schemas, self._job.tables)
-        )
-
-    async def _write_chosen(self, entries: list[TocEntry]) -> list[str]:
-        self._total_tables = count_tables(entries)
+    async def _write_list(self, chosen: ChosenEntries) -> list[str]:
+        self._total_tables = len(chosen.tables)
         path = Path(self._job.staging) / _LIST_FILE
-        await asyncio.to_thread(path.write_text, "".join(f"{each.line}\n" for each in entries))
+        await asyncio.to_thread(path.write_text, chosen.list_file)
         return [f"--use-list={path}"]
 
     async def _restore_stream(self, arguments: list[str]) -> None:
@@ -215,6 +194,8 @@ class RestoreWorker:
             await tool.end()
 
     async def _restore_folder(self, folder: Path, arguments: list[str]) -> None:
+        if self._job.role_map:
+            await asyncio.to_thread(self._roles.replace_in_file, folder / TABLE_OF_CONTENTS)
         jobs = [f"--jobs={self._job.jobs}"] if self._job.jobs > 1 else []
         tool = self._start(["--format=directory", *jobs, *arguments, str(folder)])
         try:
@@ -243,7 +224,7 @@ class RestoreWorker:
         """
         is_taken = True
         try:
-            async for chunk in _one_ahead(read_dump(self._store, self._manifest, self._identities)):
+            async for chunk in _one_ahead(self._dump()):
                 is_taken = is_taken and await asyncio.to_thread(_write_all, tool, chunk)
                 if not is_taken and self._is_partial:
                     break
@@ -253,6 +234,11 @@ class RestoreWorker:
         except BaseException:
             tool.kill()
             raise
+
+    def _dump(self) -> AsyncIterator[bytes]:
+        """The stream as pg_restore is to have it."""
+        dump = read_dump(self._store, self._manifest, self._identities)
+        return self._roles.replaced_in(dump) if self._job.role_map else dump
 
     async def _judge(self, tool: ClientTool) -> None:
         """Sees how it ended: errors that it went on after are told in the result."""

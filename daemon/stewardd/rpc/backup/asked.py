@@ -34,14 +34,8 @@ def asked_of(request: pb.CreateBackupRequest) -> BackupAsked:
         value = getattr(request, name)
         if value and value not in known:
             raise InvalidRequest(f"this daemon knows no {name} of the number {value}", field=name)
-    chosen = request.selection
     return BackupAsked(
-        selection=Selection(
-            schemas=_names(chosen.schemas, "schemas"),
-            exclude_schemas=_names(chosen.exclude_schemas, "exclude_schemas"),
-            tables=_names(chosen.tables, "tables"),
-            exclude_tables=_names(chosen.exclude_tables, "exclude_tables"),
-        ),
+        selection=selection_of(request.selection),
         form=_FORMS.get(request.form),
         jobs=request.jobs,
         compression=_COMPRESSIONS.get(request.compression),
@@ -52,6 +46,16 @@ def asked_of(request: pb.CreateBackupRequest) -> BackupAsked:
         lock_timeout_s=_seconds(request.lock_timeout) if request.HasField("lock_timeout") else None,
         max_duration_s=_seconds(request.max_duration) if request.HasField("max_duration") else None,
         max_bytes_per_second=request.max_bytes_per_second,
+    )
+
+
+def selection_of(chosen: pb.BackupSelection) -> Selection:
+    """Returns the chosen parts of a database. Raises: InvalidRequest for too many."""
+    return Selection(
+        schemas=_names(chosen.schemas, "schemas"),
+        exclude_schemas=_names(chosen.exclude_schemas, "exclude_schemas"),
+        tables=_names(chosen.tables, "tables"),
+        exclude_tables=_names(chosen.exclude_tables, "exclude_tables"),
     )
 
 

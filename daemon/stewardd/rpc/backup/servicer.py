@@ -14,12 +14,14 @@ from stewardd.backup.listing import BackupListing, ListedBackup
 from stewardd.backup.prune_operation import PruneOperation
 from stewardd.backup.reencryption.operation import ReencryptOperation
 from stewardd.backup.repositories import Retentions
+from stewardd.backup.restoring.operation import BackupRestoring
 from stewardd.backup.verifying.drills import DrillBook, Drills
 from stewardd.backup.verifying.verification import BackupVerification
 from stewardd.errors import InvalidRequest
 from stewardd.rpc import names
 from stewardd.rpc.backup.asked import asked_of
 from stewardd.rpc.backup.messages import backup_message, keys_message
+from stewardd.rpc.backup.restoring import restore_plan_message, restore_request_of
 from stewardd.rpc.backup.retention import backup_filter_of, plan_message, repository_of
 from stewardd.rpc.backup.verification import drill_message
 from stewardd.rpc.context import Context
@@ -49,6 +51,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         verification: BackupVerification,
         drills: Drills,
         drill_book: DrillBook,
+        restoring: BackupRestoring,
         keyring: Keyring,
     ) -> None:
         self._creation = creation
@@ -62,6 +65,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self._verification = verification
         self._drills = drills
         self._drill_book = drill_book
+        self._restoring = restoring
         self._keyring = keyring
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -217,6 +221,22 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         """Starts to encrypt backups anew."""
         state = await self._reencryption.start(
             actor_of(request.actor), request_id_of(request.request_id)
+        )
+        return operation_message(state)
+
+    async def GetRestorePlan(
+        self, request: backup_pb2.GetRestorePlanRequest, context: Context
+    ) -> backup_pb2.RestorePlan:
+        """Returns what a restore would do."""
+        plan = await self._restoring.plan(restore_request_of(request.restore))
+        return restore_plan_message(plan, await self._restoring.last_elapsed_s(plan.database))
+
+    async def RestoreBackup(
+        self, request: backup_pb2.RestoreBackupRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a restore."""
+        state = await self._restoring.start(
+            restore_request_of(request.restore), request.confirm, request_id_of(request.request_id)
         )
         return operation_message(state)
 

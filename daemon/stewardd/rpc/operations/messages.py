@@ -24,6 +24,7 @@ from stewardd.rpc.backup.copies import (
 )
 from stewardd.rpc.backup.messages import backup_metadata, backup_response
 from stewardd.rpc.backup.reencryption import reencrypt_metadata, reencrypt_response
+from stewardd.rpc.backup.restoring import restore_metadata, restore_response
 from stewardd.rpc.backup.retention import prune_metadata, prune_response
 from stewardd.rpc.backup.verification import drill_response, verify_metadata, verify_response
 from stewardd.rpc.migration.drift import drift_metadata, drift_response
@@ -74,6 +75,7 @@ _KINDS = {
     kinds.REENCRYPT_BACKUPS.name: _Kind(reencrypt_metadata, reencrypt_response),
     kinds.VERIFY_BACKUP.name: _Kind(verify_metadata, verify_response),
     kinds.RUN_DRILL.name: _Kind(verify_metadata, drill_response),
+    kinds.RESTORE_BACKUP.name: _Kind(restore_metadata, restore_response),
     kinds.RETRY_QUARANTINE.name: _Kind(quarantine_metadata, retry_response),
     kinds.PURGE_QUARANTINE.name: _Kind(quarantine_metadata, purge_response),
     kinds.ERASE_SUBJECT.name: _Kind(quarantine_metadata, erase_response),

@@ -11,6 +11,12 @@ from steward.v1 import backup_pb2
 from steward_client import protobuf_values
 from steward_client.backups.keys import BackupKeys
 from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
+from steward_client.backups.restoring import (
+    Restored,
+    RestoreOptions,
+    RestorePlan,
+    RestoreProgress,
+)
 from steward_client.backups.retention import (
     Pruned,
     PruneProgress,
@@ -213,6 +219,29 @@ def reencrypt_backups(
         actor=actor, request_id=request_id or new_request_id()
     )
     return operation_call(f"{SERVICE}/ReencryptBackups", request, OPERATION_KINDS)
+
+
+def get_restore_plan(
+    name: str, options: RestoreOptions | None
+) -> Call[backup_pb2.RestorePlan, RestorePlan]:
+    """BackupService.GetRestorePlan."""
+    spec = (options or RestoreOptions()).to_proto(name)
+    request = backup_pb2.GetRestorePlanRequest(restore=spec)
+    return Call(
+        f"{SERVICE}/GetRestorePlan", request, backup_pb2.RestorePlan, RestorePlan.from_proto
+    )
+
+
+def restore_backup(
+    name: str, options: RestoreOptions | None, confirm: str, request_id: str | None
+) -> Call[operations_pb2.Operation, OperationState[RestoreProgress, Restored]]:
+    """BackupService.RestoreBackup, under a request_id always."""
+    request = backup_pb2.RestoreBackupRequest(
+        restore=(options or RestoreOptions()).to_proto(name),
+        confirm=confirm,
+        request_id=request_id or new_request_id(),
+    )
+    return operation_call(f"{SERVICE}/RestoreBackup", request, OPERATION_KINDS)
 
 
 def _changing(method: str, request: Message) -> Call[backup_pb2.Backup, Backup]:

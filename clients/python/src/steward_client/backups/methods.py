@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from steward_client.backups import calls
 from steward_client.backups.keys import BackupKeys
 from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
+from steward_client.backups.restoring import (
+    Restored,
+    RestoreOptions,
+    RestorePlan,
+    RestoreProgress,
+)
 from steward_client.backups.retention import Pruned, PruneProgress, RetentionPlan
 from steward_client.backups.types import (
     OPERATION_KINDS,
@@ -178,6 +184,36 @@ class BackupMethods(Service):
     ) -> Operation[ReencryptProgress, Reencrypted]:
         """Begins to replace the backups that are not encrypted to exactly the configured recipients. Raises NotNow."""
         call = calls.reencrypt_backups(actor, request_id)
+        state = self._connection.call(call, timeout_s)
+        return Operation(self._connection, OPERATION_KINDS, state)
+
+    def get_restore_plan(
+        self,
+        name: str,
+        *,
+        options: RestoreOptions | None = None,
+        timeout_s: float | None = None,
+    ) -> RestorePlan:
+        """Says what a restore of a backup would do, and what stands in its way."""
+        return self._connection.call(calls.get_restore_plan(name, options), timeout_s)
+
+    def restore_backup(
+        self,
+        name: str,
+        *,
+        options: RestoreOptions | None = None,
+        confirm: str = "",
+        request_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Operation[RestoreProgress, Restored]:
+        """Begins to restore a backup into a new database, or where `options` say. Raises NotNow.
+
+        Where the live database is replaced, `confirm` repeats its name on the server.
+
+        >>> operation = client.restore_backup("backups/019a…")  # doctest: +SKIP
+        >>> (operation.result()).target_database  # doctest: +SKIP
+        """
+        call = calls.restore_backup(name, options, confirm, request_id)
         state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
 

@@ -12,6 +12,7 @@ from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
 from steward_client.backups.reencryption import Reencrypted, ReencryptProgress
+from steward_client.backups.restoring import Restored, RestoreProgress
 from steward_client.backups.retention import Pruned, PruneProgress
 from steward_client.backups.verification import (
     BackupVerification,
@@ -368,6 +369,7 @@ OPERATION_KINDS = OperationKinds(
         pb.CopyBackupMetadata: CopyProgress.from_proto,
         pb.ImportBackupMetadata: ImportProgress.from_proto,
         pb.VerifyBackupMetadata: VerifyProgress.from_proto,
+        pb.RestoreBackupMetadata: RestoreProgress.from_proto,
     },
     results={
         pb.Backup: Backup.from_proto,
@@ -376,5 +378,6 @@ OPERATION_KINDS = OperationKinds(
         pb.CopyBackupResponse: BackupCopy.from_proto,
         pb.VerifyBackupResponse: VerifiedBackup.from_proto,
         pb.Drill: Drill.from_proto,
+        pb.RestoreBackupResponse: Restored.from_proto,
     },
 )

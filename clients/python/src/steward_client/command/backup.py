@@ -1,7 +1,7 @@
 """`steward backup create | list | show | key`.
 
-backup_removal.py has the verbs that decide which backups stay, backup_transfer.py those that bring them elsewhere, and
-backup_proof.py those that prove them.
+backup_removal.py has the verbs that decide which backups stay, backup_transfer.py those that bring them elsewhere,
+backup_restore.py the one that brings them back, and backup_proof.py those that prove them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from steward_client.command.backup_key import key
 from steward_client.command.backup_options import backup_options, read_options
 from steward_client.command.backup_proof import drill, verification_facts, verify
 from steward_client.command.backup_removal import delete, pin, prune, undelete
+from steward_client.command.backup_restore import restore
 from steward_client.command.backup_transfer import copy, import_
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
@@ -229,5 +230,5 @@ def _state(made: Backup) -> str:
     return f"{made.state}, proof {made.proof}"
 
 
-for _verb in (verify, drill, copy, import_, delete, undelete, pin, prune, key):
+for _verb in (verify, drill, copy, import_, restore, delete, undelete, pin, prune, key):
     backup.add_command(_verb)

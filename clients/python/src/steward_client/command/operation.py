@@ -199,6 +199,7 @@ def word(state: AnyState) -> str:
 def kind(state: AnyState) -> str:
     """Returns what kind of work an operation is, where it is known."""
     from steward_client.backups.reencryption import ReencryptProgress
+    from steward_client.backups.restoring import RestoreProgress
     from steward_client.backups.retention import PruneProgress
     from steward_client.backups.types import BackupProgress, CopyProgress, ImportProgress
     from steward_client.backups.verification import VerifyProgress
@@ -212,6 +213,7 @@ def kind(state: AnyState) -> str:
         CopyProgress: "copy",
         ImportProgress: "import",
         ReencryptProgress: "re-encryption",
+        RestoreProgress: "restore",
     }
     if type(progress) in of_backups:
         return of_backups[type(progress)]
@@ -228,6 +230,7 @@ def begun(state: AnyState) -> str:
 
 def result(state: AnyState) -> str:
     """Returns how far an operation has come, what it made, or the reason why it made nothing."""
+    from steward_client.backups.restoring import Restored
     from steward_client.backups.types import Backup
     from steward_client.backups.verification import Drill, VerifiedBackup
 
@@ -237,6 +240,8 @@ def result(state: AnyState) -> str:
         return state.response.name
     if isinstance(state.response, (VerifiedBackup, Drill)):
         return f"{state.response.backup} {state.response.verification.outcome}"
+    if isinstance(state.response, Restored):
+        return f"restored into {state.response.target_database}"
     return _steps(state.progress)[2]
 
 
@@ -260,7 +265,19 @@ def _steps(progress: object) -> tuple[int, int | None, str]:
     if isinstance(progress, QuarantineProgress):
         words = f"{many(progress.rows, 'row')} of {many(progress.batches, 'batch')}"
         return progress.rows, None, words
-    return _verify_steps(progress)
+    return _restore_steps(progress)
+
+
+def _restore_steps(progress: object) -> tuple[int, int | None, str]:
+    from steward_client.backups.restoring import RestoreProgress
+
+    if not isinstance(progress, RestoreProgress):
+        return _verify_steps(progress)
+    if progress.phase == "comparing":
+        words = f"comparing, {progress.compared_tables} of {many(progress.total_tables, 'table')}"
+        return progress.compared_tables, progress.total_tables or None, words
+    words = f"{progress.phase}, {size(progress.read_bytes)} of {size(progress.size_bytes)}"
+    return progress.read_bytes, progress.size_bytes or None, words
 
 
 def _verify_steps(progress: object) -> tuple[int, int | None, str]:

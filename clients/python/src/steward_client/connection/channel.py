@@ -24,7 +24,7 @@ _IDEMPOTENT = {
     "steward.v1.BackupService": (
         "CreateBackup", "CopyBackup", "ImportBackup", "GetBackup", "ListBackups", "DeleteBackup", "UndeleteBackup",
         "PinBackup", "UnpinBackup", "GetRetentionPlan", "PruneBackups", "GetBackupKeys", "VerifyBackup", "RunDrill",
-        "ListDrills", "ReencryptBackups",
+        "ListDrills", "GetRestorePlan", "RestoreBackup", "ReencryptBackups",
     ),
     "steward.v1.ScheduleService": (
         "CreateSchedule", "GetSchedule", "ListSchedules", "UpdateSchedule",

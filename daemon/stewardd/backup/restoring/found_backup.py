@@ -1,0 +1,153 @@
+"""Finds the backup that a restore names, in the repository or in the second one, and reads what a plan needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stewardd.backup.catalog import BackupCatalog
+from stewardd.backup.copying.second_repository import SecondRepository
+from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.manifest.contents import BackupContents
+from stewardd.backup.reading.contents import read_contents
+from stewardd.backup.restoring.archive_head import read_head
+from stewardd.backup.restoring.options import RestoreSource
+from stewardd.backup.restoring.plan import DumpFacts
+from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
+from stewardd.backup.restoring.roles import roles_of
+from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
+from stewardd.backup.restoring.table_of_contents import TocEntry
+from stewardd.backup.states import BackupStates
+from stewardd.errors import NoSecondRepository, SignerUnknown, StewardError
+from stewardd.postgres.dump_catalog import TableName
+from stewardd.postgres.table_proof import METHOD, TableProof
+from stewardd.repository.backend.store import Store
+
+_EXTENSION = "EXTENSION"
+_FOREIGN_KEY = "FK CONSTRAINT"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBackup:
+    """A backup that is to be restored: where it lies, what of it is chosen, and what a plan depends on."""
+
+    source: RestoreSource
+    contents: BackupContents
+    chosen: ChosenEntries
+    facts: DumpFacts
+
+    @property
+    def manifest(self) -> BackupManifest:
+        """Its manifest."""
+        return self.source.manifest
+
+    @property
+    def proofs(self) -> dict[TableName, TableProof]:
+        """What was read of the chosen tables when the backup was made."""
+        chosen = self.chosen.tables
+        hashed = self.contents.method == METHOD
+        found = {
+            TableName(each.schema, each.name): TableProof(each.rows, each.hash if hashed else None)
+            for each in self.contents.tables
+        }
+        return {name: proof for name, proof in found.items() if name in chosen}
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """The chosen tables of which the backup has no count."""
+        return tuple(sorted(str(name) for name in self.chosen.tables - self.proofs.keys()))
+
+
+class BackupFinder:
+    """Finds backups. `scratch` is a folder for what is read of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        store_url: str,
+        store_options: Mapping[str, str],
+        keyring: Keyring,
+        second: SecondRepository | None,
+        scratch: Path,
+    ) -> None:
+        self._store = store
+        self._store_url = store_url
+        self._store_options = dict(store_options)
+        self._keyring = keyring
+        self._second = second
+        self._scratch = scratch
+
+    async def find(self, request: RestoreRequest) -> FoundBackup:
+        """Reads what a plan needs.
+
+        Raises: BackupNotFound, NoSecondRepository, InvalidRequest for what the backup does not hold, KeyMissing,
+        Corrupt, RepositoryDown.
+        """
+        store, url, options = await self._place(request)
+        manifest = await BackupCatalog(store).get(request.backup_id)
+        identities = self._keyring.identities
+        contents = await read_contents(store, manifest, identities)
+        head = await read_head(store, manifest, contents, identities, self._scratch)
+        chosen = _chosen(request, head.entries)
+        return FoundBackup(
+            RestoreSource(manifest, url, options, identities),
+            contents,
+            chosen,
+            replace(
+                _facts(request, manifest, contents, chosen),
+                is_deleted=not request.from_second and await self._is_deleted(manifest.backup_id),
+                refusal=self._refusal(request, manifest),
+            ),
+        )
+
+    async def _place(self, request: RestoreRequest) -> tuple[Store, str, dict[str, str]]:
+        if not request.from_second:
+            return self._store, self._store_url, self._store_options
+        if self._second is None:
+            raise NoSecondRepository("no second repository is configured to restore from")
+        return await self._second.store(), self._second.url, dict(self._second.options)
+
+    async def _is_deleted(self, backup_id: str) -> bool:
+        return (await BackupStates(self._store).of(backup_id)).deleted
+
+    def _refusal(self, request: RestoreRequest, manifest: BackupManifest) -> StewardError | None:
+        if request.accepts_unknown_signer:
+            return None
+        try:
+            self._keyring.check_signer(manifest)
+        except SignerUnknown as error:
+            return error
+        return None
+
+
+def _chosen(request: RestoreRequest, entries: tuple[TocEntry, ...]) -> ChosenEntries:
+    if request.selection.is_whole:
+        return ChosenEntries(entries, ())
+    return choose_entries(
+        entries,
+        schemas=request.selection.schemas,
+        tables=request.tables,
+        with_needs=request.mode is not RestoreMode.IN_PLACE,
+    )
+
+
+def _facts(
+    request: RestoreRequest,
+    manifest: BackupManifest,
+    contents: BackupContents,
+    chosen: ChosenEntries,
+) -> DumpFacts:
+    tables = chosen.tables
+    rows = {TableName(each.schema, each.name): each.rows for each in contents.tables}
+    return replace(
+        DumpFacts.of_manifest(manifest),
+        tables=len(tables),
+        rows=sum(rows.get(name, 0) for name in tables),
+        roles=roles_of(chosen.entries, with_owners=request.roles is not RestoreRoles.IGNORE),
+        extensions=frozenset(each.name for each in chosen.entries if each.kind == _EXTENSION),
+        left_out=tuple(
+            f"{each.schema}.{each.name}" for each in chosen.left_out if each.kind == _FOREIGN_KEY
+        ),
+    )

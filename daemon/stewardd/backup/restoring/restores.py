@@ -1,0 +1,482 @@
+"""Restores backups: plans, refuses, makes the new database, fills it, compares it, and swaps it in where that is asked.
+
+The live database is not touched before the restored one has been compared, save in place, where one transaction does it
+all. What fails or is cancelled leaves nothing on the server: the new database and the new roles are removed again. What
+a killed daemon left carries a comment that says so, and is removed by `clear`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stewardd.backup.manifest.backup import Source
+from stewardd.backup.restoring.documents import RestoreMade, RestoreStage, RestoreStanding
+from stewardd.backup.restoring.found_backup import BackupFinder, FoundBackup
+from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress
+from stewardd.backup.restoring.plan import RestorePlan, make_plan
+from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
+from stewardd.backup.restoring.restore import restore_into, restoring_tools
+from stewardd.backup.restoring.unfinished import (
+    UnfinishedRestore,
+    UnfinishedRestores,
+    comment_of,
+)
+from stewardd.errors import (
+    DatabaseInUse,
+    DatabaseUnknown,
+    RestoreDiffers,
+    RestoreInProgress,
+    StewardError,
+    ToolMissing,
+)
+from stewardd.postgres.connect import Connection, connect
+from stewardd.postgres.probe import Sight
+from stewardd.postgres.restoring.comparison import compare_tables
+from stewardd.postgres.restoring.databases import (
+    DatabaseLocale,
+    comment_on,
+    comment_on_database,
+    create_database,
+    create_roles,
+    drop_database,
+    drop_roles,
+)
+from stewardd.postgres.restoring.facts import find_way, is_empty, live_database, read_facts
+from stewardd.postgres.restoring.lock_watch import watch_locks
+from stewardd.postgres.restoring.swap import carry_over, swap
+from stewardd.postgres.target import DatabaseTarget
+from stewardd.postgres.tools import ClientTools
+from stewardd.repository.turns import Turns
+from stewardd.telemetry import logger
+from stewardd.uninterrupted import uninterrupted
+
+log = logger("backup")
+ReportStanding = Callable[[RestoreStanding], None]
+Undo = Callable[[Connection, DatabaseTarget, Any], Coroutine[Any, Any, None]]
+
+_PROBE_TIMEOUT_S = 5.0
+_APPLICATION = "stewardd restore"
+_SHOWN_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSettings:
+    """How restores are made where a request does not say otherwise."""
+
+    tools_dir: Path | None = None
+    staging_dir: Path = Path()
+    jobs: int = 2
+    reserve_bytes: int = 256 << 20
+    max_duration_s: float = 24 * 3600.0
+    lock_timeout_s: float = 60.0
+
+
+class Restores:
+    """Restores into the servers of the configured databases."""
+
+    def __init__(
+        self,
+        databases: Mapping[str, DatabaseTarget],
+        finder: BackupFinder,
+        unfinished: UnfinishedRestores,
+        turns: Turns,
+        settings: RestoreSettings,
+    ) -> None:
+        self._databases = dict(databases)
+        self._finder = finder
+        self._unfinished = unfinished
+        self._turns = turns
+        self._settings = settings
+
+    async def plan(self, request: RestoreRequest) -> RestorePlan:
+        """What a restore would do, with what stands in its way.
+
+        Raises: InvalidRequest, DatabaseUnknown, BackupNotFound, KeyMissing, Corrupt, DatabaseDown, DatabaseRefused.
+        """
+        request.check()
+        found = await self._finder.find(request)
+        async with self._server(self._database_of(request, found)) as server:
+            return (await self._plan(request, found, server))[0]
+
+    async def run(
+        self, request: RestoreRequest, confirm: str, report: ReportStanding
+    ) -> RestoreMade:
+        """Restores. Raises: what `RestorePlan.check` raises, RestoreInProgress, RestoreDiffers, and restore_into."""
+        began_at = time.monotonic()
+        request.check()
+        found = await self._finder.find(request)
+        async with self._server(self._database_of(request, found)) as server:
+            plan, tools = await self._plan(request, found, server)
+            async with AsyncExitStack() as stack:
+                for name in sorted(
+                    {plan.target, plan.live if request.replaces_live else plan.target}
+                ):
+                    await stack.enter_async_context(self._turn(plan.database, name))
+                plan, tools = await self._plan(request, found, server, like=plan)
+                plan.check(confirm)
+                if tools is None:
+                    raise ToolMissing("no pg_restore fits the server")
+                restore = _Restore(
+                    plan, found, server, tools, self._settings, self._unfinished, report
+                )
+                made = await restore.run()
+        elapsed_s = round(time.monotonic() - began_at, 3)
+        log.info(
+            "backup restored",
+            backup=made.backup,
+            database=made.database,
+            target=made.target,
+            mode=request.mode.value,
+            elapsed_s=elapsed_s,
+        )
+        return replace(made, elapsed_s=elapsed_s)
+
+    async def clear(self) -> None:
+        """Removes the databases that restores of dead daemons left half done. Raises: RepositoryDown."""
+        for token, left in (await self._unfinished.all()).items():
+            if left.database not in self._databases:
+                continue  # another daemon of the repository knows it
+            try:
+                async with self._turn(left.database, left.name):
+                    await self._clear(token, left)
+            except StewardError as error:  # it goes on, or its server is away: another time
+                log.info("unfinished restore left", database=left.name, reason=error.reason)
+
+    async def _clear(self, token: str, left: UnfinishedRestore) -> None:
+        async with self._server(left.database) as server:
+            comment = await comment_on_database(server.connection, server.way, left.name)
+            if comment == comment_of(token):
+                await drop_database(server.connection, server.way, left.name)
+                log.warning("unfinished restore removed", database=left.name)
+        await self._unfinished.end(token)
+
+    def _database_of(self, request: RestoreRequest, found: FoundBackup) -> str:
+        name = request.database or found.manifest.database
+        if name not in self._databases:
+            there = ", ".join(sorted(self._databases))
+            raise DatabaseUnknown(
+                f"there is no database {name!r} to restore on; there is {there}", field="database"
+            )
+        return name
+
+    async def _plan(
+        self,
+        request: RestoreRequest,
+        found: FoundBackup,
+        server: _Server,
+        like: RestorePlan | None = None,
+    ) -> tuple[RestorePlan, ClientTools | None]:
+        """Makes a plan; one that is `like` an earlier one keeps its names."""
+        if like is not None and request.mode is not RestoreMode.IN_PLACE:
+            request = replace(request, new_database=like.target)
+        facts = await read_facts(server.connection, server.sight)
+        blocked: list[StewardError] = []
+        tools: ClientTools | None = None
+        try:
+            tools = await restoring_tools(
+                found.manifest,
+                server.sight.major,
+                self._settings.tools_dir,
+                needs_tls=server.sight.tls,
+                needs_gss=server.sight.gss,
+            )
+        except ToolMissing as error:
+            blocked.append(error)
+        empty: frozenset[str] = frozenset()
+        if request.new_database in facts.databases and await server.is_empty(request.new_database):
+            empty = frozenset({request.new_database})
+        plan = make_plan(
+            request,
+            server.database,
+            server.live,
+            found.facts,
+            facts,
+            now=datetime.now(UTC),
+            tool_version=tools.version if tools else "",
+            empty_databases=empty,
+            reserve_bytes=self._settings.reserve_bytes,
+        )
+        kept = like.kept if like is not None else plan.kept
+        return replace(plan, kept=kept, blockers=(*plan.blockers, *blocked)), tools
+
+    @asynccontextmanager
+    async def _server(self, database: str) -> AsyncIterator[_Server]:
+        target = self._databases[database]
+        sight = await find_way(target, _PROBE_TIMEOUT_S)
+        connection = await connect(sight.way, _APPLICATION)
+        try:
+            yield _Server(database, await live_database(target), sight, connection)
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _turn(self, database: str, name: str) -> AsyncIterator[None]:
+        def refuse() -> None:
+            raise RestoreInProgress(f"another restore writes into the database {name!r}")
+
+        async with self._turns.take(f"{database}/{name}", on_wait=refuse):
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server that is connected to. `live` is the name of the configured database on it."""
+
+    database: str
+    live: str
+    sight: Sight
+    connection: Connection
+
+    @property
+    def way(self) -> DatabaseTarget:
+        """The maintenance database, as it was reached."""
+        return self.sight.way
+
+    def target(self, name: str) -> DatabaseTarget:
+        """A database of the server, reached in the same way."""
+        return DatabaseTarget(self.database, self.way.with_parameters(dbname=name).conninfo)
+
+    async def is_empty(self, name: str) -> bool:
+        """Whether a database holds nothing. Raises: DatabaseRefused, DatabaseDown."""
+        connection = await connect(self.target(name), _APPLICATION)
+        try:
+            return await is_empty(connection)
+        finally:
+            await connection.close()
+
+
+@dataclass(slots=True)
+class _Restore:
+    """One restore that is under way."""
+
+    plan: RestorePlan
+    found: FoundBackup
+    server: _Server
+    tools: ClientTools
+    settings: RestoreSettings
+    unfinished: UnfinishedRestores
+    report: ReportStanding
+    standing: RestoreStanding = field(init=False)
+    token: str = ""
+    undo: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        plan, found = self.plan, self.found
+        self.standing = RestoreStanding(
+            found.manifest.backup_id, plan.database, plan.target, total_tables=len(found.proofs)
+        )
+
+    async def run(self) -> RestoreMade:
+        """Does it; what fails is undone, to its end."""
+        try:
+            made = await self._run()
+        except BaseException:
+            await uninterrupted(self.undo.aclose())
+            raise
+        self.undo.pop_all()
+        return made
+
+    async def _run(self) -> RestoreMade:
+        plan, request, found = self.plan, self.plan.request, self.found
+        roles = await self._create_roles()
+        if request.mode is not RestoreMode.IN_PLACE and not plan.target_exists:
+            await self._create_database()
+        self._enter(RestoreStage.RESTORING)
+        await self._restore()
+        self._enter(RestoreStage.COMPARING)
+        compared = await compare_tables(
+            self.server.target(plan.target),
+            found.proofs,
+            jobs=self._jobs,
+            on_table=self._count_table,
+        )
+        if compared.differences:
+            raise RestoreDiffers(_told(compared.differences, plan))
+        if request.mode is RestoreMode.SWAP:
+            self._enter(RestoreStage.SWAPPING)
+            await self._swap()
+        elif request.mode is RestoreMode.NEW_DATABASE and not plan.target_exists:
+            await self._comment(f"restored from backups/{found.manifest.backup_id}")
+        await self._forget()
+        return RestoreMade(
+            backup=found.manifest.backup_id,
+            database=plan.database,
+            target=plan.live if request.mode is RestoreMode.SWAP else plan.target,
+            kept=plan.kept,
+            compared_tables=compared.tables,
+            compared_rows=compared.rows,
+            not_compared=found.not_compared,
+            created_roles=tuple(roles),
+            left_out=found.facts.left_out,
+        )
+
+    async def _create_roles(self) -> list[str]:
+        plan, server = self.plan, self.server
+        if plan.request.roles is not RestoreRoles.CREATE or not plan.missing_roles:
+            return []
+        creating = asyncio.ensure_future(
+            create_roles(server.connection, server.way, plan.missing_roles)
+        )
+        await self._made(creating, drop_roles)
+        return creating.result()
+
+    async def _create_database(self) -> None:
+        plan, server = self.plan, self.server
+        record = UnfinishedRestore(datetime.now(UTC), plan.database, plan.target)
+        self.token = await self.unfinished.begin(record)
+        locale = _locale(self.found.manifest.source)
+        creating = asyncio.ensure_future(
+            create_database(server.connection, server.way, plan.target, locale)
+        )
+        await self._made(creating, self._drop_database, plan.target)
+        await self._comment(comment_of(self.token))
+
+    async def _drop_database(self, connection: Connection, way: DatabaseTarget, name: str) -> None:
+        await drop_database(connection, way, name)
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Forgets that a database is unfinished: it is finished, or gone."""
+        if self.token:
+            await self.unfinished.end(self.token)
+
+    async def _made(self, creating: asyncio.Future[Any], undo: Undo, what: Any = None) -> None:
+        """Awaits a step to its end, and remembers how it is undone if it succeeded: else it made nothing of ours."""
+        try:
+            await uninterrupted(creating)
+        finally:
+            if not creating.cancelled() and creating.exception() is None:
+                made = creating.result() if what is None else what
+                self.undo.push_async_callback(self._undone, undo, made)
+
+    async def _restore(self) -> None:
+        plan, request = self.plan, self.plan.request
+        options = RestoreOptions(
+            schemas=request.selection.schemas,
+            tables=request.tables,
+            jobs=self._jobs,
+            with_owners=request.roles is not RestoreRoles.IGNORE,
+            with_privileges=request.roles is not RestoreRoles.IGNORE,
+            in_place=request.mode is RestoreMode.IN_PLACE,
+            role_map=dict(request.role_map),
+            staging_dir=self.settings.staging_dir,
+            reserve_bytes=self.settings.reserve_bytes,
+            max_duration_s=self.settings.max_duration_s,
+        )
+        work = restore_into(
+            self.found.source,
+            self.server.target(plan.target),
+            self.tools.program("pg_restore"),
+            options,
+            self._hear,
+        )
+        if request.mode is not RestoreMode.IN_PLACE:
+            await work
+            return
+        await _first_of(
+            work,
+            watch_locks(
+                self.server.connection,
+                self.server.way,
+                plan.live,
+                _APPLICATION,
+                timeout_s=self.settings.lock_timeout_s,
+                ends_sessions=request.ends_sessions,
+            ),
+        )
+
+    async def _swap(self) -> None:
+        plan, server = self.plan, self.server
+        await carry_over(server.connection, server.way, plan.live, plan.target)
+        self.undo.pop_all()  # what is restored and compared stays, whatever comes of the swap
+        await self._forget()
+        second = await connect(server.way, _APPLICATION)
+        try:
+            await swap(
+                server.connection,
+                second,
+                server.way,
+                live=plan.live,
+                restored=plan.target,
+                kept=plan.kept,
+                ends_sessions=plan.request.ends_sessions,
+            )
+        except DatabaseInUse as error:
+            raise DatabaseInUse(
+                f"{error.message}; the restored database is kept as {plan.target!r}",
+                hint="stop the services, and rename the two databases; or restore again with `end_sessions`",
+            ) from None
+        finally:
+            await second.close()
+
+    async def _comment(self, text: str) -> None:
+        await comment_on(self.server.connection, self.server.way, self.plan.target, text)
+
+    async def _undone(self, action: Undo, what: Any) -> None:
+        """Undoes a step, on a connection of its own: the restore's may be broken, or in the middle of a statement."""
+        try:
+            connection = await connect(self.server.way, _APPLICATION)
+            try:
+                await action(connection, self.server.way, what)
+            finally:
+                await connection.close()
+        except StewardError as error:
+            log.error("what a failed restore made is left", what=what, error=error.message)
+
+    @property
+    def _jobs(self) -> int:
+        in_place = self.plan.request.mode is RestoreMode.IN_PLACE
+        return 1 if in_place else self.plan.request.jobs or self.settings.jobs
+
+    def _enter(self, stage: RestoreStage) -> None:
+        self.standing = replace(self.standing, stage=stage)
+        self.report(self.standing)
+
+    def _hear(self, progress: RestoreProgress) -> None:
+        self.standing = replace(
+            self.standing, read_bytes=progress.read_bytes, size_bytes=progress.total_bytes
+        )
+        self.report(self.standing)
+
+    def _count_table(self) -> None:
+        self.standing = replace(self.standing, compared_tables=self.standing.compared_tables + 1)
+        self.report(self.standing)
+
+
+async def _first_of(work: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, Any]) -> None:
+    """Does the work as long as the watch has nothing to say. Raises: what either raises."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(watch)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task in done:
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await uninterrupted(asyncio.wait(tasks))
+
+
+def _locale(source: Source) -> DatabaseLocale:
+    return DatabaseLocale(
+        encoding=source.encoding,
+        provider=source.locale_provider,
+        collation=source.collation,
+        character_type=source.character_type,
+        locale=source.locale,
+    )
+
+
+def _told(differences: tuple[str, ...], plan: RestorePlan) -> str:
+    more = len(differences) - _SHOWN_DIFFERENCES
+    said = "; ".join(differences[:_SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+    if plan.request.mode is RestoreMode.IN_PLACE:
+        return f"{said}; other sessions may have written to {plan.target!r} meanwhile"
+    return f"{said}; the restored database was removed, and the live one was not touched"
