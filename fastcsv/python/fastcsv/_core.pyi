@@ -512,7 +512,7 @@ class PayloadValidator:
         source_file: str = "",
         quarantined_at: str,
         options: PayloadOptions | None = None,
-        candidates: Sequence[PayloadSchema] = (),
+        candidates: Sequence[PayloadSchema] = ...,
     ) -> PayloadValidator: ...
     def feed(self, *pieces: bytes | bytearray | memoryview, threads: int | None = None) -> Progress:
         """Take the next bytes of the input, piece by piece, as Validator.feed does.
@@ -669,7 +669,7 @@ def validate_payload_file(
     source_file: str | None = None,
     quarantined_at: str | None = None,
     options: PayloadOptions | None = None,
-    candidates: Sequence[PayloadSchema] = (),
+    candidates: Sequence[PayloadSchema] = ...,
 ) -> Report:
     """Validate a file of payloads, one a line, into a folder, and remove what was written if that fails.
 
