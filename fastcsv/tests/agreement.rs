@@ -5,8 +5,10 @@
 mod drawn;
 
 use std::cell::Cell;
-use std::env;
+use std::path::Path;
+use std::{env, fs};
 
+use fastcsv::rules::FORMATS;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -43,4 +45,24 @@ fn the_checks_agree_with_the_general_validator() {
         .unwrap_or_else(|error| panic!("{error}"));
     let (valid, invalid) = (valid.get(), invalid.get());
     assert!(valid > cases / 4 && invalid > cases, "{valid} valid rows, {invalid} invalid");
+}
+
+/// A format that was added in part only would look well tested.
+#[test]
+fn every_format_has_vectors_cells_that_are_drawn_and_a_line_on_the_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/schemas.md")).expect("the page of schemas");
+    let section = page.split("### Formats\n").nth(1).expect("a section of formats");
+    let section = section.split("\n### ").next().unwrap_or_default();
+    let (table, by_the_crate) = section.split_once("\n\n`").expect("a table, then text");
+    for format in FORMATS {
+        let name = format.name;
+        let quoted = format!("`{name}`");
+        let vectors = root.join(format!("tests/vectors/rules/{name}.json"));
+        assert!(vectors.is_file(), "{} is not there", vectors.display());
+        assert!(drawn::FORMATS.contains(&name), "no drawn schema has {name}");
+        assert!(drawn::TEXTS.iter().any(|text| (format.check)(text)), "no drawn cell is {name}");
+        assert!(table.contains(&quoted), "docs/schemas.md says nothing of {name}");
+        assert!(!by_the_crate.contains(&quoted), "docs/schemas.md has {name} among the crate's");
+    }
 }

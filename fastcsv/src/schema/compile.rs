@@ -30,7 +30,7 @@ const ANNOTATIONS: [&str; 11] = [
 ];
 
 /// Formats of JSON Schema 2020-12 that only the general validator knows.
-const GENERAL_FORMATS: [&str; 11] = [
+const GENERAL_FORMATS: &[&str] = &[
     "duration",
     "hostname",
     "idn-email",

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 pub const COLUMNS: [&str; 4] = ["a", "b", "c", "d"];
 
-const NUMBERS: [&str; 22] = [
+const NUMBERS: &[&str] = &[
     "0",
     "-0",
     "1",
@@ -41,7 +41,7 @@ const NUMBERS: [&str; 22] = [
     "123456789012345678901234567890.5",
 ];
 
-const TEXTS: [&str; 40] = [
+pub const TEXTS: &[&str] = &[
     "",
     " ",
     "a",
@@ -84,11 +84,11 @@ const TEXTS: [&str; 40] = [
     "e\u{301}",
 ];
 
-const PATTERNS: [&str; 8] =
-    ["^a", "\\d+", "^\\w{1,3}$", "^(A1|B2)$", "\\s", "^.$", "^[^@]+@[^@]+$", "^\\S*$"];
+const PATTERNS: &[&str] =
+    &["^a", "\\d+", "^\\w{1,3}$", "^(A1|B2)$", "\\s", "^.$", "^[^@]+@[^@]+$", "^\\S*$"];
 
-const FORMATS: [&str; 9] =
-    ["date", "date-time", "email", "ipv4", "ipv6", "time", "uri", "uuid", "unheard-of"];
+pub const FORMATS: &[&str] =
+    &["date", "date-time", "email", "ipv4", "ipv6", "time", "uri", "uuid", "unheard-of"];
 
 /// A number for a schema: those that JSON cannot spell, or that no bound may be, are left to cells.
 fn number() -> impl Strategy<Value = Value> {
@@ -108,7 +108,7 @@ fn divisor() -> impl Strategy<Value = Value> {
 fn literal() -> impl Strategy<Value = Value> {
     prop_oneof![
         number(),
-        select(&TEXTS[..]).prop_map(Value::from),
+        select(TEXTS).prop_map(Value::from),
         select(vec![json!(true), json!(false), json!(null), json!([1]), json!({"a": 1})]),
     ]
 }
@@ -133,8 +133,8 @@ fn keyword() -> impl Strategy<Value = (&'static str, Value)> {
         1 => number().prop_map(|value| ("exclusiveMinimum", value)),
         1 => number().prop_map(|value| ("exclusiveMaximum", value)),
         1 => divisor().prop_map(|value| ("multipleOf", value)),
-        1 => select(&PATTERNS[..]).prop_map(|value| ("pattern", value.into())),
-        2 => select(&FORMATS[..]).prop_map(|value| ("format", value.into())),
+        1 => select(PATTERNS).prop_map(|value| ("pattern", value.into())),
+        2 => select(FORMATS).prop_map(|value| ("format", value.into())),
         1 => select(vec!["application/json", "Application/JSON", "text/html"])
             .prop_map(|value| ("contentMediaType", value.into())),
         1 => Just(("contentEncoding", "base64".into())),
@@ -259,8 +259,8 @@ fn refers(value: &Value) -> bool {
 pub fn cell() -> impl Strategy<Value = String> {
     prop_oneof![
         5 => Just(String::new()),
-        4 => select(&TEXTS[..]).prop_map(str::to_owned),
-        4 => select(&NUMBERS[..]).prop_map(str::to_owned),
+        4 => select(TEXTS).prop_map(str::to_owned),
+        4 => select(NUMBERS).prop_map(str::to_owned),
         1 => "[+-]?[0-9]{0,3}(\\.[0-9]{0,3})?([eE][+-]?[0-9]{0,2})?",
         1 => "[a-c.@\"-]{0,6}@[a-c.-]{0,6}",
         1 => "[02]{2}[0-2]{2}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-6][0-9]:[0-6]0(Z|[+-][01][0-9]:[0-6]0))?",
