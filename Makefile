@@ -40,10 +40,10 @@ test: sync  ## every test, fault campaigns as a seeded sample
 test-full: export STEWARD_TEST_CAMPAIGNS := full
 test-full: test  ## every test, fault campaigns in full
 
-# What cargo prints is shown once it has ended: beside pytest's progress it could not be read.
+# What cargo prints is shown once it has ended: beside pytest's progress it could not be read. It shares no jobs with make.
 engine-tests:
 	@mkdir -p build
-	@$(CARGO) test $(CRATE) --no-default-features > build/engine-tests.log 2>&1; code=$$?; \
+	@MAKEFLAGS= $(CARGO) test $(CRATE) --no-default-features > build/engine-tests.log 2>&1; code=$$?; \
 	  cat build/engine-tests.log; exit $$code
 
 python-tests:
