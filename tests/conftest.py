@@ -33,6 +33,11 @@ hypothesis.settings.load_profile("busy")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names bytes by their number: compressed ones hold the time, and each process must find the same tests."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModuleScheduling:
     return ModuleScheduling(config, log)
