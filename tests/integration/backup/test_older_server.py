@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from stewardd.backup.asked import BackupAsked
 from stewardd.backup.backups import Backups
+from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.options import BackupOptions
 from stewardd.backup.reading.dump import read_dump
 from stewardd.postgres.accounts import choose_account
@@ -84,7 +86,8 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease, 
         keyring,
         BackupOptions(store_url=str(store.root), reserve_bytes=0),
     )
-    manifest = await backups.create("", "", Handle())
+    asked = BackupAsked(form=DumpForm.CUSTOM)
+    manifest = await backups.create("", "", Handle(), asked=asked)
     assert manifest.server_version.startswith("15.")
     assert int(manifest.tool_version.split(".")[0]) >= 15
     dump = b"".join([chunk async for chunk in read_dump(store, manifest, keyring.identities)])
