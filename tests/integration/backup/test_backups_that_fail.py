@@ -285,7 +285,6 @@ async def test_a_disk_that_fills_up_fails_the_backup_and_is_emptied_again(
             await Backups(store, lease, {"main": filled}, keyring, options).create(
                 "main", "", handle
             )
-        assert handle.told[-1]["stored_bytes"] != 0
         assert objects(store) == []
         await lease.close()
     finally:

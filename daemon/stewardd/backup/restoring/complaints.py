@@ -12,10 +12,12 @@ import threading
 from stewardd.backup.restoring.options import RestoreIssue
 
 _PREFIX = "pg_restore: "
-_TABLE_BEGUN = re.compile(r'pg_restore: processing data for table "')
+# Parallel pg_restore processes write prefix, text and line end each by itself, so that their lines mix.
+_TABLE_BEGUN = re.compile(r'processing data for table "')
 _NARRATION = re.compile(
-    r"pg_restore: (creating|processing|executing|launching|finished|connecting|entering|starting|skipping|implied|"
-    r"disabling|enabling|restoring|restored|dropping|table |allocating|moving|waiting|worker|setting)"
+    r"(?:pg_restore: )+(?:creating|processing|executing|launching|finished|connecting|entering|starting|skipping|"
+    r"implied|disabling|enabling|restoring|restored|dropping|table |allocating|moving|waiting|worker|setting|$)|"
+    r"processing data for table"
 )
 _ENTRY = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (?P<said>.*)")
 _ERROR = re.compile(r"pg_restore: error: (?P<said>.*)")
@@ -81,8 +83,7 @@ class RestoreComplaints:
             return "\n".join(self._lines)
 
     def _read(self, line: str) -> None:
-        if _TABLE_BEGUN.match(line):
-            self.begun_tables += 1
+        self.begun_tables += len(_TABLE_BEGUN.findall(line))
         if _NARRATION.match(line):
             return
         if found := _ENTRY.match(line):
