@@ -248,7 +248,9 @@ async def test_what_waits_when_a_daemon_stops_is_told_by_another(
     await following.stop()
     assert counted == ["told"] * 3
     told_of = [headers["webhook-id"] for headers, _ in receiver.got]
-    assert told_of == [f"msg_{ids[1]}", f"msg_{ids[0]}", f"msg_{ids[2]}"]
+    # The other two are of one millisecond, so that their order is open.
+    assert told_of[0] == f"msg_{ids[1]}"
+    assert sorted(told_of[1:]) == sorted([f"msg_{ids[0]}", f"msg_{ids[2]}"])
     assert await waiting(first) == []
 
 
