@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from stewardd.errors import DatabaseDown
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_in_transaction
 from stewardd.postgres.connect import Connection, connect, explained
 from stewardd.postgres.dump_catalog import TableName, read_tables
@@ -23,7 +25,8 @@ from stewardd.postgres.table_proof import (
 )
 from stewardd.postgres.target import DatabaseTarget
 
-_APPLICATION = "stewardd verification"
+_APPLICATION = "stewardd comparison"
+_CONNECT_TIMEOUT_S = 15.0
 _UNPOPULATED = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid
@@ -55,10 +58,25 @@ async def read_restored(
     """Reads every table, several at once, and the rest. Raises: DatabaseDown, DatabaseRefused."""
     async with _session(target) as connection:
         with explained(target, connection):
-            there = {each.name for each in await read_tables(connection)}
             sequences = {each.name: each for each in await read_sequences(connection)}
             large_objects = await read_large_objects(connection, hashed=hashed)
             catalogue = await read_in_transaction(connection)
+    found = await read_tables_restored(target, tables, hashed=hashed, jobs=jobs, on_table=on_table)
+    return RestoredDatabase(found, sequences, large_objects, catalogue)
+
+
+async def read_tables_restored(
+    target: DatabaseTarget,
+    tables: Sequence[TableName],
+    *,
+    hashed: bool,
+    jobs: int,
+    on_table: Callable[[], None],
+) -> dict[TableName, TableProof]:
+    """Reads those of some tables that are there, several at once. Raises: DatabaseDown, DatabaseRefused."""
+    async with _session(target) as connection:
+        with explained(target, connection):
+            there = {each.name for each in await read_tables(connection)}
     waiting = [each for each in reversed(tables) if each in there]
     found: dict[TableName, TableProof] = {}
 
@@ -71,7 +89,7 @@ async def read_restored(
                 on_table()
 
     await do_all([read_some() for _ in range(min(jobs, len(waiting)))])
-    return RestoredDatabase(found, sequences, large_objects, catalogue)
+    return found
 
 
 async def refresh_views(target: DatabaseTarget, names: Collection[str]) -> set[str]:
@@ -80,7 +98,7 @@ async def refresh_views(target: DatabaseTarget, names: Collection[str]) -> set[s
     A dump refreshes them with an empty search_path, which a function that names no schema does not bear. Here every
     schema is on it, as it would be for those who use the view. Raises: DatabaseDown, DatabaseRefused.
     """
-    connection = await connect(target, _APPLICATION)
+    connection = await _connect(target)
     try:
         with explained(target, connection):
             rows = await (await connection.execute(_UNPOPULATED)).fetchall()
@@ -111,7 +129,7 @@ async def _refresh(connection: Connection, name: TableName) -> bool:
 @asynccontextmanager
 async def _session(target: DatabaseTarget) -> AsyncIterator[Connection]:
     """A session in one transaction, with the settings on which hashes depend."""
-    connection = await connect(target, _APPLICATION)
+    connection = await _connect(target)
     try:
         with explained(target, connection):
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -119,3 +137,13 @@ async def _session(target: DatabaseTarget) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+async def _connect(target: DatabaseTarget) -> Connection:
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            return await connect(target, _APPLICATION)
+    except TimeoutError:
+        raise DatabaseDown(
+            f"database {target.name!r} did not answer within {_CONNECT_TIMEOUT_S:g} s"
+        ) from None

@@ -371,7 +371,7 @@ async def test_roles_that_were_made_go_again_where_the_restore_fails(restores, w
             run(live.with_parameters(dbname=standing.target), "INSERT INTO people VALUES (1)")
 
     request = replace(world.request("owned", DumpForm.CUSTOM), roles=RestoreRoles.CREATE)
-    with pytest.raises(RestoreDiffers, match="has 1 rows, and the backup 0"):
+    with pytest.raises(RestoreDiffers, match="has 1 rows, and 0 were dumped"):
         await restores.run(request, "", fail)
     assert rows(live, "SELECT count(*) FROM pg_roles WHERE rolname = %s", OWNER) == [(0,)]
 
@@ -449,7 +449,7 @@ async def test_what_a_failed_restore_made_is_removed(restores, request_of, live)
             run(live.with_parameters(dbname=standing.target), "DELETE FROM notes WHERE id = 3")
 
     with pytest.raises(
-        Exception, match=r'table "?public"?\."?notes"? has 499 rows, and the backup 500'
+        Exception, match=r'table "?public"?\."?notes"? has 499 rows, and 500 were dumped'
     ):
         await restores.run(request, "", fail)
     assert databases(live) == before

@@ -20,9 +20,10 @@ from stewardd.backup.restoring.roles import roles_of
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.restoring.table_of_contents import TocEntry
 from stewardd.backup.states import BackupStates
+from stewardd.backup.verifying.comparing import has_our_hashes, recorded_tables
 from stewardd.errors import NoSecondRepository, SignerUnknown, StewardError
 from stewardd.postgres.dump_catalog import TableName
-from stewardd.postgres.table_proof import METHOD, TableProof
+from stewardd.postgres.table_proof import TableProof
 from stewardd.repository.backend.store import Store
 
 _EXTENSION = "EXTENSION"
@@ -47,12 +48,13 @@ class FoundBackup:
     def proofs(self) -> dict[TableName, TableProof]:
         """What was read of the chosen tables when the backup was made."""
         chosen = self.chosen.tables
-        hashed = self.contents.method == METHOD
-        found = {
-            TableName(each.schema, each.name): TableProof(each.rows, each.hash if hashed else None)
-            for each in self.contents.tables
-        }
+        found = recorded_tables(self.contents)
         return {name: proof for name, proof in found.items() if name in chosen}
+
+    @property
+    def has_hashes(self) -> bool:
+        """Whether values can be compared, and not only the numbers of rows."""
+        return has_our_hashes(self.contents)
 
     @property
     def not_compared(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from stewardd.backup.restoring.unfinished import (
     UnfinishedRestores,
     comment_of,
 )
+from stewardd.backup.verifying.comparing import compare_tables
 from stewardd.errors import (
     DatabaseInUse,
     DatabaseUnknown,
@@ -38,7 +39,7 @@ from stewardd.errors import (
 )
 from stewardd.postgres.connect import Connection, connect
 from stewardd.postgres.probe import Sight
-from stewardd.postgres.restoring.comparison import compare_tables
+from stewardd.postgres.restored import read_tables_restored
 from stewardd.postgres.restoring.databases import (
     DatabaseLocale,
     comment_on,
@@ -291,14 +292,7 @@ class _Restore:
         self._enter(RestoreStage.RESTORING)
         await self._restore()
         self._enter(RestoreStage.COMPARING)
-        compared = await compare_tables(
-            self.server.target(plan.target),
-            found.proofs,
-            jobs=self._jobs,
-            on_table=self._count_table,
-        )
-        if compared.differences:
-            raise RestoreDiffers(_told(compared.differences, plan))
+        await self._compare()
         if request.mode is RestoreMode.SWAP:
             self._enter(RestoreStage.SWAPPING)
             await self._swap()
@@ -310,8 +304,8 @@ class _Restore:
             database=plan.database,
             target=plan.live if request.mode is RestoreMode.SWAP else plan.target,
             kept=plan.kept,
-            compared_tables=compared.tables,
-            compared_rows=compared.rows,
+            compared_tables=len(found.proofs),
+            compared_rows=sum(each.rows for each in found.proofs.values()),
             not_compared=found.not_compared,
             created_roles=tuple(roles),
             left_out=found.facts.left_out,
@@ -391,6 +385,20 @@ class _Restore:
                 ends_sessions=request.ends_sessions,
             ),
         )
+
+    async def _compare(self) -> None:
+        """Compares every table with the backup, before anybody uses it. Raises: RestoreDiffers."""
+        wanted = self.found.proofs
+        there = await read_tables_restored(
+            self.server.target(self.plan.target),
+            sorted(wanted, key=str),
+            hashed=self.found.has_hashes,
+            jobs=self._jobs,
+            on_table=self._count_table,
+        )
+        differences = [str(each) for each in compare_tables(wanted, there)]
+        if differences:
+            raise RestoreDiffers(_told(differences, self.plan))
 
     async def _swap(self) -> None:
         plan, server = self.plan, self.server
@@ -474,7 +482,7 @@ def _locale(source: Source) -> DatabaseLocale:
     )
 
 
-def _told(differences: tuple[str, ...], plan: RestorePlan) -> str:
+def _told(differences: list[str], plan: RestorePlan) -> str:
     more = len(differences) - _SHOWN_DIFFERENCES
     said = "; ".join(differences[:_SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     if plan.request.mode is RestoreMode.IN_PLACE:

@@ -8,7 +8,7 @@ after a restore is no difference: casts and brackets of an expression, and what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stewardd.backup.manifest.backup import BackupManifest
@@ -17,7 +17,7 @@ from stewardd.postgres.catalogue.comparing import CatalogueDifference, compare
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue
 from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.restored import RestoredDatabase
-from stewardd.postgres.table_proof import SequenceValue
+from stewardd.postgres.table_proof import METHOD, SequenceValue, TableProof
 
 _OF_A_TABLE = frozenset({"column", "constraint", "index", "trigger", "rule", "policy"})
 # A dump holds neither: an extension is made in its newest version, and the triggers of a foreign key are made enabled.
@@ -51,7 +51,10 @@ def compare_restored(
     manifest: BackupManifest, recorded: BackupContents, found: RestoredDatabase
 ) -> list[RestoreDifference]:
     """Every difference: rows first, then sequences, large objects, extensions, and the catalogue."""
-    differences = [*_tables(recorded, found), *_sequences(manifest, recorded, found)]
+    differences = [
+        *compare_tables(recorded_tables(recorded), found.tables),
+        *_sequences(manifest, recorded, found),
+    ]
     if manifest.selection.is_whole:
         differences += _large_objects(recorded, found)
         differences += _extensions(manifest, recorded, found)
@@ -69,16 +72,32 @@ def compare_restored(
     return differences
 
 
-def _tables(recorded: BackupContents, found: RestoredDatabase) -> Iterator[RestoreDifference]:
-    for each in recorded.tables:
-        name = TableName(each.schema, each.name)
-        proof = found.tables.get(name)
+def recorded_tables(recorded: BackupContents) -> dict[TableName, TableProof]:
+    """What was read of each table when the backup was made; no hashes where they were made by another method."""
+    hashed = has_our_hashes(recorded)
+    return {
+        TableName(each.schema, each.name): TableProof(each.rows, each.hash if hashed else None)
+        for each in recorded.tables
+    }
+
+
+def has_our_hashes(recorded: BackupContents) -> bool:
+    """Whether the hashes of a backup are made as this daemon makes them."""
+    return recorded.method == METHOD
+
+
+def compare_tables(
+    recorded: Mapping[TableName, TableProof], found: Mapping[TableName, TableProof]
+) -> Iterator[RestoreDifference]:
+    """The differences of tables: those that are missing, and those that have other rows or other values."""
+    for name, wanted in recorded.items():
+        proof = found.get(name)
         text = ""
         if proof is None:
             text = f"table {name} is missing"
-        elif proof.rows != each.rows:
-            text = f"table {name} has {proof.rows} rows, and {each.rows} were dumped"
-        elif each.hash is not None and proof.hash is not None and proof.hash != each.hash:
+        elif proof.rows != wanted.rows:
+            text = f"table {name} has {proof.rows} rows, and {wanted.rows} were dumped"
+        elif wanted.hash is not None and proof.hash is not None and proof.hash != wanted.hash:
             text = f"table {name} has other values than those that were dumped, in as many rows"
         if text:
             yield RestoreDifference("table", _quoted(name), text)

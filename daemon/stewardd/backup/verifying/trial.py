@@ -29,7 +29,7 @@ from stewardd.backup.restoring.options import (
     RestoreSource,
 )
 from stewardd.backup.restoring.restore import restore_into, restoring_tools
-from stewardd.backup.verifying.comparing import compare_restored
+from stewardd.backup.verifying.comparing import compare_restored, has_our_hashes
 from stewardd.backup.verifying.judging import TrialVerdict, judge
 from stewardd.backup.verifying.progress import VerifyPhase, VerifyProgress
 from stewardd.errors import (
@@ -293,7 +293,7 @@ class _Trial:
         found = await read_restored(
             target,
             [TableName(each.schema, each.name) for each in contents.tables],
-            hashed=bool(contents.method),
+            hashed=has_our_hashes(contents),
             jobs=self._options.jobs,
             on_table=self._count_table,
         )
@@ -307,6 +307,11 @@ class _Trial:
                 )
             if self._manifest.proof is ProofMode.COUNT:
                 self._notes.append("rows were counted, and their values not compared")
+            elif not has_our_hashes(contents):
+                self._notes.append(
+                    "rows were counted, and their values not compared, since this daemon does not know their "
+                    f"method {contents.method!r}"
+                )
             if contents.schema is None:
                 self._notes.append("its catalogue was not recorded, and is not compared")
         return verdict
