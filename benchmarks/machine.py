@@ -2,6 +2,7 @@
 
 import os
 import platform
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,3 +59,12 @@ def processor_s() -> list[float]:
     fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:]
     ticks = [int(fields[place]) for place in (0, 1, 2, 5, 6, 7)]
     return [it / os.sysconf("SC_CLK_TCK") for it in ticks]
+
+
+def loaded(before: Moment, after: Moment | None, meaning: str) -> list[str]:
+    """Say so where the machine had other work before or after a run, and what that means for the figures."""
+    busy = max(before.busy_cores, (after or before).busy_cores)
+    if busy <= QUIET_CORES:
+        return []
+    words = f"**Taken on a loaded machine**: other work kept {busy:.1f} cores busy before or after the run. {meaning}"
+    return [textwrap.fill(words, 120)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.contestants import OURS, PEERS_OF_OURS, SIMD_OWN, Contestant
 from benchmarks.goals import ASKED_WHERE_RUST_MAKES, MIB, Goal, goals, ratio
-from benchmarks.machine import QUIET_CORES
+from benchmarks.machine import loaded
 from benchmarks.measured import FILES, Measured
 from benchmarks.rpc.scraping import CALLERS
 
@@ -17,6 +17,11 @@ disk is not measured; what a file system costs the processor is. The files are l
 addresses, timestamps, quoted commas, doubled quotes, line ends inside cells, some of it not ASCII; an invalid row
 breaks one to three rules. Every peer writes its bad rows with what is wrong with them; only ours writes three files
 with checksums, byte offsets and line numbers, and bounds what it reads."""
+
+LOADED = (
+    "CPU seconds suffer from shared caches and memory, seconds of the clock from everything: two cores and loopback "
+    "mean little here. Ratios bear it best, for all contestants met the same load."
+)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
@@ -31,7 +36,7 @@ def render(measured: Measured) -> str:
     found = goals(measured)
     parts = [
         "# Results",
-        *quiet(measured),
+        *loaded(measured.before, measured.after, LOADED),
         HOW,
         "## Asked and measured",
         table(
@@ -62,20 +67,6 @@ def render(measured: Measured) -> str:
         run(measured),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def quiet(measured: Measured) -> list[str]:
-    """Say so where the machine had other work."""
-    after = measured.after or measured.before
-    busy = max(measured.before.busy_cores, after.busy_cores)
-    if busy <= QUIET_CORES:
-        return []
-    return [
-        f"""\
-**Taken on a loaded machine**: other work kept {busy:.1f} cores busy before or after the run. CPU seconds suffer from
-shared caches and memory, seconds of the clock from everything: two cores and loopback mean little here. Ratios bear it
-best, for all contestants met the same load."""
-    ]
 
 
 def yardstick(measured: Measured) -> list[str]:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from benchmarks.goals import MIB, Goal
-from benchmarks.machine import QUIET_CORES
+from benchmarks.machine import loaded
 from benchmarks.payloads.contestants import ENGINE, IN_PYTHON
 from benchmarks.payloads.generate import LINES_SCHEMA
 from benchmarks.payloads.goals import CALL_NAMES, goals, unexplained
@@ -22,13 +22,15 @@ order; each contestant is told the schema of each. Most have their members in th
 in four has another order, one in four has blanks, one in four escapes. In an invalid one, one to three members are
 wrong or missing."""
 
+LOADED = "Ratios bear it best, for all contestants met the same load."
+
 
 def render(measured: Measured) -> str:
     """Return the page."""
     found = goals(measured)
     parts = [
         "# Payloads",
-        *loaded(measured),
+        *loaded(measured.before, measured.after, LOADED),
         HOW,
         "## Asked and measured",
         table(
@@ -52,19 +54,6 @@ def render(measured: Measured) -> str:
         run(measured),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def loaded(measured: Measured) -> list[str]:
-    """Say so where the machine had other work."""
-    after = measured.after or measured.before
-    busy = max(measured.before.busy_cores, after.busy_cores)
-    if busy <= QUIET_CORES:
-        return []
-    return [
-        f"""\
-**Taken on a loaded machine**: other work kept {busy:.1f} cores busy before or after the run. Ratios bear it best, for
-all contestants met the same load."""
-    ]
 
 
 def losses(measured: Measured, found: list[Goal]) -> list[str]:
