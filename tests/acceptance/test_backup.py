@@ -17,6 +17,7 @@ from steward.v1 import backup_pb2_grpc, operation_pb2, operation_pb2_grpc
 from tests.acceptance.conftest import refused
 from tests.support.calls import channel
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
@@ -111,7 +112,7 @@ def test_a_backup_that_is_cancelled_leaves_nothing(folder):
             holder.commit()
             holder.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")  # the dump waits for it
             started = client.create()
-            _until(
+            wait_until(
                 lambda: (
                     unpacked(client.get(started.name), b.CreateBackupMetadata).phase
                     == b.CreateBackupMetadata.PHASE_DUMPING
@@ -124,7 +125,7 @@ def test_a_backup_that_is_cancelled_leaves_nothing(folder):
         assert not [
             p for p in (daemon.data_dir / "repository" / "backups").rglob("*") if p.is_file()
         ]
-        _until(lambda: "pg_dump" not in _running(daemon))
+        wait_until(lambda: "pg_dump" not in _running(daemon))
 
 
 def test_a_killed_daemon_ends_its_operation_and_leaves_no_half_backup(folder):
@@ -137,9 +138,9 @@ def test_a_killed_daemon_ends_its_operation_and_leaves_no_half_backup(folder):
             holder.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
             client = Client(open_channel)
             started = client.create(request_id="one")
-            _until(lambda: "pg_dump" in _running(daemon))
+            wait_until(lambda: "pg_dump" in _running(daemon))
             daemon.kill()
-        _until(lambda: "pg_dump" not in _running(daemon))
+        wait_until(lambda: "pg_dump" not in _running(daemon))
         daemon.start()
         with channel(daemon.address) as open_channel:
             client = Client(open_channel)
@@ -220,10 +221,3 @@ def _running(daemon):
     ).stdout
     socket = str(daemon.data_dir)
     return "\n".join(line for line in listed.splitlines() if "pg_dump" in line and socket in line)
-
-
-def _until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

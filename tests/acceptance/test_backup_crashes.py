@@ -22,6 +22,7 @@ from steward.v1 import backup_pb2_grpc
 
 from tests.support.calls import channel
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 KILLS = 60 if FULL else 4
@@ -126,7 +127,7 @@ def test_whoever_is_killed_a_backup_is_whole_or_is_not_there_and_its_operation_s
                     done = ended(open_channel, started.name)
             if kind == "daemon":
                 daemon.wait()
-                until(lambda: not processes(daemon.data_dir, "bin/pg_dump"))
+                wait_until(lambda: not processes(daemon.data_dir, "bin/pg_dump"))
                 daemon.start()
             if kind == "server":
                 with channel(daemon.address) as open_channel:
@@ -142,8 +143,8 @@ def test_whoever_is_killed_a_backup_is_whole_or_is_not_there_and_its_operation_s
                 assert done.error.code != grpc.StatusCode.UNKNOWN.value[0], done
             else:
                 outcomes["made"] += 1
-            until(lambda: not processes(daemon.data_dir, "bin/pg_dump"))
-            until(lambda: not processes(daemon.data_dir, "stewardd.backup.making.worker"))
+            wait_until(lambda: not processes(daemon.data_dir, "bin/pg_dump"))
+            wait_until(lambda: not processes(daemon.data_dir, "stewardd.backup.making.worker"))
             assert not list((daemon.data_dir / "scratch").glob("backup-*"))
             check_whole(daemon.data_dir)
         assert outcomes["failed"] > KILLS // 4, outcomes
@@ -155,10 +156,3 @@ def test_whoever_is_killed_a_backup_is_whole_or_is_not_there_and_its_operation_s
             assert ended(open_channel, last.name).HasField("response")
     finally:
         daemon.__exit__()
-
-
-def until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

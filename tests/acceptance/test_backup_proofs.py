@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ import pytest
 
 from tests.acceptance.test_backup_crashes import MARK, processes
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 from tests.support.web import WEB
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 AUTOMATIC = {"STEWARDD_BACKUP__VERIFICATION__AUTOMATIC": "true"}
 WORKER = "stewardd.backup.restoring.worker"
 PLACES = {"worker": WORKER, "pg_restore": "pg_restore", "scratch": "scratch-server"}
+
+until = partial(wait_until, timeout_s=120.0)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +49,6 @@ def steward(daemon: Daemon, *arguments: str) -> tuple[int, Any]:
         check=False,
     )
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.2)
-    return found
 
 
 def shown(daemon: Daemon, backup: str) -> dict[str, Any]:
@@ -157,8 +152,8 @@ def killed_trial(daemon: Daemon, backup: str, victim: str, after_s: float) -> An
 def ending(daemon: Daemon, operation: str) -> dict[str, Any]:
     """The operation once it is done."""
 
-    def done() -> dict[str, Any] | None:
+    def done() -> dict[str, Any]:
         _, found = steward(daemon, "operation", "show", operation)
-        return found if found["done"] else None
+        return dict(found) if found["done"] else {}
 
-    return dict(until(done))
+    return until(done)

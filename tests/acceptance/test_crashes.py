@@ -25,6 +25,7 @@ from tests.support.calls import (
     validate,
 )
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 CUTS = 50 if FULL else 20
@@ -53,7 +54,7 @@ def test_uploads_that_are_cut_at_random_moments_publish_nothing(folder):
             cut = rng.randrange(len(BODY))
             _send_and_cut(daemon.address, cut, rng)
         assert batches(daemon.address) == []
-        _until(lambda: not list((daemon.data_dir / "scratch").iterdir()))
+        wait_until(lambda: not list((daemon.data_dir / "scratch").iterdir()))
         assert _objects(daemon, "batches") == []
         assert validate(daemon.address, upload(BODY)).total_rows == 40_000
         check_whole(daemon.address)
@@ -158,13 +159,6 @@ def _folders(daemon):
     }
 
 
-def _until(condition, timeout_s=15.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_request_id_is_forgotten_after_its_time(folder):
     environment = {
         **NO_DATABASE,
@@ -175,5 +169,7 @@ def test_a_request_id_is_forgotten_after_its_time(folder):
     with Daemon(folder / "data", environment=environment) as daemon:
         first = validate(daemon.address, upload(LANGUAGE, request_id="one"))
         assert validate(daemon.address, upload(LANGUAGE, request_id="one")) == first
-        _until(lambda: any(each["count"] for each in daemon.events("request ids forgotten")), 60)
+        wait_until(
+            lambda: any(each["count"] for each in daemon.events("request ids forgotten")), 60
+        )
         assert validate(daemon.address, upload(LANGUAGE, request_id="one")).name != first.name

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import grpc
@@ -16,6 +15,7 @@ from steward.v1 import backup_pb2, backup_pb2_grpc, system_pb2, system_pb2_grpc
 from tests.acceptance.conftest import LANGUAGE, refused, rows
 from tests.support.calls import channel, upload, validate
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 Serving = health_pb2.HealthCheckResponse
 State = system_pb2.HealthResponse
@@ -92,7 +92,7 @@ def test_with_postgresql_stopped_the_daemon_stays_up_and_says_so(folder):
         watcher = threading.Thread(target=lambda: seen.extend(_statuses(watch)))
         watcher.start()
         with _StoppedPostgres(daemon):
-            _until(lambda: component(daemon.address, "database").state == State.STATE_DOWN)
+            wait_until(lambda: component(daemon.address, "database").state == State.STATE_DOWN)
             assert health(daemon.address).state == State.STATE_DEGRADED
             assert check(daemon.address, "") == Serving.SERVING
             assert check(daemon.address, "steward.v1.ValidationService") == Serving.SERVING
@@ -102,7 +102,7 @@ def test_with_postgresql_stopped_the_daemon_stays_up_and_says_so(folder):
             assert validate(daemon.address, upload(LANGUAGE + rows(10))).total_rows == 10
             operation = _failed_backup(open_channel)
             assert json.dumps(operation.error.message)
-        _until(lambda: component(daemon.address, "database").state == State.STATE_HEALTHY)
+        wait_until(lambda: component(daemon.address, "database").state == State.STATE_HEALTHY)
         watch.cancel()
         watcher.join(10)
         assert seen[:3] == [Serving.SERVING, Serving.NOT_SERVING, Serving.SERVING]
@@ -181,10 +181,3 @@ def _failed_backup(open_channel):
     assert done.done
     assert done.HasField("error")
     return done
-
-
-def _until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

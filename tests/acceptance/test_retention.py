@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from tests.acceptance.conftest import NO_DATABASE, refused
 from tests.support.backups import Keeper
 from tests.support.calls import channel
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
@@ -37,13 +37,6 @@ def kept(folder: Path) -> Iterator[Callable[..., Daemon]]:
             return stack.enter_context(Daemon(folder, environment={**NO_DATABASE, **names}))
 
         yield start
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 async def store_daily(daemon: Daemon, days: int) -> list[str]:
@@ -119,11 +112,11 @@ async def test_the_daemon_prunes_and_purges_by_itself(kept) -> None:
     daemon = kept(interval_s="0.2", grace_s="0")
     ids = await store_daily(daemon, 12)
     with Client(daemon.address) as client:
-        until(lambda: len(list(client.list_backups())) == 7)
+        wait_until(lambda: len(list(client.list_backups())) == 7)
         repository = daemon.data_dir / "repository"
-        until(lambda: len(list(repository.glob("backups/*/*/manifest.json"))) == 7)
+        wait_until(lambda: len(list(repository.glob("backups/*/*/manifest.json"))) == 7)
         assert [each.name[8:] for each in client.list_backups()] == ids[:7]
-        until(lambda: not list(repository.glob("backup-states/*/*/*")))
+        wait_until(lambda: not list(repository.glob("backup-states/*/*/*")))
 
 
 async def test_the_command_prunes_only_when_it_is_told(kept) -> None:

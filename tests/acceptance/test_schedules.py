@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,9 @@ from stewardd.repository.claims import claim_folder
 from tests.acceptance.conftest import NO_DATABASE
 from tests.acceptance.test_retention import steward
 from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+until = partial(wait_until, timeout_s=120.0)
 
 
 def attempts(daemon: Daemon, client: Client, due: int) -> list[OperationState[Any, Any]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from steward.v1 import backup_pb2, backup_pb2_grpc, system_pb2, system_pb2_grpc
 
 from tests.support.calls import channel
 from tests.support.daemon import Daemon, DaemonDied
+from tests.support.waiting import wait_until
 
 State = system_pb2.HealthResponse
 
@@ -125,7 +124,4 @@ def test_failed_backups_degrade_health_until_one_succeeds_also_over_a_restart(fo
 
 def _until_failures(address: str, count: int) -> None:
     """Health hears of an operation's end right after who waits for it."""
-    deadline = time.monotonic() + 20
-    while component(address, "backup").backup.failures != count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: component(address, "backup").backup.failures == count)

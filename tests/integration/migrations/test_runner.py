@@ -28,6 +28,7 @@ from stewardd.migrations.plan import StepState
 from stewardd.postgres.scratch import ScratchServers
 
 from tests.support.versions import NEWEST, both_majors
+from tests.support.waiting import until
 
 RUN = (
     "import asyncio, sys\n"
@@ -65,13 +66,6 @@ def kill(child: subprocess.Popen[bytes]) -> None:
     child.wait()
     assert child.stdout is not None
     child.stdout.close()
-
-
-async def until(condition, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.02)
 
 
 def is_there(database, name: str) -> bool:

@@ -29,6 +29,8 @@ from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claims
 from stewardd.repository.identifiers import uuid7
 
+from tests.support.waiting import until
+
 ID = "019aabcd-0000-7000-8000-000000000000"
 WHEN = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 KEY = bytes(range(32))
@@ -138,12 +140,6 @@ def teller_of(first: FolderStore, claims: Claims, counted: list[str]) -> Callabl
         )
 
     return make
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def told(teller: Teller, counted: list[str], *states: OperationState) -> None:
