@@ -23,7 +23,9 @@ class Proxy:
     """`with Proxy(behind) as proxy:` passes on what comes to `proxy.address`; `behind` is HOST:PORT or a socket's path.
 
     `on_sent`, if it is set, is called with how many bytes the client has sent on its connection so far, each time that
-    more came; True cuts that connection. The first bytes of a connection take `delay_s` longer, every piece `pause_s`.
+    more came; True cuts that connection. `on_answered` is called with the number of a connection, from 1, and what the
+    server sent on it; True cuts it before that is passed on. The first bytes of a connection take `delay_s` longer,
+    every piece `pause_s`.
     """
 
     def __init__(self, behind: str) -> None:
@@ -32,6 +34,7 @@ class Proxy:
         self._port: int = self._listening.getsockname()[1]
         self.address = f"127.0.0.1:{self._port}"
         self.on_sent: Callable[[int], bool] = lambda _size_bytes: False
+        self.on_answered: Callable[[int, bytes], bool] = lambda _number, _data: False
         self.connections = 0
         self.delay_s = 0.0
         self.pause_s = 0.0
@@ -103,12 +106,13 @@ class Proxy:
             while True:
                 client, _ = listening.accept()
                 self.connections += 1
-                threading.Thread(target=self._attend, args=(client,), daemon=True).start()
+                told = (client, self.connections)
+                threading.Thread(target=self._attend, args=told, daemon=True).start()
 
-    def _attend(self, client: socket.socket) -> None:
+    def _attend(self, client: socket.socket, number: int) -> None:
         time.sleep(self.delay_s)
         try:
-            pair = _Pair(client, _connect(self._behind))
+            pair = _Pair(number, client, _connect(self._behind))
         except OSError:  # nobody is behind: gone as when that server itself had been asked
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.close()
@@ -131,6 +135,8 @@ class Proxy:
                 size_bytes += len(data)
                 if watched and self.on_sent(size_bytes):
                     break
+                if not watched and self.on_answered(pair.number, data):
+                    break
                 self._flowing.wait()
                 if pair.forgotten:
                     continue
@@ -143,7 +149,8 @@ class Proxy:
 class _Pair:
     """The two ends of one connection."""
 
-    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, number: int, client: socket.socket, server: socket.socket) -> None:
+        self.number = number
         self.client = client
         self.server = server
         self.forgotten = False

@@ -58,7 +58,7 @@ def build_migrations(
     )
     prover = MigrationProver(scratch_servers, proofs)
     drift = DriftDetector(migrations, scratch_servers, _drift_ignore(settings))
-    linter = MigrationLinter(migrations, scratch_servers, settings.lint_exclude)
+    linter = MigrationLinter(migrations, scratch_servers, settings.lint_exclude, assembly.scratch)
     dry_runner = DryRunner(migrations, scratch_servers)
     work = MigrationOperations(operations, migrations, prover, drift, linter, dry_runner)
     assembly.servicers.append(MigrationServicer(migrations, work, DiagramRenderer(migrations)))

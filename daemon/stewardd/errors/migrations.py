@@ -55,7 +55,7 @@ class MigrationInProgress(Conflict):
 
 
 class MigrationLockTimeout(Unavailable):
-    """A lock was not given in time, so that nobody had to wait behind the migration; nothing was changed."""
+    """A lock was not given in time, so that nobody waits behind the migration; what ran in a transaction is undone."""
 
     reason = "MIGRATION_LOCK_TIMEOUT"
     hint = "see who holds the lock, which the message names, and try again"

@@ -2,10 +2,12 @@
 
 The migrations that the database has on record are replayed on a scratch server, and the two catalogues are compared.
 The database is only read. Where the scratch server is of another major version, what differs by version is left out.
+What the last replays gave is remembered: a daemon that looks for drift again and again replays the same files once.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +27,7 @@ from stewardd.repository.document import Codec, Count
 MOST_DIFFERENCES = 1000
 _MOST_CHARACTERS = 2000
 _MOST_BYTES = 1 << 20  # of the differences in an answer; the script says their SQL once more
+_MOST_REPLAYS = 4
 _HEAD = "SET check_function_bodies = off"
 
 
@@ -70,6 +73,14 @@ DRIFT_PROGRESS = Codec(DriftProgress)
 DRIFT_RESULT = Codec(DriftResult)
 
 
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """The catalogue that migrations gave on a scratch server of a version."""
+
+    catalogue: DatabaseCatalogue
+    server_version: str
+
+
 class DriftDetector:
     """Compares databases with their migrations; `ignored` are the entries that the configuration always ignores."""
 
@@ -79,6 +90,7 @@ class DriftDetector:
         self._migrations = migrations
         self._servers = servers
         self._ignored = tuple(ignored)
+        self._replays: OrderedDict[tuple[str, int], _Replayed] = OrderedDict()
 
     async def detect(
         self,
@@ -102,7 +114,33 @@ class DriftDetector:
                 raise MigrationInProgress(f"database {name!r} was migrated while it was read")
             server_version = look.server_version
         migrations = found.migrations[: len(ledger.applied)]
-        major = major or live.major
+        replay = await self._replay(name, migrations, major or live.major, report)
+        differences = compare(replay.catalogue, live)
+        told = [each for each in differences if not any(rule.matches(each) for rule in rules)]
+        shown, script = _shown(told, replay.catalogue, live)
+        return DriftResult(
+            name,
+            len(migrations),
+            server_version,
+            replay.server_version,
+            len(told),
+            len(differences) - len(told),
+            shown,
+            script,
+        )
+
+    async def _replay(
+        self,
+        name: str,
+        migrations: Sequence[Migration],
+        major: int,
+        report: Callable[[DriftProgress], None],
+    ) -> _Replayed:
+        """What migrations give on a scratch server, or gave there before."""
+        key = (migrations[-1].chain_sha256 if migrations else "", major)
+        if key in self._replays:
+            self._replays.move_to_end(key)
+            return self._replays[key]
         count = 0
 
         def on_migration(migration: Migration) -> None:
@@ -110,23 +148,12 @@ class DriftDetector:
             report(DriftProgress(name, major, migration.label, count, len(migrations)))
             count += 1
 
-        async with replayed(self._servers, migrations, major, on_migration) as replay:
-            server, connection = replay
-            wanted = await read_catalogue(connection)
-            scratch_version = server.version
-        differences = compare(wanted, live)
-        told = [each for each in differences if not any(rule.matches(each) for rule in rules)]
-        shown, script = _shown(told, wanted, live)
-        return DriftResult(
-            name,
-            len(migrations),
-            server_version,
-            scratch_version,
-            len(told),
-            len(differences) - len(told),
-            shown,
-            script,
-        )
+        async with replayed(self._servers, migrations, major, on_migration) as (server, connection):
+            found = _Replayed(await read_catalogue(connection), server.version)
+        self._replays[key] = found
+        while len(self._replays) > _MOST_REPLAYS:
+            self._replays.popitem(last=False)
+        return found
 
 
 def _shown(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from stewardd.errors import MigrationNotReplayed
 from stewardd.migrations.files import Direction, Migration, Mode, Script
 from stewardd.migrations.migrations import Migrations
-from stewardd.migrations.plan import plan_down, plan_up
+from stewardd.migrations.plan import plan
 from stewardd.migrations.progress import (
     DryLock,
     DryStatement,
@@ -62,17 +62,16 @@ class DryRunner:
         async with self._migrations.looking(name) as look:
             ledger = await look.ledger()
             major = look.major
-        is_up = direction is Direction.UP
-        plan = plan_up(found, ledger, to) if is_up else plan_down(found, ledger, to or 0)
+        planned = plan(found, ledger, direction, to)
         has = found.migrations[: len(ledger.applied)]
-        progress = replace(progress, phase="MIGRATING", total_count=len(plan))
+        progress = replace(progress, phase="MIGRATING", total_count=len(planned))
         steps: list[MigratedStep] = []
         async with (
             replayed(self._servers, has, major, lambda _: None) as (server, connection),
             server.session(REPLAYED) as watcher,
         ):
             dry_run = DryRun(connection, watcher)
-            for migration in plan:
+            for migration in planned:
                 report(replace(progress, migration=migration.label, done_count=len(steps)))
                 is_proven = await self._migrations.is_proven(migration, major)
                 statements = await _taken(dry_run, migration, direction)

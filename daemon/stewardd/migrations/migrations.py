@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -18,15 +18,17 @@ from stewardd.errors import (
     DatabaseNotFound,
     DatabaseRefused,
     MigrationChanged,
+    MigrationInProgress,
     MigrationNotFound,
     MigrationUnproven,
     NotNow,
     StewardError,
 )
 from stewardd.migrations.files import Direction, Migration, MigrationSet, read_set
-from stewardd.migrations.plan import Step, check, plan_down, plan_up, steps
+from stewardd.migrations.known_sets import KnownSets
+from stewardd.migrations.plan import Step, check, plan, steps
 from stewardd.migrations.progress import MigratedStep, MigrateProgress, MigrateResult
-from stewardd.migrations.runner import Runner, RunnerOptions, applied_row
+from stewardd.migrations.runner import ConnectionLost, Runner, RunnerOptions, applied_row
 from stewardd.postgres.connect import Connection
 from stewardd.postgres.migrating.failures import StatementFailure
 from stewardd.postgres.migrating.ledger import (
@@ -38,13 +40,22 @@ from stewardd.postgres.migrating.ledger import (
     record_applied,
 )
 from stewardd.postgres.migrating.lock_watcher import LockWatcher, watching
-from stewardd.postgres.migrating.session import MigrationSession, connect_directly, open_session
+from stewardd.postgres.migrating.session import (
+    MigrationSession,
+    connect_directly,
+    open_session,
+    open_session_after,
+)
 from stewardd.postgres.migrating.verifying import unmet_of
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.telemetry import logger
+
+log = logger("migrations")
 
 PLATFORM = Path(__file__).parent / "platform"
 """The set of the platform's own tables."""
 
+_READ_ONLY = "25006"
 Report = Callable[[MigrateProgress], None]
 BackUp = Callable[[str, str], Awaitable[str]]
 """Makes a backup of a database with a description, and returns its name."""
@@ -135,6 +146,7 @@ class Migrations:
         self._back_up = back_up
         self._is_proven = is_proven
         self._random = random or Random()  # noqa: S311 - jitter, no secret
+        self._known_sets = KnownSets()
 
     def database(self, name: str) -> MigratedDatabase:
         """Returns one database. Raises: DatabaseNotFound."""
@@ -157,7 +169,7 @@ class Migrations:
         Raises: DatabaseNotFound, MigrationSetInvalid, DatabaseDown, DatabaseRefused.
         """
         database = self.database(name)
-        found = await self.read_set(name)
+        found = await asyncio.to_thread(self._known_sets.read, database.folder)
         async with self.looking(name) as look:
             ledger = await look.ledger()
             major = look.major
@@ -198,17 +210,14 @@ class Migrations:
         progress = MigrateProgress(name, direction.value)
         report(progress)
         found = await self.read_set(name)
-        async with self._session(name) as (session, watcher):
+        async with AsyncExitStack() as stack:
+            session, watcher = await stack.enter_async_context(self._session(name))
             ledger = await read_ledger(session.connection)
-            plan = (
-                plan_up(found, ledger, to)
-                if direction is Direction.UP
-                else plan_down(found, ledger, to or 0)
-            )
-            unproven = await self._check_proofs(name, plan, session.server_major, asked)
-            progress = replace(progress, total_count=len(plan))
+            planned = plan(found, ledger, direction, to)
+            unproven = await self._check_proofs(name, planned, session.server_major, asked)
+            progress = replace(progress, total_count=len(planned))
             backup = ""
-            if plan and asked.back_up:
+            if planned and asked.back_up:
                 report(replace(progress, phase="BACKING_UP"))
                 backup = await self._back_up(name, f"before migrating {direction.value}")
             progress = replace(progress, phase="MIGRATING", backup=backup)
@@ -220,12 +229,20 @@ class Migrations:
                 session, watcher, asked.actor, self._options.runner, self._random, on_rows
             )
             done: list[MigratedStep] = []
-            for migration in plan:
+            for migration in planned:
                 progress = replace(progress, migration=migration.label, done_count=len(done))
                 report(progress)
-                done.append(
-                    await runner.take(migration, direction, forced=migration.label in unproven)
-                )
+                is_forced = migration.label in unproven
+                try:
+                    done.append(await runner.take(migration, direction, forced=is_forced))
+                except ConnectionLost as lost:
+                    runner = await self._runner_after(name, runner, lost, stack)
+                    done.append(await runner.settle(migration, direction, lost))
+                    now = await read_ledger(runner.session.connection)
+                    if plan(found, now, direction, to) != planned[len(done) :]:
+                        raise MigrationInProgress(
+                            f"database {name!r} was migrated by another runner while the connection was lost"
+                        ) from None
             report(replace(progress, phase="DONE", done_count=len(done)))
             change = len(done) if direction is Direction.UP else -len(done)
             version = len(ledger.applied) + change
@@ -300,11 +317,30 @@ class Migrations:
             )
         return set(unproven)
 
+    async def _runner_after(
+        self, name: str, runner: Runner, lost: ConnectionLost, stack: AsyncExitStack
+    ) -> Runner:
+        """The runner that goes on where a connection was lost. Raises: DatabaseDown, of an unknown state."""
+        log.warning("connection lost while migrating", database=name, error=str(lost))
+        try:
+            opened = await stack.enter_async_context(self._session(name, after=runner.session))
+        except StewardError:
+            raise lost.error from None
+        return replace(runner, session=opened[0], watcher=opened[1])
+
     @asynccontextmanager
-    async def _session(self, name: str) -> AsyncIterator[tuple[MigrationSession, LockWatcher]]:
+    async def _session(
+        self, name: str, *, after: MigrationSession | None = None
+    ) -> AsyncIterator[tuple[MigrationSession, LockWatcher]]:
+        """The session of a runner, and what watches it; `after` is one that was lost."""
         target = self.database(name).target
         timeout_s = self._options.connect_timeout_s
-        async with open_session(target, connect_timeout_s=timeout_s) as session:
+        if after is None:
+            opening = open_session(target, connect_timeout_s=timeout_s)
+        else:
+            patience_s = self._options.runner.limits.lock_patience_s
+            opening = open_session_after(after, connect_timeout_s=timeout_s, patience_s=patience_s)
+        async with opening as session:
             eye = await connect_directly(target, timeout_s)
             try:
                 async with watching(session.pid, eye) as watcher:
@@ -330,8 +366,11 @@ def _refusal(name: str, failure: StatementFailure) -> StewardError:
     metadata = {"database": name, "sqlstate": failure.sqlstate}
     if failure.lost:
         return DatabaseDown(f"database {name!r} is away: {failure.message}", metadata=metadata)
+    hint = "the user needs CREATE on the database, and must own the schema steward"
+    if failure.sqlstate == _READ_ONLY:
+        hint = "take default_transaction_read_only from the server, the database or the user, or name the primary"
     return DatabaseRefused(
         f"database {name!r} refuses the record of its migrations: {failure.message}",
-        hint="the user needs CREATE on the database, and must own the schema steward",
+        hint=hint,
         metadata=metadata,
     )

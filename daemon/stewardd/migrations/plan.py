@@ -65,6 +65,18 @@ def _state(migration: Migration, applied: AppliedMigration | None, ledger: Ledge
     return StepState.BASELINE if applied.is_baseline else StepState.APPLIED
 
 
+def plan(
+    migrations: MigrationSet, ledger: Ledger, direction: Direction, to: int | None
+) -> list[Migration]:
+    """What brings a database up to a version (None: the last), or down to one (None: none is left), in order.
+
+    Raises: MigrationNotFound, MigrationChanged, MigrationUnfinished.
+    """
+    if direction is Direction.UP:
+        return plan_up(migrations, ledger, to)
+    return plan_down(migrations, ledger, to or 0)
+
+
 def plan_up(migrations: MigrationSet, ledger: Ledger, to: int | None) -> list[Migration]:
     """Those to apply, in order, up to and with number `to` (None: all).
 

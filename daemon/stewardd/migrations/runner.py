@@ -3,6 +3,8 @@
 In a transaction its statements, the queries that prove it and its record are one: whatever happens, the database is as
 before or as after. Outside of one, a mark says that it is under way; what ends badly is cleaned up, and what was killed
 is taken up again, or found to be done by the queries that prove it.
+
+The answer of a COMMIT may be lost with the connection. Then only a new session can tell whether it was done (`settle`).
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from stewardd.postgres.migrating.execution import (
     run_in_transaction,
 )
 from stewardd.postgres.migrating.failures import StatementFailure
-from stewardd.postgres.migrating.indexes import drop_new_invalid_indexes
+from stewardd.postgres.migrating.indexes import drop_new_invalid_indexes, new_invalid_indexes
 from stewardd.postgres.migrating.ledger import (
     AppliedMigration,
     HistoryEntry,
@@ -51,7 +53,18 @@ from stewardd.telemetry import logger
 log = logger("migrations")
 
 _NOT_IN_TRANSACTION = "25001"
+# What a statement that was done meets when it is run again: its table, index, value or database is there, or is gone.
+_DONE_BEFORE = {
+    "CREATE": ("42P07", "42710", "42P04"),
+    "ALTER": ("42710",),
+    "DROP": ("42P01", "42704", "3D000"),
+}
 _LEAST_PAUSE_S = 0.05
+_AFTER_LOSS = {
+    "before": "the database is as it was before this migration: try again with `steward migrate {direction}`",
+    "between": "go on with `steward migrate {direction}`, which begins where it stopped",
+    "unknown": "see `steward migrate status` for what the database has; each migration is whole or not there",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,15 @@ class RunnerOptions:
     limits: LockLimits = field(default_factory=LockLimits)
     max_replica_lag_s: float = 10.0
     max_batches: int = 1_000_000
+
+
+class ConnectionLost(Exception):
+    """The connection was lost while a migration was taken: `step` if it was done, `error` where nobody can tell."""
+
+    def __init__(self, step: MigratedStep, error: DatabaseDown) -> None:
+        super().__init__(str(error))
+        self.step = step
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +101,8 @@ class Runner:
     ) -> MigratedStep:
         """Takes a migration in one direction.
 
-        Raises: MigrationFailed, MigrationNotVerified, MigrationLockTimeout, DatabaseDown; each says in its metadata
-        whether the database is as `before` or as `after`.
+        Raises: MigrationFailed, MigrationNotVerified, MigrationLockTimeout; each says in its metadata whether the
+        database is as `before` or `between`. ConnectionLost: then it may also be as after, and `settle` tells.
         """
         run = _Run(self, migration, direction, forced)
         ways: dict[Mode, Callable[[], Awaitable[MigratedStep]]] = {
@@ -91,9 +113,28 @@ class Runner:
         try:
             step = await ways[migration.script(direction).mode]()
         except StatementFailure as failure:
+            if failure.lost:
+                error = run.explain_loss(failure.message, "unknown")
+                raise ConnectionLost(run.step(), error) from None
             raise run.explain(failure) from None
         except LockNotGiven as failure:
             raise run.explain_lock(failure) from None
+        return self._taken(migration, direction, step)
+
+    async def settle(
+        self, migration: Migration, direction: Direction, lost: ConnectionLost
+    ) -> MigratedStep:
+        """Finds out whether a migration was taken whose connection was lost; runs in a session after that one.
+
+        Raises: DatabaseDown where it was not, which says in its metadata whether the database is as `before` or
+        `between`; StatementFailure.
+        """
+        run = _Run(self, migration, direction, lost.step.forced)
+        return self._taken(migration, direction, await run.after_loss(lost.step))
+
+    def _taken(
+        self, migration: Migration, direction: Direction, step: MigratedStep
+    ) -> MigratedStep:
         log.info(
             "migration taken",
             database=self.session.target.name,
@@ -124,6 +165,7 @@ class _Run:
         self._attempts = 0
         self._rows = 0
         self._batches = 0
+        self._is_marked = False
 
     async def in_transaction(self) -> MigratedStep:
         """All statements, the proof and the record in one."""
@@ -131,18 +173,18 @@ class _Run:
         self._attempts = await run_in_transaction(
             self._session, texts, self._finish, self._options.limits, self._runner.random
         )
-        return self._step()
+        return self.step()
 
     async def alone(self) -> MigratedStep:
         """One statement that cannot run in a transaction; a mark before it, the record after it."""
         statement = self._script.statements[0]
         ledger = await read_ledger(self._connection)
-        if ledger.progress is not None:
-            await drop_new_invalid_indexes(self._connection, ledger.progress.invalid_before)
-            if not await self._untrue():  # it was done, and only not recorded
-                return await self._record()
+        resumed = ledger.progress
+        if resumed is not None and await self._was_done(resumed):
+            return await self._record()
         before = [index.oid for index in (await read_ledger(self._connection)).invalid_indexes]
-        await self._mark(before)
+        await self._mark(before, queries_tell=bool(await self._untrue()))
+        self._is_marked = True
         try:
             self._attempts = await run_alone(
                 self._session,
@@ -152,10 +194,29 @@ class _Run:
                 self._runner.random,
                 concurrent=statement.is_concurrent,
             )
-        except (StatementFailure, LockNotGiven, asyncio.CancelledError):
+        except StatementFailure as failure:
+            is_resumed = resumed is not None and not resumed.queries_tell
+            if not is_resumed or failure.sqlstate not in _DONE_BEFORE.get(self._verb, ()):
+                await _to_the_end(self._take_back(before))
+                raise
+        except (LockNotGiven, asyncio.CancelledError):
             await _to_the_end(self._take_back(before))
             raise
         return await self._record()
+
+    async def _was_done(self, progress: MigrationProgress) -> bool:
+        """Whether a statement outside of a transaction had ended that was under way; removes what it left half-done.
+
+        Its queries tell, unless they held before it already: then it is run again, and may find that it was done.
+        """
+        left = await drop_new_invalid_indexes(self._connection, progress.invalid_before)
+        if await self._untrue():
+            return False
+        return progress.queries_tell or bool(left and self._verb == "DROP")
+
+    @property
+    def _verb(self) -> str:
+        return self._script.statements[0].words[0]
 
     async def in_batches(self) -> MigratedStep:
         """The statement again and again, a transaction each, until it changes no row."""
@@ -166,20 +227,17 @@ class _Run:
         rows_before = -1
         while self._rows != rows_before:
             rows_before, began = self._rows, time.monotonic()
+            changed = 0
 
-            async def one_batch(
-                connection: Connection,
-                _: int,
-                rows: int = self._rows,
-                batches: int = self._batches,
-            ) -> None:
-                self._rows = rows + await changed_rows(connection, statement)
-                self._batches = batches + 1
-                await self._mark([])
+            async def one_batch(connection: Connection, _: int) -> None:
+                nonlocal changed
+                changed = await changed_rows(connection, statement)
+                await self._mark([], rows=self._rows + changed, batches=self._batches + 1)
 
             self._attempts += await run_in_transaction(
                 self._session, [], one_batch, self._options.limits, self._runner.random
             )
+            self._rows, self._batches = self._rows + changed, self._batches + 1
             self._runner.on_rows(self._rows)
             if self._batches >= self._options.max_batches:
                 raise MigrationFailed(
@@ -189,6 +247,22 @@ class _Run:
                 )
             await self._give_way(time.monotonic() - began)
         return await self._record()
+
+    async def after_loss(self, step: MigratedStep) -> MigratedStep:
+        """The `step` of a session that was lost, where it was done. Raises: DatabaseDown where it was not."""
+        ledger = await read_ledger(self._connection)
+        is_applied = self._migration.number in {each.number for each in ledger.applied}
+        if is_applied is (self._direction is Direction.UP):
+            return step
+        if ledger.progress is not None:
+            if self._script.mode is Mode.BATCH:
+                raise self.explain_loss("the batches that were done stay", "between")
+            if await self._was_done(ledger.progress):
+                return await self._record()
+            if not ledger.progress.queries_tell:
+                raise self.explain_loss("its queries do not tell whether it was done", "between")
+            await forget_progress(self._connection, self._migration.number)
+        raise self.explain_loss("what was under way is rolled back", "before")
 
     async def _give_way(self, took_s: float) -> None:
         """Lets those pass who had to wait behind the batch, and a replica catch up."""
@@ -205,7 +279,7 @@ class _Run:
         await run_in_transaction(
             self._session, [], self._finish, self._options.limits, self._runner.random
         )
-        return self._step()
+        return self.step()
 
     async def _finish(self, connection: Connection, attempts: int) -> None:
         untrue = await self._untrue()
@@ -230,7 +304,14 @@ class _Run:
         queries = self._migration.verify.after(self._direction)
         return await unmet_of(self._connection, [query.text for query in queries])
 
-    async def _mark(self, invalid_before: list[int]) -> None:
+    async def _mark(
+        self,
+        invalid_before: list[int],
+        *,
+        rows: int = 0,
+        batches: int = 0,
+        queries_tell: bool = True,
+    ) -> None:
         await record_progress(
             self._connection,
             MigrationProgress(
@@ -238,18 +319,29 @@ class _Run:
                 self._migration.name,
                 self._migration.sha256,
                 self._direction.value,
-                self._batches,
-                self._rows,
+                batches,
+                rows,
                 invalid_before,
+                queries_tell,
                 None,
             ),
         )
 
     async def _take_back(self, invalid_before: list[int]) -> None:
-        """Removes what a statement left that did not end, and the mark. What fails here the next run does."""
+        """Removes what a statement left that did not end, and the mark. What fails here the next run does.
+
+        An index that is half dropped cannot be brought back: only the next run ends that.
+        """
         try:
-            await drop_new_invalid_indexes(self._connection, invalid_before)
-            await forget_progress(self._connection, self._migration.number)
+            left = await new_invalid_indexes(self._connection, invalid_before)
+            is_half_dropped = left and self._verb == "DROP"
+            if left and not is_half_dropped:
+                await drop_new_invalid_indexes(
+                    self._connection, invalid_before, self._options.limits.lock_timeout_s
+                )
+            if not is_half_dropped:
+                await forget_progress(self._connection, self._migration.number)
+                self._is_marked = False
         except StatementFailure as failure:
             log.warning(
                 "migration left under way", migration=self._migration.label, error=failure.message
@@ -279,7 +371,8 @@ class _Run:
             self._rows,
         )
 
-    def _step(self) -> MigratedStep:
+    def step(self) -> MigratedStep:
+        """What it took."""
         return MigratedStep(
             self._migration.label,
             self._migration.number,
@@ -294,30 +387,33 @@ class _Run:
     def _facts(self, state: str, **more: str) -> dict[str, str]:
         return {"migration": self._migration.label, "state": state, **more}
 
+    @property
+    def _state(self) -> str:
+        """How a failure leaves the database: only what runs outside of a transaction can leave it between."""
+        return "between" if self._is_marked or self._batches else "before"
+
     def explain(self, failure: StatementFailure) -> StewardError:
         """What the failure of a statement says of the migration."""
-        label = f"migration {self._migration.label} {self._direction.value}"
-        if failure.lost:
-            return DatabaseDown(
-                f"{label}: the connection was lost: {failure.message}",
-                hint="see `steward migrate status` for what the database has; what was under way in a transaction is "
-                "rolled back by the server",
-                metadata=self._facts("unknown"),
-            )
-        line = self._script.statements[failure.number - 1].line if failure.number else 0
-        where = f", {self._script.file_name} line {line}" if line else ""
-        is_before = self._script.mode is not Mode.BATCH or self._batches == 0
+        where, number = "when it was recorded and committed", {}
+        if failure.number:
+            line = self._script.statements[failure.number - 1].line
+            where = f"in statement {failure.number}, {self._script.file_name} line {line}"
+            number = {"statement": str(failure.number)}
         hint = None
         if failure.sqlstate == _NOT_IN_TRANSACTION:
             hint = "put `-- steward: no-transaction` at the head of the file, with this statement alone in it"
         return MigrationFailed(
-            f"{label} failed in statement {failure.number or 1}{where}: {failure.message}",
+            f"migration {self._migration.label} {self._direction.value} failed {where}: {failure.message}",
             hint=hint,
-            metadata=self._facts(
-                "before" if is_before else "between",
-                statement=str(failure.number or 1),
-                sqlstate=failure.sqlstate,
-            ),
+            metadata=self._facts(self._state, **number, sqlstate=failure.sqlstate),
+        )
+
+    def explain_loss(self, detail: str, state: str) -> DatabaseDown:
+        """What the loss of the connection says of the migration."""
+        return DatabaseDown(
+            f"migration {self._migration.label} {self._direction.value}: the connection was lost: {detail}",
+            hint=_AFTER_LOSS[state].format(direction=self._direction.value),
+            metadata=self._facts(state),
         )
 
     def explain_lock(self, failure: LockNotGiven) -> MigrationLockTimeout:
@@ -326,7 +422,7 @@ class _Run:
         return MigrationLockTimeout(
             f"migration {self._migration.label} {self._direction.value} got no lock for statement {failure.number} in "
             f"{failure.attempts} attempts: {waits[-1] if waits else 'nobody was seen to hold it'}",
-            metadata=self._facts("before", statement=str(failure.number)),
+            metadata=self._facts(self._state, statement=str(failure.number)),
         )
 
 

@@ -22,6 +22,14 @@ _KEYS = {
     "scram_server_key",
 }  # as good as a password, and only marked as "for debugging"
 
+_PATIENCE: dict[str, str | int] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
@@ -65,6 +73,16 @@ class DatabaseTarget:
     def with_parameters(self, **parameters: str | int) -> DatabaseTarget:
         """The same database with some parameters of libpq set or replaced."""
         return DatabaseTarget(self.name, make_conninfo(self.conninfo, **parameters))
+
+    def with_patience(self) -> DatabaseTarget:
+        """The same database, where it is noticed within 15 s that the other side is gone without a word.
+
+        The system takes two hours. What the string itself says about patience goes before.
+        """
+        given = conninfo_to_dict(self.conninfo)
+        return self.with_parameters(
+            **{name: value for name, value in _PATIENCE.items() if name not in given}
+        )
 
     def with_options(self, settings: Mapping[str, str]) -> DatabaseTarget:
         """The same database with server settings added to those that the string's `options` already makes."""

@@ -136,9 +136,11 @@ def make(database: DatabaseTarget, files: Files) -> Make:
         *,
         production: bool = False,
         max_batches: int = 1_000_000,
+        max_replica_lag_s: float = 10.0,
         target: DatabaseTarget | None = None,
     ) -> Recorded:
-        options = RunnerOptions(LockLimits(0.2, patience_s), max_batches=max_batches)
+        limits = LockLimits(0.2, patience_s)
+        options = RunnerOptions(limits, max_replica_lag_s, max_batches)
         return Recorded(target or database, folder or files.folder, options, production=production)
 
     return made

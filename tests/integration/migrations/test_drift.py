@@ -175,6 +175,7 @@ def test_what_is_ignored_is_counted_and_not_told(served, client):
         "function public.debug_it() is there and should not be",
     }
     assert drift.ignored_count == 2
+    replays = len(served.daemon.events("scratch server started"))
     ignored = ["analytics", "extension amcheck", "function public.debug_*"]
     ended = _command(served, "migrate", "drift", name, *(f"--ignore={each}" for each in ignored))
     assert ended.returncode == 0, ended.stderr
@@ -184,6 +185,9 @@ def test_what_is_ignored_is_counted_and_not_told(served, client):
     shown = json.loads(ended.stdout)
     assert (shown["difference_count"], shown["ignored_count"]) == (2, 4)
     assert shown["script"] == ["DROP ROUTINE public.debug_it()", "DROP EXTENSION amcheck"]
+    assert (
+        len(served.daemon.events("scratch server started")) == replays
+    )  # the same files, replayed once
 
 
 def test_a_look_that_cannot_be_right_is_refused(served, client, servers_by_major):

@@ -7,6 +7,7 @@ drops that its up file did not make. A migration that does not run there is a fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from stewardd.migrations.dry_run import DryRun
 from stewardd.migrations.files import Direction, Migration
@@ -32,14 +33,19 @@ MOST_FINDINGS = 1000
 
 
 class MigrationLinter:
-    """Lints sets; `excluded` are the rules that the configuration turns off."""
+    """Lints sets; `excluded` are the rules that the configuration turns off, `scratch` is for copies of the files."""
 
     def __init__(
-        self, migrations: Migrations, servers: ScratchServers, excluded: Sequence[str]
+        self,
+        migrations: Migrations,
+        servers: ScratchServers,
+        excluded: Sequence[str],
+        scratch: Path | None = None,
     ) -> None:
         self._migrations = migrations
         self._servers = servers
         self._excluded = tuple(excluded)
+        self._scratch = scratch
 
     async def lint(
         self,
@@ -60,7 +66,7 @@ class MigrationLinter:
                 major = look.major
         off = [*self._excluded, *excluded]
         report(LintProgress(name, major, total_count=len(migrations)))
-        found = await lint_files(program, migrations, major, off)
+        found = await lint_files(program, migrations, major, off, self._scratch)
         tried = 0
         async with (
             replayed(self._servers, (), major, lambda _: None) as (server, connection),

@@ -1,7 +1,8 @@
 """squawk, the linter of PostgreSQL migrations, as a child process: one call for many scripts.
 
-It comes with the package squawk-cli. The scripts stand in a private folder while it runs, and what it says is told by
-script and line. Rules that the runner makes needless (it sets lock_timeout, and each file is one transaction) are off.
+It comes with the package squawk-cli. The scripts stand in a folder of their own while it runs, below one that a daemon
+empties at its start, and what it says is told by script and line. Rules that the runner makes needless (it sets
+lock_timeout, and each file is one transaction) are off.
 """
 
 from __future__ import annotations
@@ -67,12 +68,16 @@ async def squawk_version(program: Path) -> str:
 
 
 async def squawk(
-    program: Path, scripts: Sequence[LintedScript], major: int, excluded: Sequence[str]
+    program: Path,
+    scripts: Sequence[LintedScript],
+    major: int,
+    excluded: Sequence[str],
+    scratch: Path | None = None,
 ) -> list[SquawkFinding]:
-    """Lints scripts for a major version of PostgreSQL. Raises: ToolFailed."""
+    """Lints scripts for a major version of PostgreSQL; they are written below `scratch`. Raises: ToolFailed."""
     found = []
     rules = ",".join([*_NEEDLESS, *excluded])
-    with tempfile.TemporaryDirectory(prefix="stewardd-lint-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lint-", dir=scratch) as folder:
         for in_transaction in (True, False):
             chosen = [
                 n for n, script in enumerate(scripts) if script.in_transaction is in_transaction

@@ -40,16 +40,20 @@ class _Part:
 
 
 async def lint_files(
-    program: Path, migrations: Sequence[Migration], major: int, excluded: Sequence[str]
+    program: Path,
+    migrations: Sequence[Migration],
+    major: int,
+    excluded: Sequence[str],
+    scratch: Path | None = None,
 ) -> list[LintFinding]:
-    """The findings of all files, in order. Raises: ToolFailed."""
+    """The findings of all files, in order; `scratch` is for copies of them. Raises: ToolFailed."""
     parts = [part for migration in migrations for part in _parts(migration)]
     scripts = [
         LintedScript(part.text, part.script.mode is not Mode.NO_TRANSACTION) for part in parts
     ]
     found = [
         _finding(parts[each.script], each.line, each.rule, each.message, major, each.help)
-        for each in await squawk(program, scripts, major, excluded)
+        for each in await squawk(program, scripts, major, excluded, scratch)
         if not _is_allowed(parts[each.script], each.rule)
     ]
     if RENAME not in excluded:

@@ -41,7 +41,7 @@ class LockLimits:
 
 
 class LockNotGiven(Exception):
-    """A lock was not given for as long as the patience lasts; nothing was changed."""
+    """A lock was not given for as long as the patience lasts."""
 
     def __init__(self, number: int, attempts: int) -> None:
         super().__init__(f"statement {number} got no lock in {attempts} attempts")
@@ -104,7 +104,12 @@ async def run_alone(
                 await session.connection.execute("SET lock_timeout = 0")
 
     if concurrent:  # a second attempt would meet the invalid index that the first one left
-        await attempt(1)
+        try:
+            await attempt(1)
+        except StatementFailure as failure:
+            if failure.sqlstate in _LOCK_CODES:
+                raise LockNotGiven(number, 1) from None
+            raise
         return 1
     return await _patiently(attempt, limits, random)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
@@ -59,18 +60,24 @@ CREATE TABLE IF NOT EXISTS steward.migration_progress (
     began_at        timestamptz  NOT NULL,
     updated_at      timestamptz  NOT NULL
 );
+ALTER TABLE steward.migration_progress ADD COLUMN IF NOT EXISTS queries_tell boolean NOT NULL DEFAULT true;
 COMMENT ON TABLE steward.migration_progress IS 'migrations outside of a transaction that are under way';
 """
 _EXISTS = """
 SELECT to_regclass('steward.migrations') IS NOT NULL AND to_regclass('steward.migration_progress') IS NOT NULL
+"""
+_IS_OF_NOW = """
+SELECT count(*) = 1 FROM pg_attribute
+WHERE attrelid = to_regclass('steward.migration_progress') AND attname = 'queries_tell'
 """
 _APPLIED = """
 SELECT number, name, sha256, up_code_sha256, is_baseline, applied_at, applied_by
 FROM steward.migrations ORDER BY number
 """
 _PROGRESS = """
-SELECT number, name, sha256, direction, batches, changed_rows, invalid_before::bigint[], began_at
-FROM steward.migration_progress ORDER BY number
+SELECT number, name, sha256, direction, batches, changed_rows, invalid_before::bigint[],
+  coalesce((to_jsonb(progress) ->> 'queries_tell')::boolean, true) AS queries_tell, began_at
+FROM steward.migration_progress AS progress ORDER BY number
 """
 _INVALID_INDEXES = """
 SELECT indexrelid::bigint AS oid, format('%I.%I', schema.nspname, class.relname) AS name
@@ -94,7 +101,10 @@ class AppliedMigration:
 
 @dataclass(frozen=True, slots=True)
 class MigrationProgress:
-    """How far a migration outside of a transaction came."""
+    """How far a migration outside of a transaction came.
+
+    `queries_tell` says that the queries of its verify file did not hold before it: when they hold, it was done.
+    """
 
     number: int
     name: str
@@ -103,6 +113,7 @@ class MigrationProgress:
     batches: int
     changed_rows: int
     invalid_before: Sequence[int]
+    queries_tell: bool
     began_at: datetime | None
 
 
@@ -142,8 +153,8 @@ class HistoryEntry:
 
 @told
 async def make_ledger(connection: Connection) -> None:
-    """Makes the schema where it is not there."""
-    if not await _exists(connection):
+    """Makes the schema where it is not there, or is that of an older daemon."""
+    if not await _answer(connection, _EXISTS) or not await _answer(connection, _IS_OF_NOW):
         await connection.execute(_MAKE, prepare=False)
 
 
@@ -152,7 +163,7 @@ async def read_ledger(connection: Connection) -> Ledger:
     """What the database has; nothing where no migration was ever applied."""
     invalid = await connection.cursor(row_factory=class_row(InvalidIndex)).execute(_INVALID_INDEXES)
     indexes = tuple(await invalid.fetchall())
-    if not await _exists(connection):
+    if not await _answer(connection, _EXISTS):
         return Ledger(invalid_indexes=indexes)
     rows = await connection.cursor(row_factory=class_row(AppliedMigration)).execute(_APPLIED)
     applied = tuple(await rows.fetchall())
@@ -191,7 +202,7 @@ async def record_rolled_back(connection: Connection, entry: HistoryEntry) -> Non
 async def record_progress(connection: Connection, progress: MigrationProgress) -> None:
     """Records how far a migration outside of a transaction has come."""
     await connection.execute(
-        "INSERT INTO steward.migration_progress VALUES (%s, %s, %s, %s, %s, %s, %s::oid[], now(), now())"
+        "INSERT INTO steward.migration_progress VALUES (%s, %s, %s, %s, %s, %s, %s::oid[], now(), now(), %s)"
         " ON CONFLICT (number) DO UPDATE SET batches = excluded.batches,"
         " changed_rows = excluded.changed_rows, invalid_before = excluded.invalid_before, updated_at = now()",
         [
@@ -202,6 +213,7 @@ async def record_progress(connection: Connection, progress: MigrationProgress) -
             progress.batches,
             progress.changed_rows,
             list(progress.invalid_before),
+            progress.queries_tell,
         ],
     )
 
@@ -234,6 +246,6 @@ async def _end(connection: Connection, entry: HistoryEntry) -> None:
     )
 
 
-async def _exists(connection: Connection) -> bool:
-    row = await (await connection.execute(_EXISTS)).fetchone()
+async def _answer(connection: Connection, question: LiteralString) -> bool:
+    row = await (await connection.execute(question)).fetchone()
     return row is not None and bool(row[0])

@@ -7,6 +7,7 @@ than a look's interval is not seen.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import psycopg
 
 from stewardd.postgres.connect import Connection
+from stewardd.postgres.migrating.replica_lag import ReplicaLag
 
 INTERVAL_S = 0.05
 _WAIT = """
@@ -27,9 +29,10 @@ _BEHIND = """
 SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) AS waiting
 WHERE %s = ANY (pg_blocking_pids(pid))
 """
-_REPLICA_LAG = (
-    "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float8 FROM pg_stat_replication"
-)
+_POSITIONS = """
+SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, min(pg_wal_lsn_diff(replay_lsn, '0/0'))::bigint
+FROM pg_stat_replication
+"""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class LockWatcher:
         self._connection = connection
         self.waits: list[LockWait] = []
         self.most_behind = 0
+        self._lag = ReplicaLag()
         self._busy = asyncio.Lock()
 
     @property
@@ -65,10 +69,10 @@ class LockWatcher:
         """How far the slowest replica is behind; 0 where there is none, or the user may not see it."""
         async with self._busy:
             try:
-                row = await (await self._connection.execute(_REPLICA_LAG)).fetchone()
+                row = await (await self._connection.execute(_POSITIONS)).fetchone()
             except psycopg.Error:
                 return 0.0
-        return float(row[0]) if row else 0.0
+        return self._lag.note(time.monotonic(), *row) if row else 0.0
 
     async def watch(self) -> None:
         """Looks until it is cancelled, or its connection ends: then the runner's has, too."""

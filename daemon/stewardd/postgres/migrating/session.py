@@ -4,14 +4,19 @@ The lock is the session's, so that it is free the moment that the runner dies; t
 gone even while a statement runs. A transaction pooler would lend that session to others, and leave the lock with
 whichever server connection it was taken on: it is known by the process number that it tells its clients, which is not
 that of any backend, and refused.
+
+Where a connection was lost, nobody knows whether the last statement was done. A new session that has the lock can tell:
+then the old session has ended, and what the database says is final.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -28,6 +33,7 @@ from stewardd.postgres.target import DatabaseTarget
 LOCK = 0x7374_6577_6172_64  # "steward"; advisory locks are a database's own
 LOCK_TRIES = 20
 _TRY_PAUSE_S = 0.25
+_LOST_PAUSE_S = 0.5
 _SETTINGS = {
     "statement_timeout": "0",  # a migration's statements take as long as they take; the wait for locks is bounded
     "lock_timeout": "0",
@@ -44,6 +50,10 @@ FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid)
 WHERE lock.locktype = 'advisory' AND lock.granted AND lock.database = (SELECT oid FROM pg_database WHERE
   datname = current_database()) AND ((lock.classid::bigint << 32) | lock.objid::bigint) = %s
 """
+_BACKEND_START = "SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END_BACKEND = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+)
 # A user who is called steward would otherwise make its tables in the schema of that name, through "$user".
 _SEARCH_PATH = """
 SELECT string_agg(quote_ident(name), ', ' ORDER BY place)
@@ -58,6 +68,7 @@ class MigrationSession:
     target: DatabaseTarget
     connection: Connection
     server_major: int
+    backend_start: datetime
 
     @property
     def pid(self) -> int:
@@ -78,9 +89,46 @@ async def open_session(
         try:
             await _prepare(target, connection)
             await _take_lock(target, connection, lock_tries)
+            (backend_start,) = await _row(connection, _BACKEND_START)
         except psycopg.Error as error:
             raise explain_statement(target, connection, error) from None
-        yield MigrationSession(target, connection, connection.info.server_version // 10000)
+        major = connection.info.server_version // 10000
+        yield MigrationSession(target, connection, major, backend_start)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def open_session_after(
+    lost: MigrationSession, *, connect_timeout_s: float, patience_s: float
+) -> AsyncIterator[MigrationSession]:
+    """Opens a session in place of one whose connection was lost; tries for as long as the patience lasts.
+
+    The server may take a while to start again, or to notice that the client of the old session is gone: its backend is
+    ended. Raises: what `open_session` raises.
+    """
+    deadline = time.monotonic() + patience_s
+    async with AsyncExitStack() as stack:
+        while True:
+            opening = open_session(lost.target, connect_timeout_s=connect_timeout_s, lock_tries=1)
+            try:
+                session = await stack.enter_async_context(opening)
+                break
+            except (DatabaseDown, MigrationInProgress) as error:
+                if time.monotonic() + _LOST_PAUSE_S > deadline:
+                    raise
+                if isinstance(error, MigrationInProgress):
+                    await _end_backend(lost, connect_timeout_s)
+            await asyncio.sleep(_LOST_PAUSE_S)
+        yield session
+
+
+async def _end_backend(lost: MigrationSession, connect_timeout_s: float) -> None:
+    """Ends the backend of a session that was lost, if it is still there. Raises: DatabaseDown, DatabaseRefused."""
+    connection = await connect_directly(lost.target, connect_timeout_s)
+    try:
+        with suppress(psycopg.Error):  # a COMMIT that is under way ends first
+            await connection.execute(_END_BACKEND, [lost.pid, lost.backend_start])
     finally:
         await connection.close()
 
@@ -89,7 +137,7 @@ async def connect_directly(target: DatabaseTarget, connect_timeout_s: float) -> 
     """Makes a connection for looking and for migrating. Raises: DatabaseDown, DatabaseRefused."""
     try:
         async with asyncio.timeout(connect_timeout_s):
-            return await connect(target, "stewardd migrations")
+            return await connect(target.with_patience(), "stewardd migrations")
     except TimeoutError:
         raise DatabaseDown(
             f"database {target.name!r} did not answer within {connect_timeout_s:g} s"

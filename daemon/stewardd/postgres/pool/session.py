@@ -10,15 +10,6 @@ from stewardd.errors import ConfigurationError
 from stewardd.postgres.pool.options import PoolOptions
 from stewardd.postgres.target import DatabaseTarget
 
-# So that a peer that is gone without a word is noticed within 15 s, and not within the two hours of the system.
-_PATIENCE: dict[str, str | int] = {
-    "connect_timeout": 3,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,  # milliseconds
-}
-
 
 def session(target: DatabaseTarget, options: PoolOptions) -> DatabaseTarget:
     """Returns the target with what the pool adds; what its URL says about patience goes before.
@@ -26,9 +17,8 @@ def session(target: DatabaseTarget, options: PoolOptions) -> DatabaseTarget:
     Raises ConfigurationError for `options` of the URL, or a statement timeout, that a pooler would not take.
     """
     given = conninfo_to_dict(target.conninfo)
-    added = {name: value for name, value in _PATIENCE.items() if name not in given}
-    target = target.with_parameters(
-        application_name=options.application_name, client_encoding="utf8", **added
+    target = target.with_patience().with_parameters(
+        application_name=options.application_name, client_encoding="utf8"
     )
     if options.pooled:
         return _without_options(target, given, options)
