@@ -52,7 +52,6 @@ class Keeper:
         self.policy = policy or RetentionPolicy(counting=Counting.COMPLETE)
         catalog, self.states = BackupCatalog(store), BackupStates(store)
         self.inventory = BackupInventory(catalog, self.states)
-        self.listing = BackupListing(catalog, self.states)
         self.deletion = BackupDeletion(
             store,
             catalog,
@@ -61,6 +60,7 @@ class Keeper:
             lambda _: self.policy,
             lambda: self.now,
         )
+        self.listing = BackupListing(catalog, self.states, self.deletion.purge_time)
         self.pruning = Pruning(
             self.inventory,
             self.deletion,

@@ -97,7 +97,7 @@ async def build_backups(
             creation,
             BackupCopying(operations, copying.copies),
             BackupImporting(operations, imports),
-            retention.listing,
+            retention.listings,
             retention.deletion,
             retention.retentions,
             PruneOperation(operations, retention.retentions),

@@ -21,7 +21,7 @@ from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.pruning import Pruning
 from stewardd.backup.reencryption.reencryption import Reencryption
 from stewardd.backup.reencryption.resealing import Resealing
-from stewardd.backup.repositories import RepositoryName, Retentions
+from stewardd.backup.repositories import BackupListings, RepositoryName, Retentions
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.backup.states import BackupStates
 from stewardd.config.retention import RetentionSettings
@@ -40,6 +40,11 @@ class Retention:
     pruning: Pruning
     policy_of: Callable[[str], RetentionPolicy]
     second: SecondRetention | None
+
+    @property
+    def listings(self) -> BackupListings:
+        """The listing of each repository."""
+        return BackupListings(self.listing, self.second)
 
     @property
     def retentions(self) -> Retentions:
@@ -78,9 +83,8 @@ def build_retention(
             partial(count, RepositoryName.SECOND),
         )
         assembly.jobs.append(_job("retention of copies", of_copies.run, own))
-    found = Retention(
-        BackupListing(catalog, states), inventory, deletion, pruning, policy_of, of_copies
-    )
+    listing = BackupListing(catalog, states, deletion.purge_time)
+    found = Retention(listing, inventory, deletion, pruning, policy_of, of_copies)
     assembly.metrics.add_retention(found.retentions.seen)
     return found
 

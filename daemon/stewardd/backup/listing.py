@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.proof import BackupProof
 from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
+
+PurgeTime = Callable[[str, NumberedState], datetime | None]
+"""When a backup of a database may lose its data; None while it is not deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +25,12 @@ class BackupFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedBackup:
-    """A backup, and its state."""
+    """A backup, its state, and how far it is proven, here or in the other repository."""
 
     manifest: BackupManifest
     state: NumberedState
+    proof: BackupProof | None
+    purge_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +42,38 @@ class ListedPage:
 
 
 class BackupListing:
-    """Reads backups for callers."""
+    """Reads the backups of one repository for callers.
 
-    def __init__(self, catalog: BackupCatalog, states: BackupStates) -> None:
+    `other_states` are those of the same backups in another repository: what is proven there is so here too.
+    """
+
+    def __init__(
+        self,
+        catalog: BackupCatalog,
+        states: BackupStates,
+        purge_time: PurgeTime,
+        other_states: BackupStates | None = None,
+    ) -> None:
         self._catalog = catalog
         self._states = states
+        self._purge_time = purge_time
+        self._other_states = other_states
 
     async def get(self, backup_id: str) -> ListedBackup:
         """One backup, deleted or not. Raises: BackupNotFound, Corrupt."""
         manifest = await self._catalog.get(backup_id)
-        return ListedBackup(manifest, await self._states.of(backup_id))
+        state = await self._states.of(backup_id)
+        other = UNTOUCHED
+        if self._other_states is not None:
+            other = await self._other_states.of(backup_id)
+        return self._listed(manifest, state, other)
 
     async def page(
         self, wanted: BackupFilter, *, page_size: int, page_token: str = "", id_prefix: str = ""
     ) -> ListedPage:
         """A page, newest first. Raises: InvalidRequest for a token of another listing."""
         states = await self._states.all()
+        others = {} if self._other_states is None else await self._other_states.all()
 
         def state(manifest: BackupManifest) -> NumberedState:
             return states.get(manifest.backup_id, UNTOUCHED)
@@ -58,11 +82,24 @@ class BackupListing:
             page_size,
             page_token,
             id_prefix,
-            scope={"database": wanted.database, "deleted": wanted.deleted},
+            scope={
+                "database": wanted.database,
+                "deleted": wanted.deleted,
+                "copies": self._other_states is not None,
+            },
             accept=lambda manifest: (
                 wanted.database in ("", manifest.database)
                 and state(manifest).deleted == wanted.deleted
             ),
         )
-        items = tuple(ListedBackup(each, state(each)) for each in page.items)
+        items = tuple(
+            self._listed(each, state(each), others.get(each.backup_id, UNTOUCHED))
+            for each in page.items
+        )
         return ListedPage(items, page.next_page_token)
+
+    def _listed(
+        self, manifest: BackupManifest, state: NumberedState, other: NumberedState
+    ) -> ListedBackup:
+        purge_time = self._purge_time(manifest.database, state)
+        return ListedBackup(manifest, state, state.proof or other.proof, purge_time)

@@ -1,4 +1,4 @@
-"""The repositories that backups lie in, and what plans and prunes in each."""
+"""The repositories that backups lie in, and what lists, plans and prunes in each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from stewardd.backup.copying.retention import SecondRetention
+from stewardd.backup.listing import BackupListing
 from stewardd.backup.pruning import DatabasePlan, Pruning
 from stewardd.errors import NoSecondRepository
 
@@ -15,6 +16,20 @@ class RepositoryName(StrEnum):
 
     FIRST = "first"
     SECOND = "second"
+
+
+class BackupListings:
+    """The listing of each repository."""
+
+    def __init__(self, first: BackupListing, second: SecondRetention | None) -> None:
+        self._first = first
+        self._second = second
+
+    async def of(self, repository: RepositoryName) -> BackupListing:
+        """What lists the backups there. Raises: NoSecondRepository, ConfigurationError, RepositoryDown."""
+        if repository is RepositoryName.FIRST:
+            return self._first
+        return await _configured(self._second).listing()
 
 
 class Retentions:
@@ -28,12 +43,16 @@ class Retentions:
         """What plans and prunes there. Raises: NoSecondRepository, ConfigurationError, RepositoryDown."""
         if repository is RepositoryName.FIRST:
             return self._first
-        if self._second is None:
-            raise NoSecondRepository("no second repository is configured")
-        return await self._second.pruning()
+        return await _configured(self._second).pruning()
 
     def seen(self) -> Mapping[RepositoryName, Mapping[str, DatabasePlan]]:
         """The last plans that were carried out in each repository, by database."""
         second = None if self._second is None else self._second.known
         found = {RepositoryName.FIRST: self._first.seen}
         return found if second is None else found | {RepositoryName.SECOND: second.seen}
+
+
+def _configured(second: SecondRetention | None) -> SecondRetention:
+    if second is None:
+        raise NoSecondRepository("no second repository is configured")
+    return second

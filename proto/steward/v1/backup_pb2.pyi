@@ -1259,6 +1259,7 @@ class ListBackupsRequest(google.protobuf.message.Message):
     ID_PREFIX_FIELD_NUMBER: builtins.int
     DATABASE_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
+    REPOSITORY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many; 0 means 50, above 1000 means 1000."""
     page_token: builtins.str
@@ -1269,6 +1270,8 @@ class ListBackupsRequest(google.protobuf.message.Message):
     """Those of one database; empty: of all."""
     state: Global___Backup.State.ValueType
     """Those in one state; unspecified: those that are not deleted."""
+    repository: Global___BackupRepository.ValueType
+    """Those that lie in this repository; unspecified: in the first one. FAILED_PRECONDITION / NO_SECOND_REPOSITORY."""
     def __init__(
         self,
         *,
@@ -1277,8 +1280,9 @@ class ListBackupsRequest(google.protobuf.message.Message):
         id_prefix: builtins.str = ...,
         database: builtins.str = ...,
         state: Global___Backup.State.ValueType = ...,
+        repository: Global___BackupRepository.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["database", b"database", "id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "id_prefix", b"id_prefix", "page_size", b"page_size", "page_token", b"page_token", "repository", b"repository", "state", b"state"]) -> None: ...
 
 Global___ListBackupsRequest: typing_extensions.TypeAlias = ListBackupsRequest
 

@@ -13,11 +13,12 @@ from stewardd.backup.copying.copies import BackupCopies
 from stewardd.backup.copying.retention import RetentionRules, SecondRetention
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.deletion import PinRequest
+from stewardd.backup.listing import BackupFilter, BackupListing
 from stewardd.backup.proof import BackupProof, ProofState
-from stewardd.backup.repositories import RepositoryName, Retentions
+from stewardd.backup.repositories import BackupListings, RepositoryName, Retentions
 from stewardd.backup.retention.policy import Counting, RetentionPolicy
 from stewardd.backup.states import ROOT, STATE_CODEC, UNTOUCHED, BackupState, BackupStates
-from stewardd.errors import BackupDeleted, NoSecondRepository, RepositoryDown
+from stewardd.errors import BackupDeleted, InvalidRequest, NoSecondRepository, RepositoryDown
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.claims import Claims
 from stewardd.repository.identifiers import folder_of
@@ -156,6 +157,34 @@ async def test_the_proof_of_a_backup_is_that_of_its_copy(copied: Copied) -> None
     assert [each.reason.value for each in verdicts] == [
         *["YOUNG"] * 3, "EXPIRED", "CORRUPT", "EXPIRED",
     ]  # fmt: skip
+
+
+async def test_each_repository_lists_what_lies_there_with_its_own_marks(copied: Copied) -> None:
+    ids = await copied.copied(5)
+    proof = BackupProof(ProofState.VERIFIED, NOW)
+    await copied.keeper.states.commit(ids[0], UNTOUCHED, BackupState(NOW, proof=proof))
+    await copied.retention.run()  # which marks the copies that are older than three days
+    both = BackupListings(copied.keeper.listing, copied.retention)
+    first, second = [await both.of(each) for each in RepositoryName]
+
+    async def found(listing: BackupListing, *, deleted: bool = False) -> list[str]:
+        wanted = BackupFilter("main", deleted=deleted)
+        page = await listing.page(wanted, page_size=10)
+        return [each.manifest.backup_id for each in page.items]
+
+    assert await found(first) == ids
+    assert await found(first, deleted=True) == []
+    assert await found(second) == ids[:3]
+    assert await found(second, deleted=True) == ids[3:]
+    newest, oldest = await second.get(ids[0]), await second.get(ids[-1])
+    assert (newest.proof, newest.purge_time) == (proof, None)
+    assert oldest.proof is None
+    assert oldest.purge_time == NOW + POLICY.grace
+    token = (await first.page(BackupFilter(), page_size=1)).next_page_token
+    with pytest.raises(InvalidRequest, match="another listing"):
+        await second.page(BackupFilter(), page_size=1, page_token=token)
+    with pytest.raises(NoSecondRepository):
+        await BackupListings(copied.keeper.listing, None).of(RepositoryName.SECOND)
 
 
 async def test_a_copy_that_is_asked_for_takes_its_deletion_back(

@@ -17,6 +17,7 @@ from stewardd.backup.catalog import BackupCatalog
 from stewardd.backup.copying.second_repository import SecondRepository
 from stewardd.backup.deletion import BackupDeletion, PinRequest
 from stewardd.backup.inventory import BackupInventory
+from stewardd.backup.listing import BackupListing
 from stewardd.backup.manifest.checked import CheckedManifests
 from stewardd.backup.pruning import Pruning
 from stewardd.backup.retention.policy import RetentionPolicy
@@ -42,6 +43,7 @@ class _OpenRetention:
     """The objects of the retention in a store."""
 
     inventory: BackupInventory
+    listing: BackupListing
     deletion: BackupDeletion
     pruning: Pruning
 
@@ -68,6 +70,10 @@ class SecondRetention:
     def known(self) -> Pruning | None:
         """The pruning, once the second repository has answered."""
         return None if self._opened is None else self._opened.pruning
+
+    async def listing(self) -> BackupListing:
+        """What lists the copies there. Raises: ConfigurationError, RepositoryDown."""
+        return (await self._open()).listing
 
     async def pruning(self) -> Pruning:
         """What plans and prunes there. Raises: ConfigurationError, RepositoryDown."""
@@ -112,4 +118,5 @@ class SecondRetention:
         pruning = Pruning(
             inventory, deletion, rules.policy_of, rules.now, rules.database_named, self._count
         )
-        return _OpenRetention(inventory, deletion, pruning)
+        listing = BackupListing(catalog, states, deletion.purge_time, self._first_states)
+        return _OpenRetention(inventory, listing, deletion, pruning)

@@ -16,6 +16,7 @@ from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.manifest.backup import BackupManifest, Selection, Source
 from stewardd.backup.manifest.codec import BACKUP_MANIFEST
 from stewardd.backup.progress import BACKUP_PROGRESS, BackupProgress
+from stewardd.backup.proof import BackupProof, ProofState
 from stewardd.backup.states import UNTOUCHED, NumberedState
 from stewardd.errors import Corrupt
 from stewardd.operations.state import OperationState
@@ -30,6 +31,7 @@ def backup_message(
     manifest: BackupManifest,
     notices: tuple[str, ...] = (),
     state: NumberedState = UNTOUCHED,
+    proof: BackupProof | None = None,
     purge_time: datetime | None = None,
 ) -> backup_pb2.Backup:
     """Returns a backup as the contract has it; `notices` are what a keyring says of it."""
@@ -56,7 +58,7 @@ def backup_message(
         recipients=manifest.recipients,
         signer=manifest.signer,
         notices=notices,
-        proof=_value(backup_pb2.BackupProof, state.proof_state),
+        proof=_value(backup_pb2.BackupProof, proof.outcome if proof else ProofState.PENDING),
         proof_mode=_value(backup_pb2.BackupProofMode, manifest.proof),
         selection=_selection(manifest.selection),
         globals=_value(backup_pb2.BackupGlobals, manifest.globals),
@@ -72,7 +74,7 @@ def backup_message(
         delete_time=_time(happened.delete_time) if happened else None,
         purge_time=_time(purge_time),
         replaces=names.backup(manifest.replaces) if manifest.replaces else "",
-        verification=proof_message(state.proof) if state.proof is not None else None,
+        verification=proof_message(proof) if proof is not None else None,
     )
 
 

@@ -10,10 +10,10 @@ from stewardd.backup.copying.operation import BackupCopying, BackupImporting
 from stewardd.backup.creation import BackupCreation
 from stewardd.backup.deletion import BackupDeletion, PinRequest
 from stewardd.backup.keys.keyring import Keyring
-from stewardd.backup.listing import BackupListing, ListedBackup
+from stewardd.backup.listing import ListedBackup
 from stewardd.backup.prune_operation import PruneOperation
 from stewardd.backup.reencryption.operation import ReencryptOperation
-from stewardd.backup.repositories import Retentions
+from stewardd.backup.repositories import BackupListings, RepositoryName, Retentions
 from stewardd.backup.restoring.operation import BackupRestoring
 from stewardd.backup.verifying.drills import DrillBook, Drills
 from stewardd.backup.verifying.verification import BackupVerification
@@ -43,7 +43,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         creation: BackupCreation,
         copying: BackupCopying,
         importing: BackupImporting,
-        listing: BackupListing,
+        listings: BackupListings,
         deletion: BackupDeletion,
         retentions: Retentions,
         prune_operation: PruneOperation,
@@ -57,7 +57,7 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self._creation = creation
         self._copying = copying
         self._importing = importing
-        self._listing = listing
+        self._listings = listings
         self._deletion = deletion
         self._retentions = retentions
         self._prune_operation = prune_operation
@@ -148,7 +148,8 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         self, request: backup_pb2.ListBackupsRequest, context: Context
     ) -> backup_pb2.ListBackupsResponse:
         """Returns a page of backups, newest first."""
-        page = await self._listing.page(
+        listing = await self._listings.of(repository_of(request.repository))
+        page = await listing.page(
             backup_filter_of(request),
             page_size=page_size_of(request.page_size),
             page_token=request.page_token,
@@ -246,9 +247,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
         return await self._backup(backup_id)
 
     async def _backup(self, backup_id: str) -> backup_pb2.Backup:
-        return self._message(await self._listing.get(backup_id))
+        listing = await self._listings.of(RepositoryName.FIRST)
+        return self._message(await listing.get(backup_id))
 
     def _message(self, found: ListedBackup) -> backup_pb2.Backup:
-        purge_time = self._deletion.purge_time(found.manifest.database, found.state)
         notices = self._keyring.notices(found.manifest)
-        return backup_message(found.manifest, notices, found.state, purge_time)
+        return backup_message(found.manifest, notices, found.state, found.proof, found.purge_time)

@@ -125,7 +125,11 @@ def get_backup_keys() -> Call[backup_pb2.BackupKeys, BackupKeys]:
 
 
 def list_backups(
-    page_size: int, id_prefix: str = "", database: str = "", state: BackupState | None = None
+    page_size: int,
+    id_prefix: str = "",
+    database: str = "",
+    state: BackupState | None = None,
+    repository: BackupRepository = BackupRepository.FIRST,
 ) -> Pages[backup_pb2.ListBackupsResponse, Backup]:
     """BackupService.ListBackups."""
 
@@ -140,6 +144,7 @@ def list_backups(
             id_prefix=id_prefix,
             database=database,
             state=_state(state),
+            repository=value_of(backup_pb2.BackupRepository, repository),
         ),
         backup_pb2.ListBackupsResponse,
         page,

@@ -117,15 +117,16 @@ class BackupMethods(Service):
         *,
         database: str = "",
         state: BackupState | None = None,
+        repository: BackupRepository = BackupRepository.FIRST,
         page_size: int = 0,
         id_prefix: str = "",
         timeout_s: float | None = None,
     ) -> Iterator[Backup]:
         """Yields the backups, newest first: of one database or of all; those that are not deleted, or those that are.
 
-        With `id_prefix` only those whose id begins with it.
+        With `id_prefix` only those whose id begins with it. From the second repository: the copies that lie there.
         """
-        call = calls.list_backups(page_size, id_prefix, database, state)
+        call = calls.list_backups(page_size, id_prefix, database, state, repository)
         return self._connection.items(call, timeout_s)
 
     def delete_backup(

@@ -85,7 +85,8 @@ def create(
 @backup.command(
     "list",
     cls=Verb,
-    example="steward backup list --limit 5\nsteward backup list --database main --state deleted",
+    example="steward backup list --limit 5\nsteward backup list --database main --state deleted\n"
+    "steward backup list --repository second",
 )
 @click.option(
     "--database", default="", metavar="NAME", type=DATABASE, help="Backups of this database."
@@ -98,6 +99,13 @@ def create(
     help="Backups in this state.",
 )
 @click.option(
+    "--repository",
+    type=click.Choice(("first", "second")),
+    default="first",
+    show_default=True,
+    help="The one in which backups are made, or the second one with the copies.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=50,
@@ -105,19 +113,23 @@ def create(
     help="Show at most this many.",
 )
 @pass_session
-def list_(session: Session, database: str, state: str, limit: int) -> int:
+def list_(session: Session, database: str, state: str, repository: str, limit: int) -> int:
     """List the backups, newest first."""
     from steward_client.backups.types import BackupState
+    from steward_client.backups.words import BackupRepository
 
     with session.client() as client:
         listed = client.list_backups(
-            database=database, state=BackupState(state), page_size=min(limit, 1000)
+            database=database,
+            state=BackupState(state),
+            repository=BackupRepository(repository),
+            page_size=min(limit, 1000),
         )
         backups = list(islice(listed, limit))
     if session.is_json:
         document.emit({"backups": backups})
         return Exit.DONE
-    if not backups and (database or state != "complete"):
+    if not backups and (database or state != "complete" or repository != "first"):
         screen.line("there is no such backup")
         return Exit.DONE
     if not backups:

@@ -128,7 +128,7 @@ def restore(
     """
     options = _read_options(given)
     with session.client() as client:
-        name = resources.backup(client, name)
+        name = resources.backup(client, name, given["repository"])
         if only_plan:
             return _show_plan(session, client.get_restore_plan(name, options=options))
         operation = client.restore_backup(

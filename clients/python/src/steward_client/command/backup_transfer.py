@@ -75,6 +75,8 @@ def import_(
             "name a backup of the second repository, or a manifest by --manifest"
         )
     with session.client() as client:
+        if name:
+            name = resources.backup(client, name, "second")
         operation = client.import_backup(
             name, manifest_uri=manifest_uri, accept_unknown_signer=accept_unknown_signer
         )

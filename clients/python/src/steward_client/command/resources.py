@@ -39,6 +39,7 @@ class Kind:
 
 BATCH = Kind("batches", "batch", "steward batch list")
 BACKUP = Kind("backups", "backup", "steward backup list")
+COPY = Kind("backups", "backup", "steward backup list --repository second")
 OPERATION = Kind("operations", "operation", "steward operation list")
 EXPORT = Kind("exports", "export", "steward quarantine exports BATCH")
 _COLLECTIONS = ("batches", "backups", "operations")
@@ -86,12 +87,18 @@ def batch(client: Client, text: str) -> str:
     )
 
 
-def backup(client: Client, text: str) -> str:
-    """Returns the full name of the backup that is meant. Raises InvalidRequest, NotFound."""
+def backup(client: Client, text: str, repository: str = "first") -> str:
+    """Returns the full name of the backup of a repository that is meant. Raises InvalidRequest, NotFound."""
+    from steward_client.backups.words import BackupRepository
+
+    chosen = BackupRepository(repository)
+    kind = BACKUP if chosen is BackupRepository.FIRST else COPY
     return _found(
-        BACKUP,
+        kind,
         text,
-        lambda prefix, size: client.list_backups(id_prefix=prefix, page_size=size),
+        lambda prefix, size: client.list_backups(
+            id_prefix=prefix, page_size=size, repository=chosen
+        ),
         lambda each: each.description,
     )
 
