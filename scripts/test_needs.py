@@ -2,7 +2,8 @@
 
 PostgreSQL and the servers of S3 and Google Cloud Storage come with Python packages, the Azure emulator with npm into
 a folder of the project's own;
-PgBouncer and an older PostgreSQL by apt, where the tests run as root on a Debian.
+PgBouncer, an older PostgreSQL, and the tools with which a backup is restored by hand, by apt, where the tests run as
+root on a Debian.
 What is missing is said before the tests run, not found in a skip afterwards.
 """
 
@@ -24,9 +25,14 @@ WANTED = [
 ROOT = Path(__file__).parents[1]
 # Azure Blob Storage's own emulator, in the version that package.json there names; node_modules is never committed.
 AZURITE = ROOT / "tests" / "support" / "clouds" / "azurite"
-DEBIAN_PACKAGES = {  # package -> a program of it
+DEBIAN_PACKAGES = {  # package -> a program of it, by its path or its name
     "pgbouncer": "/usr/sbin/pgbouncer",
     "postgresql-15": "/usr/lib/postgresql/15/bin/initdb",
+    "age": "age",
+    "zstd": "zstd",
+    "jq": "jq",
+    "xxd": "xxd",
+    "openssl": "openssl",
 }
 CLUSTER_CONFIGURATION = Path("/etc/postgresql-common/createcluster.conf")
 APT_INSTALL = [
@@ -59,9 +65,9 @@ def install_azurite() -> None:
 
 
 def install_debian_packages() -> None:
-    """Installs servers that Debian packages, as root and where apt is."""
+    """Installs servers and tools that Debian packages, as root and where apt is."""
     missing = [
-        package for package, program in DEBIAN_PACKAGES.items() if not Path(program).exists()
+        package for package, program in DEBIAN_PACKAGES.items() if shutil.which(program) is None
     ]
     if not missing:
         return

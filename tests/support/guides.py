@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.command import run_command
 from tests.support.daemon import Daemon
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,7 +31,10 @@ _BLOCK = re.compile(
     r"(?:^(?P<before>[^\n]+)\n\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+_FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"`([\w./-]+)`:$")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_NEEDS_SHELL = re.compile(r"[|<>&;$`*?\\#]")
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -56,6 +61,14 @@ class Output:
     line: str
     stdout: str
     stderr: str
+
+
+def sections(text: str) -> dict[str, str]:
+    """What stands below each heading of a page, until the next heading of any level."""
+    without_blocks = _FENCED.sub(lambda block: "\0" * len(block[0]), text)
+    headings = list(_HEADING.finditer(without_blocks))
+    ends = [each.start() for each in headings[1:]] + [len(text)]
+    return {each[1]: text[each.end() : end] for each, end in zip(headings, ends, strict=True)}
 
 
 def steps(text: str) -> Iterator[File | Command]:
@@ -106,17 +119,28 @@ class Walk:
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o711)
         for step in steps((DOCS / page).read_text()):
-            if isinstance(step, File):
-                target = self.folder / step.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(step.content)
-            elif step.line.startswith("stewardd") and step.exit_code == 0:
-                self.start(*step.line.split()[1:])
-            elif step.line.startswith("kill "):
-                self.close()
-            else:
-                self.run(step)
+            self.take(step)
         return self
+
+    def through_section(self, page: str, heading: str) -> list[Output]:
+        """Does what a page says below one heading, and returns what its commands printed."""
+        before = len(self.finished)
+        for step in steps(sections((DOCS / page).read_text())[heading]):
+            self.take(step)
+        return self.finished[before:]
+
+    def take(self, step: File | Command) -> None:
+        """Does one step of a page."""
+        if isinstance(step, File):
+            target = self.folder / step.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(step.content)
+        elif step.line.startswith("stewardd") and step.exit_code == 0:
+            self.start(*step.line.split()[1:])
+        elif step.line.startswith("kill "):
+            self.close()
+        else:
+            self.run(step)
 
     def start(self, *arguments: str) -> None:
         """Starts the daemon of the page; one that runs is stopped first."""
@@ -135,21 +159,14 @@ class Walk:
         """Runs one command as a shell does, and keeps what it printed."""
         address = self.daemon.address if self.daemon else ADDRESS
         programs = [*self.path, Path(sys.executable).parent]
-        ended = subprocess.run(
-            ["sh", "-c", self._filled(command.line).replace(ADDRESS, address)],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                **self.environment,
-                "STEWARD_SERVER": address,
-                "STEWARD_ACTOR": "mia",
-                "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
-            },
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-        )
+        environment = {
+            **os.environ,
+            **self.environment,
+            "STEWARD_SERVER": address,
+            "STEWARD_ACTOR": "mia",
+            "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+        }
+        ended = self._ended(self._filled(command.line).replace(ADDRESS, address), environment)
         log = self.daemon.text[-3000:] if self.daemon else ""
         assert ended.returncode == command.exit_code, (
             f"{command.line}\n{ended.stdout}\n{ended.stderr}\n{log}"
@@ -158,6 +175,21 @@ class Walk:
         for kind in KINDS:
             if found := re.search(f"{kind}/{_UUID}", ended.stdout):
                 self.names[kind] = found[0]
+
+    def _ended(self, line: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Runs a line, by a shell where it is not a plain call of `steward`."""
+        if line.startswith("steward ") and not _NEEDS_SHELL.search(line):
+            words = shlex.split(line)[1:]
+            return run_command(words, environment, self.folder, timeout_s=COMMAND_TIMEOUT_S)
+        return subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+        )
 
     def output(self, beginning: str) -> list[str]:
         """What the commands of this beginning printed to stdout, in order."""
