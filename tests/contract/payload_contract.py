@@ -14,10 +14,10 @@ from stewardd.config.validation import ValidationSettings
 from stewardd.errors import RequestIdReused, RequestInProgress
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
+from stewardd.repository.input_files import InputRoots
 from stewardd.repository.lease import WriterLease
 from stewardd.validation.batch_starter import BatchLimit, BatchStarter
 from stewardd.validation.engine_threads import EngineThreads
-from stewardd.validation.input_files import InputRoots
 from stewardd.validation.payload_gathering import (
     PayloadGatherer,
     PayloadOrigin,

@@ -8,6 +8,9 @@ from typing import Any
 from stewardd.backup.restoring.documents import (
     RESTORE_MADE,
     RESTORE_STANDING,
+    DumpFileRecord,
+    FileForm,
+    Packing,
     RestoreMade,
     RestoreStage,
     RestoreStanding,
@@ -24,6 +27,7 @@ _STANDING = RestoreStanding(
     9,
     1,
     4,
+    "file:///srv/dumps/app.sql.gz",
 )
 _MADE = RestoreMade(
     backup="019a7c3e-5b2a-7000-8000-000000000000",
@@ -36,6 +40,11 @@ _MADE = RestoreMade(
     not_compared=("public.t",),
     created_roles=("reader",),
     left_out=("public.t t_fkey",),
+    dump_file=DumpFileRecord(
+        "file:///srv/dumps/app.sql.gz", FileForm.SQL, Packing.GZIP, 7, "18.6", "UTF8", "ab" * 32
+    ),
+    restored_tables=4,
+    not_proven=("nobody has signed the file",),
 )
 _UNFINISHED = UnfinishedRestore(
     datetime(2026, 3, 1, 12, 30, tzinfo=UTC), "main", "app_restored_20260301_123000"

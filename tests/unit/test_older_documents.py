@@ -7,6 +7,7 @@ import pytest
 from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.backup.prune_operation import PRUNE_PROGRESS
+from stewardd.backup.restoring.documents import RESTORE_MADE, RESTORE_STANDING
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
 from stewardd.quarantine.log.changes import CHANGE_CODEC, HISTORY_CODEC
@@ -48,6 +49,20 @@ OLDER: dict[str, tuple[Codec[Any], str]] = {
             '"errors_by_field":{"rating":1},"errors_by_keyword":{"maximum":1},"unknown_columns":[],'
             '"size_bytes":90,"crc32c":7,"delimiter":",","encoding":"utf-8","compression":"none",'
             f'"files":[{FILE}]}}'
+        ),
+    ),
+    "progress of a restore from before dump files were restored": (
+        RESTORE_STANDING,
+        (
+            f'{{"backup":"{ID}","database":"main","target":"t","stage":"RESTORING","read_bytes":1,"size_bytes":2,'
+            '"compared_tables":0,"total_tables":3}'
+        ),
+    ),
+    "result of a restore from before dump files were restored": (
+        RESTORE_MADE,
+        (
+            f'{{"backup":"{ID}","database":"main","target":"t","kept":"","elapsed_s":0.5,"compared_tables":1,'
+            '"compared_rows":3,"not_compared":[],"created_roles":[],"left_out":[]}'
         ),
     ),
     "contents of a backup from before the catalogue was stored": (

@@ -61,7 +61,7 @@ async def build_copies(
             "backup.copies.url is the repository itself",
             hint="name another bucket, or a folder on another disk",
         )
-    second = SecondRepository(settings.url, _clear(settings.options))
+    second = SecondRepository(settings.url, clear_options(settings.options))
     try:
         await second.store()
     except RepositoryRefused as error:
@@ -136,10 +136,11 @@ def build_imports(
 def import_roots(settings: BackupSettings) -> list[ImportRoot]:
     """The places that backups may be imported from, each opened with options of its own when it is needed."""
     return [
-        ImportRoot(root.url, partial(open_store, root.url, _clear(root.options)))
+        ImportRoot(root.url, partial(open_store, root.url, clear_options(root.options)))
         for root in settings.import_roots.values()
     ]
 
 
-def _clear(options: Mapping[str, SecretStr]) -> dict[str, str]:
+def clear_options(options: Mapping[str, SecretStr]) -> dict[str, str]:
+    """The options of a bucket's client, as the client takes them."""
     return {name: value.get_secret_value() for name, value in options.items()}

@@ -12,11 +12,11 @@ from stewardd.repository.backend.all import open_repository
 from stewardd.repository.backend.folder.trial import check_folder, remove_made
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claims
+from stewardd.repository.input_files import InputRoots
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Sweep
 from stewardd.scheduler.job import Job
 from stewardd.telemetry import logger
-from stewardd.validation.input_files import InputRoots
 
 log = logger("app")
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 
 from stewardd.app.assembly import Assembly
+from stewardd.app.copies import clear_options
 from stewardd.app.repository import Repository
 from stewardd.backup.copying.second_repository import SecondRepository
+from stewardd.backup.dump_files.found_file import DumpFileFinder
+from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
 from stewardd.backup.keys.keyring import Keyring
+from stewardd.backup.restoring.dump import DumpFinders
 from stewardd.backup.restoring.found_backup import BackupFinder
 from stewardd.backup.restoring.operation import BackupRestoring
 from stewardd.backup.restoring.restores import Restores, RestoreSettings
@@ -31,7 +35,7 @@ def build_restores(
 ) -> BackupRestoring:
     """Adds the job; returns what starts restores."""
     settings = assembly.settings
-    finder = BackupFinder(
+    backups = BackupFinder(
         repository.store,
         settings.repository_url,
         assembly.store_options,
@@ -39,9 +43,13 @@ def build_restores(
         second,
         assembly.scratch,
     )
+    roots = [
+        DumpRoot(root.url, clear_options(root.options))
+        for root in settings.backup.import_roots.values()
+    ]
     restores = Restores(
         databases.direct_targets,
-        finder,
+        DumpFinders(backups, DumpFileFinder(DumpPlaces(roots))),
         UnfinishedRestores(repository.store),
         Turns(repository.store, repository.lease, "restores"),
         RestoreSettings(

@@ -75,8 +75,8 @@ class BackupSettings(Section):
     """a restore that takes longer is stopped"""
 
     import_roots: dict[str, ImportRootSettings] = {}
-    """places, by names of your own, below which ImportBackup may read a manifest; none: it imports from the second
-    repository alone"""
+    """places, by names of your own, below which ImportBackup may read a manifest, and RestoreBackup a dump that others
+    made; none: imports come from the second repository alone, and no such dump is restored"""
 
     copies: CopiesSettings = CopiesSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -23,7 +23,7 @@ class CopiesSettings(Section):
 
 
 class ImportRootSettings(Section):
-    """A place below which ImportBackup may read a manifest. Its name is for people."""
+    """A place below which ImportBackup may read a manifest, and RestoreBackup a dump. Its name is for people."""
 
     url: Location
     """a folder, file:///…, s3://…, az://… or gs://…"""

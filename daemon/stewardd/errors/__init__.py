@@ -53,6 +53,8 @@
     │   ├── ServerTooOld        the dump comes from a newer server
     │   ├── RolesMissing        the server lacks roles that the dump names
     │   ├── ExtensionsMissing   the server lacks extensions that the dump has
+    │   ├── DumpUnreadable      the file is no dump that can be restored
+    │   ├── DumpRunsCommands    a plain dump holds a command of psql, which was not run
     │   ├── DatabaseInUse       sessions are connected to a database that is to be replaced
     │   ├── ScheduleConfigured  the schedule stands in the configuration
     │   ├── NoSecondRepository  no place is configured that backups are copied to
@@ -79,6 +81,7 @@
     │       └── RepositoryRefused   it answers, and refuses the daemon
     ├── Failed                  a tool or a promise failed
     │   ├── ToolFailed          a child process ended badly
+    │   ├── StatementFailed     the server refused a statement of a plain dump
     │   ├── RestoreDiffers      what was restored is not what the backup holds
     │   ├── ToolMissing         no client tool that fits the server
     │   ├── MigrationFailed     a statement of it failed

@@ -66,3 +66,24 @@ class RestoreDiffers(Failed):
 
     reason = "RESTORE_DIFFERS"
     hint = "try an older backup, and keep this one: it shows what went wrong"
+
+
+class DumpUnreadable(NotNow):
+    """The file is no dump that can be restored: something else, cut off, damaged, or of several databases."""
+
+    reason = "DUMP_UNREADABLE"
+    hint = "name a file that pg_dump wrote (custom, tar or plain), by itself or compressed with gzip or zstd"
+
+
+class DumpRunsCommands(NotNow):
+    """The plain dump holds a command of psql, such as one that runs a shell; it was not run."""
+
+    reason = "DUMP_RUNS_COMMANDS"
+    hint = "look at that line: pg_dump writes no such command into a dump of one database, so somebody else has"
+
+
+class StatementFailed(Failed):
+    """The server refused a statement of a plain dump."""
+
+    reason = "STATEMENT_FAILED"
+    hint = "put right what the message names, on the server or in the dump; nothing of the dump was kept"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from stewardd.errors import DatabaseDown
+from stewardd.errors import DatabaseDown, DatabaseFull, DatabaseRefused
 from stewardd.postgres.connect import Connection, connect, explain_statement
 from stewardd.postgres.pinning import is_socket, pinned
 from stewardd.postgres.target import DatabaseTarget
@@ -56,6 +56,17 @@ async def probe(target: DatabaseTarget, timeout_s: float) -> Sight:
         raise DatabaseDown(
             f"database {target.name!r} did not answer within {timeout_s:g} s"
         ) from None
+
+
+async def look_for_outage(target: DatabaseTarget, timeout_s: float) -> DatabaseDown | None:
+    """Returns why a database is away; None where it answers, be it with a refusal."""
+    try:
+        await probe(target, timeout_s)
+    except (DatabaseFull, DatabaseRefused):
+        return None
+    except DatabaseDown as down:
+        return down
+    return None
 
 
 async def _look(target: DatabaseTarget, connection: Connection, connect_s: float) -> Sight:

@@ -28,6 +28,7 @@ from stewardd.errors import TooManyRequests
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Answered, Claims
 from stewardd.repository.identifiers import uuid7
+from stewardd.repository.input_files import InputRoots
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import manifest_key
 from stewardd.schemas.kinds import SchemaKind
@@ -35,7 +36,6 @@ from stewardd.schemas.registry import Registry
 from stewardd.validation.batch_engine import MakeEngine, csv_engine, payload_engine
 from stewardd.validation.batch_validation import BatchValidation, ValidationResources
 from stewardd.validation.engine_threads import EngineThreads
-from stewardd.validation.input_files import InputRoots
 from stewardd.validation.manifest import BatchOrigin
 from stewardd.validation.read_options import ReadOptions
 from stewardd.validation.replay import BatchReplay

@@ -22,6 +22,7 @@ from stewardd.config.validation import ValidationSettings
 from stewardd.errors import InputRefused, StewardError, UploadIncomplete
 from stewardd.repository.backend.store import Store
 from stewardd.repository.claims import Claim
+from stewardd.repository.input_files import InputFile
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import publish
 from stewardd.schemas.kinds import CompiledSchema
@@ -36,7 +37,6 @@ from stewardd.validation.batch_engine import (
     SchemaDifference,
 )
 from stewardd.validation.engine_threads import EngineThreads, Piece, PieceQueue
-from stewardd.validation.input_files import InputFile
 from stewardd.validation.manifest import BatchOrigin, manifest_of
 from stewardd.validation.upload import Outcome, Upload
 

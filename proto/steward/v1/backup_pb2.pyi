@@ -1896,8 +1896,9 @@ class RestoreSpec(google.protobuf.message.Message):
     END_SESSIONS_FIELD_NUMBER: builtins.int
     REPOSITORY_FIELD_NUMBER: builtins.int
     ACCEPT_UNKNOWN_SIGNER_FIELD_NUMBER: builtins.int
+    DUMP_URI_FIELD_NUMBER: builtins.int
     backup: builtins.str
-    """`backups/{backup}`."""
+    """`backups/{backup}`. Empty where `dump_uri` names what is restored."""
     database: builtins.str
     """The configured name of a database on the server that it is restored on. Empty: the database that the backup is of."""
     mode: Global___RestoreMode.ValueType
@@ -1913,7 +1914,12 @@ class RestoreSpec(google.protobuf.message.Message):
     repository: Global___BackupRepository.ValueType
     """Where the backup is read from; unspecified: the first repository."""
     accept_unknown_signer: builtins.bool
-    """Restores it also where nobody, or nobody who is trusted here, has signed it."""
+    """Restores it also where nobody, or nobody who is trusted here, has signed it. A dump file is never signed."""
+    dump_uri: builtins.str
+    """In the place of `backup`: a dump that steward did not make, below one of `backup.import_roots`, such as
+    `file:///srv/dumps/app.sql.gz`. It is recognised by its bytes: the custom, tar or plain form of pg_dump, by itself or
+    compressed with gzip or zstd. It goes into a new database, or swapped in; not in place.
+    """
     @property
     def selection(self) -> Global___BackupSelection:
         """Schemas and tables that are restored; empty: all of the backup. Nothing can be excluded."""
@@ -1936,11 +1942,108 @@ class RestoreSpec(google.protobuf.message.Message):
         end_sessions: builtins.bool = ...,
         repository: Global___BackupRepository.ValueType = ...,
         accept_unknown_signer: builtins.bool = ...,
+        dump_uri: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["selection", b"selection"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accept_unknown_signer", b"accept_unknown_signer", "backup", b"backup", "database", b"database", "end_sessions", b"end_sessions", "jobs", b"jobs", "mode", b"mode", "new_database", b"new_database", "repository", b"repository", "role_map", b"role_map", "roles", b"roles", "selection", b"selection"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accept_unknown_signer", b"accept_unknown_signer", "backup", b"backup", "database", b"database", "dump_uri", b"dump_uri", "end_sessions", b"end_sessions", "jobs", b"jobs", "mode", b"mode", "new_database", b"new_database", "repository", b"repository", "role_map", b"role_map", "roles", b"roles", "selection", b"selection"]) -> None: ...
 
 Global___RestoreSpec: typing_extensions.TypeAlias = RestoreSpec
+
+@typing.final
+class DumpFile(google.protobuf.message.Message):
+    """A dump that steward did not make."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Form:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _FormEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[DumpFile._Form.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        FORM_UNSPECIFIED: DumpFile._Form.ValueType  # 0
+        """Not said."""
+        FORM_SQL: DumpFile._Form.ValueType  # 1
+        """Plain: statements of SQL, which psql runs under \\restrict."""
+        FORM_CUSTOM: DumpFile._Form.ValueType  # 2
+        """An archive of the form custom."""
+        FORM_TAR: DumpFile._Form.ValueType  # 3
+        """An archive of the form tar, or a tar archive of the form directory."""
+
+    class Form(_Form, metaclass=_FormEnumTypeWrapper):
+        """The forms of pg_dump."""
+
+    FORM_UNSPECIFIED: DumpFile.Form.ValueType  # 0
+    """Not said."""
+    FORM_SQL: DumpFile.Form.ValueType  # 1
+    """Plain: statements of SQL, which psql runs under \\restrict."""
+    FORM_CUSTOM: DumpFile.Form.ValueType  # 2
+    """An archive of the form custom."""
+    FORM_TAR: DumpFile.Form.ValueType  # 3
+    """An archive of the form tar, or a tar archive of the form directory."""
+
+    class _Packing:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _PackingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[DumpFile._Packing.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        PACKING_UNSPECIFIED: DumpFile._Packing.ValueType  # 0
+        """Not said."""
+        PACKING_NONE: DumpFile._Packing.ValueType  # 1
+        """Not at all."""
+        PACKING_GZIP: DumpFile._Packing.ValueType  # 2
+        """gzip."""
+        PACKING_ZSTD: DumpFile._Packing.ValueType  # 3
+        """Zstandard."""
+
+    class Packing(_Packing, metaclass=_PackingEnumTypeWrapper):
+        """How a file is compressed as a whole."""
+
+    PACKING_UNSPECIFIED: DumpFile.Packing.ValueType  # 0
+    """Not said."""
+    PACKING_NONE: DumpFile.Packing.ValueType  # 1
+    """Not at all."""
+    PACKING_GZIP: DumpFile.Packing.ValueType  # 2
+    """gzip."""
+    PACKING_ZSTD: DumpFile.Packing.ValueType  # 3
+    """Zstandard."""
+
+    URI_FIELD_NUMBER: builtins.int
+    FORM_FIELD_NUMBER: builtins.int
+    PACKING_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    TOOL_VERSION_FIELD_NUMBER: builtins.int
+    ENCODING_FIELD_NUMBER: builtins.int
+    SHA256_FIELD_NUMBER: builtins.int
+    uri: builtins.str
+    """Where it lies."""
+    form: Global___DumpFile.Form.ValueType
+    """The form of pg_dump that it has."""
+    packing: Global___DumpFile.Packing.ValueType
+    """How the file is compressed as a whole."""
+    size_bytes: builtins.int
+    """The length of the file."""
+    tool_version: builtins.str
+    """The pg_dump that wrote it; empty where it does not say."""
+    encoding: builtins.str
+    """The encoding of its text, such as `UTF8`; empty where it does not say."""
+    sha256: builtins.str
+    """The SHA-256 of the file, 64 hexadecimal digits; empty before it was read to its end."""
+    def __init__(
+        self,
+        *,
+        uri: builtins.str = ...,
+        form: Global___DumpFile.Form.ValueType = ...,
+        packing: Global___DumpFile.Packing.ValueType = ...,
+        size_bytes: builtins.int = ...,
+        tool_version: builtins.str = ...,
+        encoding: builtins.str = ...,
+        sha256: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["encoding", b"encoding", "form", b"form", "packing", b"packing", "sha256", b"sha256", "size_bytes", b"size_bytes", "tool_version", b"tool_version", "uri", b"uri"]) -> None: ...
+
+Global___DumpFile: typing_extensions.TypeAlias = DumpFile
 
 @typing.final
 class GetRestorePlanRequest(google.protobuf.message.Message):
@@ -2016,6 +2119,8 @@ class RestorePlan(google.protobuf.message.Message):
     LAST_ELAPSED_FIELD_NUMBER: builtins.int
     CONFIRMATION_FIELD_NUMBER: builtins.int
     BLOCKERS_FIELD_NUMBER: builtins.int
+    DUMP_FILE_FIELD_NUMBER: builtins.int
+    NOT_PROVEN_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`."""
     database: builtins.str
@@ -2074,6 +2179,14 @@ class RestorePlan(google.protobuf.message.Message):
     def blockers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RestorePlan.Blocker]:
         """What stands in its way. RestoreBackup raises the first of them."""
 
+    @property
+    def dump_file(self) -> Global___DumpFile:
+        """What is restored, where it is no backup."""
+
+    @property
+    def not_proven(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What nobody can prove of a dump file, and with whose rights its SQL runs."""
+
     def __init__(
         self,
         *,
@@ -2100,9 +2213,11 @@ class RestorePlan(google.protobuf.message.Message):
         last_elapsed: google.protobuf.duration_pb2.Duration | None = ...,
         confirmation: builtins.str = ...,
         blockers: collections.abc.Iterable[Global___RestorePlan.Blocker] | None = ...,
+        dump_file: Global___DumpFile | None = ...,
+        not_proven: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "free_bytes", b"free_bytes", "last_elapsed", b"last_elapsed", "snapshot_time", b"snapshot_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "backup", b"backup", "blockers", b"blockers", "confirmation", b"confirmation", "database", b"database", "dump_size_bytes", b"dump_size_bytes", "free_bytes", b"free_bytes", "kept_database", b"kept_database", "last_elapsed", b"last_elapsed", "left_out", b"left_out", "live_database", b"live_database", "missing_extensions", b"missing_extensions", "missing_roles", b"missing_roles", "mode", b"mode", "needed_bytes", b"needed_bytes", "rows", b"rows", "server_version", b"server_version", "sessions", b"sessions", "snapshot_time", b"snapshot_time", "source_version", b"source_version", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "target_database", b"target_database", "tool_version", b"tool_version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "dump_file", b"dump_file", "free_bytes", b"free_bytes", "last_elapsed", b"last_elapsed", "snapshot_time", b"snapshot_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_free_bytes", b"_free_bytes", "backup", b"backup", "blockers", b"blockers", "confirmation", b"confirmation", "database", b"database", "dump_file", b"dump_file", "dump_size_bytes", b"dump_size_bytes", "free_bytes", b"free_bytes", "kept_database", b"kept_database", "last_elapsed", b"last_elapsed", "left_out", b"left_out", "live_database", b"live_database", "missing_extensions", b"missing_extensions", "missing_roles", b"missing_roles", "mode", b"mode", "needed_bytes", b"needed_bytes", "not_proven", b"not_proven", "rows", b"rows", "server_version", b"server_version", "sessions", b"sessions", "snapshot_time", b"snapshot_time", "source_version", b"source_version", "stored_size_bytes", b"stored_size_bytes", "tables", b"tables", "target_database", b"target_database", "tool_version", b"tool_version"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_free_bytes", b"_free_bytes"]) -> typing.Literal["free_bytes"] | None: ...
 
 Global___RestorePlan: typing_extensions.TypeAlias = RestorePlan
@@ -2158,6 +2273,8 @@ class RestoreBackupMetadata(google.protobuf.message.Message):
         """Comparing what was restored with the backup."""
         PHASE_SWAPPING: RestoreBackupMetadata._Phase.ValueType  # 4
         """Putting the restored database in the place of the live one."""
+        PHASE_CHECKING: RestoreBackupMetadata._Phase.ValueType  # 5
+        """Reading a dump file to its end, before anything is made for it."""
 
     class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
         """What is being done."""
@@ -2172,6 +2289,8 @@ class RestoreBackupMetadata(google.protobuf.message.Message):
     """Comparing what was restored with the backup."""
     PHASE_SWAPPING: RestoreBackupMetadata.Phase.ValueType  # 4
     """Putting the restored database in the place of the live one."""
+    PHASE_CHECKING: RestoreBackupMetadata.Phase.ValueType  # 5
+    """Reading a dump file to its end, before anything is made for it."""
 
     BACKUP_FIELD_NUMBER: builtins.int
     DATABASE_FIELD_NUMBER: builtins.int
@@ -2182,6 +2301,7 @@ class RestoreBackupMetadata(google.protobuf.message.Message):
     COMPARED_TABLES_FIELD_NUMBER: builtins.int
     TOTAL_TABLES_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    DUMP_URI_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`."""
     database: builtins.str
@@ -2198,6 +2318,8 @@ class RestoreBackupMetadata(google.protobuf.message.Message):
     """Tables that were compared so far."""
     total_tables: builtins.int
     """Tables that there are to compare."""
+    dump_uri: builtins.str
+    """The dump file that is restored; empty where it is a backup."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the operation was created."""
@@ -2214,9 +2336,10 @@ class RestoreBackupMetadata(google.protobuf.message.Message):
         compared_tables: builtins.int = ...,
         total_tables: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        dump_uri: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_tables", b"compared_tables", "create_time", b"create_time", "database", b"database", "phase", b"phase", "read_bytes", b"read_bytes", "size_bytes", b"size_bytes", "target_database", b"target_database", "total_tables", b"total_tables"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_tables", b"compared_tables", "create_time", b"create_time", "database", b"database", "dump_uri", b"dump_uri", "phase", b"phase", "read_bytes", b"read_bytes", "size_bytes", b"size_bytes", "target_database", b"target_database", "total_tables", b"total_tables"]) -> None: ...
 
 Global___RestoreBackupMetadata: typing_extensions.TypeAlias = RestoreBackupMetadata
 
@@ -2236,6 +2359,9 @@ class RestoreBackupResponse(google.protobuf.message.Message):
     NOT_COMPARED_FIELD_NUMBER: builtins.int
     CREATED_ROLES_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
+    DUMP_FILE_FIELD_NUMBER: builtins.int
+    RESTORED_TABLES_FIELD_NUMBER: builtins.int
+    NOT_PROVEN_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`."""
     database: builtins.str
@@ -2248,6 +2374,8 @@ class RestoreBackupResponse(google.protobuf.message.Message):
     """Tables that were compared with the backup, all of them equal."""
     compared_rows: builtins.int
     """Their rows."""
+    restored_tables: builtins.int
+    """Tables whose rows were restored."""
     @property
     def elapsed(self) -> google.protobuf.duration_pb2.Duration:
         """How long it took."""
@@ -2264,6 +2392,14 @@ class RestoreBackupResponse(google.protobuf.message.Message):
     def left_out(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Foreign keys that the selection left out."""
 
+    @property
+    def dump_file(self) -> Global___DumpFile:
+        """What was restored, where it is no backup."""
+
+    @property
+    def not_proven(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What nobody can prove of a dump file, and with whose rights its SQL ran."""
+
     def __init__(
         self,
         *,
@@ -2277,8 +2413,11 @@ class RestoreBackupResponse(google.protobuf.message.Message):
         not_compared: collections.abc.Iterable[builtins.str] | None = ...,
         created_roles: collections.abc.Iterable[builtins.str] | None = ...,
         left_out: collections.abc.Iterable[builtins.str] | None = ...,
+        dump_file: Global___DumpFile | None = ...,
+        restored_tables: builtins.int = ...,
+        not_proven: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["elapsed", b"elapsed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_rows", b"compared_rows", "compared_tables", b"compared_tables", "created_roles", b"created_roles", "database", b"database", "elapsed", b"elapsed", "kept_database", b"kept_database", "left_out", b"left_out", "not_compared", b"not_compared", "target_database", b"target_database"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["dump_file", b"dump_file", "elapsed", b"elapsed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "compared_rows", b"compared_rows", "compared_tables", b"compared_tables", "created_roles", b"created_roles", "database", b"database", "dump_file", b"dump_file", "elapsed", b"elapsed", "kept_database", b"kept_database", "left_out", b"left_out", "not_compared", b"not_compared", "not_proven", b"not_proven", "restored_tables", b"restored_tables", "target_database", b"target_database"]) -> None: ...
 
 Global___RestoreBackupResponse: typing_extensions.TypeAlias = RestoreBackupResponse

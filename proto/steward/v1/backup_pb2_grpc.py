@@ -268,10 +268,11 @@ class BackupServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RestoreBackup(self, request, context):
-        """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
-        before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
-        INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
-        ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
+        """Restores a backup, or a dump that others made, into a new database, or in the place of the live one. What the plan
+        names as a blocker is refused before anything begins. The operation's metadata is RestoreBackupMetadata, its response
+        a RestoreBackupResponse. INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE, URI_REFUSED; FAILED_PRECONDITION /
+        TARGET_NOT_EMPTY, SERVER_TOO_OLD, ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN,
+        DUMP_UNREADABLE, DUMP_RUNS_COMMANDS; ABORTED / RESTORE_IN_PROGRESS; INTERNAL / STATEMENT_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -546,10 +546,11 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
     """
 
     RestoreBackup: _BackupServiceRestoreBackupType
-    """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
-    before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
-    INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
-    ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
+    """Restores a backup, or a dump that others made, into a new database, or in the place of the live one. What the plan
+    names as a blocker is refused before anything begins. The operation's metadata is RestoreBackupMetadata, its response
+    a RestoreBackupResponse. INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE, URI_REFUSED; FAILED_PRECONDITION /
+    TARGET_NOT_EMPTY, SERVER_TOO_OLD, ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN,
+    DUMP_UNREADABLE, DUMP_RUNS_COMMANDS; ABORTED / RESTORE_IN_PROGRESS; INTERNAL / STATEMENT_FAILED.
     """
 
 BackupServiceAsyncStub: typing_extensions.TypeAlias = BackupServiceStub[
@@ -797,10 +798,11 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         request: steward.v1.backup_pb2.RestoreBackupRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
-        """Restores a backup into a new database, or in the place of the live one. What the plan names as a blocker is refused
-        before anything begins. The operation's metadata is RestoreBackupMetadata, its response a RestoreBackupResponse.
-        INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE; FAILED_PRECONDITION / TARGET_NOT_EMPTY, SERVER_TOO_OLD,
-        ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN; ABORTED / RESTORE_IN_PROGRESS.
+        """Restores a backup, or a dump that others made, into a new database, or in the place of the live one. What the plan
+        names as a blocker is refused before anything begins. The operation's metadata is RestoreBackupMetadata, its response
+        a RestoreBackupResponse. INVALID_ARGUMENT / CONFIRMATION_DIFFERS, TARGET_IS_SOURCE, URI_REFUSED; FAILED_PRECONDITION /
+        TARGET_NOT_EMPTY, SERVER_TOO_OLD, ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_IN_USE, KEY_MISSING, SIGNER_UNKNOWN,
+        DUMP_UNREADABLE, DUMP_RUNS_COMMANDS; ABORTED / RESTORE_IN_PROGRESS; INTERNAL / STATEMENT_FAILED.
         """
 
 def add_BackupServiceServicer_to_server(servicer: BackupServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,20 @@ import psycopg
 import pytest
 from stewardd.backup.asked import BackupAsked
 from stewardd.backup.backups import Backups
+from stewardd.backup.dump_files.found_file import DumpFileFinder
+from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
 from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.options import BackupOptions
 from stewardd.backup.reading.dump import read_dump
+from stewardd.backup.restoring.request import RestoreRequest
+from stewardd.backup.restoring.restores import Restores, RestoreSettings
+from stewardd.backup.restoring.unfinished import UnfinishedRestores
 from stewardd.postgres.accounts import choose_account
+from stewardd.postgres.binaries import wheel_folder
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
 from stewardd.postgres.target import DatabaseTarget
+from stewardd.repository.turns import Turns
 
 from tests.integration.backup.conftest import Handle, socket_of, through
 from tests.support.postgres_front import Front, make_certificate
@@ -96,6 +104,44 @@ async def test_it_is_probed_pooled_backed_up_and_read_back(older, store, lease, 
     )
     output, _ = await listing.communicate(dump)
     assert b"TABLE DATA public t" in output
+
+
+@pytest.mark.parametrize(
+    ("folder_of_tools", "form"),
+    [("15", "plain"), ("15", "custom"), ("15", "tar"), ("18", "plain")],
+)
+async def test_dumps_that_its_own_or_a_newer_pg_dump_made_come_back(
+    older, store, lease, folder, folder_of_tools, form
+):
+    """A pg_dump of 17 and later writes a setting that the server does not know."""
+    wheel = wheel_folder()
+    assert wheel is not None
+    tools = PROGRAMS if folder_of_tools == "15" else wheel
+    name = f"dumped_{secrets.token_hex(4)}"
+    with psycopg.connect(older.conninfo, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    source = older.with_parameters(dbname=name)
+    with psycopg.connect(source.conninfo) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT n FROM generate_series(1, 100) n")
+        connection.execute("SELECT lo_from_bytea(7, '\\x0102')")
+    conninfo, secret = source.for_child()
+    subprocess.run(
+        [tools / "pg_dump", f"--format={form}", f"--file={folder / 'dump'}", conninfo],
+        env={**os.environ, **secret},
+        check=True,
+    )
+    finder = DumpFileFinder(DumpPlaces([DumpRoot(str(folder))]))
+    settings = RestoreSettings(staging_dir=folder, reserve_bytes=1 << 20)
+    turns = Turns(store, lease, "restores")
+    restores = Restores({"main": older}, finder, UnfinishedRestores(store), turns, settings)
+    uri = (folder / "dump").as_uri()
+    request = RestoreRequest(dump_uri=uri, accepts_unknown_signer=True, new_database=f"{name}_2")
+    made = await restores.run(request, "", lambda _: None)
+    assert made.dump_file is not None
+    assert made.dump_file.encoding == "SQL_ASCII"
+    with psycopg.connect(older.with_parameters(dbname=made.target).conninfo) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (100,)
+        assert connection.execute("SELECT lo_get(7)").fetchone() == (b"\x01\x02",)
 
 
 @pytest.mark.parametrize("verified", [False, True])

@@ -112,8 +112,11 @@ def test_every_exit_code_is_told():
         ("DRIFT", [steward_client.Drift, steward_client.DriftDifference]),
         ("LINTED", [steward_client.Linted, steward_client.LintFinding]),
         ("DIAGRAM", [steward_client.Diagram]),
-        ("RESTOREPLAN", [steward_client.RestorePlan, steward_client.RestoreBlocker]),
-        ("RESTORED", [steward_client.Restored]),
+        (
+            "RESTOREPLAN",
+            [steward_client.RestorePlan, steward_client.RestoreBlocker, steward_client.DumpFile],
+        ),
+        ("RESTORED", [steward_client.Restored, steward_client.DumpFile]),
         ("COPY", [steward_client.BackupCopy]),
         ("VERIFIED", [steward_client.VerifiedBackup, steward_client.BackupVerification]),
         ("DRILL", [steward_client.Drill, steward_client.BackupVerification]),

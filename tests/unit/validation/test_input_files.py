@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from stewardd.validation.input_files import InputRoots, LocalInputFile
+from stewardd.repository.input_files import InputRoots, LocalInputFile
 
 
 def open_files() -> int:

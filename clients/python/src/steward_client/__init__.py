@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from steward_client.backups.reencryption import Reencrypted as Reencrypted
     from steward_client.backups.reencryption import ReencryptProgress as ReencryptProgress
     from steward_client.backups.reencryption import SkippedBackup as SkippedBackup
+    from steward_client.backups.restoring import DumpFile as DumpFile
+    from steward_client.backups.restoring import DumpForm as DumpForm
+    from steward_client.backups.restoring import DumpPacking as DumpPacking
     from steward_client.backups.restoring import RestoreBlocker as RestoreBlocker
     from steward_client.backups.restoring import Restored as Restored
     from steward_client.backups.restoring import RestoreMode as RestoreMode
@@ -175,6 +178,9 @@ _HOMES = {
     "Drill": "backups.verification",
     "DryLock": "migrations.dry_run",
     "DryStatement": "migrations.dry_run",
+    "DumpFile": "backups.restoring",
+    "DumpForm": "backups.restoring",
+    "DumpPacking": "backups.restoring",
     "ErasedSubject": "quarantine.outcomes",
     "Export": "quarantine.exports",
     "ExportFormat": "quarantine.exports",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from stewardd.backup.keys.encryption import AgeIdentity
@@ -71,8 +71,15 @@ async def _from_folder(
 async def _from_stream(
     store: Store, manifest: BackupManifest, identities: Iterable[AgeIdentity]
 ) -> TableOfContents:
+    try:
+        return await read_stream_head(read_dump(store, manifest, identities))
+    except NeedMore:
+        raise Corrupt(f"the table of contents of backup {manifest.backup_id} is cut off") from None
+
+
+async def read_stream_head(chunks: AsyncIterator[bytes]) -> TableOfContents:
+    """Reads the table at the beginning of a stream, and closes it. Raises: NeedMore where that ends, Corrupt."""
     data, tried_at = bytearray(), 0
-    chunks = read_dump(store, manifest, identities)
     try:
         async for chunk in chunks:
             data += chunk
@@ -85,7 +92,4 @@ async def _from_stream(
                 continue
     finally:
         await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
-    try:
-        return await asyncio.to_thread(read_table_of_contents, bytes(data))
-    except NeedMore:
-        raise Corrupt(f"the table of contents of backup {manifest.backup_id} is cut off") from None
+    return await asyncio.to_thread(read_table_of_contents, bytes(data))

@@ -33,7 +33,8 @@ _ABOUT_ROWS = re.compile(
     r"could not (?:extend|write|open) file|No space left on device|out of memory|server closed the connection|"
     r"missing data for column \"[^\"]*\"|extra data after last expected column|permission denied for [^:\n]*|"
     r"cannot insert into[^:\n]*|no partition of relation \"[^\"]*\" found for row|"
-    r"terminating connection due to administrator command"
+    r"terminating connection due to administrator command|has no equivalent in encoding \"[^\"]*\"|"
+    r'invalid value for parameter "[^"]*"'
 )
 # What is quoted of a value elsewhere, such as by the function of an index.
 _VALUE = re.compile(
@@ -46,6 +47,14 @@ _LONGEST_LINE = 1000
 _LONGEST_COMMAND = 400
 _MOST_ISSUES = 1000
 _MOST_STDERR = 256 * 1024
+
+
+def without_values(said: str, *, is_about_rows: bool) -> str:
+    """An error of the server without the values that it quotes; of one about rows only known words stay."""
+    if is_about_rows:
+        said = ": ".join(_ABOUT_ROWS.findall(said)) or "the server refused a row"
+    said = _VALUE.sub(lambda found: (found["said"] or "") + "…", said)
+    return " ".join(said.split())
 
 
 class RestoreComplaints:
@@ -136,10 +145,7 @@ class _OpenIssue:
     def told(self) -> RestoreIssue:
         """Returns what may be told of it."""
         said = self._said.replace("could not execute query: ", "")
-        if self.is_about_rows:
-            said = ": ".join(_ABOUT_ROWS.findall(said)) or "the server refused a row"
-        said = _VALUE.sub(lambda found: (found["said"] or "") + "…", said)
-        said = " ".join(said.split())[:_LONGEST_LINE]
+        said = without_values(said, is_about_rows=self.is_about_rows)[:_LONGEST_LINE]
         if self._function:
             said += f" (in {self._function})"
         return RestoreIssue(self._entry, said, self._command)

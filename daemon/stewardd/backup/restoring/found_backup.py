@@ -13,9 +13,10 @@ from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.backup.manifest.contents import BackupContents
 from stewardd.backup.reading.contents import read_contents
 from stewardd.backup.restoring.archive_head import read_head
-from stewardd.backup.restoring.options import RestoreSource
+from stewardd.backup.restoring.options import RestoreOptions, RestoreResult, RestoreSource
 from stewardd.backup.restoring.plan import DumpFacts
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
+from stewardd.backup.restoring.restore import Report, restore_into, restoring_tools
 from stewardd.backup.restoring.roles import roles_of
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.restoring.table_of_contents import TocEntry
@@ -23,7 +24,11 @@ from stewardd.backup.states import BackupStates
 from stewardd.backup.verifying.comparing import has_our_hashes, recorded_tables
 from stewardd.errors import NoSecondRepository, SignerUnknown, StewardError
 from stewardd.postgres.dump_catalog import TableName
+from stewardd.postgres.probe import Sight
+from stewardd.postgres.restoring.databases import DatabaseLocale
 from stewardd.postgres.table_proof import TableProof
+from stewardd.postgres.target import DatabaseTarget
+from stewardd.postgres.tools import ClientTools
 from stewardd.repository.backend.store import Store
 
 _EXTENSION = "EXTENSION"
@@ -45,6 +50,28 @@ class FoundBackup:
         return self.source.manifest
 
     @property
+    def name(self) -> str:
+        """Its resource name."""
+        return f"backups/{self.manifest.backup_id}"
+
+    @property
+    def database(self) -> str:
+        """The configured database that it is of."""
+        return self.manifest.database
+
+    @property
+    def locale(self) -> DatabaseLocale:
+        """That of the database that was backed up."""
+        source = self.manifest.source
+        return DatabaseLocale(
+            encoding=source.encoding,
+            provider=source.locale_provider,
+            collation=source.collation,
+            character_type=source.character_type,
+            locale=source.locale,
+        )
+
+    @property
     def proofs(self) -> dict[TableName, TableProof]:
         """What was read of the chosen tables when the backup was made."""
         chosen = self.chosen.tables
@@ -60,6 +87,23 @@ class FoundBackup:
     def not_compared(self) -> tuple[str, ...]:
         """The chosen tables of which the backup has no count."""
         return tuple(sorted(str(name) for name in self.chosen.tables - self.proofs.keys()))
+
+    async def tools(self, sight: Sight, tools_dir: Path | None) -> ClientTools:
+        """A pg_restore that is older than neither the server nor the pg_dump that wrote it. Raises: ToolMissing."""
+        return await restoring_tools(
+            self.manifest, sight.major, tools_dir, needs_tls=sight.tls, needs_gss=sight.gss
+        )
+
+    async def examined(self, _options: RestoreOptions, _report: Report) -> FoundBackup:
+        """Returns it as it is: its manifest is signed, and the restore checks all bytes first."""
+        return self
+
+    async def restore(
+        self, target: DatabaseTarget, tools: ClientTools, options: RestoreOptions, report: Report
+    ) -> RestoreResult:
+        """Restores it: see restore_into."""
+        program = tools.program("pg_restore")
+        return await restore_into(self.source, target, program, options, report)
 
 
 class BackupFinder:

@@ -69,7 +69,12 @@ class BackupRestoring:
             request_id,
             asked={**request.fingerprint, "confirm": confirm},
             metadata=RESTORE_STANDING.to_json(
-                RestoreStanding(request.backup_id, request.database, request.new_database)
+                RestoreStanding(
+                    request.backup_id,
+                    request.database,
+                    request.new_database,
+                    dump_uri=request.dump_uri,
+                )
             ),
             work=work,
             admit=admit,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.restoring.documents import DumpFileRecord, FileForm, Packing
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
 from stewardd.errors import (
     BackupDeleted,
@@ -17,6 +18,7 @@ from stewardd.errors import (
     ExtensionsMissing,
     RolesMissing,
     ServerTooOld,
+    SignerUnknown,
     StewardError,
     StorageFull,
     TargetIsSource,
@@ -50,6 +52,8 @@ class DumpFacts:
     left_out: tuple[str, ...] = ()
     is_deleted: bool = False
     refusal: StewardError | None = None
+    file: DumpFileRecord | None = None
+    """what it is where it is no backup of steward"""
 
     @classmethod
     def of_manifest(cls, manifest: BackupManifest) -> DumpFacts:
@@ -97,6 +101,31 @@ class RestorePlan:
         """What only one restore at a time may write to."""
         name = self.live if self.request.replaces_live else self.target
         return f"{self.database}/{name}"
+
+    @property
+    def not_proven(self) -> tuple[str, ...]:
+        """What nobody can prove of a dump that steward did not make, and what its SQL may do."""
+        file = self.dump.file
+        if file is None:
+            return ()
+        found = [
+            "nobody has signed the file: who made it is not known",
+            "it has neither counts nor hashes: no table is compared with what was dumped",
+        ]
+        if file.packing is Packing.NONE:
+            found.append("it has no checksum of its own: a byte that was changed is not noticed")
+        if file.form is FileForm.SQL and not file.tool_version:
+            found.append("nothing marks its end: a part that was cut off is not noticed")
+        return (*found, f"its SQL runs as {self._rights}")
+
+    @property
+    def _rights(self) -> str:
+        server = self.server
+        if server.is_superuser:
+            return f"{server.user!r}, a superuser, who may run programs on the server and change other databases"
+        if server.may_run_programs:
+            return f"{server.user!r}, who may run programs or use files on the server"
+        return f"{server.user!r}, with all of this user's rights on the server"
 
     def check(self, confirm: str) -> None:
         """Refuses a restore that is not confirmed, or that something stands in the way of. Raises: StewardError."""
@@ -158,10 +187,7 @@ def _blockers(
     plan: RestorePlan, empty_databases: frozenset[str], reserve_bytes: int
 ) -> Iterator[StewardError]:
     request, dump, server = plan.request, plan.dump, plan.server
-    if dump.is_deleted:
-        yield BackupDeleted(f"backup {dump.backup_id} is deleted")
-    if dump.refusal is not None:
-        yield dump.refusal
+    yield from _dump_blockers(plan)
     if server.in_recovery:
         yield DatabaseStandby(
             f"the server of database {plan.database!r} is a standby, on which nothing can be restored"
@@ -188,9 +214,23 @@ def _blockers(
     needed_bytes = dump.database_size_bytes + reserve_bytes
     if server.free_bytes is not None and server.free_bytes < needed_bytes:
         yield StorageFull(
-            f"the server's disk has {server.free_bytes} bytes free, and the restore needs about "
-            f"{dump.database_size_bytes} and {reserve_bytes} in reserve",
+            f"the server's disk has {server.free_bytes} bytes free, and the restore needs "
+            f"{'about' if dump.file is None else 'at least'} {dump.database_size_bytes} and {reserve_bytes} in reserve",
             hint="free room there, or restore on another server",
+        )
+
+
+def _dump_blockers(plan: RestorePlan) -> Iterator[StewardError]:
+    request, dump = plan.request, plan.dump
+    if dump.is_deleted:
+        yield BackupDeleted(f"backup {dump.backup_id} is deleted")
+    if dump.refusal is not None:
+        yield dump.refusal
+    if dump.file is not None and not request.accepts_unknown_signer:
+        yield SignerUnknown(
+            f"nobody has signed the dump file; {plan.not_proven[-1]}",
+            hint="where you trust who made it, set `accept_unknown_signer`; a database whose user is no superuser "
+            "bounds what it can do",
         )
 
 

@@ -34,9 +34,13 @@ class RestoreRoles(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RestoreRequest:
-    """A restore of a backup. `database` is the configured name, "" the backup's own."""
+    """A restore of a backup, or of the dump file that a URI names.
+
+    `database` is the configured name, "" the backup's own.
+    """
 
     backup_id: str = ""
+    dump_uri: str = ""
     database: str = ""
     mode: RestoreMode = RestoreMode.NEW_DATABASE
     new_database: str = ""
@@ -64,6 +68,7 @@ class RestoreRequest:
         chosen = self.selection
         return {
             "backup": self.backup_id,
+            **({"dump_uri": self.dump_uri} if self.dump_uri else {}),
             "database": self.database,
             "mode": self.mode.value,
             "new_database": self.new_database,
@@ -79,8 +84,10 @@ class RestoreRequest:
 
     def check(self) -> None:
         """Refuses what contradicts itself. Raises: InvalidRequest."""
-        if not self.backup_id:
+        if not self.backup_id and not self.dump_uri:
             raise InvalidRequest("the request names no backup", field="backup")
+        if self.dump_uri:
+            self._check_dump_file()
         if self.selection.exclude_schemas or self.selection.exclude_tables:
             raise InvalidRequest(
                 "a restore excludes nothing: name what it takes", field="selection"
@@ -103,6 +110,18 @@ class RestoreRequest:
                 hint="restore them into a new database, or in place",
             )
         _ = self.tables
+
+    def _check_dump_file(self) -> None:
+        if self.backup_id:
+            raise InvalidRequest("a restore is of a backup or of a dump file", field="dump_uri")
+        if self.from_second:
+            raise InvalidRequest("a dump file lies in no repository", field="repository")
+        if self.mode is RestoreMode.IN_PLACE:
+            raise InvalidRequest(
+                "a dump file is not restored in place: what it holds cannot be compared",
+                field="mode",
+                hint="restore it into a new database, look at it, and have it take the live one's place",
+            )
 
 
 def _check_name(name: str, field_name: str) -> None:

@@ -76,7 +76,7 @@ async def restore_into(
                 )
             )
 
-    async with _staging_folder(options.staging_dir) as staging:
+    async with staging_folder(options.staging_dir) as staging:
         job = _job(source, target, pg_restore, options, staging)
         task = WorkerTask(
             _MODULE, MESSAGES, job, RestoreEnded, job.called, job.max_duration_s, job.secrets
@@ -108,7 +108,7 @@ def _job(
         database=target.name,
         conninfo=target.conninfo,
         pg_restore=pg_restore,
-        arguments=_arguments(options),
+        arguments=pg_restore_arguments(options),
         settings=dict(options.settings),
         schemas=options.schemas,
         tables=options.tables,
@@ -122,7 +122,8 @@ def _job(
     )
 
 
-def _arguments(options: RestoreOptions) -> tuple[str, ...]:
+def pg_restore_arguments(options: RestoreOptions) -> tuple[str, ...]:
+    """How the options are written for pg_restore."""
     left_out = (
         (options.with_owners, "--no-owner"),
         (options.with_privileges, "--no-privileges"),
@@ -141,7 +142,7 @@ def _arguments(options: RestoreOptions) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _staging_folder(parent: Path) -> AsyncIterator[Path]:
+async def staging_folder(parent: Path) -> AsyncIterator[Path]:
     """A private folder for what is decrypted, which is gone when the block ends, whatever ended it."""
     folder = parent / f"restore-{secrets.token_hex(8)}"
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True)

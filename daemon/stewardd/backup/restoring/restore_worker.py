@@ -11,9 +11,8 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from stewardd.backup.keys.encryption import read_identities
 from stewardd.backup.making.staging import TABLE_OF_CONTENTS
@@ -30,16 +29,15 @@ from stewardd.backup.restoring.protocol import RestoreEnded, RestoreJob, Restore
 from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.worker.client_tool import ClientTool
+from stewardd.backup.worker.feeding import ended, feed
 from stewardd.backup.worker.serving import Emit
 from stewardd.errors import (
     Corrupt,
     DatabaseDown,
-    DatabaseFull,
-    DatabaseRefused,
     Exhausted,
     StorageFull,
 )
-from stewardd.postgres.probe import probe
+from stewardd.postgres.probe import look_for_outage
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.store import Store
 
@@ -123,7 +121,7 @@ class RestoreWorker:
                     ahead = asyncio.create_task(read_segment(self._store, manifest, following))
                 self._read_bytes += len(body)
         finally:
-            await _ended(ahead)
+            await ended(ahead)
 
     async def _choice_of_stream(self) -> list[str]:
         """The arguments that choose the wanted part of a stream."""
@@ -188,7 +186,7 @@ class RestoreWorker:
     async def _restore_stream(self, arguments: list[str]) -> None:
         tool = self._start(["--format=custom", *arguments], reads_input=True)
         try:
-            await self._feed(tool)
+            await feed(tool, self._dump(), self._count, reads_all=not self._is_partial)
             await self._judge(tool)
         finally:
             await tool.end()
@@ -215,26 +213,6 @@ class RestoreWorker:
             on_stderr=self._complaints.feed,
         )
 
-    async def _feed(self, tool: ClientTool) -> None:
-        """Writes the dump to a tool, reading on meanwhile.
-
-        The end of its input is written only behind the whole dump: where that fails, the tool is killed first, so that
-        it never takes a part for the whole. A tool that has had enough is not written to any more, but the dump is read
-        to its end, where its own checksum is compared.
-        """
-        is_taken = True
-        try:
-            async for chunk in _one_ahead(self._dump()):
-                is_taken = is_taken and await asyncio.to_thread(_write_all, tool, chunk)
-                if not is_taken and self._is_partial:
-                    break
-                self._read_bytes += len(chunk)
-            with suppress(BrokenPipeError):
-                await asyncio.to_thread(tool.stdin.close)
-        except BaseException:
-            tool.kill()
-            raise
-
     def _dump(self) -> AsyncIterator[bytes]:
         """The stream as pg_restore is to have it."""
         dump = read_dump(self._store, self._manifest, self._identities)
@@ -245,7 +223,7 @@ class RestoreWorker:
         status = await tool.exit_status()
         if status == 0 or (self._complaints.went_on and not self._job.stop_at_first_error):
             return
-        down = await self._down()
+        down = await look_for_outage(self._target, _PROBE_TIMEOUT_S)
         if down is not None:
             raise DatabaseDown(
                 f"database {self._job.database!r} went away during its restore: {self._said()}",
@@ -260,15 +238,6 @@ class RestoreWorker:
         return (
             str(issues[0]) if issues else self._complaints.text[-_SAID_LIMIT:] or "it said nothing"
         )
-
-    async def _down(self) -> DatabaseDown | None:
-        try:
-            await probe(self._target, _PROBE_TIMEOUT_S)
-        except (DatabaseFull, DatabaseRefused):
-            return None
-        except DatabaseDown as down:
-            return down
-        return None
 
     @property
     def _is_partial(self) -> bool:
@@ -310,35 +279,3 @@ class RestoreWorker:
             self._complaints.begun_tables,
             self._total_tables,
         )
-
-
-def _write_all(tool: ClientTool, chunk: bytes) -> bool:
-    """Writes a chunk; returns whether the tool took it. Blocks."""
-    left = memoryview(chunk)
-    try:
-        while left:
-            left = left[tool.stdin.write(left) or 0 :]
-    except BrokenPipeError:
-        return False
-    return True
-
-
-async def _one_ahead(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same chunks; the next one is made while the last one is used."""
-    following = asyncio.ensure_future(anext(chunks, None))
-    try:
-        while (chunk := await following) is not None:
-            following = asyncio.ensure_future(anext(chunks, None))
-            yield chunk
-    finally:
-        await _ended(following)
-
-
-async def _ended(task: asyncio.Future[Any] | None) -> None:
-    """Makes sure that a task has ended; how it failed is told by whoever awaited it, or does not matter any more."""
-    if task is None:
-        return
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()

@@ -14,15 +14,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from stewardd.backup.manifest.backup import Source
 from stewardd.backup.restoring.documents import RestoreMade, RestoreStage, RestoreStanding
-from stewardd.backup.restoring.found_backup import BackupFinder, FoundBackup
-from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress
+from stewardd.backup.restoring.dump import DumpFinder, FoundDump
+from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress, RestoreResult
 from stewardd.backup.restoring.plan import RestorePlan, make_plan
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
-from stewardd.backup.restoring.restore import restore_into, restoring_tools
 from stewardd.backup.restoring.unfinished import (
     UnfinishedRestore,
     UnfinishedRestores,
@@ -38,10 +36,8 @@ from stewardd.errors import (
     ToolMissing,
 )
 from stewardd.postgres.connect import Connection, connect
-from stewardd.postgres.probe import Sight
 from stewardd.postgres.restored import read_tables_restored
 from stewardd.postgres.restoring.databases import (
-    DatabaseLocale,
     comment_on,
     comment_on_database,
     create_database,
@@ -49,8 +45,9 @@ from stewardd.postgres.restoring.databases import (
     drop_database,
     drop_roles,
 )
-from stewardd.postgres.restoring.facts import find_way, is_empty, live_database, read_facts
+from stewardd.postgres.restoring.facts import find_way, live_database, read_facts
 from stewardd.postgres.restoring.lock_watch import watch_locks
+from stewardd.postgres.restoring.server import APPLICATION, RestoreServer
 from stewardd.postgres.restoring.swap import carry_over, swap
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools
@@ -63,7 +60,6 @@ ReportStanding = Callable[[RestoreStanding], None]
 Undo = Callable[[Connection, DatabaseTarget, Any], Coroutine[Any, Any, None]]
 
 _PROBE_TIMEOUT_S = 5.0
-_APPLICATION = "stewardd restore"
 _SHOWN_DIFFERENCES = 5
 
 
@@ -85,7 +81,7 @@ class Restores:
     def __init__(
         self,
         databases: Mapping[str, DatabaseTarget],
-        finder: BackupFinder,
+        finder: DumpFinder,
         unfinished: UnfinishedRestores,
         turns: Turns,
         settings: RestoreSettings,
@@ -120,10 +116,12 @@ class Restores:
                     {plan.target, plan.live if request.replaces_live else plan.target}
                 ):
                     await stack.enter_async_context(self._turn(plan.database, name))
+                plan.check(confirm)  # what is known already, before a file is read to its end
+                found = await self._examined(plan, found, report)
                 plan, tools = await self._plan(request, found, server, like=plan)
                 plan.check(confirm)
                 if tools is None:
-                    raise ToolMissing("no pg_restore fits the server")
+                    raise ToolMissing("no client tools fit the server")
                 restore = _Restore(
                     plan, found, server, tools, self._settings, self._unfinished, report
                 )
@@ -131,13 +129,26 @@ class Restores:
         elapsed_s = round(time.monotonic() - began_at, 3)
         log.info(
             "backup restored",
-            backup=made.backup,
+            backup=made.backup or found.name,
             database=made.database,
             target=made.target,
             mode=request.mode.value,
             elapsed_s=elapsed_s,
         )
         return replace(made, elapsed_s=elapsed_s)
+
+    async def _examined(
+        self, plan: RestorePlan, found: FoundDump, report: ReportStanding
+    ) -> FoundDump:
+        standing = _standing(plan, found, RestoreStage.CHECKING)
+
+        def hear(progress: RestoreProgress) -> None:
+            report(
+                replace(standing, read_bytes=progress.read_bytes, size_bytes=progress.total_bytes)
+            )
+
+        options = RestoreOptions(max_duration_s=self._settings.max_duration_s)
+        return await found.examined(options, hear)
 
     async def clear(self) -> None:
         """Removes the databases that restores of dead daemons left half done. Raises: RepositoryDown."""
@@ -158,8 +169,10 @@ class Restores:
                 log.warning("unfinished restore removed", database=left.name)
         await self._unfinished.end(token)
 
-    def _database_of(self, request: RestoreRequest, found: FoundBackup) -> str:
-        name = request.database or found.manifest.database
+    def _database_of(self, request: RestoreRequest, found: FoundDump) -> str:
+        name = request.database or found.database
+        if not name and len(self._databases) == 1:
+            (name,) = self._databases
         if name not in self._databases:
             there = ", ".join(sorted(self._databases))
             raise DatabaseUnknown(
@@ -170,8 +183,8 @@ class Restores:
     async def _plan(
         self,
         request: RestoreRequest,
-        found: FoundBackup,
-        server: _Server,
+        found: FoundDump,
+        server: RestoreServer,
         like: RestorePlan | None = None,
     ) -> tuple[RestorePlan, ClientTools | None]:
         """Makes a plan; one that is `like` an earlier one keeps its names."""
@@ -181,13 +194,7 @@ class Restores:
         blocked: list[StewardError] = []
         tools: ClientTools | None = None
         try:
-            tools = await restoring_tools(
-                found.manifest,
-                server.sight.major,
-                self._settings.tools_dir,
-                needs_tls=server.sight.tls,
-                needs_gss=server.sight.gss,
-            )
+            tools = await found.tools(server.sight, self._settings.tools_dir)
         except ToolMissing as error:
             blocked.append(error)
         empty: frozenset[str] = frozenset()
@@ -208,12 +215,12 @@ class Restores:
         return replace(plan, kept=kept, blockers=(*plan.blockers, *blocked)), tools
 
     @asynccontextmanager
-    async def _server(self, database: str) -> AsyncIterator[_Server]:
+    async def _server(self, database: str) -> AsyncIterator[RestoreServer]:
         target = self._databases[database]
         sight = await find_way(target, _PROBE_TIMEOUT_S)
-        connection = await connect(sight.way, _APPLICATION)
+        connection = await connect(sight.way, APPLICATION)
         try:
-            yield _Server(database, await live_database(target), sight, connection)
+            yield RestoreServer(database, await live_database(target), sight, connection)
         finally:
             await connection.close()
 
@@ -226,40 +233,13 @@ class Restores:
             yield
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """A server that is connected to. `live` is the name of the configured database on it."""
-
-    database: str
-    live: str
-    sight: Sight
-    connection: Connection
-
-    @property
-    def way(self) -> DatabaseTarget:
-        """The maintenance database, as it was reached."""
-        return self.sight.way
-
-    def target(self, name: str) -> DatabaseTarget:
-        """A database of the server, reached in the same way."""
-        return DatabaseTarget(self.database, self.way.with_parameters(dbname=name).conninfo)
-
-    async def is_empty(self, name: str) -> bool:
-        """Whether a database holds nothing. Raises: DatabaseRefused, DatabaseDown."""
-        connection = await connect(self.target(name), _APPLICATION)
-        try:
-            return await is_empty(connection)
-        finally:
-            await connection.close()
-
-
 @dataclass(slots=True)
 class _Restore:
     """One restore that is under way."""
 
     plan: RestorePlan
-    found: FoundBackup
-    server: _Server
+    found: FoundDump
+    server: RestoreServer
     tools: ClientTools
     settings: RestoreSettings
     unfinished: UnfinishedRestores
@@ -269,10 +249,7 @@ class _Restore:
     undo: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
-        plan, found = self.plan, self.found
-        self.standing = RestoreStanding(
-            found.manifest.backup_id, plan.database, plan.target, total_tables=len(found.proofs)
-        )
+        self.standing = _standing(self.plan, self.found, RestoreStage.QUEUED)
 
     async def run(self) -> RestoreMade:
         """Does it; what fails is undone, to its end."""
@@ -290,17 +267,18 @@ class _Restore:
         if request.mode is not RestoreMode.IN_PLACE and not plan.target_exists:
             await self._create_database()
         self._enter(RestoreStage.RESTORING)
-        await self._restore()
-        self._enter(RestoreStage.COMPARING)
-        await self._compare()
+        restored = await self._restore()
+        if found.facts.file is None:
+            self._enter(RestoreStage.COMPARING)
+            await self._compare()
         if request.mode is RestoreMode.SWAP:
             self._enter(RestoreStage.SWAPPING)
             await self._swap()
         elif request.mode is RestoreMode.NEW_DATABASE and not plan.target_exists:
-            await self._comment(f"restored from backups/{found.manifest.backup_id}")
+            await self._comment(f"restored from {found.name}")
         await self._forget()
         return RestoreMade(
-            backup=found.manifest.backup_id,
+            backup=found.facts.backup_id,
             database=plan.database,
             target=plan.live if request.mode is RestoreMode.SWAP else plan.target,
             kept=plan.kept,
@@ -309,6 +287,9 @@ class _Restore:
             not_compared=found.not_compared,
             created_roles=tuple(roles),
             left_out=found.facts.left_out,
+            dump_file=found.facts.file,
+            restored_tables=restored.restored_tables,
+            not_proven=plan.not_proven,
         )
 
     async def _create_roles(self) -> list[str]:
@@ -325,7 +306,7 @@ class _Restore:
         plan, server = self.plan, self.server
         record = UnfinishedRestore(datetime.now(UTC), plan.database, plan.target)
         self.token = await self.unfinished.begin(record)
-        locale = _locale(self.found.manifest.source)
+        locale = self.found.locale
         creating = asyncio.ensure_future(
             create_database(server.connection, server.way, plan.target, locale)
         )
@@ -350,7 +331,7 @@ class _Restore:
                 made = creating.result() if what is None else what
                 self.undo.push_async_callback(self._undone, undo, made)
 
-    async def _restore(self) -> None:
+    async def _restore(self) -> RestoreResult:
         plan, request = self.plan, self.plan.request
         options = RestoreOptions(
             schemas=request.selection.schemas,
@@ -364,23 +345,17 @@ class _Restore:
             reserve_bytes=self.settings.reserve_bytes,
             max_duration_s=self.settings.max_duration_s,
         )
-        work = restore_into(
-            self.found.source,
-            self.server.target(plan.target),
-            self.tools.program("pg_restore"),
-            options,
-            self._hear,
-        )
+        target = self.server.target(plan.target)
+        work = self.found.restore(target, self.tools, options, self._hear)
         if request.mode is not RestoreMode.IN_PLACE:
-            await work
-            return
-        await _first_of(
+            return await work
+        return await _first_of(
             work,
             watch_locks(
                 self.server.connection,
                 self.server.way,
                 plan.live,
-                _APPLICATION,
+                APPLICATION,
                 timeout_s=self.settings.lock_timeout_s,
                 ends_sessions=request.ends_sessions,
             ),
@@ -405,7 +380,7 @@ class _Restore:
         await carry_over(server.connection, server.way, plan.live, plan.target)
         self.undo.pop_all()  # what is restored and compared stays, whatever comes of the swap
         await self._forget()
-        second = await connect(server.way, _APPLICATION)
+        second = await connect(server.way, APPLICATION)
         try:
             await swap(
                 server.connection,
@@ -430,7 +405,7 @@ class _Restore:
     async def _undone(self, action: Undo, what: Any) -> None:
         """Undoes a step, on a connection of its own: the restore's may be broken, or in the middle of a statement."""
         try:
-            connection = await connect(self.server.way, _APPLICATION)
+            connection = await connect(self.server.way, APPLICATION)
             try:
                 await action(connection, self.server.way, what)
             finally:
@@ -458,27 +433,28 @@ class _Restore:
         self.report(self.standing)
 
 
-async def _first_of(work: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, Any]) -> None:
+async def _first_of(
+    work: Coroutine[Any, Any, RestoreResult], watch: Coroutine[Any, Any, NoReturn]
+) -> RestoreResult:
     """Does the work as long as the watch has nothing to say. Raises: what either raises."""
-    tasks = [asyncio.create_task(work), asyncio.create_task(watch)]
+    working, watching = asyncio.create_task(work), asyncio.create_task(watch)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task in done:
-                task.result()
+        done, _ = await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working in done else watching.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await uninterrupted(asyncio.wait(tasks))
+        working.cancel()
+        watching.cancel()
+        await uninterrupted(asyncio.wait((working, watching)))
 
 
-def _locale(source: Source) -> DatabaseLocale:
-    return DatabaseLocale(
-        encoding=source.encoding,
-        provider=source.locale_provider,
-        collation=source.collation,
-        character_type=source.character_type,
-        locale=source.locale,
+def _standing(plan: RestorePlan, found: FoundDump, stage: RestoreStage) -> RestoreStanding:
+    return RestoreStanding(
+        found.facts.backup_id,
+        plan.database,
+        plan.target,
+        stage,
+        total_tables=len(found.proofs),
+        dump_uri=plan.request.dump_uri,
     )
 
 

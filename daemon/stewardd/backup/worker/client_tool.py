@@ -186,6 +186,13 @@ class ClientTool:
                 await asyncio.to_thread(self._process.wait)
         self._reader.join(_TERM_GRACE_S)
 
+    def close(self) -> None:
+        """Closes its pipes, when it has ended and nobody reads them any more."""
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+
     def _keep_stderr(self) -> None:
         stream = self._process.stderr
         while stream is not None and (chunk := stream.read(_READ_BYTES)):

@@ -30,7 +30,9 @@ SELECT d.datname, pg_get_userbyid(d.datdba),
 FROM pg_database d
 """
 _USER = """
-SELECT current_user, rolsuper, rolsuper OR rolcreatedb, rolsuper OR rolcreaterole
+SELECT current_user, rolsuper, rolsuper OR rolcreatedb, rolsuper OR rolcreaterole,
+       EXISTS (SELECT FROM unnest('{pg_execute_server_program,pg_read_server_files,pg_write_server_files}'::name[]) r
+               WHERE pg_has_role(r, 'MEMBER'))
 FROM pg_roles WHERE rolname = current_user
 """
 
@@ -46,7 +48,10 @@ class ServerDatabase:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """A server. `free_bytes` of its disk are known only where it runs on this machine."""
+    """A server. `free_bytes` of its disk are known only where it runs on this machine.
+
+    `may_run_programs` says that SQL of the user may run programs on the server, or read and write its files.
+    """
 
     version: str
     major: int
@@ -59,6 +64,7 @@ class ServerFacts:
     roles: frozenset[str] = frozenset()
     extensions: frozenset[str] = frozenset()
     free_bytes: int | None = None
+    may_run_programs: bool = False
 
 
 async def find_way(target: DatabaseTarget, timeout_s: float) -> Sight:
@@ -120,6 +126,7 @@ async def read_facts(connection: Connection, sight: Sight) -> ServerFacts:
         roles=frozenset(row[0] for row in roles),
         extensions=frozenset(row[0] for row in extensions),
         free_bytes=free_bytes,
+        may_run_programs=user[4],
     )
 
 
@@ -139,8 +146,10 @@ async def is_empty(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
-async def _one(connection: Connection, query: str) -> tuple[str, bool, bool, bool]:
-    row: tuple[str, bool, bool, bool] | None = await (await connection.execute(query)).fetchone()
+async def _one(connection: Connection, query: str) -> tuple[str, bool, bool, bool, bool]:
+    row: tuple[str, bool, bool, bool, bool] | None = await (
+        await connection.execute(query)
+    ).fetchone()
     if row is None:
         raise DatabaseDown("the server does not know who is connected to it")
     return row

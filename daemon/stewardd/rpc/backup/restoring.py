@@ -8,7 +8,7 @@ from typing import Any
 from steward.v1 import backup_pb2 as pb
 
 from stewardd.backup.repositories import RepositoryName
-from stewardd.backup.restoring.documents import RESTORE_MADE, RESTORE_STANDING
+from stewardd.backup.restoring.documents import RESTORE_MADE, RESTORE_STANDING, DumpFileRecord
 from stewardd.backup.restoring.plan import RestorePlan
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
 from stewardd.errors import InvalidRequest
@@ -20,6 +20,7 @@ from stewardd.rpc.names import word_of
 from stewardd.rpc.times import duration, timestamp
 
 _LONGEST_NAME = 256
+_LONGEST_URI = 4096
 _MOST_ROLES = 1000
 _MODES = {
     pb.RESTORE_MODE_UNSPECIFIED: RestoreMode.NEW_DATABASE,
@@ -47,7 +48,10 @@ def restore_request_of(spec: pb.RestoreSpec) -> RestoreRequest:
     if len(spec.role_map) > _MOST_ROLES:
         raise InvalidRequest(f"at most {_MOST_ROLES} roles are mapped", field="role_map")
     return RestoreRequest(
-        backup_id=names.parse_uuid("backups", spec.backup),
+        backup_id=""
+        if spec.dump_uri and not spec.backup
+        else names.parse_uuid("backups", spec.backup),
+        dump_uri=word_of(spec.dump_uri, field="dump_uri", longest=_LONGEST_URI),
         database=word_of(spec.database, field="database", longest=_LONGEST_NAME),
         mode=_MODES[spec.mode],
         new_database=spec.new_database,
@@ -65,7 +69,7 @@ def restore_plan_message(plan: RestorePlan, last_elapsed_s: float | None) -> pb.
     """Returns a plan as the contract has it."""
     dump = plan.dump
     return pb.RestorePlan(
-        backup=names.backup(dump.backup_id),
+        backup=_backup_name(dump.backup_id),
         database=plan.database,
         mode=pb.RestoreMode.Value(f"RESTORE_MODE_{plan.request.mode.value}"),
         live_database=plan.live,
@@ -91,6 +95,8 @@ def restore_plan_message(plan: RestorePlan, last_elapsed_s: float | None) -> pb.
             pb.RestorePlan.Blocker(reason=each.reason, message=each.message, hint=each.hint)
             for each in plan.blockers
         ],
+        dump_file=_dump_file(dump.file) if dump.file else None,
+        not_proven=plan.not_proven,
     )
 
 
@@ -98,7 +104,7 @@ def restore_metadata(state: OperationState) -> pb.RestoreBackupMetadata:
     """Returns how far a restore has come. Raises: Corrupt."""
     standing = RESTORE_STANDING.from_json(state.metadata, names.operation(state.id))
     return pb.RestoreBackupMetadata(
-        backup=names.backup(standing.backup),
+        backup=_backup_name(standing.backup),
         database=standing.database,
         target_database=standing.target,
         phase=Phase.Value(f"PHASE_{standing.stage}"),
@@ -107,6 +113,7 @@ def restore_metadata(state: OperationState) -> pb.RestoreBackupMetadata:
         compared_tables=standing.compared_tables,
         total_tables=standing.total_tables,
         create_time=timestamp(state.create_time),
+        dump_uri=standing.dump_uri,
     )
 
 
@@ -116,7 +123,7 @@ def restore_response(
     """Returns the restore that was made. Raises: Corrupt."""
     made = RESTORE_MADE.from_json(response, names.operation(state.id))
     return pb.RestoreBackupResponse(
-        backup=names.backup(made.backup),
+        backup=_backup_name(made.backup),
         database=made.database,
         target_database=made.target,
         kept_database=made.kept,
@@ -126,4 +133,23 @@ def restore_response(
         not_compared=made.not_compared,
         created_roles=made.created_roles,
         left_out=made.left_out,
+        dump_file=_dump_file(made.dump_file) if made.dump_file else None,
+        restored_tables=made.restored_tables,
+        not_proven=made.not_proven,
+    )
+
+
+def _backup_name(backup_id: str) -> str:
+    return names.backup(backup_id) if backup_id else ""
+
+
+def _dump_file(file: DumpFileRecord) -> pb.DumpFile:
+    return pb.DumpFile(
+        uri=file.uri,
+        form=pb.DumpFile.Form.Value(f"FORM_{file.form.value}"),
+        packing=pb.DumpFile.Packing.Value(f"PACKING_{file.packing.value}"),
+        size_bytes=file.size_bytes,
+        tool_version=file.tool_version,
+        encoding=file.encoding,
+        sha256=file.sha256,
     )

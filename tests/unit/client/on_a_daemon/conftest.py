@@ -48,6 +48,7 @@ def databases_served(session_folder: Path, daemon: Daemon) -> Iterator[Daemon]:
         "STEWARDD_POSTGRES__DATABASES__MAIN__URL": "service=steward",
         "STEWARDD_POSTGRES__DATABASES__OTHER__URL": "service=steward dbname=other",
         "STEWARDD_POSTGRES__POOL_MIN_SIZE": "1",
+        "STEWARDD_BACKUP__IMPORT_ROOTS__DUMPS__URL": str(folder / "dumps"),
         # Backups that wait for their turn have a place, too.
         "STEWARDD_OPERATIONS__MAX_RUNNING": "9",
     }

@@ -1,6 +1,7 @@
 """`steward backup restore`, as somebody runs it: what it sends, what it shows, how it ends."""
 
 import json
+from pathlib import Path
 
 import pytest
 from steward.v1 import backup_pb2
@@ -72,6 +73,43 @@ def test_what_replaces_the_live_database_needs_its_name(steward, server, made, o
     assert [(each.restore.mode, each.confirm) for each in restores(server)] == [(mode, "main")]
 
 
+@pytest.fixture
+def dump_file(databases_served) -> Path:
+    """A plain dump that somebody has put into the daemon's inbox."""
+    inbox: Path = databases_served.data_dir.parent / "dumps"
+    inbox.mkdir(exist_ok=True)
+    path = inbox / "with blanks.sql"
+    path.write_text("CREATE TABLE public.from_file (a int);\n")
+    return path
+
+
+def test_a_dump_of_others_comes_back_where_nobody_needs_to_have_signed_it(
+    steward, server, dump_file
+):
+    words = ("backup", "restore", "--file", str(dump_file), "--database", "main")
+    shown = steward(*words, "--plan")
+    assert shown.returncode == 1
+    assert "[SIGNER_UNKNOWN]" in shown.stdout
+    assert "not proven: nobody has signed the file" in shown.stdout
+    done = steward(*words, "--new-database", "by_file", "--accept-unknown-signer")
+    assert done.returncode == 0, done.stderr
+    assert "not proven: its SQL runs as" in done.stdout
+    (sent,) = restores(server)
+    assert sent.restore.dump_uri == dump_file.as_uri()
+    assert sent.restore.backup == ""
+    again = steward(
+        *words, "--new-database", "by_uri", "--accept-unknown-signer", "--output", "json"
+    )
+    made = json.loads(again.stdout)
+    assert (made["target_database"], made["backup"]) == ("by_uri", "")
+    assert (made["dump_file"]["form"], made["dump_file"]["packing"]) == ("sql", "none")
+    assert len(made["dump_file"]["sha256"]) == 64
+    listed = steward("operation", "list", "--output", "json").stdout
+    assert f'"dump_uri": "{dump_file.as_uri()}"' in listed
+    elsewhere = steward("backup", "restore", "--file", "/etc/passwd", "--accept-unknown-signer")
+    assert "URI_REFUSED" in elsewhere.stderr
+
+
 def test_a_plan_names_what_stands_in_its_way_and_ends_with_1(steward, server, made):
     shown = steward("backup", "restore", made, "--swap", "--new-database", "full_one", "--plan")
     assert shown.returncode == 1
@@ -96,6 +134,7 @@ def test_a_restore_that_is_not_waited_for_is_shown_as_an_operation(steward, serv
     "arguments",
     [
         (),
+        ("backups/0", "--file", "/srv/dumps/a.sql"),
         ("backups/0", "--swap", "--in-place"),
         ("backups/0", "--create-roles", "--no-roles"),
         ("backups/0", "--map-role", "alone"),

@@ -191,17 +191,20 @@ class AsyncBackupMethods(AsyncService):
 
     async def get_restore_plan(
         self,
-        name: str,
+        name: str = "",
         *,
         options: RestoreOptions | None = None,
         timeout_s: float | None = None,
     ) -> RestorePlan:
-        """Says what a restore of a backup would do, and what stands in its way."""
+        """Says what a restore of a backup would do, and what stands in its way.
+
+        Without a name, `options.dump_uri` says which dump of others is meant.
+        """
         return await self._connection.call(calls.get_restore_plan(name, options), timeout_s)
 
     async def restore_backup(
         self,
-        name: str,
+        name: str = "",
         *,
         options: RestoreOptions | None = None,
         confirm: str = "",
@@ -210,7 +213,8 @@ class AsyncBackupMethods(AsyncService):
     ) -> AsyncOperation[RestoreProgress, Restored]:
         """Begins to restore a backup into a new database, or where `options` say. Raises NotNow.
 
-        Where the live database is replaced, `confirm` repeats its name on the server.
+        Where the live database is replaced, `confirm` repeats its name on the server. Without a name,
+        `options.dump_uri` says which dump of others is restored.
 
         >>> operation = await client.restore_backup("backups/019a…")  # doctest: +SKIP
         >>> (await operation.result()).target_database  # doctest: +SKIP

@@ -40,9 +40,70 @@ class RestorePhase(StrEnum):
 
     UNKNOWN = "unknown"
     QUEUED = "queued"
+    CHECKING = "checking"
+    """A dump file is read to its end, before anything is made."""
     RESTORING = "restoring"
     COMPARING = "comparing"
     SWAPPING = "swapping"
+
+
+class DumpForm(StrEnum):
+    """The form of a dump file."""
+
+    UNKNOWN = "unknown"
+    SQL = "sql"
+    CUSTOM = "custom"
+    TAR = "tar"
+    """Also a tar archive of a folder of pg_dump."""
+
+
+class DumpPacking(StrEnum):
+    """How a dump file is compressed as a whole."""
+
+    UNKNOWN = "unknown"
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class DumpFile:
+    """A dump that steward did not make."""
+
+    uri: str
+    form: DumpForm
+    packing: DumpPacking
+    size_bytes: int
+    tool_version: str
+    """The pg_dump that wrote it; "" where it does not say."""
+    encoding: str
+    sha256: str
+    """Of the file; "" before it was read to its end."""
+
+    @classmethod
+    def from_proto(cls, message: pb.DumpFile) -> DumpFile:
+        """Reads a steward.v1 DumpFile."""
+        return cls(
+            uri=message.uri,
+            form=_FORMS.get(message.form, DumpForm.UNKNOWN),
+            packing=_PACKINGS.get(message.packing, DumpPacking.UNKNOWN),
+            size_bytes=message.size_bytes,
+            tool_version=message.tool_version,
+            encoding=message.encoding,
+            sha256=message.sha256,
+        )
+
+
+_FORMS = {
+    pb.DumpFile.FORM_SQL: DumpForm.SQL,
+    pb.DumpFile.FORM_CUSTOM: DumpForm.CUSTOM,
+    pb.DumpFile.FORM_TAR: DumpForm.TAR,
+}
+_PACKINGS = {
+    pb.DumpFile.PACKING_NONE: DumpPacking.NONE,
+    pb.DumpFile.PACKING_GZIP: DumpPacking.GZIP,
+    pb.DumpFile.PACKING_ZSTD: DumpPacking.ZSTD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +128,13 @@ class RestoreOptions:
     from_second: bool = False
     """Whether the backup is read from the second repository."""
     accept_unknown_signer: bool = False
+    dump_uri: str = ""
+    """A dump that others made, in the place of a backup: below one of the daemon's `backup.import_roots`."""
 
     def to_proto(self, backup: str) -> pb.RestoreSpec:
         """Returns them as a steward.v1 RestoreSpec."""
         return pb.RestoreSpec(
-            backup=protobuf_values.resource("backups", backup),
+            backup=protobuf_values.resource("backups", backup) if backup else "",
             database=self.database,
             mode=value_of(pb.RestoreMode, self.mode),
             new_database=self.new_database,
@@ -84,6 +147,7 @@ class RestoreOptions:
             if self.from_second
             else pb.BACKUP_REPOSITORY_FIRST,
             accept_unknown_signer=self.accept_unknown_signer,
+            dump_uri=self.dump_uri,
         )
 
 
@@ -132,6 +196,10 @@ class RestorePlan:
     confirmation: str
     """What `confirm` must be; "" where nothing is replaced."""
     blockers: tuple[RestoreBlocker, ...]
+    dump_file: DumpFile | None = None
+    """What is restored, where it is no backup."""
+    not_proven: tuple[str, ...] = ()
+    """What nobody can prove of a dump file, and with whose rights its SQL runs."""
 
     @classmethod
     def from_proto(cls, message: pb.RestorePlan) -> RestorePlan:
@@ -165,6 +233,8 @@ class RestorePlan:
             blockers=tuple(
                 RestoreBlocker(each.reason, each.message, each.hint) for each in message.blockers
             ),
+            dump_file=_dump_file(message),
+            not_proven=tuple(message.not_proven),
         )
 
 
@@ -182,6 +252,8 @@ class RestoreProgress:
     compared_tables: int
     total_tables: int
     create_time: datetime
+    dump_uri: str = ""
+    """The dump file that is restored; "" where it is a backup."""
 
     @classmethod
     def from_proto(cls, message: pb.RestoreBackupMetadata) -> RestoreProgress:
@@ -196,11 +268,13 @@ class RestoreProgress:
             compared_tables=message.compared_tables,
             total_tables=message.total_tables,
             create_time=protobuf_values.time(message.create_time),
+            dump_uri=message.dump_uri,
         )
 
 
 _PHASES = {
     pb.RestoreBackupMetadata.PHASE_QUEUED: RestorePhase.QUEUED,
+    pb.RestoreBackupMetadata.PHASE_CHECKING: RestorePhase.CHECKING,
     pb.RestoreBackupMetadata.PHASE_RESTORING: RestorePhase.RESTORING,
     pb.RestoreBackupMetadata.PHASE_COMPARING: RestorePhase.COMPARING,
     pb.RestoreBackupMetadata.PHASE_SWAPPING: RestorePhase.SWAPPING,
@@ -224,6 +298,11 @@ class Restored:
     not_compared: tuple[str, ...]
     created_roles: tuple[str, ...]
     left_out: tuple[str, ...]
+    dump_file: DumpFile | None = None
+    """What was restored, where it is no backup."""
+    restored_tables: int = 0
+    not_proven: tuple[str, ...] = ()
+    """What nobody can prove of a dump file, and with whose rights its SQL ran."""
 
     @classmethod
     def from_proto(cls, message: pb.RestoreBackupResponse) -> Restored:
@@ -239,4 +318,11 @@ class Restored:
             not_compared=tuple(message.not_compared),
             created_roles=tuple(message.created_roles),
             left_out=tuple(message.left_out),
+            dump_file=_dump_file(message),
+            restored_tables=message.restored_tables,
+            not_proven=tuple(message.not_proven),
         )
+
+
+def _dump_file(message: pb.RestorePlan | pb.RestoreBackupResponse) -> DumpFile | None:
+    return DumpFile.from_proto(message.dump_file) if message.HasField("dump_file") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import click
 
@@ -15,10 +16,23 @@ from steward_client.command.session import Session, Verb, pass_session
 from steward_client.command.text import duration, many, moment, size
 
 if TYPE_CHECKING:
-    from steward_client.backups.restoring import Restored, RestoreOptions, RestorePlan
+    from steward_client.backups.restoring import (
+        DumpFile,
+        Restored,
+        RestoreOptions,
+        RestorePlan,
+    )
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _OPTIONS = (
+    click.option(
+        "--file",
+        "dump_file",
+        default="",
+        metavar="FILE",
+        help="In the place of a backup: a dump that others made, by its path on the daemon's machine or its URL, below "
+        "one of the daemon's import roots.",
+    ),
     click.option(
         "--database",
         default="",
@@ -106,15 +120,16 @@ def _restore_options(command: _Command) -> _Command:
     cls=Verb,
     example="steward backup restore backups/019a… --plan\n"
     "steward backup restore backups/019a… --new-database checked\n"
-    "steward backup restore backups/019a… --swap --confirm app --end-sessions",
+    "steward backup restore backups/019a… --swap --confirm app --end-sessions\n"
+    "steward backup restore --file /srv/dumps/app.sql.gz --accept-unknown-signer",
 )
-@click.argument("name", metavar="BACKUP", type=BACKUP)
+@click.argument("name", metavar="[BACKUP]", type=BACKUP, required=False)
 @_restore_options
 @pass_session
 def restore(
     session: Session,
     /,
-    name: str,
+    name: str | None,
     confirm: str,
     only_plan: bool,
     no_wait: bool,
@@ -123,12 +138,15 @@ def restore(
 ) -> int:
     """Restore a backup: into a new database, and into the place of the live one where that is asked.
 
-    The restored tables are compared with the backup before anything is replaced. Ctrl-C ends the waiting, not the
+    The restored tables are compared with the backup before anything is replaced. A dump that others made (--file) has
+    nothing to compare with, and its SQL runs with the rights of the daemon's user. Ctrl-C ends the waiting, not the
     restore.
     """
     options = _read_options(given)
+    if bool(name) == bool(options.dump_uri):
+        raise click.UsageError("name a backup, or a dump file by --file")
     with session.client() as client:
-        name = resources.backup(client, name, given["repository"])
+        name = resources.backup(client, name, given["repository"]) if name else ""
         if only_plan:
             return _show_plan(session, client.get_restore_plan(name, options=options))
         operation = client.restore_backup(
@@ -163,7 +181,13 @@ def _read_options(given: dict[str, Any]) -> RestoreOptions:
         end_sessions=given["end_sessions"],
         from_second=given["repository"] == "second",
         accept_unknown_signer=given["accept_unknown_signer"],
+        dump_uri=_uri(given["dump_file"]),
     )
+
+
+def _uri(text: str) -> str:
+    """A URL as it is; a path, which is one of the daemon's machine, as a file URL."""
+    return f"file://{quote(text)}" if text.startswith("/") else text
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -187,7 +211,13 @@ def _show_plan(session: Session, plan: RestorePlan) -> int:
             ("database", f"{plan.database}, on its server {plan.live_database}"),
             ("restored into", plan.target_database),
             ("live one kept as", plan.kept_database),
-            ("holds", f"{plan.rows:,} rows in {many(plan.tables, 'table')}"),
+            *_file_facts(plan.dump_file),
+            (
+                "holds",
+                f"{plan.rows:,} rows in {many(plan.tables, 'table')}"
+                if plan.dump_file is None
+                else "",
+            ),
             ("from", plan.source_version),
             ("server", f"{plan.server_version}, by tools of {plan.tool_version}"),
             ("to read", size(plan.stored_size_bytes)),
@@ -203,6 +233,7 @@ def _show_plan(session: Session, plan: RestorePlan) -> int:
             ("confirm with", plan.confirmation),
         ]
     )
+    _show_not_proven(plan.not_proven)
     for each in plan.blockers:
         screen.line(f"in its way: {each.message} [{each.reason}]", style="yellow")
         if each.hint:
@@ -217,13 +248,39 @@ def _show(session: Session, made: Restored) -> int:
     screen.facts(
         [
             ("backup", made.backup),
+            *_file_facts(made.dump_file),
             ("restored into", made.target_database),
             ("live one kept as", made.kept_database),
-            ("compared", f"{made.compared_rows:,} rows in {many(made.compared_tables, 'table')}"),
+            ("restored", many(made.restored_tables, "table")),
+            (
+                "compared",
+                f"{made.compared_rows:,} rows in {many(made.compared_tables, 'table')}"
+                if made.dump_file is None
+                else "nothing",
+            ),
             ("not compared", ", ".join(made.not_compared)),
             ("roles made", ", ".join(made.created_roles)),
             ("left out", ", ".join(made.left_out)),
             ("took", duration(made.elapsed_s)),
         ]
     )
+    _show_not_proven(made.not_proven)
     return Exit.DONE
+
+
+def _file_facts(file: DumpFile | None) -> list[tuple[str, str]]:
+    if file is None:
+        return []
+    packing = "" if file.packing == "none" else f", compressed with {file.packing}"
+    made_by = f", by pg_dump {file.tool_version}" if file.tool_version else ""
+    return [
+        ("dump file", file.uri),
+        ("form", f"{file.form}{packing}{made_by}"),
+        ("encoding", file.encoding),
+        ("sha256", file.sha256),
+    ]
+
+
+def _show_not_proven(sentences: tuple[str, ...]) -> None:
+    for each in sentences:
+        screen.line(f"not proven: {each}")

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 from stewardd.errors import InputRefused, ObjectNotFound, UriRefused
 from stewardd.repository.backend.bucket.trial import check_inbox
 from stewardd.repository.backend.store import Store
+from stewardd.repository.uri import ENCODING_HINT, FIELD, name_below, open_uri
 from stewardd.telemetry import logger
-from stewardd.validation.uri import ENCODING_HINT, FIELD, name_below, open_uri
 
 log = logger("validation")
 
@@ -28,6 +28,10 @@ READ_BYTES = 1024 * 1024
 
 class InputFile(Protocol):
     """A file to read. Close it in any case."""
+
+    async def size_bytes(self) -> int:
+        """How long the file is now."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yields the bytes of the file, once. Raises: InputRefused where it changed meanwhile."""
@@ -86,6 +90,10 @@ class LocalInputFile:
         self._executor = executor
         self._reading: asyncio.Future[bytes] | None = None
 
+    async def size_bytes(self) -> int:
+        """See InputFile.size_bytes."""
+        return os.fstat(self._descriptor).st_size
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """See InputFile.chunks."""
         loop = asyncio.get_running_loop()
@@ -135,6 +143,10 @@ class BucketInputFile:
                 hint=f"compare its name with the bucket's listing, letter by letter; {ENCODING_HINT}",
             ) from None
         return cls(store, key)
+
+    async def size_bytes(self) -> int:
+        """See InputFile.size_bytes."""
+        return (await self._store.head(self._key)).size_bytes
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See InputFile.chunks."""
