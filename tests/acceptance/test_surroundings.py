@@ -80,8 +80,6 @@ def test_a_url_that_would_be_misread_starts_no_daemon_and_is_not_quoted(folder, 
         daemon.start()
     assert daemon.process is not None
     assert daemon.process.returncode == 3
-    assert daemon.process.stderr is not None
-    daemon.process.stderr.close()
     assert "the connection string of database 'main'" in str(died.value).replace('"main"', "'main'")
     assert "kirsche" not in daemon.text
     assert "rote" not in daemon.text

@@ -14,7 +14,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / "clients/python/src/steward_client"
-MAX_FUNCTION_LINES = 70
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +114,3 @@ def test_every_public_type_of_the_sdk_has_a_name_of_its_own():
                 homes[node.name].append(str(path.relative_to(SDK)))
     assert len(homes) > 80
     assert {name: there for name, there in homes.items() if len(there) > 1} == {}
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SDK)))
-def test_no_function_of_the_sdk_is_longer_than_70_lines(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name

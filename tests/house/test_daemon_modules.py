@@ -1,17 +1,13 @@
-"""The shape of the daemon's code: no long function, no circle of imports, and one type for one name."""
+"""The shape of the daemon's code: no circle of imports, and one type for one name."""
 
 import ast
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "daemon" / "stewardd"
-LONGEST_FUNCTION = 70
 DOUBLES: dict[str, set[str]] = {}
 """Names that two types still have. This list only shrinks: a new type gets a name of its own."""
 
@@ -25,12 +21,6 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found[name] = ast.parse(path.read_text())
     return found
-
-
-def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -67,16 +57,6 @@ def circles(imports: dict[str, set[str]]) -> list[list[str]]:
         if name in reach[name]
     }
     return sorted(list(group) for group in groups)
-
-
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_no_function_is_longer_than_70_lines(module):
-    long = {
-        each.name: length
-        for each in functions(modules()[module])
-        if (length := (each.end_lineno or 0) - each.lineno + 1) > LONGEST_FUNCTION
-    }
-    assert long == {}
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from stewardd import errors
 
 ROOT = Path(__file__).parents[2]
@@ -38,11 +37,11 @@ def test_the_generated_modules_are_fresh(tmp_path):
         assert path.read_bytes() == there.read_bytes(), f"run `make proto`: {there.name}"
 
 
-@pytest.mark.parametrize(
-    "page", sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))
-)
-def test_the_readme_leads_to_every_page(page):
-    assert page in (ROOT / "README.md").read_text()
+def test_the_readme_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text()
+    pages = sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))
+    assert len(pages) > 20
+    assert [page for page in pages if page not in readme] == []
 
 
 def test_the_drawn_tree_of_errors_holds_every_class_below_its_parent():

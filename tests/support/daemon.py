@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
+from tests.support.clusters import lay_cluster
+from tests.support.forking import Forked, changes_python, fork
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
@@ -41,7 +44,7 @@ class Daemon:
         self.environment = {**os.environ, **_USUAL, **(environment or {})}
         self.wrapper = tuple(wrapper)
         self.cwd = cwd
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | Forked | None = None
         self.addresses: list[str] = []
         self.web_addresses: list[str] = []
         self.log: list[dict[str, Any]] = []
@@ -68,22 +71,33 @@ class Daemon:
         listen = [] if "--listen" in self.arguments else ["--listen", "127.0.0.1:0"]
         self._serving.clear()
         self.log, self.raw = [], []
-        self.process = subprocess.Popen(
-            [
-                *(*self.wrapper, sys.executable, "-m", "stewardd.main"),
-                *("--data-dir", str(self.data_dir), *listen, *self.arguments),
-            ],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env=self.environment,
-            cwd=self.cwd,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        if self._has_a_new_cluster():
+            lay_cluster(self.data_dir)
+        words = ["--data-dir", str(self.data_dir), *listen, *self.arguments]
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "w") as stderr:
+            self.process = self._spawn(words, stderr)
+        self._reader = threading.Thread(target=self._read, args=(reading,), daemon=True)
         self._reader.start()
         if wait:
             self.wait_serving()
         return self
+
+    def _has_a_new_cluster(self) -> bool:
+        """Whether this start would make the embedded server's cluster, of the usual settings."""
+        is_usual = not self.wrapper and not {"--config", "--database-url"} & set(self.arguments)
+        named = any(name.startswith("STEWARDD_POSTGRES") for name in self.environment)
+        return is_usual and not named and not self.data_dir.exists()
+
+    def _spawn(self, words: list[str], stderr: IO[str]) -> subprocess.Popen[str] | Forked:
+        if self.wrapper or changes_python(self.environment):
+            return subprocess.Popen(
+                [*self.wrapper, sys.executable, "-m", "stewardd.main", *words],
+                stderr=stderr, stdout=subprocess.DEVNULL, env=self.environment, cwd=self.cwd, text=True,
+            )  # fmt: skip
+        with Path(os.devnull).open("w") as nothing:
+            files = (0, nothing, stderr)
+            return fork("stewardd", words, self.environment, self.cwd or Path.cwd(), files)
 
     def wait_serving(self, timeout_s: float = START_TIMEOUT_S) -> None:
         deadline = time.monotonic() + timeout_s
@@ -95,24 +109,23 @@ class Daemon:
             if time.monotonic() > deadline:
                 raise DaemonDied(f"not serving after {timeout_s:g} s\n{self.text}")
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
-        with process.stderr as lines:
-            self._note(lines)
+    def _read(self, descriptor: int) -> None:
+        with os.fdopen(descriptor) as lines:
+            for line in lines:
+                self._note(line)
 
-    def _note(self, lines: IO[str]) -> None:
-        for line in lines:
-            self.raw.append(line)
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            self.log.append(entry)
-            if entry.get("event") == "web listening":
-                self.web_addresses = entry["addresses"]
-            if entry.get("event") == "serving":
-                self.addresses = entry["addresses"]
-                self._serving.set()
+    def _note(self, line: str) -> None:
+        self.raw.append(line)
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return
+        self.log.append(entry)
+        if entry.get("event") == "web listening":
+            self.web_addresses = entry["addresses"]
+        if entry.get("event") == "serving":
+            self.addresses = entry["addresses"]
+            self._serving.set()
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [entry for entry in self.log if entry.get("event") == name]
@@ -130,8 +143,6 @@ class Daemon:
             raise DaemonDied(f"still there after {timeout_s:g} s\n{self.text}") from None
         assert self._reader is not None
         self._reader.join(5)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
         return code
 
     def stop(self) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.command import start
+from tests.support.forking import fork
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -40,7 +40,8 @@ def in_terminal(
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     with Path(os.devnull).open("rb") as nothing:
-        running = start(
+        running = fork(
+            "steward",
             [str(each) for each in arguments],
             {"TERM": "xterm-256color", **environment},
             cwd,

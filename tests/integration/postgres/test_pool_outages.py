@@ -53,12 +53,21 @@ async def server(home: Path, start_server):
 
 
 @dataclass
+class Failed:
+    """A call that failed: when it was made, when it was told, and how."""
+
+    begun_at: float
+    ended_at: float
+    error: Exception
+
+
+@dataclass
 class Load:
     """Callers that ask one after the other, without a pause but for a breath."""
 
     pool: Pool
     callers: int = 12
-    errors: list[tuple[float, Exception]] = field(default_factory=list)
+    errors: list[Failed] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
@@ -71,18 +80,23 @@ class Load:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
 
-    def since(self, moment: float) -> tuple[list[float], list[Exception]]:
-        return [each for each in self.answers if each > moment], [
-            error for at, error in self.errors if at > moment
-        ]
+    def answers_after(self, moment: float) -> list[float]:
+        return [each for each in self.answers if each > moment]
+
+    def errors_after(self, moment: float) -> list[Exception]:
+        return [each.error for each in self.errors if each.ended_at > moment]
+
+    def errors_of_calls_after(self, moment: float) -> list[Exception]:
+        return [each.error for each in self.errors if each.begun_at > moment]
 
     async def _call(self) -> None:
         while True:
+            begun_at = time.monotonic()
             try:
                 assert await answer(self.pool) == 42
                 self.answers.append(time.monotonic())
             except (psycopg.Error, StewardError) as error:
-                self.errors.append((time.monotonic(), error))
+                self.errors.append(Failed(begun_at, time.monotonic(), error))
             await asyncio.sleep(0.005)
 
 
@@ -117,15 +131,14 @@ async def test_stopped_for_long_under_load_it_is_back_soon_and_fails_nobody_afte
         await server.stop()
         stopped_at = time.monotonic()
         await asyncio.sleep(8)
-        answers, errors = load.since(stopped_at)
-        assert answers == []
-        assert {type(error) for error in errors} == {DatabaseDown}
+        assert load.answers_after(stopped_at) == []
+        assert {type(error) for error in load.errors_after(stopped_at)} == {DatabaseDown}
         await start_server(home, OPTIONS)
         back_at = time.monotonic()
-        await until(lambda: bool(load.since(back_at)[0]), RETURN_S)
-        first_at = load.since(back_at)[0][0]
+        await until(lambda: bool(load.answers_after(back_at)), RETURN_S)
+        first_at = load.answers_after(back_at)[0]
         await asyncio.sleep(2)
-        assert load.since(first_at)[1] == []
+        assert load.errors_of_calls_after(first_at) == []
     assert seen.seen >= 1
     await until(lambda: pool.stats().lent == 0 and pool.stats().connecting == 0, 10)
     assert 3 <= pool.stats().size <= 6
@@ -153,7 +166,7 @@ async def test_restarted_under_load_each_connection_costs_one_error_at_most(
         await server.stop()
         await start_server(home, OPTIONS)
         back_at = time.monotonic()
-        await until(lambda: len(load.since(back_at)[0]) > 100, 30)
+        await until(lambda: len(load.answers_after(back_at)) > 100, 30)
     assert len(load.errors) <= PATIENT.max_size, load.errors
 
 
@@ -165,7 +178,7 @@ async def test_killed_under_load_each_connection_costs_one_error_at_most(home, s
         os.kill(postmaster.pid, signal.SIGKILL)
         await until(lambda: server.restarts == 1, 60)
         back_at = time.monotonic()
-        await until(lambda: len(load.since(back_at)[0]) > 100, 30)
+        await until(lambda: len(load.answers_after(back_at)) > 100, 30)
     assert len(load.errors) <= PATIENT.max_size, load.errors
     assert pool.stats().drains == {DrainReason.BROKEN: 1} or pool.stats().size >= 3
 
@@ -181,7 +194,7 @@ async def test_connections_that_are_reset_cost_one_error_each_at_most(database, 
     async with Load(pool) as load:
         network.reset()
         reset_at = time.monotonic()
-        await until(lambda: len(load.since(reset_at)[0]) > 100, 30)
+        await until(lambda: len(load.answers_after(reset_at)) > 100, 30)
     assert 1 <= len(load.errors) <= PATIENT.max_size, load.errors
 
 

@@ -69,109 +69,114 @@ def signed(method: str, url: str, headers: Mapping[str, str], body: bytes) -> He
     return {**headers, "Authorization": f"Bearer {TOKEN}"}
 
 
+class _FrontServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Front)
+        self.behind = behind
+        self.uploads: dict[str, dict[int, bytes]] = {}
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing of a client that went away."""
+
+
+class _Front(BaseHTTPRequestHandler):
+    server: _FrontServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.behind = http.client.HTTPConnection(self.server.behind, timeout=30)
+
+    def finish(self) -> None:
+        self.behind.close()
+        super().finish()
+
+    def serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        if not _is_owner(self.headers.get("Authorization") or ""):
+            self.reply(401, _error("AuthenticationRequired"))
+        elif "/storage/v1/" in self.path or self.command in ("GET", "HEAD"):
+            self.pass_on(body)
+        elif "uploads" in query:
+            upload = secrets.token_hex(8)
+            self.server.uploads[upload] = {}
+            self.reply(200, _result("InitiateMultipartUpload", UploadId=upload))
+        elif "uploadId" in query:
+            self.take_part(query["uploadId"][0], query.get("partNumber"), body)
+        elif self.command == "PUT":
+            self.upload(body)
+        else:
+            self.pass_on(body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = serve  # noqa: N815  # the names that the module asks for
+
+    def take_part(self, upload: str, number: list[str] | None, body: bytes) -> None:
+        if self.command == "DELETE":
+            del self.server.uploads[upload]
+            self.reply(204, b"")
+        elif number is not None:
+            self.server.uploads[upload][int(number[0])] = body
+            self.reply(200, b"", {"ETag": f'"{number[0]}"'})
+        else:
+            parts = self.server.uploads.pop(upload)
+            self.upload(b"".join(parts[each] for each in sorted(parts)))
+
+    def upload(self, body: bytes) -> None:
+        _, bucket, name = urlsplit(self.path).path.split("/", 2)
+        condition = self.headers.get(CONDITION)
+        # Of the server's ways to upload, uploadType=media takes a condition and does not look at it.
+        path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart"
+        if condition is not None:
+            path += f"&ifGenerationMatch={condition}"
+        status, said, _ = self.ask("POST", path, *_related(unquote(name), body))
+        if status >= 400:
+            self.reply(status, _error(_CODES.get(status, "Odd")))
+            return
+        made = json.loads(said)
+        self.reply(
+            200,
+            _result("CompleteMultipartUpload", ETag=made["etag"], Key=name),
+            {"ETag": made["etag"], "x-goog-generation": made["generation"]},
+        )
+
+    def pass_on(self, body: bytes) -> None:
+        status, said, headers = self.ask(self.command, self.path, body)
+        self.reply(status, said, headers)
+
+    def ask(
+        self, method: str, path: str, body: bytes, kind: str = ""
+    ) -> tuple[int, bytes, Headers]:
+        headers = {k: v for k in _KEPT if (v := self.headers.get(k)) is not None}
+        if kind:
+            headers["Content-Type"] = kind
+        self.behind.request(method, path, body, headers)
+        with self.behind.getresponse() as response:
+            return response.status, response.read(), dict(response.getheaders())
+
+    def reply(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> None:  # read
+        self.send_response(status)
+        for name, value in headers.items():
+            if not re.fullmatch("(?i)content-length|transfer-encoding|connection|date", name):
+                self.send_header(name, value)
+        of_head = self.command == "HEAD"
+        length = headers.get("Content-Length", "0") if of_head else str(len(body))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if not of_head:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name
+        pass
+
+
 @contextmanager
 def _front(behind: str) -> Iterator[str]:
-    address = urlsplit(behind).netloc
-    uploads: dict[str, dict[int, bytes]] = {}
-
-    class Front(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def setup(self) -> None:
-            super().setup()
-            self.behind = http.client.HTTPConnection(address, timeout=30)
-
-        def finish(self) -> None:
-            self.behind.close()
-            super().finish()
-
-        def serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            if not _is_owner(self.headers.get("Authorization") or ""):
-                self.reply(401, _error("AuthenticationRequired"))
-            elif "/storage/v1/" in self.path or self.command in ("GET", "HEAD"):
-                self.pass_on(body)
-            elif "uploads" in query:
-                upload = secrets.token_hex(8)
-                uploads[upload] = {}
-                self.reply(200, _result("InitiateMultipartUpload", UploadId=upload))
-            elif "uploadId" in query:
-                self.take_part(query["uploadId"][0], query.get("partNumber"), body)
-            elif self.command == "PUT":
-                self.upload(body)
-            else:
-                self.pass_on(body)
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = serve  # noqa: N815  # the names that the module asks for
-
-        def take_part(self, upload: str, number: list[str] | None, body: bytes) -> None:
-            if self.command == "DELETE":
-                del uploads[upload]
-                self.reply(204, b"")
-            elif number is not None:
-                uploads[upload][int(number[0])] = body
-                self.reply(200, b"", {"ETag": f'"{number[0]}"'})
-            else:
-                parts = uploads.pop(upload)
-                self.upload(b"".join(parts[each] for each in sorted(parts)))
-
-        def upload(self, body: bytes) -> None:
-            _, bucket, name = urlsplit(self.path).path.split("/", 2)
-            condition = self.headers.get(CONDITION)
-            # Of the server's ways to upload, uploadType=media takes a condition and does not look at it.
-            path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart"
-            if condition is not None:
-                path += f"&ifGenerationMatch={condition}"
-            status, said, _ = self.ask("POST", path, *_related(unquote(name), body))
-            if status >= 400:
-                self.reply(status, _error(_CODES.get(status, "Odd")))
-                return
-            made = json.loads(said)
-            self.reply(
-                200,
-                _result("CompleteMultipartUpload", ETag=made["etag"], Key=name),
-                {"ETag": made["etag"], "x-goog-generation": made["generation"]},
-            )
-
-        def pass_on(self, body: bytes) -> None:
-            status, said, headers = self.ask(self.command, self.path, body)
-            self.reply(status, said, headers)
-
-        def ask(
-            self, method: str, path: str, body: bytes, kind: str = ""
-        ) -> tuple[int, bytes, Headers]:
-            headers = {k: v for k in _KEPT if (v := self.headers.get(k)) is not None}
-            if kind:
-                headers["Content-Type"] = kind
-            self.behind.request(method, path, body, headers)
-            with self.behind.getresponse() as response:
-                return response.status, response.read(), dict(response.getheaders())
-
-        def reply(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> None:  # read
-            self.send_response(status)
-            for name, value in headers.items():
-                if not re.fullmatch("(?i)content-length|transfer-encoding|connection|date", name):
-                    self.send_header(name, value)
-            of_head = self.command == "HEAD"
-            length = headers.get("Content-Length", "0") if of_head else str(len(body))
-            self.send_header("Content-Length", length)
-            self.end_headers()
-            if not of_head:
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Says nothing of a client that went away."""
-
-    server = Server(("127.0.0.1", 0), Front)
+    server = _FrontServer(urlsplit(behind).netloc)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
