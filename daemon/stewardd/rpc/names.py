@@ -6,6 +6,7 @@ A name that is not of its form is INVALID_ARGUMENT, with an example of the form 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from stewardd.errors import InvalidRequest
 from stewardd.schemas.names import NAME, VERSION
@@ -161,6 +162,7 @@ def parse_schema(name: str, *, field: str = "name") -> tuple[str, str | None]:
     )
 
 
+@lru_cache(maxsize=256)  # of the schemas that there are; an error is not kept
 def parse_schema_id(name: str, *, field: str) -> str:
     """Returns the name of `schemas/{schema}`; a version is given beside it."""
     head, _, parsed = name.partition("/")

@@ -17,10 +17,10 @@ def payload_request_of(message: validation_pb2.ValidatePayloadRequest) -> Payloa
     """Reads a request. Raises: InvalidRequest."""
     schema = message.schema
     asked = PayloadRequest(
-        payload=message.payload,
-        schema=names.parse_schema_id(schema, field="schema") if schema else None,
-        schema_version=schema_version_of(message.schema_version),
-        strict=message.strict,
+        message.payload,
+        names.parse_schema_id(schema, field="schema") if schema else None,
+        schema_version_of(message.schema_version),
+        message.strict,
     )
     # To look at a message inside, which most requests lack, would make one.
     if not message.HasField("normalise"):
@@ -63,16 +63,18 @@ def verdict_message(verdict: PayloadVerdict) -> validation_pb2.ValidatePayloadRe
     """Returns a verdict as the contract has it."""
     schema, report = verdict.schema, verdict.report
     total_violations = report.total_violations
+    # Most payloads are valid, without an event and members that are not known: what is left out is not made.
     message = validation_pb2.ValidatePayloadResponse(
-        valid=not total_violations,
-        schema=names.schema(schema.name, schema.version),
-        total_violations=total_violations,
-        unknown_members=report.unknown_members,
-        event=report.event or b"",
+        valid=not total_violations, schema=names.schema(schema.name, schema.version)
     )
     if total_violations:
+        message.total_violations = total_violations
         for each in report.violations:
             message.violations.add(
                 pointer=each.pointer, keyword=each.keyword, message=each.message, value=each.value
             )
+    if unknown_members := report.unknown_members:
+        message.unknown_members.extend(unknown_members)
+    if report.event:
+        message.event = report.event
     return message
