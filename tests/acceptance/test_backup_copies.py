@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from typing import cast
@@ -19,6 +16,7 @@ from tests.acceptance.test_backup import Client, unpacked
 from tests.acceptance.test_starts import refused_start
 from tests.support.backups import Keeper
 from tests.support.calls import channel
+from tests.support.command import steward_json as steward
 from tests.support.daemon import Daemon
 
 
@@ -46,19 +44,6 @@ def await_copy(folder, backup):
     while not list(folder.glob(f"backups/*/{name}/manifest.json")):
         assert time.monotonic() < deadline, "no copy was made"
         time.sleep(0.05)
-
-
-def steward(daemon, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "steward_client.command", *arguments, "--output", "json"],
-        env={**os.environ, "STEWARD_SERVER": daemon.address},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 
 
 def test_each_backup_is_copied_and_comes_back_by_an_import(folder, settings):

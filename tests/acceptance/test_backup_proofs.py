@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import configparser
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.acceptance.test_backup_crashes import MARK, processes
+from tests.support.command import steward_json as steward
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 from tests.support.web import WEB
@@ -36,19 +36,6 @@ def proving(session_folder: Path):
     folder.mkdir(mode=0o711)
     with Daemon(folder / "data", environment=AUTOMATIC | WEB) as daemon:
         yield daemon
-
-
-def steward(daemon: Daemon, *arguments: str) -> tuple[int, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "steward_client.command", *arguments, "--output", "json"],
-        env={**os.environ, "STEWARD_SERVER": daemon.address},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 
 
 def shown(daemon: Daemon, backup: str) -> dict[str, Any]:
@@ -103,6 +90,7 @@ def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken
     folder, victim
 ):
     with Daemon(folder / "data", environment=AUTOMATIC | {MARK: "1"}) as daemon:
+        make_restores_slow(daemon)
         _, made = steward(daemon, "backup", "create")
         until(lambda: shown(daemon, made["name"])["proof"] == "verified")
         for attempt in range(15 if FULL else 1):
@@ -122,10 +110,23 @@ def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken
             assert shown(daemon, made["name"])["proof"] == "verified"
 
 
+def make_restores_slow(daemon: Daemon) -> None:
+    """Adds a table whose one row takes a second to be written, so that each process of a restore is seen."""
+    service = configparser.ConfigParser()
+    service.read(daemon.data_dir / "pg_service.conf")
+    with psycopg.connect(**service["steward"]) as connection:  # type: ignore[arg-type]
+        connection.execute(
+            "CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql"
+            " AS 'SELECT pg_catalog.pg_sleep(1) IS NOT NULL'"
+        )
+        connection.execute("CREATE TABLE slow (n integer CHECK (public.slow(n)))")
+        connection.execute("INSERT INTO slow VALUES (1)")
+
+
 def killed_trial(daemon: Daemon, backup: str, victim: str, after_s: float) -> Any:
     """The operation of a trial in which the daemon was killed and started again, or one of the trial's processes.
 
-    None where that process was gone before it was seen: the restore of a small database takes a moment.
+    None where that process was gone before it was seen.
     """
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(steward, daemon, "backup", "verify", backup, "--no-wait")
@@ -142,6 +143,7 @@ def killed_trial(daemon: Daemon, backup: str, victim: str, after_s: float) -> An
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     is_killed = True
+            time.sleep(0.02)
         _, begun = asking.result()
         if not is_killed:
             ending(daemon, begun["name"])

@@ -13,6 +13,7 @@ import pytest
 from steward_client import Accepted, HealthState, RetryPolicy, SchemaKind, errors
 
 from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
+from tests.support.command import steward_of as steward
 from tests.support.daemon import Daemon
 from tests.support.shells import Shells
 
@@ -37,19 +38,6 @@ def shells(request):
 @pytest.fixture
 def client(shells, served):
     return shells(served.address)
-
-
-def steward(daemon, *arguments, **settings):
-    return subprocess.run(
-        [*ARGV, *map(str, arguments)],
-        env={**os.environ, "STEWARD_SERVER": daemon.address},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **settings,
-    )
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 
@@ -26,6 +23,7 @@ from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
 
 from tests.acceptance.conftest import LANGUAGE, refused, rows
 from tests.support.calls import channel, upload, validate
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
@@ -91,15 +89,7 @@ def get(daemon, name="main"):
 
 
 def steward(daemon, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "steward_client.command", *arguments],
-        env={**os.environ, "STEWARD_SERVER": daemon.address},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return steward_of(daemon, *arguments)
 
 
 def component(daemon, name):

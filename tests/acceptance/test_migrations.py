@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -14,9 +12,8 @@ from steward_client import Client
 from steward_client.errors import InvalidRequest, NotFound, StewardError
 from steward_client.migrations.types import MigrationState, ProofOutcome
 
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
-
-COMMAND = Path(sys.executable).with_name("steward")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +30,7 @@ def client(migrated):
 
 
 def command(daemon: Daemon, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "STEWARD_ACTOR": "ana"}
-    return subprocess.run(
-        [str(COMMAND), *words, "--server", daemon.address],
-        capture_output=True, text=True, check=False, timeout=300, env=environment,
-    )  # fmt: skip
+    return steward_of(daemon, *words, STEWARD_ACTOR="ana")
 
 
 def test_a_set_is_proven_applied_and_taken_back(migrated, client):

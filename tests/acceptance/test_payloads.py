@@ -5,7 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from typing import Any
+from functools import partial
 
 import grpc
 import pytest
@@ -18,6 +18,7 @@ from stewardd.validation.payload_validation import INLINE_BYTES
 from tests.acceptance.conftest import NO_DATABASE, refused
 from tests.support import payload_vectors
 from tests.support.calls import channel
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
 from tests.support.payload_vectors import Case
 
@@ -279,18 +280,7 @@ ITSLEARNING = {
 
 @pytest.fixture
 def command(daemon):
-    def run(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-        started = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
-        return subprocess.run(
-            [*started, "payload", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            **settings,
-        )
-
-    return run
+    return partial(steward_of, daemon, "payload")
 
 
 def test_the_command_detects_and_normalises_a_webhook(command, tmp_path):
@@ -329,7 +319,7 @@ def test_the_command_takes_the_lines_of_a_file_and_of_stdin_each_by_its_own_sche
         "6: itslearning_webhook 1.0",
     ]
     assert "mixed.jsonl:4: " in detected.stderr
-    done = command("normalise", "--lines", "-", input=text)
+    done = command("normalise", "--lines", "-", text=text)
     assert done.returncode == 3
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["event_id"] for each in events] == ["e-7", "its-1"]
@@ -377,7 +367,7 @@ def test_the_command_puts_events_in_envelopes_with_the_same_id_each_time(command
     assert (first["specversion"], first["source"]) == ("1.0", "/webhooks")
     assert first["id"] == hashlib.sha256(json.dumps(ITSLEARNING).encode()).hexdigest()
     assert first["id"] != second["id"]
-    one = command(*envelope, "--id", "d-1", "-", input=json.dumps(ECORNELL))
+    one = command(*envelope, "--id", "d-1", "-", text=json.dumps(ECORNELL))
     assert json.loads(one.stdout)["id"] == "d-1"
 
 

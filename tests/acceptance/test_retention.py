@@ -20,6 +20,7 @@ from stewardd.repository.backend.folder.store import FolderStore
 from tests.acceptance.conftest import NO_DATABASE, refused
 from tests.support.backups import Keeper
 from tests.support.calls import channel
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
@@ -46,13 +47,7 @@ async def store_daily(daemon: Daemon, days: int) -> list[str]:
 
 
 def steward(daemon: Daemon, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "steward_client.command", *words, "--server", daemon.address],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    return steward_of(daemon, *words, NO_COLOR="1")
 
 
 async def test_a_backup_is_pinned_deleted_and_had_back(kept) -> None:

@@ -1,8 +1,6 @@
 """Schemas of one's own at start: what in them has no effect is warned of, what cannot be meant is refused."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from steward_client import Client, Member, SchemaKind
@@ -10,6 +8,7 @@ from steward_client.errors import InvalidRequest
 
 from tests.acceptance.conftest import NO_DATABASE
 from tests.acceptance.test_starts import refused_start
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
 
 SCHEMA = {
@@ -52,10 +51,8 @@ def test_what_has_no_effect_is_warned_of_at_start_and_where_the_schema_is_shown(
         with Client(daemon.address) as client:
             assert client.get_schema("visit").warnings == WARNINGS
             assert client.get_schema("language_session").warnings == ()
-        command = [sys.executable, "-m", "steward_client.command", "--server", daemon.address]
-        shown = subprocess.run(
-            [*command, "schema", "show", "visit"], capture_output=True, text=True, check=True
-        )
+        shown = steward_of(daemon, "schema", "show", "visit")
+        assert shown.returncode == 0, shown.stderr
         assert shown.stdout.splitlines()[0] == "visit 1.0", "no date is told where none is given"
         lines = [line for line in shown.stdout.splitlines() if line.startswith("warning: ")]
         assert lines == [f"warning: {each}" for each in WARNINGS]

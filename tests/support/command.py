@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from tests.support.daemon import Daemon
 from tests.support.forking import changes_python, fork
 
 COMMAND = (sys.executable, "-m", "steward_client.command")
@@ -45,3 +47,21 @@ def run_command(
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+
+def steward_of(
+    daemon: Daemon,
+    *arguments: object,
+    cwd: Path | None = None,
+    text: str | None = None,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command against a daemon, in this environment and what `variables` add to it; `text` is its stdin."""
+    environment = {**os.environ, "STEWARD_SERVER": daemon.address, **variables}
+    return run_command(arguments, environment, cwd or Path.cwd(), text=text, timeout_s=300)
+
+
+def steward_json(daemon: Daemon, *arguments: object) -> tuple[int, Any]:
+    """Runs it with --output json; returns the exit code and the document, or stderr's text where there is none."""
+    done = steward_of(daemon, *arguments, "--output", "json")
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr

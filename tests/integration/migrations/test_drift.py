@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -18,10 +17,10 @@ from stewardd.migrations.migrations import PLATFORM
 
 from tests.integration.migrations.test_catalogue import SCHEMA
 from tests.support import planted_drift
+from tests.support.command import steward_of
 from tests.support.daemon import Daemon
 from tests.support.versions import NEWEST, OLDEST, both_majors, needs_oldest
 
-COMMAND = Path(sys.executable).with_name("steward")
 VERIFY = "-- steward: after up\nSELECT true AS it_is;\n"
 
 
@@ -209,7 +208,4 @@ def test_a_look_that_cannot_be_right_is_refused(served, client, servers_by_major
 
 
 def _command(served, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(COMMAND), *words, "--server", served.daemon.address],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    return steward_of(served.daemon, *words)
