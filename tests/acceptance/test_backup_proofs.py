@@ -85,29 +85,40 @@ def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving):
     until(lambda: component(proving)["state"] == "healthy")
 
 
-@pytest.mark.parametrize("victim", ["daemon", *PLACES])
-def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken_back(
-    folder, victim
-):
+@pytest.fixture(scope="module")
+def crashing(session_folder: Path):
+    """A daemon with a backup that is verified."""
+    folder = session_folder / "crashing-trials"
+    folder.mkdir(mode=0o711)
     with Daemon(folder / "data", environment=AUTOMATIC | {MARK: "1"}) as daemon:
         make_restores_slow(daemon)
         _, made = steward(daemon, "backup", "create")
         until(lambda: shown(daemon, made["name"])["proof"] == "verified")
-        for attempt in range(15 if FULL else 1):
-            begun = None
-            while begun is None:
-                begun = killed_trial(daemon, made["name"], victim, after_s=0.5 + 0.2 * attempt)
-            ended = ending(daemon, begun["name"])
-            if ended["error"]:
-                assert (victim, ended["error"]["reason"]) == ("daemon", "OPERATION_ABANDONED")
-            else:
-                outcome = ended["response"]["verification"]["outcome"]
-                assert outcome in ("could_not_run", "verified")
-            until(lambda: not processes(daemon.data_dir, WORKER))
-            until(lambda: not list(daemon.data_dir.glob("scratch-server-*")))
-            until(lambda: not list((daemon.data_dir / "scratch").glob("restore-*")))
-            # What a trial that did not run says is no reason to take the proof back.
-            assert shown(daemon, made["name"])["proof"] == "verified"
+        yield daemon, made["name"]
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("victim", ["daemon", *PLACES])
+def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken_back(
+    crashing, victim
+):
+    daemon, backup = crashing
+    for attempt in range(15 if FULL else 1):
+        begun = None
+        while begun is None:
+            begun = killed_trial(daemon, backup, victim, after_s=0.5 + 0.2 * attempt)
+        ended = ending(daemon, begun["name"])
+        if ended["error"]:
+            assert (victim, ended["error"]["reason"]) == ("daemon", "OPERATION_ABANDONED")
+        else:
+            outcome = ended["response"]["verification"]["outcome"]
+            assert outcome in ("could_not_run", "verified")
+        until(lambda: not processes(daemon.data_dir, WORKER))
+        until(lambda: not processes(daemon.data_dir, "pg_restore"))
+        until(lambda: not list(daemon.data_dir.glob("scratch-server-*")))
+        until(lambda: not list((daemon.data_dir / "scratch").glob("restore-*")))
+        # What a trial that did not run says is no reason to take the proof back.
+        assert shown(daemon, backup)["proof"] == "verified"
 
 
 def make_restores_slow(daemon: Daemon) -> None:

@@ -47,7 +47,11 @@ _MADE = RestoreMade(
     not_proven=("nobody has signed the file",),
 )
 _UNFINISHED = UnfinishedRestore(
-    datetime(2026, 3, 1, 12, 30, tzinfo=UTC), "main", "app_restored_20260301_123000"
+    datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+    "main",
+    "app_restored_20260301_123000",
+    ("reader",),
+    "7412",
 )
 DOCUMENTS: list[tuple[str, Codec[Any], Any]] = [
     ("progress of a restore", RESTORE_STANDING, _STANDING),

@@ -8,6 +8,7 @@ from stewardd.backup.manifest.contents import BACKUP_CONTENTS
 from stewardd.backup.manifest.first_version import FIRST_MANIFEST
 from stewardd.backup.prune_operation import PRUNE_PROGRESS
 from stewardd.backup.restoring.documents import RESTORE_MADE, RESTORE_STANDING
+from stewardd.backup.restoring.unfinished import UNFINISHED_RESTORE
 from stewardd.batches.manifest import BATCH_MANIFEST
 from stewardd.operations.state import REQUEST_CODEC, RESULT_CODEC
 from stewardd.quarantine.log.changes import CHANGE_CODEC, HISTORY_CODEC
@@ -106,6 +107,10 @@ OLDER: dict[str, tuple[Codec[Any], str]] = {
     "a pruning from before there were two repositories": (
         PRUNE_PROGRESS,
         '{"database":"main","deleted":3}',
+    ),
+    "an unfinished restore from before it named its new roles": (
+        UNFINISHED_RESTORE,
+        f'{{"version":1,"time":"{TIME}","database":"main","name":"app_restored"}}',
     ),
     "a name": (IDENTITY_CODEC, f'{{"daemon_id": "{DAEMON}", "machine_id": "", "inode": 7}}'),
     "an attempt that names nothing": (

@@ -21,7 +21,7 @@ from stewardd.postgres.databases import Databases
 from stewardd.repository.turns import Turns
 from stewardd.scheduler.job import Job
 
-FIRST_AFTER_S = 15.0
+FIRST_AFTER_S = 1.0
 CLEAR_INTERVAL_S = 600.0
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,8 @@ from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
 from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.options import BackupOptions
 from stewardd.backup.reading.dump import read_dump
-from stewardd.backup.restoring.request import RestoreRequest
+from stewardd.backup.restoring.found_backup import BackupFinder
+from stewardd.backup.restoring.request import RestoreMode, RestoreRequest
 from stewardd.backup.restoring.restores import Restores, RestoreSettings
 from stewardd.backup.restoring.unfinished import UnfinishedRestores
 from stewardd.postgres.accounts import choose_account
@@ -159,3 +161,51 @@ async def test_what_was_probed_by_tls_is_dumped_by_tls(
         assert made.server_version.startswith("15.")
         assert front.clear_count == 0
         assert front.tls_count >= 3  # the probe, the snapshot, pg_dump
+
+
+@pytest.mark.parametrize("form", DumpForm)
+async def test_a_backup_of_it_comes_back_on_it_in_every_way(
+    older, store, lease, keyring, folder, form
+):
+    name = f"shop_{form.value}"
+    live = older.with_parameters(dbname=name)
+    run(older, f"CREATE DATABASE {name}")
+    run(
+        live,
+        "CREATE TABLE t (n int PRIMARY KEY, word text)",
+        "INSERT INTO t SELECT n, E'\\xff' || n FROM generate_series(1, 1000) n",
+    )
+    options = BackupOptions(store_url=str(store.root), reserve_bytes=0)
+    backups = Backups(store, lease, {"main": live}, keyring, options)
+    made = await backups.create("main", "", Handle(), asked=BackupAsked(form=form))
+    finder = BackupFinder(store, str(store.root), {}, keyring, None, folder)
+    restores = Restores(
+        {"main": live},
+        finder,
+        UnfinishedRestores(store),
+        Turns(store, lease, "restores"),
+        RestoreSettings(staging_dir=folder, reserve_bytes=0),
+    )
+    asked = RestoreRequest(made.backup_id, database="main", jobs=2)
+    for mode in RestoreMode:
+        run(live, "DELETE FROM t WHERE n <= 10")
+        request = replace(asked, mode=mode)
+        confirm = name if request.replaces_live else ""
+        restored = await restores.run(request, confirm, lambda _: None)
+        assert (restored.compared_tables, restored.compared_rows) == (1, 1000), mode
+        assert count(live.with_parameters(dbname=restored.target)) == 1000, mode
+        before = restored.kept if mode is RestoreMode.SWAP else name
+        if mode is not RestoreMode.IN_PLACE:
+            assert count(live.with_parameters(dbname=before)) == 990, mode
+
+
+def run(target: DatabaseTarget, *statements: str) -> None:
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        for each in statements:
+            connection.execute(each)
+
+
+def count(target: DatabaseTarget) -> object:
+    with psycopg.connect(target.conninfo) as connection:
+        row = connection.execute("SELECT count(*) FROM t").fetchone()
+        return row and row[0]

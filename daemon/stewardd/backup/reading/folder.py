@@ -6,6 +6,7 @@ Only the segments that hold wanted files are read. Each file's checksum is compa
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
@@ -16,10 +17,11 @@ from stewardd.backup.keys.encryption import AgeIdentity
 from stewardd.backup.manifest.backup import BackupManifest, DumpForm
 from stewardd.backup.manifest.contents import BackupContents, DumpFile, Piece
 from stewardd.backup.reading.segment import unpacked_segment
-from stewardd.errors import Corrupt
+from stewardd.errors import Corrupt, StorageFull
 from stewardd.repository.backend.store import Store
 
 _CHUNK_BYTES = 1 << 20
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def read_folder(
 ) -> None:
     """Writes the files of a dump, or those named, into an empty folder; `on_written` is told the bytes of each write.
 
-    Raises: Corrupt, KeyMissing, RepositoryDown.
+    Raises: Corrupt, KeyMissing, StorageFull, RepositoryDown.
     """
     if manifest.form is not DumpForm.DIRECTORY:
         raise ValueError(f"backup {manifest.backup_id} is no folder but a stream")
@@ -97,9 +99,17 @@ async def _write_parts(
 
 
 def _write(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b" if path.exists() else "xb") as stream:
-        stream.seek(offset)
-        stream.write(data)
+    try:
+        with path.open("r+b" if path.exists() else "xb") as stream:
+            stream.seek(offset)
+            stream.write(data)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StorageFull(
+            f"no room to unpack the dump into {path.parent}",
+            hint="free room on the disk of the daemon's scratch folder, or restore it where there is more",
+        ) from error
 
 
 def _check_file(manifest: BackupManifest, folder: Path, file: DumpFile) -> None:

@@ -2,7 +2,7 @@
 
 The live database is not touched before the restored one has been compared, save in place, where one transaction does it
 all. What fails or is cancelled leaves nothing on the server: the new database and the new roles are removed again. What
-a killed daemon left carries a comment that says so, and is removed by `clear`.
+a killed daemon left is marked as such (marked.py), and is removed by `clear`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any, NoReturn
 
 from stewardd.backup.restoring.documents import RestoreMade, RestoreStage, RestoreStanding
 from stewardd.backup.restoring.dump import DumpFinder, FoundDump
+from stewardd.backup.restoring.marked import (
+    create_new_roles,
+    create_unfinished,
+    remove_unfinished,
+)
 from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress, RestoreResult
 from stewardd.backup.restoring.plan import RestorePlan, make_plan
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
-from stewardd.backup.restoring.unfinished import (
-    UnfinishedRestore,
-    UnfinishedRestores,
-    comment_of,
-)
+from stewardd.backup.restoring.unfinished import UnfinishedRestore, UnfinishedRestores
 from stewardd.backup.verifying.comparing import compare_tables
 from stewardd.errors import (
     DatabaseInUse,
@@ -35,16 +36,9 @@ from stewardd.errors import (
     StewardError,
     ToolMissing,
 )
-from stewardd.postgres.connect import Connection, connect
+from stewardd.postgres.connect import connect
 from stewardd.postgres.restored import read_tables_restored
-from stewardd.postgres.restoring.databases import (
-    comment_on,
-    comment_on_database,
-    create_database,
-    create_roles,
-    drop_database,
-    drop_roles,
-)
+from stewardd.postgres.restoring.databases import Finish, finish, server_identity
 from stewardd.postgres.restoring.facts import find_way, live_database, read_facts
 from stewardd.postgres.restoring.lock_watch import watch_locks
 from stewardd.postgres.restoring.server import APPLICATION, RestoreServer
@@ -57,7 +51,6 @@ from stewardd.uninterrupted import uninterrupted
 
 log = logger("backup")
 ReportStanding = Callable[[RestoreStanding], None]
-Undo = Callable[[Connection, DatabaseTarget, Any], Coroutine[Any, Any, None]]
 
 _PROBE_TIMEOUT_S = 5.0
 _SHOWN_DIFFERENCES = 5
@@ -163,11 +156,11 @@ class Restores:
 
     async def _clear(self, token: str, left: UnfinishedRestore) -> None:
         async with self._server(left.database) as server:
-            comment = await comment_on_database(server.connection, server.way, left.name)
-            if comment == comment_of(token):
-                await drop_database(server.connection, server.way, left.name)
-                log.warning("unfinished restore removed", database=left.name)
+            if left.server not in ("", await server_identity(server.connection, server.way)):
+                return  # another daemon calls its own server the same
+            await remove_unfinished(server.connection, server.way, left, token)
         await self._unfinished.end(token)
+        log.warning("unfinished restore cleared away", database=left.name)
 
     def _database_of(self, request: RestoreRequest, found: FoundDump) -> str:
         name = request.database or found.database
@@ -245,8 +238,9 @@ class _Restore:
     unfinished: UnfinishedRestores
     report: ReportStanding
     standing: RestoreStanding = field(init=False)
+    record: UnfinishedRestore = field(init=False)
     token: str = ""
-    undo: AsyncExitStack = field(default_factory=AsyncExitStack)
+    roles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.standing = _standing(self.plan, self.found, RestoreStage.QUEUED)
@@ -254,18 +248,17 @@ class _Restore:
     async def run(self) -> RestoreMade:
         """Does it; what fails is undone, to its end."""
         try:
-            made = await self._run()
-        except BaseException:
-            await uninterrupted(self.undo.aclose())
+            return await self._run()
+        except BaseException as error:
+            if self.token:
+                await uninterrupted(self._undo())
+            if isinstance(error, StewardError) and self._has_filled_what_was_there:
+                error.hint = f"what was restored is left in {self.plan.target!r}: empty it before you try again"
             raise
-        self.undo.pop_all()
-        return made
 
     async def _run(self) -> RestoreMade:
         plan, request, found = self.plan, self.plan.request, self.found
-        roles = await self._create_roles()
-        if request.mode is not RestoreMode.IN_PLACE and not plan.target_exists:
-            await self._create_database()
+        await self._make()
         self._enter(RestoreStage.RESTORING)
         restored = await self._restore()
         if found.facts.file is None:
@@ -274,9 +267,11 @@ class _Restore:
         if request.mode is RestoreMode.SWAP:
             self._enter(RestoreStage.SWAPPING)
             await self._swap()
-        elif request.mode is RestoreMode.NEW_DATABASE and not plan.target_exists:
-            await self._comment(f"restored from {found.name}")
-        await self._forget()
+        elif self._makes_database:
+            comment = f"restored from {found.name}"
+            await self._finish(Finish(plan.target, comment, self.roles))
+        else:
+            await self._finish(Finish(roles=self.roles))
         return RestoreMade(
             backup=found.facts.backup_id,
             database=plan.database,
@@ -285,51 +280,73 @@ class _Restore:
             compared_tables=len(found.proofs),
             compared_rows=sum(each.rows for each in found.proofs.values()),
             not_compared=found.not_compared,
-            created_roles=tuple(roles),
+            created_roles=self.roles,
             left_out=found.facts.left_out,
             dump_file=found.facts.file,
             restored_tables=restored.restored_tables,
             not_proven=plan.not_proven,
         )
 
-    async def _create_roles(self) -> list[str]:
-        plan, server = self.plan, self.server
-        if plan.request.roles is not RestoreRoles.CREATE or not plan.missing_roles:
-            return []
-        creating = asyncio.ensure_future(
-            create_roles(server.connection, server.way, plan.missing_roles)
-        )
-        await self._made(creating, drop_roles)
-        return creating.result()
+    @property
+    def _has_filled_what_was_there(self) -> bool:
+        plan = self.plan
+        is_begun = self.standing.stage is not RestoreStage.QUEUED
+        return is_begun and plan.target_exists and plan.target != plan.live
 
-    async def _create_database(self) -> None:
-        plan, server = self.plan, self.server
-        record = UnfinishedRestore(datetime.now(UTC), plan.database, plan.target)
-        self.token = await self.unfinished.begin(record)
-        locale = self.found.locale
-        creating = asyncio.ensure_future(
-            create_database(server.connection, server.way, plan.target, locale)
-        )
-        await self._made(creating, self._drop_database, plan.target)
-        await self._comment(comment_of(self.token))
+    @property
+    def _makes_database(self) -> bool:
+        plan = self.plan
+        return plan.request.mode is not RestoreMode.IN_PLACE and not plan.target_exists
 
-    async def _drop_database(self, connection: Connection, way: DatabaseTarget, name: str) -> None:
-        await drop_database(connection, way, name)
+    async def _make(self) -> None:
+        """Makes the roles and the database that are wanted, after it was recorded that they may be there."""
+        plan, server = self.plan, self.server
+        makes_roles = plan.request.roles is RestoreRoles.CREATE
+        roles = plan.missing_roles if makes_roles else ()
+        if not roles and not self._makes_database:
+            return
+        identity = await server_identity(server.connection, server.way)
+        self.record = UnfinishedRestore(
+            datetime.now(UTC), plan.database, plan.target, roles, identity
+        )
+        self.token = await self.unfinished.begin(self.record)
+        if roles:
+            creating = create_new_roles(server.connection, server.way, roles, self.token)
+            self.roles = tuple(await uninterrupted(creating))
+        if self._makes_database:
+            locale = self.found.locale
+            await uninterrupted(
+                create_unfinished(server.connection, server.way, plan.target, locale, self.token)
+            )
+
+    async def _finish(self, what: Finish) -> None:
+        """Takes the marks away from what was made: from here on it stays."""
+        await finish(self.server.connection, self.server.way, what)
         await self._forget()
 
     async def _forget(self) -> None:
-        """Forgets that a database is unfinished: it is finished, or gone."""
-        if self.token:
-            await self.unfinished.end(self.token)
-
-    async def _made(self, creating: asyncio.Future[Any], undo: Undo, what: Any = None) -> None:
-        """Awaits a step to its end, and remembers how it is undone if it succeeded: else it made nothing of ours."""
+        """Forgets that a restore is unfinished: it is finished, or undone. Where that fails, `clear` does it later."""
+        token, self.token = self.token, ""
         try:
-            await uninterrupted(creating)
-        finally:
-            if not creating.cancelled() and creating.exception() is None:
-                made = creating.result() if what is None else what
-                self.undo.push_async_callback(self._undone, undo, made)
+            if token:
+                await self.unfinished.end(token)
+        except StewardError as error:
+            log.info("finished restore not forgotten", target=self.plan.target, error=error.message)
+
+    async def _undo(self) -> None:
+        """Removes what was made, or leaves it to `clear`. The restore's own connection may be broken."""
+        try:
+            connection = await connect(self.server.way, APPLICATION)
+            try:
+                await remove_unfinished(connection, self.server.way, self.record, self.token)
+            finally:
+                await connection.close()
+        except StewardError as error:
+            log.error(
+                "what a failed restore made is left", target=self.plan.target, error=error.message
+            )
+        else:
+            await self._forget()
 
     async def _restore(self) -> RestoreResult:
         plan, request = self.plan, self.plan.request
@@ -377,9 +394,7 @@ class _Restore:
 
     async def _swap(self) -> None:
         plan, server = self.plan, self.server
-        await carry_over(server.connection, server.way, plan.live, plan.target)
-        self.undo.pop_all()  # what is restored and compared stays, whatever comes of the swap
-        await self._forget()
+        comment = await carry_over(server.connection, server.way, plan.live, plan.target)
         second = await connect(server.way, APPLICATION)
         try:
             await swap(
@@ -389,29 +404,18 @@ class _Restore:
                 live=plan.live,
                 restored=plan.target,
                 kept=plan.kept,
+                finish=Finish(plan.live, comment, self.roles),
                 ends_sessions=plan.request.ends_sessions,
             )
         except DatabaseInUse as error:
+            await self._finish(Finish(plan.target, comment, self.roles))
             raise DatabaseInUse(
                 f"{error.message}; the restored database is kept as {plan.target!r}",
                 hint="stop the services, and rename the two databases; or restore again with `end_sessions`",
             ) from None
         finally:
             await second.close()
-
-    async def _comment(self, text: str) -> None:
-        await comment_on(self.server.connection, self.server.way, self.plan.target, text)
-
-    async def _undone(self, action: Undo, what: Any) -> None:
-        """Undoes a step, on a connection of its own: the restore's may be broken, or in the middle of a statement."""
-        try:
-            connection = await connect(self.server.way, APPLICATION)
-            try:
-                await action(connection, self.server.way, what)
-            finally:
-                await connection.close()
-        except StewardError as error:
-            log.error("what a failed restore made is left", what=what, error=error.message)
+        await self._forget()
 
     @property
     def _jobs(self) -> int:
@@ -463,4 +467,5 @@ def _told(differences: list[str], plan: RestorePlan) -> str:
     said = "; ".join(differences[:_SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     if plan.request.mode is RestoreMode.IN_PLACE:
         return f"{said}; other sessions may have written to {plan.target!r} meanwhile"
-    return f"{said}; the restored database was removed, and the live one was not touched"
+    removed = "" if plan.target_exists else "the restored database was removed, and "
+    return f"{said}; {removed}the live one was not touched"

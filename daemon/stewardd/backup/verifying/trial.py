@@ -37,6 +37,7 @@ from stewardd.errors import (
     Corrupt,
     DatabaseDown,
     DatabaseRefused,
+    DocumentTooNew,
     Exhausted,
     KeyMissing,
     RepositoryDown,
@@ -78,8 +79,8 @@ _IN_THE_WAY = (
     RepositoryDown,
     ConfigurationError,
 )
-# What a trial needs and this daemon has not.
-_NOT_HERE = (KeyMissing, SignerUnknown, ToolMissing)
+# What a trial needs and this daemon has not: also the knowledge of a document that a newer daemon wrote.
+_NOT_HERE = (KeyMissing, SignerUnknown, ToolMissing, DocumentTooNew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,9 @@ class BackupTrials:
         return proof
 
     def refused(self, error: StewardError) -> BackupProof:
-        """The proof of a backup whose manifest cannot be read."""
+        """The proof of a backup whose manifest cannot be read, or not by this daemon."""
         return BackupProof(
-            ProofState.CORRUPT,
+            ProofState.UNVERIFIABLE if isinstance(error, _NOT_HERE) else ProofState.CORRUPT,
             self._now(),
             error.reason,
             error.message,

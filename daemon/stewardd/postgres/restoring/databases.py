@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -41,6 +42,19 @@ class DatabaseLocale:
         return sql.SQL(" ").join(parts)
 
 
+async def server_identity(connection: Connection, target: DatabaseTarget) -> str:
+    """What tells a server from every other one; "" where the user may not ask. Raises: DatabaseDown."""
+    with explained(target, connection):
+        try:
+            cursor = await connection.execute(
+                "SELECT system_identifier::text FROM pg_control_system()"
+            )
+            row = await cursor.fetchone()
+        except psycopg.errors.InsufficientPrivilege:
+            return ""
+    return row[0] if row else ""
+
+
 async def create_database(
     connection: Connection, target: DatabaseTarget, name: str, locale: DatabaseLocale
 ) -> None:
@@ -52,16 +66,55 @@ async def create_database(
             raise TargetNotEmpty(f"the server has a database {name!r} already") from None
 
 
-async def comment_on(
-    connection: Connection, target: DatabaseTarget, name: str, comment: str
+async def rename_and_comment(
+    connection: Connection, target: DatabaseTarget, name: str, new_name: str, comment: str
 ) -> None:
-    """Sets the comment of a database. Raises: DatabaseRefused, DatabaseDown."""
+    """Renames a database and sets its comment, both or none of it.
+
+    Raises: TargetNotEmpty where the new name is taken, DatabaseRefused, DatabaseDown.
+    """
+    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
     with explained(target, connection):
-        await connection.execute(
-            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
-                sql.Identifier(name), sql.Literal(comment)
-            )
-        )
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    rename.format(sql.Identifier(name), sql.Identifier(new_name))
+                )
+                await connection.execute(_comment_statement(new_name, comment))
+        except psycopg.errors.DuplicateDatabase:
+            raise TargetNotEmpty(f"the server has a database {new_name!r} already") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What finishes a restore: the comment that its database gets, and the new roles, which lose theirs.
+
+    `database` is "" where its comment stays.
+    """
+
+    database: str = ""
+    comment: str | None = None
+    roles: tuple[str, ...] = ()
+
+    @property
+    def statements(self) -> list[sql.Composed]:
+        """The statements that do it."""
+        first = [_comment_statement(self.database, self.comment)] if self.database else []
+        return [*first, *(_role_comment_statement(each, None) for each in self.roles)]
+
+
+async def finish(connection: Connection, target: DatabaseTarget, what: Finish) -> None:
+    """Finishes a restore, wholly or not at all. Raises: DatabaseRefused, DatabaseDown."""
+    with explained(target, connection):
+        async with connection.transaction():
+            for each in what.statements:
+                await connection.execute(each)
+
+
+def _comment_statement(name: str, comment: str | None) -> sql.Composed:
+    return sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+        sql.Identifier(name), sql.Literal(comment)
+    )
 
 
 async def comment_on_database(
@@ -84,31 +137,47 @@ async def drop_database(connection: Connection, target: DatabaseTarget, name: st
         await connection.execute(statement.format(sql.Identifier(name)))
 
 
+def _role_comment_statement(name: str, comment: str | None) -> sql.Composed:
+    return sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+
+
 async def create_roles(
-    connection: Connection, target: DatabaseTarget, names: Iterable[str]
+    connection: Connection, target: DatabaseTarget, names: Iterable[str], comment: str
 ) -> list[str]:
-    """Makes roles that can't log in and have no password; returns those that were not there yet.
+    """Makes roles that can't log in and have no password, with a comment; returns those that were not there yet.
 
     Raises: DatabaseRefused, DatabaseDown.
     """
     made = []
     with explained(target, connection):
         for name in names:
+            create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name))
             try:
-                await connection.execute(
-                    sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name))
-                )
+                async with connection.transaction():
+                    await connection.execute(create)
+                    await connection.execute(_role_comment_statement(name, comment))
             except psycopg.errors.DuplicateObject:
                 continue
             made.append(name)
     return made
 
 
-async def drop_roles(connection: Connection, target: DatabaseTarget, names: Iterable[str]) -> None:
-    """Removes roles that nothing depends on. Raises: DatabaseRefused, DatabaseDown."""
+async def drop_roles(
+    connection: Connection, target: DatabaseTarget, names: Iterable[str], comment: str
+) -> None:
+    """Removes those of the roles that have this comment and that nothing depends on.
+
+    Raises: DatabaseRefused, DatabaseDown.
+    """
     with explained(target, connection):
-        for name in names:
-            await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+        cursor = await connection.execute(
+            "SELECT rolname FROM pg_roles"
+            " WHERE rolname = ANY(%s) AND shobj_description(oid, 'pg_authid') = %s",
+            [list(names), comment],
+        )
+        for (name,) in await cursor.fetchall():
+            with suppress(psycopg.errors.DependentObjectsStillExist):
+                await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 async def end_sessions(

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from stewardd.errors import DatabaseInUse, StewardError
 from stewardd.postgres.connect import Connection, explained
-from stewardd.postgres.restoring.databases import end_sessions
+from stewardd.postgres.restoring.databases import Finish, comment_on_database, end_sessions
 from stewardd.postgres.restoring.facts import OWN_SESSIONS
 from stewardd.postgres.target import DatabaseTarget
 
@@ -35,7 +35,7 @@ _LISTS_OF_NAMES = frozenset(
 )
 _LIST_PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]*?))\s*(?:,|$)')
 _DATABASE = """
-SELECT oid, pg_get_userbyid(datdba), datconnlimit, datacl IS NULL, shobj_description(oid, 'pg_database')
+SELECT oid, pg_get_userbyid(datdba), datconnlimit, datacl IS NULL
 FROM pg_database WHERE datname = %s
 """
 _SETTINGS = """
@@ -49,8 +49,10 @@ FROM pg_database d, aclexplode(d.datacl) a WHERE d.oid = %s ORDER BY 1, 2
 """
 
 
-async def carry_over(connection: Connection, target: DatabaseTarget, source: str, to: str) -> None:
-    """Gives a database the owner, settings, rights, connection limit and comment of another one.
+async def carry_over(
+    connection: Connection, target: DatabaseTarget, source: str, to: str
+) -> str | None:
+    """Gives a database the owner, settings, rights and connection limit of another one; returns that one's comment.
 
     Raises: DatabaseRefused, DatabaseDown.
     """
@@ -58,6 +60,7 @@ async def carry_over(connection: Connection, target: DatabaseTarget, source: str
         async with connection.transaction():
             for statement in await _statements(connection, source, sql.Identifier(to)):
                 await connection.execute(statement)
+    return await comment_on_database(connection, target, source)
 
 
 async def swap(
@@ -68,9 +71,10 @@ async def swap(
     live: str,
     restored: str,
     kept: str,
+    finish: Finish,
     ends_sessions: bool,
 ) -> None:
-    """Renames `live` to `kept`, and `restored` to `live`: both or none.
+    """Renames `live` to `kept`, and `restored` to `live`, and finishes the restore: all of it or nothing.
 
     The daemons' own idle sessions are ended always, those of others only where `ends_sessions` says so. Raises:
     DatabaseInUse, DatabaseRefused, DatabaseDown.
@@ -79,7 +83,7 @@ async def swap(
         _end_sessions(second, target, (live, restored), None if ends_sessions else OWN_SESSIONS)
     )
     try:
-        await _rename(connection, target, ((live, kept), (restored, live)))
+        await _rename(connection, target, ((live, kept), (restored, live)), finish)
     except DatabaseInUse:
         if ending.done() and (refused := ending.exception()) is not None:
             raise refused from None  # the sessions are there because they may not be ended
@@ -91,7 +95,10 @@ async def swap(
 
 
 async def _rename(
-    connection: Connection, target: DatabaseTarget, names: Iterable[tuple[str, str]]
+    connection: Connection,
+    target: DatabaseTarget,
+    names: Iterable[tuple[str, str]],
+    finish: Finish,
 ) -> None:
     statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
     with explained(target, connection):
@@ -101,6 +108,8 @@ async def _rename(
                     await connection.execute(
                         statement.format(sql.Identifier(old), sql.Identifier(new))
                     )
+                for each in finish.statements:
+                    await connection.execute(each)
         except psycopg.errors.ObjectInUse as error:
             raise DatabaseInUse(
                 f"sessions are connected to the database: {target.quote(error, 200)}"
@@ -126,11 +135,10 @@ async def _statements(
     row = await (await connection.execute(_DATABASE, [source])).fetchone()
     if row is None:
         raise psycopg.errors.InvalidCatalogName(f'database "{source}" does not exist')
-    oid, owner, limit, has_usual_rights, comment = row
+    oid, owner, limit, has_usual_rights = row
     found = [
         sql.SQL("ALTER DATABASE {} OWNER TO {}").format(to, sql.Identifier(owner)),
         sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(to, sql.Literal(limit)),
-        sql.SQL("COMMENT ON DATABASE {} IS {}").format(to, sql.Literal(comment)),
     ]
     settings = await (await connection.execute(_SETTINGS, [oid])).fetchall()
     found += [setting_statement(to, role, text) for role, text in settings]

@@ -41,6 +41,7 @@ _CREATE_ATTEMPTS = 4
 _DELETE_ATTEMPTS = 3
 
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_OBJECT = frozenset({"NoSuchKey", "BlobNotFound"})
 _UNREADABLE = "invalid DeleteObjects response"
 _S3 = frozenset({"s3", "s3a"})
 _ABFS = frozenset({"abfs", "abfss"})
@@ -294,6 +295,9 @@ class BucketStore:
         except exceptions.AlreadyExistsError:
             raise ObjectExists(f"there is an object already: {key}") from None
         except exceptions.BaseError as error:
+            # A download that breaks off is asked for again, and that may find the object gone.
+            if reading and refusals.reason_of(error).code in _NO_OBJECT:
+                raise ObjectNotFound(f"there is no object {key} any more") from None
             raise refusals.error_of(error, key, self._url) from None
 
 
