@@ -171,6 +171,21 @@ async def test_two_that_copy_one_backup_at_once_leave_one_whole_copy(
     assert await objects(second, backup_id) == await objects(first, backup_id)
 
 
+async def test_a_copy_that_is_asked_for_while_it_is_being_made_waits_for_its_turn(
+    copies: BackupCopies, first: FolderStore, second: FolderStore, claims: Claims
+) -> None:
+    backup_id = await store_backup(first)
+    async with SecondRepository(str(second.root), {}).exclusively(claims, backup_id):
+        with pytest.raises(RequestInProgress):
+            await copies.copy(backup_id, nothing)
+        waiting = asyncio.create_task(copies.copy_in_turn(backup_id, nothing))
+        done, _ = await asyncio.wait([waiting], timeout=0.1)
+        assert not done
+        assert await objects(second, backup_id) == {}
+    assert (await waiting).backup_id == backup_id
+    assert await objects(second, backup_id) == await objects(first, backup_id)
+
+
 async def test_what_was_begun_of_a_backup_that_is_gone_is_removed_behind_a_fence(
     copies_of: Callable[..., BackupCopies], first: FolderStore, second: FolderStore
 ) -> None:

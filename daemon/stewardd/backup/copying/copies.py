@@ -43,6 +43,7 @@ log = logger("backup")
 
 _ACTOR = "copy"
 _ATTEMPTS = 64
+_POLL_S = 0.5
 ReportBytes = Callable[[int], None]
 
 
@@ -95,7 +96,7 @@ class BackupCopies:
         A deletion of the copy is taken back, as long as its data are there.
 
         Raises: BackupNotFound, BackupDeleted while the data of its deleted copy are being removed, Corrupt,
-        RequestInProgress where another daemon copies it, StorageFull, RepositoryDown.
+        RequestInProgress where it is being copied already, StorageFull, RepositoryDown.
         """
         target = await self._second.store()
         body, manifest = await self._read(backup_id)
@@ -103,6 +104,16 @@ class BackupCopies:
             await self._undelete(BackupStates(target), backup_id)
             await self._copy(target, backup_id, body, manifest, report)
         return manifest
+
+    async def copy_in_turn(self, backup_id: str, report: ReportBytes) -> BackupManifest:
+        """Copies one backup when nobody else copies it. Raises: as `copy`, but for RequestInProgress."""
+        while True:
+            try:
+                return await self.copy(backup_id, report)
+            except (
+                RequestInProgress
+            ):  # often this daemon itself, which copies each backup after it was made
+                await asyncio.sleep(_POLL_S)
 
     async def catch_up(self) -> None:
         """Copies what has no copy yet, one after the other, and removes what copies of deleted backups left.

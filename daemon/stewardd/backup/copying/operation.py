@@ -60,7 +60,7 @@ class BackupCopying:
             def report(copied_bytes: int) -> None:
                 context.report(COPY_PROGRESS.to_json(replace(begun, copied_bytes=copied_bytes)))
 
-            made = await copies.copy(backup_id, report)
+            made = await copies.copy_in_turn(backup_id, report)
             return COPY_RESULT.to_json(
                 CopyResult(backup_id, await copies.url(), made.stored_size_bytes)
             )
