@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 from stewardd.backup.dump_files.file_worker import DumpFileWorker
 from stewardd.backup.dump_files.protocol import DumpFileJob, FileExamined, FileRestore
 from stewardd.postgres.target import DatabaseTarget
@@ -52,8 +54,10 @@ NOT_A_COMMAND = frozenset({"in rows that do not end"})
 """What ends as an error of the server: the line stands in rows."""
 
 
-async def run_plain(target: DatabaseTarget, psql: Path, path: Path, **settings: str) -> None:
-    """Runs a plain dump in a database as the worker does, in this process."""
+async def run_plain(
+    target: DatabaseTarget, psql: Path, path: Path, between: Callable[[], None] = lambda: None
+) -> None:
+    """Runs a plain dump in a database as the worker does, in this process; `between` its two readings."""
     examined = await DumpFileWorker(job_for(path), lambda _: None).run()
     assert isinstance(examined, FileExamined)
     into = FileRestore(
@@ -63,7 +67,7 @@ async def run_plain(target: DatabaseTarget, psql: Path, path: Path, **settings: 
         conninfo=target.conninfo,
         program=str(psql),
         arguments=("--single-transaction",) if examined.fits_transaction else (),
-        settings=settings,
+        settings={},
         own_key=examined.own_key,
         leaves_setting_out=examined.sets_newer_setting,
         list_file="",
@@ -71,9 +75,28 @@ async def run_plain(target: DatabaseTarget, psql: Path, path: Path, **settings: 
         staging="",
         reserve_bytes=0,
     )
+    between()
     await DumpFileWorker(job_for(path, into), lambda _: None).run()
 
 
 def job_for(path: Path, into: FileRestore | None = None) -> DumpFileJob:
     """A job for a file in a root of its own."""
     return DumpFileJob(os.getpid(), path.as_uri(), ((str(path.parent), {}),), 60.0, into)
+
+
+def run(target: DatabaseTarget, *statements: str) -> None:
+    """Runs statements."""
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        for each in statements:
+            connection.execute(each)
+
+
+def rows(target: DatabaseTarget, query: str) -> list[tuple[object, ...]]:
+    """What a query gives."""
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def databases(target: DatabaseTarget) -> set[object]:
+    """The databases of the server."""
+    return {name for (name,) in rows(target, "SELECT datname FROM pg_database")}

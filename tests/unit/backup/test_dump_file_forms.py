@@ -18,7 +18,7 @@ from stewardd.backup.restoring.documents import FileForm, Packing
 from stewardd.errors import DumpUnreadable
 
 TEXT = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n"
-MIXED = random.Random(7).randbytes(70_000) + b"a" * 3_000_000
+MIXED = random.Random(7).randbytes(70_000) + b"a" * 1_200_000
 
 
 async def chunks_of(data: bytes, size: int = 1 << 16) -> AsyncIterator[bytes]:

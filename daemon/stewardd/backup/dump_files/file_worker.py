@@ -241,10 +241,10 @@ class DumpFileWorker:
 
     async def _judge(self, into: FileRestore, tool: ClientTool) -> None:
         status = await tool.exit_status()
-        if status == 0:
+        issues = self._complaints.issues
+        if status == 0 or (self._complaints.went_on and not issues):
             return
         await self._check_server(into)
-        issues = self._complaints.issues
         said = (
             str(issues[0]) if issues else self._complaints.text[-_SAID_LIMIT:] or "it said nothing"
         )

@@ -42,6 +42,8 @@ _VALUE = re.compile(
     r'(?<=value )"[^\n]*"(?= is out of range)'
 )
 _TELLING_DETAIL = re.compile(r"HINT:|DETAIL:.*control file")
+# What pg_restore of 17 and later sets for itself, also on an older server, which does not know it. Nothing is lost.
+_NEWER_SETTING = 'unrecognized configuration parameter "transaction_timeout"'
 _FUNCTION = re.compile(r"(?:PL/\w+|SQL) function [^\s(]+")
 _LONGEST_LINE = 1000
 _LONGEST_COMMAND = 400
@@ -67,6 +69,7 @@ class RestoreComplaints:
         self._entry = ""
         self._issues: list[_OpenIssue] = []
         self._lock = threading.Lock()
+        self._passes_over = False  # what follows belongs to an error that is none
         self.begun_tables = 0
         self.went_on = False
         """whether it came to its end in spite of errors"""
@@ -98,7 +101,10 @@ class RestoreComplaints:
         if found := _ENTRY.match(line):
             self._entry = found["said"].rpartition(" ")[0] or found["said"]  # without its owner
             self._keep(line)
+        elif _ERROR.match(line) and _NEWER_SETTING in line:
+            self._passes_over = True
         elif found := _ERROR.match(line):
+            self._passes_over = False
             issue = _OpenIssue(self._entry, found["said"])
             self._entry = ""
             if len(self._issues) < _MOST_ISSUES:
@@ -106,9 +112,10 @@ class RestoreComplaints:
             self._keep(f"{_PREFIX}error: {issue.told().error}")
         elif line.startswith(_PREFIX):
             self._entry = ""
+            self._passes_over = False
             self.went_on = self.went_on or line.startswith(_WENT_ON)
             self._keep(line)
-        elif self._issues and self._issues[-1].add(line):
+        elif self._issues and not self._passes_over and self._issues[-1].add(line):
             self._keep(line)
 
     def _keep(self, line: str) -> None:

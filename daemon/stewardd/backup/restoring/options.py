@@ -46,6 +46,8 @@ class RestoreOptions:
     """whether what the dump holds is dropped first, all in one transaction"""
     role: str = ""
     stop_at_first_error: bool = True
+    is_server_older: bool = False
+    """whether pg_restore is of 17 or later, and the server of before: it then goes on behind a setting of its own"""
     settings: Mapping[str, str] = field(default_factory=dict)
     """settings of the server for the sessions of the restore"""
     staging_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))

@@ -136,7 +136,7 @@ def pg_restore_arguments(options: RestoreOptions) -> tuple[str, ...]:
         found.append(f"--role={options.role}")
     if options.in_place:
         found += ["--clean", "--if-exists", "--single-transaction"]
-    if options.stop_at_first_error:
+    if options.stop_at_first_error and (options.in_place or not options.is_server_older):
         found.append("--exit-on-error")
     return tuple(found)
 

@@ -221,7 +221,8 @@ class RestoreWorker:
     async def _judge(self, tool: ClientTool) -> None:
         """Sees how it ended: errors that it went on after are told in the result."""
         status = await tool.exit_status()
-        if status == 0 or (self._complaints.went_on and not self._job.stop_at_first_error):
+        went_on, has_issues = self._complaints.went_on, bool(self._complaints.issues)
+        if status == 0 or (went_on and not (has_issues and self._job.stop_at_first_error)):
             return
         down = await look_for_outage(self._target, _PROBE_TIMEOUT_S)
         if down is not None:

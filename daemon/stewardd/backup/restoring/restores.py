@@ -54,6 +54,9 @@ ReportStanding = Callable[[RestoreStanding], None]
 
 _PROBE_TIMEOUT_S = 5.0
 _SHOWN_DIFFERENCES = 5
+_SETS_MORE = (
+    17  # pg_restore of this major version and later sets what an older server does not know
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +364,7 @@ class _Restore:
             staging_dir=self.settings.staging_dir,
             reserve_bytes=self.settings.reserve_bytes,
             max_duration_s=self.settings.max_duration_s,
+            is_server_older=self.server.sight.major < _SETS_MORE <= self.tools.major,
         )
         target = self.server.target(plan.target)
         work = self.found.restore(target, self.tools, options, self._hear)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 import zstandard
 from stewardd.backup.dump_files.found_file import DumpFileFinder
@@ -29,7 +28,7 @@ from stewardd.errors import (
     DatabaseRefused,
     DumpRunsCommands,
     DumpUnreadable,
-    InputRefused,
+    ExtensionsMissing,
     InvalidRequest,
     RolesMissing,
     ServerTooOld,
@@ -39,7 +38,6 @@ from stewardd.errors import (
     ToolMissing,
     UriRefused,
 )
-from stewardd.postgres.binaries import wheel_folder
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
@@ -47,7 +45,15 @@ from stewardd.repository.turns import Turns
 from stewardd.uninterrupted import uninterrupted
 
 from tests.integration.backup.conftest import processes
-from tests.support.dump_files import END, HEAD, NOT_A_COMMAND, hostile_dumps, run_plain
+from tests.support.dump_files import (
+    END,
+    HEAD,
+    databases,
+    hostile_dumps,
+    rows,
+    run,
+    run_plain,
+)
 from tests.support.waiting import until
 
 ROWS = 300
@@ -61,14 +67,10 @@ DATA = (
     "COMMENT ON TABLE notes IS E'two\n\\\\connect lines'",
     "SELECT lo_from_bytea(77, '\\x010203')",
 )
-FORMS = ("sql", "inserts", "custom", "tar", "folder")
-
-
-@pytest.fixture(scope="module")
-def programs() -> Path:
-    found = wheel_folder()
-    assert found is not None
-    return found
+FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
+FORMS = [("sql", "gzip"), ("custom", "zstd"), ("tar", "none")]
+if FULL:
+    FORMS += [("sql", "none"), ("inserts", "zstd"), ("custom", "none"), ("folder", "gzip")]
 
 
 @pytest.fixture(scope="module")
@@ -94,25 +96,6 @@ def dumps(embedded_server, session_folder, programs) -> Iterator[Path]:
     run(admin, f'DROP DATABASE "{name}"')
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def live(embedded_server) -> Iterator[DatabaseTarget]:
-    """The configured database; what a test makes beside it is removed."""
-    target = embedded_server.target("main", f"live_{secrets.token_hex(4)}")
-    admin = embedded_server.target("admin")
-    before = databases(admin)
-    run(admin, f'CREATE DATABASE "{target.database}"')
-    yield target
-    for name in databases(admin) - before:
-        run(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@pytest.fixture
-def inbox(folder: Path) -> Path:
-    path = folder / "inbox"
-    path.mkdir()
-    return path
 
 
 @pytest.fixture
@@ -145,21 +128,6 @@ def dump(programs: Path, target: DatabaseTarget, *options: str) -> None:
     subprocess.run([programs / "pg_dump", *options, conninfo], env=environment, check=True)
 
 
-def run(target: DatabaseTarget, *statements: str) -> None:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        for each in statements:
-            connection.execute(each)
-
-
-def rows(target: DatabaseTarget, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        return connection.execute(query).fetchall()
-
-
-def databases(target: DatabaseTarget) -> set[object]:
-    return {name for (name,) in rows(target, "SELECT datname FROM pg_database")}
-
-
 def check(live: DatabaseTarget, made: RestoreMade) -> None:
     """All that was dumped is in the new database."""
     there = live.with_parameters(dbname=made.target)
@@ -174,13 +142,7 @@ def check(live: DatabaseTarget, made: RestoreMade) -> None:
     assert rows(there, "SELECT lo_get(77)") == [(b"\x01\x02\x03",)]
 
 
-@pytest.mark.parametrize(
-    ("form", "packing"),
-    [
-        ("sql", "none"), ("sql", "gzip"), ("inserts", "zstd"), ("custom", "none"), ("custom", "zstd"),
-        ("tar", "none"), ("folder", "gzip"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("form", "packing"), FORMS)
 async def test_a_dump_of_every_form_comes_back_whole_and_nothing_is_called_proven(
     restores, dumps, inbox, live, form, packing
 ):
@@ -210,26 +172,6 @@ async def test_a_dump_of_every_form_comes_back_whole_and_nothing_is_called_prove
     assert rows(live, "SELECT count(*) FROM pg_class WHERE relname = 'people'") == [(0,)]
 
 
-@pytest.mark.parametrize("major", ["18", "15"])
-async def test_no_command_of_a_hostile_dump_is_run(embedded_server, live, inbox, programs, major):
-    psql = programs / "psql" if major == "18" else Path("/usr/lib/postgresql/15/bin/psql")
-    if not psql.exists():
-        pytest.skip("PostgreSQL 15 is not installed")
-    marker, path = inbox / "marker", inbox / "dump.sql"
-    for what, text in hostile_dumps(marker).items():
-        path.write_text(text)
-        error = StatementFailed if what in NOT_A_COMMAND else DumpRunsCommands
-        with pytest.raises(error, match=r"line \d+ of the dump") as refused:
-            await run_plain(live, psql, path)
-        assert not marker.exists(), what
-        line = int(re.findall(r"line (\d+)", refused.value.message)[0])
-        assert line <= text.count("\n"), what
-        if error is DumpRunsCommands:
-            assert "\\" in text.splitlines()[line - 1], what
-    assert databases(live) >= {live.database}
-    assert rows(live, "SELECT count(*) FROM pg_class WHERE relname = 't'") == [(0,)]
-
-
 async def test_a_hostile_dump_leaves_no_database_and_no_staging(restores, live, inbox):
     before = databases(live)
     marker, path = inbox / "marker", inbox / "dump.sql.gz"
@@ -255,30 +197,20 @@ async def test_a_psql_that_cannot_be_restricted_is_refused_by_name(
     bound = Restores({"main": live}, finder, restores._unfinished, restores._turns, settings)
     with pytest.raises(ToolMissing, match=r"no psql here knows \\restrict: there is 18\."):
         await bound.run(asked(dumps / "sql"), "", no_report)
-    check(live, await bound.run(asked(dumps / "custom"), "", no_report))
+    assert (await bound.plan(asked(dumps / "custom"))).blockers == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "error", "told"),
-    [
-        ("CREATE TABLE t (a int);\nINSERT INTO t VALUES ('secret');\n", StatementFailed, "line 6 .*type integer"),
-        ("CREATE TABLE t (a int);\nCOPY t FROM stdin;\n1\nsecret\n\\.\n", StatementFailed, "line 9 .*type integer"),
-        ("CREATE TABLE t (a int);\nBEGIN;\nCOMMIT;\nSELECT nothing;\n", StatementFailed, "line 8 .*does not exist"),
-        ("DROP TABLE nothing;\n", StatementFailed, 'line 5 .*table "nothing" does not exist'),
-        ("SET client_encoding = 'UTF8';\nSELECT '\udcff';\n", StatementFailed, "invalid byte sequence for encoding"),
-        ("CREATE EXTENSION no_such_extension;\n", Exception, "no_such_extension"),
-    ],
-    ids=["value", "row", "after-a-commit", "drop", "encoding", "extension"],
-)  # fmt: skip
-async def test_an_error_in_the_middle_names_its_line_and_leaves_nothing(
-    restores, live, inbox, text, error, told
+async def test_an_error_behind_a_commit_of_the_dump_leaves_no_database_either(
+    restores, live, inbox
 ):
     before = databases(live)
-    path = inbox / "dump.sql"
-    path.write_bytes(f"{HEAD}{text}{END}".encode(errors="surrogateescape"))
-    with pytest.raises(error, match=told) as refused:
-        await restores.run(asked(path), "", no_report)
-    assert "secret" not in str(refused.value)
+    text = "CREATE TABLE t (a int);\nBEGIN;\nCOMMIT;\nSELECT nothing;\n"
+    (inbox / "dump.sql").write_text(f"{HEAD}{text}{END}")
+    with pytest.raises(StatementFailed, match=r"line 8 .*does not exist"):
+        await restores.run(asked(inbox / "dump.sql"), "", no_report)
+    (inbox / "dump.sql").write_text(f"{HEAD}CREATE EXTENSION no_such_extension;\n{END}")
+    with pytest.raises(ExtensionsMissing, match="no_such_extension"):
+        await restores.run(asked(inbox / "dump.sql"), "", no_report)
     assert databases(live) == before
 
 
@@ -377,9 +309,11 @@ async def test_a_part_of_an_archive_is_chosen_and_its_roles_are_mapped(restores,
     assert rows(
         there, "SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'public'"
     ) == [("people", "pg_monitor")]
-    made = await restores.run(replace(request, dump_uri=(dumps / "folder").as_uri()), "", no_report)
-    there = live.with_parameters(dbname=made.target)
-    assert rows(there, "SELECT count(*) FROM people") == [(ROWS,)]
+    if FULL:
+        folder = replace(request, dump_uri=(dumps / "folder").as_uri())
+        made = await restores.run(folder, "", no_report)
+        there = live.with_parameters(dbname=made.target)
+        assert rows(there, "SELECT count(*) FROM people") == [(ROWS,)]
 
 
 async def test_a_dump_takes_the_place_of_the_live_database_which_is_kept(restores, live, dumps):
@@ -392,7 +326,7 @@ async def test_a_dump_takes_the_place_of_the_live_database_which_is_kept(restore
     assert rows(kept, "SELECT count(*) FROM before") == [(0,)]
 
 
-@pytest.mark.parametrize("ends_by", ["kill", "cancel"])
+@pytest.mark.parametrize("ends_by", ["kill", "cancel"] if FULL else ["kill"])
 async def test_nothing_is_left_where_psql_is_killed_or_the_restore_is_cancelled(
     restores, live, inbox, ends_by
 ):
@@ -415,29 +349,16 @@ async def test_nothing_is_left_where_psql_is_killed_or_the_restore_is_cancelled(
     assert databases(live) == before
 
 
-async def test_a_file_that_changes_between_the_readings_is_not_restored(restores, live, inbox):
-    before = databases(live)
-    path = inbox / "dump.sql"
-    path.write_text(f"{HEAD}CREATE TABLE t (a int);\n{END}")
-
-    def change(standing: RestoreStanding) -> None:
-        if standing.stage.value == "RESTORING" and standing.read_bytes == 0:
-            path.write_text(f"{HEAD}CREATE TABLE u (a int);\n{END}")
-
-    with pytest.raises(InputRefused, match="was changed while it was read"):
-        await restores.run(asked(path), "", change)
-    assert databases(live) == before
-
-
-async def test_text_of_another_encoding_is_converted_or_kept_as_it_is(restores, live, inbox):
+async def test_text_of_another_encoding_is_converted_or_kept_as_it_is(
+    restores, live, inbox, programs
+):
     table = "CREATE TABLE t (a text);\nCOPY t FROM stdin;\nZoë\n\\.\n"
     latin = f"{HEAD}SET client_encoding = 'LATIN1';\n{table}{END}"
     (inbox / "latin.sql").write_bytes(latin.encode("latin-1"))
     (inbox / "ascii.sql").write_bytes(latin.replace("LATIN1", "SQL_ASCII").encode("latin-1"))
-    made = await restores.run(asked(inbox / "latin.sql"), "", no_report)
-    there = live.with_parameters(dbname=made.target)
-    assert rows(there, "SELECT a, getdatabaseencoding() FROM t") == [("Zoë", "UTF8")]
-    made = await restores.run(asked(inbox / "ascii.sql", new_database="as_it_is"), "", no_report)
+    await run_plain(live, programs / "psql", inbox / "latin.sql")
+    assert rows(live, "SELECT a, getdatabaseencoding() FROM t") == [("Zoë", "UTF8")]
+    await restores.run(asked(inbox / "ascii.sql", new_database="as_it_is"), "", no_report)
     there = live.with_parameters(dbname="as_it_is")
     kept = "SELECT a::bytea, getdatabaseencoding()::bytea FROM t"
     assert rows(there, kept) == [("Zoë".encode("latin-1"), b"SQL_ASCII")]
@@ -461,7 +382,7 @@ async def test_an_archive_whose_lists_lead_to_other_files_is_refused(restores, l
 
 
 async def test_a_user_with_few_rights_bounds_what_the_sql_of_a_dump_may_do(
-    live, inbox, folder, programs
+    live, inbox, folder, dumps
 ):
     user, marker = f"few_{secrets.token_hex(4)}", inbox / "marker"
     run(live, f"CREATE ROLE {user} LOGIN CREATEDB PASSWORD 'few-rights'")
@@ -471,7 +392,7 @@ async def test_a_user_with_few_rights_bounds_what_the_sql_of_a_dump_may_do(
     store = FolderStore(folder / "repository")
     (folder / "writer").mkdir()
     lease = await WriterLease.acquire(store, folder / "writer")
-    finder = DumpFileFinder(DumpPlaces([DumpRoot(str(inbox))]))
+    finder = DumpFileFinder(DumpPlaces([DumpRoot(str(inbox)), DumpRoot(str(dumps))]))
     target = live.with_parameters(user=user, password="few-rights")
     settings = RestoreSettings(staging_dir=folder, reserve_bytes=1 << 20)
     turns = Turns(store, lease, "restores")
@@ -487,6 +408,11 @@ async def test_a_user_with_few_rights_bounds_what_the_sql_of_a_dump_may_do(
         ):
             await restores.run(asked(path), "", no_report)
         assert not marker.exists()
+        archive = asked(dumps / "custom", roles=RestoreRoles.IGNORE)
+        check(live, await restores.run(archive, "", no_report))
     finally:
         await lease.close()
+        owned = "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = '" + user + "'"
+        for (name,) in rows(live, owned):
+            run(live, f'DROP DATABASE "{name}"')
         run(live, f"DROP ROLE {user}")
