@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 OUT ?= build/proto
 
-.PHONY: proto-into help demo run test test-full engine-tests python-tests test-arm check bench bench-postgres bench-payloads bench-backup bench-migrations soak fuzz sanitize proto client docs format sync clean
+.PHONY: proto-into help demo run test test-full engine-tests python-tests test-arm check bench bench-postgres bench-payloads bench-backup bench-restore bench-migrations soak fuzz sanitize proto client docs format sync clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -74,6 +74,9 @@ bench-backup: sync  ## measure backups beside their peers (SIZE=2048 MiB); write
 
 bench-migrations: sync  ## measure migrations beside psql and pg_dump; writes benchmarks/MIGRATIONS.md
 	$(BIN)/python -m benchmarks.migrations
+
+bench-restore: sync  ## measure restores and verifications beside pg_restore (SIZE=2048 MiB); writes benchmarks/RESTORE.md
+	$(BIN)/python -m benchmarks.backup.restoring --size $(or $(SIZE),2048)
 
 # MINUTES=60 of load and trouble; not a part of make test.
 soak: MINUTES = 60

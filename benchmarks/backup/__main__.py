@@ -2,8 +2,6 @@
 
 import argparse
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from stewardd.postgres.target import DatabaseTarget
 
 from benchmarks import machine
 from benchmarks.backup import load, ours, peers, pgbackrest, reading, retention
+from benchmarks.backup.memory import interpreter_peak_bytes
 from benchmarks.backup.programs import NotThere
 from benchmarks.backup.source import MIB, fill, tools_folder
 from benchmarks.places import HERE
@@ -61,15 +60,6 @@ def timed(work: Callable[[], object]) -> float:
     began_s = time.monotonic()
     work()
     return time.monotonic() - began_s
-
-
-def interpreter_peak_bytes() -> int:
-    """Return the peak memory of an interpreter that does nothing."""
-    script = "import re; print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    return int(done.stdout) * 1024
 
 
 def measure_making(found: Findings, target: DatabaseTarget, tools: str, rounds: int) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import shutil
-import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +20,9 @@ from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
 
-_WORKER = b"stewardd.backup.making.worker"
-_LOOK_S = 0.05
+from benchmarks.backup.memory import PeakMemory
+
+_WORKER = "stewardd.backup.making.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def backup(
 ) -> Made:
     """Make one into a folder that is gone afterwards, with two jobs."""
     folder = Path(tempfile.mkdtemp(prefix="steward-bench-"))
-    watch = _PeakMemory()
+    watch = PeakMemory(_WORKER)
     try:
         return asyncio.run(_backup(folder, target, level, proof, tools, form, watch))
     finally:
@@ -61,7 +60,7 @@ async def _backup(
     proof: ProofMode,
     tools: str | None,
     form: DumpForm,
-    watch: "_PeakMemory",
+    watch: PeakMemory,
 ) -> Made:
     store = FolderStore(folder / "repository")
     (folder / "writer").mkdir()
@@ -85,35 +84,3 @@ async def _backup(
         manifest.timings.proof_s,
         watch.peak_bytes,
     )
-
-
-class _PeakMemory:
-    """Reads the worker's own account of its peak until it is gone."""
-
-    def __init__(self) -> None:
-        self.peak_bytes = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        if sys.platform == "linux":
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the watching."""
-        self._stopping.set()
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(_LOOK_S):
-            for path in Path("/proc").glob("[0-9]*"):
-                try:
-                    if _WORKER in (path / "cmdline").read_bytes():
-                        self.peak_bytes = max(self.peak_bytes, peak_of(path))
-                except OSError:
-                    continue
-
-
-def peak_of(process: Path) -> int:
-    """Return the peak of a process's resident memory, by its folder in /proc."""
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0

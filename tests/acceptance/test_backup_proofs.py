@@ -64,7 +64,7 @@ def test_each_backup_is_proven_by_itself_and_a_drill_measures_the_restore(provin
     assert [each["name"] for each in trend["drills"]] == [drill["name"]]
 
 
-def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving):
+def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving, monkeypatch):
     _, made = steward(proving, "backup", "create")
     until(lambda: shown(proving, made["name"])["proof"] == "verified")
     (segment,) = proving.data_dir.glob(
@@ -72,16 +72,22 @@ def test_a_corrupt_backup_is_named_by_everything_that_tells_of_backups(proving):
     )
     whole = segment.read_bytes()
     segment.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    code, found = steward(proving, "backup", "verify", made["name"])
+    code, found = steward(proving, "backup", "verify", "--amcheck", made["name"])
     assert (code, found["verification"]["outcome"]) == (1, "corrupt")
+    source = found["source_check"]
+    assert (source["outcome"], source["reason"]) == ("could_not_run", "AMCHECK_MISSING")
     assert "its checksum differs" in found["verification"]["detail"]
     until(lambda: "is corrupt" in component(proving)["detail"])
     assert component(proving)["state"] == "degraded"
     text = urllib.request.urlopen(f"http://{proving.web_addresses[0]}/metrics", timeout=30).read()
     assert b'steward_backup_proofs{database="embedded",proof="corrupt"} 1' in text
     segment.write_bytes(whole)
-    code, found = steward(proving, "backup", "verify", made["name"])
+    monkeypatch.setenv("PGSERVICEFILE", str(proving.data_dir / "pg_service.conf"))
+    with psycopg.connect("service=steward", autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION amcheck")
+    code, found = steward(proving, "backup", "verify", "--amcheck", made["name"])
     assert (code, found["verification"]["outcome"]) == (0, "verified")
+    assert found["source_check"]["outcome"] == "sound"
     until(lambda: component(proving)["state"] == "healthy")
 
 

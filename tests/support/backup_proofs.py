@@ -9,6 +9,7 @@ from typing import Any
 from stewardd.backup.proof import BackupProof, ProofState
 from stewardd.backup.verifying import progress
 from stewardd.backup.verifying.drills import DRILL, Drill
+from stewardd.backup.verifying.source_check import SourceCheck, SourceOutcome
 from stewardd.repository.document import Codec
 from stewardd.rpc.backup.verification import drill_message
 
@@ -30,7 +31,8 @@ PROOF = BackupProof(
     attempts=1,
 )
 _PROGRESS = progress.VerifyProgress(_ID, "main", progress.VerifyPhase.RESTORING, 1, 2, 3, 4, 5)
-_RESPONSE = progress.VerifyResponse(_ID, "main", PROOF)
+_SOURCE = SourceCheck(SourceOutcome.DAMAGED, "DAMAGE", "a page", ("a page",), 3, 4, 1.5)
+_RESPONSE = progress.VerifyResponse(_ID, "main", PROOF, _SOURCE)
 _DRILL = Drill(_ID, "main", _ID, _WHEN, 700, PROOF)
 DOCUMENTS: list[tuple[str, Codec[Any], Any, Callable[[bytes], object]]] = [
     ("progress of a trial", progress.VERIFY_PROGRESS, _PROGRESS, bytes),

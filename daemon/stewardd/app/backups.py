@@ -69,7 +69,7 @@ async def build_backups(
         retention,
         keyring,
         scratch_servers,
-        list(targets),
+        targets,
     )
     start_telling(assembly, repository, operations)
     limits = _limits(assembly, retention, targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from stewardd.backup.schedules.timing import Timing
 from stewardd.backup.states import BackupStates
 from stewardd.backup.verifying.drills import DrillBook, Drills
 from stewardd.backup.verifying.overview import ProofOverviews
+from stewardd.backup.verifying.source_check import SourceChecks
 from stewardd.backup.verifying.trial import BackupTrials, TrialOptions
 from stewardd.backup.verifying.verification import BackupVerification, VerificationPolicy
 from stewardd.config.settings import Settings
@@ -25,6 +27,7 @@ from stewardd.operations.kinds import CREATE_BACKUP, IMPORT_BACKUP
 from stewardd.operations.operations import Operations
 from stewardd.operations.state import OperationState
 from stewardd.postgres.scratch import ScratchServers
+from stewardd.postgres.target import DatabaseTarget
 from stewardd.scheduler.job import Job
 
 FIRST_AFTER_S = 30.0
@@ -59,7 +62,7 @@ def build_verification(
     retention: Retention,
     keyring: Keyring,
     servers: ScratchServers,
-    databases: list[str],
+    databases: Mapping[str, DatabaseTarget],
 ) -> Proving:
     """Makes them, and adds the jobs. A backup of this daemon is tried as soon as it is made."""
     settings = assembly.settings.backup.verification
@@ -80,6 +83,7 @@ def build_verification(
         catalog,
         states,
         retention.inventory,
+        SourceChecks(databases, jobs=options.jobs, max_duration_s=options.max_duration_s),
         VerificationPolicy(settings.automatic, timedelta(seconds=settings.interval_s)),
         now,
     )
@@ -93,7 +97,7 @@ def build_verification(
         _timing(assembly.settings),
         now,
     )
-    overviews = ProofOverviews(retention.inventory, book, databases)
+    overviews = ProofOverviews(retention.inventory, book, list(databases))
     _look_after_backups(assembly, operations, verification)
     first_after_s = min(FIRST_AFTER_S, settings.interval_s)
     assembly.jobs.append(

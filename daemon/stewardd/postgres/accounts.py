@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,12 +28,20 @@ _FIRST_CLOSED = 'for folder; do test -x "$folder" || { printf %s "$folder"; exit
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A system account. `lent` says that it is another one than the daemon's own."""
+    """A system account. `lent` says that it is another one than the daemon's own.
+
+    Its programs are started by the `launcher`, where there is one, which becomes the account by itself.
+    """
 
     name: str
     uid: int
     gid: int
     lent: bool
+    launcher: tuple[str, ...] = ()
+
+    def launched_by(self, launcher: Sequence[str]) -> Account:
+        """The account, with the beginning of a command line that starts its programs."""
+        return replace(self, launcher=tuple(launcher))
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> tuple[int, str]:
         """Runs a program to its end under this account; blocks. Returns its exit status, and what it printed.
@@ -42,9 +50,10 @@ class Account:
         as it lives. The file lies in memory where the system has that: only the data folder need be writable. Raises
         subprocess.TimeoutExpired, OSError.
         """
+        changes = self.lent and not self.launcher
         with _unnamed_file() as output:
             done = subprocess.run(
-                list(argv),
+                [*self.launcher, *argv],
                 cwd="/",
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
@@ -54,9 +63,9 @@ class Account:
                 start_new_session=True,
                 umask=0o077,
                 check=False,
-                user=self.uid if self.lent else None,
-                group=self.gid if self.lent else None,
-                extra_groups=[] if self.lent else None,
+                user=self.uid if changes else None,
+                group=self.gid if changes else None,
+                extra_groups=[] if changes else None,
             )
             output.seek(0)
             return done.returncode, output.read(_OUTPUT_LIMIT_BYTES).decode(errors="replace")

@@ -52,6 +52,7 @@ async def read_restored(
     tables: Sequence[TableName],
     *,
     hashed: bool,
+    with_large_objects: bool = True,
     jobs: int,
     on_table: Callable[[], None],
 ) -> RestoredDatabase:
@@ -59,13 +60,15 @@ async def read_restored(
     async with _session(target) as connection:
         with explained(target, connection):
             sequences = {each.name: each for each in await read_sequences(connection)}
-            large_objects = await read_large_objects(connection, hashed=hashed)
+            large_objects = TableProof(0, None)
+            if with_large_objects:
+                large_objects = await read_large_objects(connection, hashed=hashed)
             catalogue = await read_in_transaction(connection)
-    found = await read_tables_restored(target, tables, hashed=hashed, jobs=jobs, on_table=on_table)
+    found = await _read_tables_restored(target, tables, hashed=hashed, jobs=jobs, on_table=on_table)
     return RestoredDatabase(found, sequences, large_objects, catalogue)
 
 
-async def read_tables_restored(
+async def _read_tables_restored(
     target: DatabaseTarget,
     tables: Sequence[TableName],
     *,

@@ -2,8 +2,9 @@
 
 A scratch server listens on a socket in a private folder alone, runs under the embedded server's account, and gives up
 durability for speed, since nothing in it is kept. It is of the wanted major version where the programs for it are
-found, else of the nearest newer one, and says which. Its folder stands in the data folder and goes with its block,
-whatever ends that; what a killed daemon left is ended and removed at the next start.
+found, else of the nearest newer one, and says which. Where the system allows it, there is no network for it: what a
+dump brings along runs as its superuser. Its folder stands in the data folder and goes with its block, whatever ends
+that; what a killed daemon left is ended and removed at the next start.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from stewardd.errors import ConfigurationError, StorageFull
-from stewardd.postgres.accounts import choose_account
+from stewardd.postgres.accounts import Account, choose_account
 from stewardd.postgres.binaries import Binaries, all_server_binaries, choose_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
 from stewardd.postgres.connect import Connection, connect
 from stewardd.postgres.control import ServerControl, end_at_once
+from stewardd.postgres.isolation import NetworkIsolation, find_isolation, isolated
 from stewardd.postgres.sockets import PORT
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.telemetry import logger
@@ -69,10 +71,20 @@ class ScratchOptions:
 
 
 class ScratchServer:
-    """One that runs. `version` is what it is of, `wanted_major` what was asked for."""
+    """One that runs. `version` is what it is of, `wanted_major` what was asked for.
 
-    def __init__(self, control: ServerControl, binaries: Binaries, wanted_major: int) -> None:
+    `reaches_network` says why it could not be kept from the network; "" where it is.
+    """
+
+    def __init__(
+        self,
+        control: ServerControl,
+        binaries: Binaries,
+        wanted_major: int,
+        reaches_network: str = "",
+    ) -> None:
         self._control = control
+        self.reaches_network = reaches_network
         self.wanted_major = wanted_major
         self.major = binaries.major
         self.version = binaries.version
@@ -127,6 +139,7 @@ class ScratchServers:
         self._data_dir = data_dir.absolute()
         self._options = options or ScratchOptions()
         self._finding = asyncio.Lock()
+        self._isolation: NetworkIsolation | None = None
 
     async def sweep(self) -> list[str]:
         """Ends and removes what a daemon that is dead left; returns which. Call it before anything is started."""
@@ -147,11 +160,12 @@ class ScratchServers:
         """
         self._check_room(room_bytes)
         account = await asyncio.to_thread(choose_account, self._options.user)
+        isolation = await self._isolation_of(account)
         root = self._data_dir / f"{_PREFIX}{secrets.token_hex(6)}"
-        cluster = Cluster(root, account, _CALLED)
+        cluster = Cluster(root, isolated(account, isolation), _CALLED)
         try:
             async with self._finding:  # two that looked at once would copy the programs at once
-                binaries = await _in_thread(lambda: self._choose(cluster, major))
+                binaries = await _in_thread(lambda: self._choose(cluster, account, major))
             control = ServerControl(
                 cluster,
                 binaries,
@@ -161,16 +175,27 @@ class ScratchServers:
             )
             await _in_thread(lambda: _launch(cluster, binaries, control))
             await control.wait_until_ready()
-            log.info("scratch server started", version=binaries.version, wanted=major)
-            yield ScratchServer(control, binaries, major)
+            log.info(
+                "scratch server started",
+                version=binaries.version,
+                wanted=major,
+                network=f"reachable ({isolation.refusal})" if isolation.refusal else "none",
+            )
+            yield ScratchServer(control, binaries, major, isolation.refusal)
         finally:
             await _in_thread(lambda: _remove(cluster))
 
-    def _choose(self, cluster: Cluster, major: int) -> Binaries:
+    async def _isolation_of(self, account: Account) -> NetworkIsolation:
+        async with self._finding:
+            if self._isolation is None:
+                self._isolation = await _in_thread(lambda: find_isolation(account))
+            return self._isolation
+
+    def _choose(self, cluster: Cluster, account: Account, major: int) -> Binaries:
         shared = self._data_dir / "postgres"  # the embedded server's copy serves here as well
         copy_to = shared / "programs" if shared.is_dir() else self._data_dir / "programs"
         cluster.prepare()
-        found = all_server_binaries(cluster.account, self._options.server_dirs, copy_to)
+        found = all_server_binaries(account, self._options.server_dirs, copy_to)
         return choose_binaries(major, found)
 
     def _check_room(self, room_bytes: int) -> None:

@@ -833,6 +833,80 @@ class BackupVerification(google.protobuf.message.Message):
 Global___BackupVerification: typing_extensions.TypeAlias = BackupVerification
 
 @typing.final
+class SourceCheck(google.protobuf.message.Message):
+    """What the check of a source came to: of the database that was backed up. It says nothing of the backup."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _OutcomeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[SourceCheck._Outcome.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: SourceCheck._Outcome.ValueType  # 0
+        """Not said."""
+        OUTCOME_SOUND: SourceCheck._Outcome.ValueType  # 1
+        """No damage was found."""
+        OUTCOME_DAMAGED: SourceCheck._Outcome.ValueType  # 2
+        """A table or an index is damaged."""
+        OUTCOME_COULD_NOT_RUN: SourceCheck._Outcome.ValueType  # 3
+        """Nothing was found out."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """Whether damage was found."""
+
+    OUTCOME_UNSPECIFIED: SourceCheck.Outcome.ValueType  # 0
+    """Not said."""
+    OUTCOME_SOUND: SourceCheck.Outcome.ValueType  # 1
+    """No damage was found."""
+    OUTCOME_DAMAGED: SourceCheck.Outcome.ValueType  # 2
+    """A table or an index is damaged."""
+    OUTCOME_COULD_NOT_RUN: SourceCheck.Outcome.ValueType  # 3
+    """Nothing was found out."""
+
+    OUTCOME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    DAMAGES_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    INDEXES_FIELD_NUMBER: builtins.int
+    ELAPSED_FIELD_NUMBER: builtins.int
+    outcome: Global___SourceCheck.Outcome.ValueType
+    """Whether damage was found."""
+    reason: builtins.str
+    """Why it is not sound, in a word: DAMAGE, AMCHECK_MISSING, DATABASE_UNKNOWN, DATABASE_DOWN, … More may be added."""
+    detail: builtins.str
+    """The same for people."""
+    tables: builtins.int
+    """Tables that were read."""
+    indexes: builtins.int
+    """Indexes that were read with them."""
+    @property
+    def damages(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What is damaged; of more than fifty damages the first."""
+
+    @property
+    def elapsed(self) -> google.protobuf.duration_pb2.Duration:
+        """How long it took."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___SourceCheck.Outcome.ValueType = ...,
+        reason: builtins.str = ...,
+        detail: builtins.str = ...,
+        damages: collections.abc.Iterable[builtins.str] | None = ...,
+        tables: builtins.int = ...,
+        indexes: builtins.int = ...,
+        elapsed: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["elapsed", b"elapsed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["damages", b"damages", "detail", b"detail", "elapsed", b"elapsed", "indexes", b"indexes", "outcome", b"outcome", "reason", b"reason", "tables", b"tables"]) -> None: ...
+
+Global___SourceCheck: typing_extensions.TypeAlias = SourceCheck
+
+@typing.final
 class VerifyBackupRequest(google.protobuf.message.Message):
     """Names a backup to verify."""
 
@@ -840,17 +914,21 @@ class VerifyBackupRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    AMCHECK_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`backups/{backup}`."""
     request_id: builtins.str
     """Identifies the request (AIP-155): the same id with the same request gets the same operation."""
+    amcheck: builtins.bool
+    """Also check the tables and indexes of the source database for damage, by its extension amcheck."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         request_id: builtins.str = ...,
+        amcheck: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amcheck", b"amcheck", "name", b"name", "request_id", b"request_id"]) -> None: ...
 
 Global___VerifyBackupRequest: typing_extensions.TypeAlias = VerifyBackupRequest
 
@@ -878,6 +956,8 @@ class VerifyBackupMetadata(google.protobuf.message.Message):
         """Restoring."""
         PHASE_COMPARING: VerifyBackupMetadata._Phase.ValueType  # 5
         """Comparing rows and catalogue."""
+        PHASE_CHECKING_SOURCE: VerifyBackupMetadata._Phase.ValueType  # 6
+        """Checking the files of the source."""
 
     class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
         """What is being done."""
@@ -894,6 +974,8 @@ class VerifyBackupMetadata(google.protobuf.message.Message):
     """Restoring."""
     PHASE_COMPARING: VerifyBackupMetadata.Phase.ValueType  # 5
     """Comparing rows and catalogue."""
+    PHASE_CHECKING_SOURCE: VerifyBackupMetadata.Phase.ValueType  # 6
+    """Checking the files of the source."""
 
     BACKUP_FIELD_NUMBER: builtins.int
     DATABASE_FIELD_NUMBER: builtins.int
@@ -951,6 +1033,7 @@ class VerifyBackupResponse(google.protobuf.message.Message):
     BACKUP_FIELD_NUMBER: builtins.int
     DATABASE_FIELD_NUMBER: builtins.int
     VERIFICATION_FIELD_NUMBER: builtins.int
+    SOURCE_CHECK_FIELD_NUMBER: builtins.int
     backup: builtins.str
     """`backups/{backup}`."""
     database: builtins.str
@@ -959,15 +1042,20 @@ class VerifyBackupResponse(google.protobuf.message.Message):
     def verification(self) -> Global___BackupVerification:
         """What it came to."""
 
+    @property
+    def source_check(self) -> Global___SourceCheck:
+        """What the check of the source came to; absent where it was not asked for."""
+
     def __init__(
         self,
         *,
         backup: builtins.str = ...,
         database: builtins.str = ...,
         verification: Global___BackupVerification | None = ...,
+        source_check: Global___SourceCheck | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["verification", b"verification"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "verification", b"verification"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["source_check", b"source_check", "verification", b"verification"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backup", b"backup", "database", b"database", "source_check", b"source_check", "verification", b"verification"]) -> None: ...
 
 Global___VerifyBackupResponse: typing_extensions.TypeAlias = VerifyBackupResponse
 

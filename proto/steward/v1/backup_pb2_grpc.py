@@ -159,8 +159,9 @@ class BackupServiceServicer(object):
 
     def VerifyBackup(self, request, context):
         """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
-        what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
-        VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+        what was dumped. What it comes to is in the answer, also where the backup is corrupt. On request the files of the
+        source are checked too. The operation's metadata is VerifyBackupMetadata, its response a VerifyBackupResponse.
+        FAILED_PRECONDITION / BACKUP_DELETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -486,8 +486,9 @@ class BackupServiceStub(typing.Generic[_BackupServiceCreateBackupType, _BackupSe
 
     VerifyBackup: _BackupServiceVerifyBackupType
     """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
-    what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
-    VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+    what was dumped. What it comes to is in the answer, also where the backup is corrupt. On request the files of the
+    source are checked too. The operation's metadata is VerifyBackupMetadata, its response a VerifyBackupResponse.
+    FAILED_PRECONDITION / BACKUP_DELETED.
     """
 
     RunDrill: _BackupServiceRunDrillType
@@ -668,8 +669,9 @@ class BackupServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Verifies a backup, as the daemon does by itself after each: restores it into a private server and compares it with
-        what was dumped. What it comes to is in the answer, also where the backup is corrupt. The operation's metadata is
-        VerifyBackupMetadata, its response a VerifyBackupResponse. FAILED_PRECONDITION / BACKUP_DELETED.
+        what was dumped. What it comes to is in the answer, also where the backup is corrupt. On request the files of the
+        source are checked too. The operation's metadata is VerifyBackupMetadata, its response a VerifyBackupResponse.
+        FAILED_PRECONDITION / BACKUP_DELETED.
         """
 
     @abc.abstractmethod

@@ -14,6 +14,8 @@ from stewardd.backup.asked import BackupAsked
 from stewardd.backup.backups import Backups
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.manifest.backup import BackupManifest, DumpForm
+from stewardd.backup.reading.contents import read_contents
+from stewardd.backup.restoring.archive_head import read_head
 from stewardd.backup.restoring.options import (
     RestoreOptions,
     RestorePhase,
@@ -216,3 +218,33 @@ async def test_errors_are_told_by_entry_and_show_no_value(
     assert one(empty, "SELECT count(*) FROM notes") == ROWS
     with pytest.raises(ToolFailed, match="already exists"):
         await restore_into(source_of(manifest), empty, tool, restoring)
+
+
+async def test_one_table_of_a_hundred_needs_no_segment_that_holds_others_alone(
+    with_options, store, keyring, filled, empty, source_of, restoring, handle
+):
+    with psycopg.connect(filled.conninfo) as connection:
+        for number in range(100):
+            connection.execute(
+                f"CREATE TABLE t{number} AS SELECT n, (SELECT string_agg(md5(n::text || k || {number}), '')"
+                " FROM generate_series(1, 30) k) AS body FROM generate_series(1, 60) n"
+            )
+    manifest = await made(with_options(segment_bytes=1 << 18), handle, DumpForm.DIRECTORY)
+    contents = await read_contents(store, manifest, keyring.identities)
+    head = await read_head(store, manifest, contents, keyring.identities, store.root)
+    (file,) = (
+        each.file for each in head.entries if (each.kind, each.name) == ("TABLE DATA", "t42")
+    )
+    needed = {
+        piece.segment
+        for each in contents.files
+        if each.name in ("toc.dat", file)
+        for piece in each.pieces
+    }
+    assert len(manifest.segments) > 8 * len(needed)
+    for number in set(range(len(manifest.segments))) - needed:
+        (store.root / segment_key(manifest.backup_id, number)).unlink()
+    chosen = replace(restoring, tables=(TableName("public", "t42"),))
+    await restore_into(source_of(manifest), empty, await program(manifest), chosen)
+    assert one(empty, "SELECT count(*) FROM t42") == 60
+    assert one(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1

@@ -58,6 +58,8 @@ async def test_it_is_of_the_wanted_version_and_gone_after_its_block(folder, majo
                 "SELECT current_setting('fsync'), current_setting('listen_addresses'), upper('zoë')"
             )
             assert connection.execute(shown).fetchone() == ("off", "", "ZOË")
+            interfaces = connection.execute("SELECT pg_read_file('/proc/net/dev')").fetchone()
+            assert (str(interfaces).count(":") == 1) is (server.reaches_network == "")
         copied = await server.create_database("copy", template="work")
         with psycopg.connect(copied.conninfo) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("copy",)

@@ -99,7 +99,7 @@ def test_whatever_a_segment_is_compressed_by_it_is_read_by(method, data, size):
         assert data == b""
         return
     segment = compressed.seal()
-    unpacker, read = unpacker_of(method, segment.body), b""
+    unpacker, read = unpacker_of(method, io.BytesIO(segment.body)), b""
     while chunk := read_unpacked(unpacker, size, "it"):
         assert len(chunk) <= size
         read += chunk
@@ -113,7 +113,7 @@ def test_a_segment_that_is_cut_off_does_not_unpack(method):
     compressed = Segmenter(io.BytesIO(data), segment_bytes=1 << 20, sealing=sealing).next_segment()
     assert compressed is not None
     segment = compressed.seal()
-    unpacker, read = unpacker_of(method, segment.body[:-100]), b""
+    unpacker, read = unpacker_of(method, io.BytesIO(segment.body[:-100])), b""
     with pytest.raises(Corrupt):
         while chunk := read_unpacked(unpacker, 100, "it"):
             read += chunk

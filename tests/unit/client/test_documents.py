@@ -118,7 +118,14 @@ def test_every_exit_code_is_told():
         ),
         ("RESTORED", [steward_client.Restored, steward_client.DumpFile]),
         ("COPY", [steward_client.BackupCopy]),
-        ("VERIFIED", [steward_client.VerifiedBackup, steward_client.BackupVerification]),
+        (
+            "VERIFIED",
+            [
+                steward_client.VerifiedBackup,
+                steward_client.BackupVerification,
+                steward_client.SourceCheck,
+            ],
+        ),
         ("DRILL", [steward_client.Drill, steward_client.BackupVerification]),
         ("KEYS", [steward_client.BackupKeys]),
         (

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from steward_client.backups.types import Segment as Segment
     from steward_client.backups.verification import BackupVerification as BackupVerification
     from steward_client.backups.verification import Drill as Drill
+    from steward_client.backups.verification import SourceCheck as SourceCheck
     from steward_client.backups.verification import VerifiedBackup as VerifiedBackup
     from steward_client.backups.verification import VerifyPhase as VerifyPhase
     from steward_client.backups.verification import VerifyProgress as VerifyProgress
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from steward_client.backups.words import BackupProof as BackupProof
     from steward_client.backups.words import BackupProofMode as BackupProofMode
     from steward_client.backups.words import BackupRepository as BackupRepository
+    from steward_client.backups.words import SourceOutcome as SourceOutcome
     from steward_client.client import Client as Client
     from steward_client.connection.retry import RetryPolicy as RetryPolicy
     from steward_client.databases.types import BreakerState as BreakerState
@@ -242,6 +244,8 @@ _HOMES = {
     "ServerRole": "databases.types",
     "ServerState": "databases.types",
     "SkippedBackup": "backups.reencryption",
+    "SourceCheck": "backups.verification",
+    "SourceOutcome": "backups.words",
     "StewardError": "errors",
     "TopValue": "quarantine.statistics",
     "VerifiedBackup": "backups.verification",

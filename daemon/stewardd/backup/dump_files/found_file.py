@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -40,10 +40,8 @@ from stewardd.backup.restoring.table_of_contents import TocEntry
 from stewardd.backup.worker.process import WorkerTask, run_worker
 from stewardd.errors import InvalidRequest
 from stewardd.postgres.binaries import major_of
-from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.restoring.databases import DatabaseLocale
-from stewardd.postgres.table_proof import TableProof
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
 
@@ -146,15 +144,8 @@ class FoundDumpFile:
             return DatabaseLocale(_SQL_ASCII, "libc", "C", "C")
         return DatabaseLocale()
 
-    @property
-    def proofs(self) -> Mapping[TableName, TableProof]:
-        """Nothing was read of its tables when it was made, as far as anybody can prove."""
-        return {}
-
-    @property
-    def has_hashes(self) -> bool:
-        """It has none."""
-        return False
+    def expected(self, request: RestoreRequest, *, is_added: bool) -> None:
+        """Nothing was read of it when it was made, as far as anybody can prove."""
 
     @property
     def not_compared(self) -> tuple[str, ...]:

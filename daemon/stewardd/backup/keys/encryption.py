@@ -93,7 +93,7 @@ class Encryptor:
         """
         sealed = _SealedFile()
         if self._recipients:
-            pyrage.encrypt_io(_PiecesFile(pieces), sealed, self._recipients)
+            pyrage.encrypt_io(PiecesFile(pieces), sealed, self._recipients)
         else:
             for piece in _used_up(pieces):
                 sealed.write(piece)
@@ -102,6 +102,11 @@ class Encryptor:
 
 def decrypt(data: bytes, identities: Iterable[AgeIdentity], what: str) -> bytes:
     """Decrypts a segment whose checksum was compared. Raises: KeyMissing where no identity fits, Corrupt."""
+    return b"".join(decrypt_pieces(data, identities, what))
+
+
+def decrypt_pieces(data: bytes, identities: Iterable[AgeIdentity], what: str) -> list[bytes]:
+    """The same in pieces, so that the whole is not held twice. Raises: KeyMissing, Corrupt."""
     keys = [each.key for each in identities]
     if not keys:
         raise KeyMissing(f"{what} is encrypted, and no private key is here")
@@ -117,7 +122,7 @@ def decrypt(data: bytes, identities: Iterable[AgeIdentity], what: str) -> bytes:
                 f"{what} is encrypted to none of the private keys that are here"
             ) from None
         raise Corrupt(f"{what} does not decrypt") from None
-    return plain.joined()
+    return plain.written
 
 
 class _Pieces:
@@ -129,7 +134,7 @@ class _Pieces:
 
     def __init__(self, data: bytes = b"") -> None:
         self._unread = memoryview(data)
-        self._written: list[bytes] = []
+        self.written: list[bytes] = []
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes; none at the end."""
@@ -139,18 +144,14 @@ class _Pieces:
 
     def write(self, piece: bytes) -> int:
         """Keeps a piece."""
-        self._written.append(bytes(piece))
+        self.written.append(bytes(piece))
         return len(piece)
 
     def flush(self) -> None:
         """Does nothing: there is nothing below."""
 
-    def joined(self) -> bytes:
-        """What was written."""
-        return b"".join(self._written)
 
-
-class _PiecesFile:
+class PiecesFile:
     """Reads a list of pieces as one file; what was read is given up. See _Pieces for why pyrage is fed by files."""
 
     def __init__(self, pieces: list[bytes]) -> None:

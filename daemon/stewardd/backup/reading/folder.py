@@ -9,18 +9,19 @@ import asyncio
 import errno
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from stewardd.backup.keys.encryption import AgeIdentity
 from stewardd.backup.manifest.backup import BackupManifest, DumpForm
 from stewardd.backup.manifest.contents import BackupContents, DumpFile, Piece
-from stewardd.backup.reading.segment import unpacked_segment
+from stewardd.backup.reading.ahead import one_ahead
+from stewardd.backup.reading.segment import OpenedSegment, open_segment
 from stewardd.errors import Corrupt, StorageFull
 from stewardd.repository.backend.store import Store
 
-_CHUNK_BYTES = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -50,14 +51,24 @@ async def read_folder(
     if manifest.form is not DumpForm.DIRECTORY:
         raise ValueError(f"backup {manifest.backup_id} is no folder but a stream")
     wanted = [each for each in contents.files if names is None or each.name in names]
+    written = {each.name: _WrittenFile(folder / each.name) for each in wanted}
     keys = tuple(identities)
-    for number, parts in sorted(_by_segment(wanted).items()):
-        if number >= len(manifest.segments):
-            raise Corrupt(f"the contents of backup {manifest.backup_id} name a segment that is not")
-        chunks = unpacked_segment(store, manifest, manifest.segments[number], keys)
-        await _write_parts(manifest, chunks, parts, folder, on_written)
+    needed = _by_segment(wanted)
+    if max(needed, default=-1) >= len(manifest.segments):
+        raise Corrupt(f"the contents of backup {manifest.backup_id} name a segment that is not")
+
+    async def opened() -> AsyncIterator[tuple[Sequence[_Part], OpenedSegment]]:
+        for number, parts in sorted(needed.items()):
+            yield parts, await open_segment(store, manifest, manifest.segments[number], keys)
+
+    async with aclosing(one_ahead(opened())) as segments:
+        async for parts, segment in segments:
+            await _write_parts(manifest, segment.chunks(), parts, written, on_written)
     for file in wanted:
-        await asyncio.to_thread(_check_file, manifest, folder, file)
+        if await asyncio.to_thread(written[file.name].checksum) != file.sha256:
+            raise Corrupt(
+                f"{file.name} of backup {manifest.backup_id} is not the file that was dumped"
+            )
 
 
 def _by_segment(files: Iterable[DumpFile]) -> dict[int, list[_Part]]:
@@ -76,7 +87,7 @@ async def _write_parts(
     manifest: BackupManifest,
     chunks: AsyncIterator[bytes],
     parts: Sequence[_Part],
-    folder: Path,
+    written: Mapping[str, _WrittenFile],
     on_written: Callable[[int], None],
 ) -> None:
     """Goes through a segment once, and writes what belongs to each part."""
@@ -88,9 +99,8 @@ async def _write_parts(
             if start > end:
                 break
             data = chunk[max(start - place, 0) : max(stop - place, 0)]
-            await asyncio.to_thread(
-                _write, folder / part.file.name, part.file_offset + max(place - start, 0), data
-            )
+            offset = part.file_offset + max(place - start, 0)
+            await asyncio.to_thread(written[part.file.name].write, offset, data)
             on_written(len(data))
         left = [each for each in left if each.piece.offset + each.piece.size_bytes > end]
         place = end
@@ -98,27 +108,37 @@ async def _write_parts(
         raise Corrupt(f"a segment of backup {manifest.backup_id} is shorter than its contents say")
 
 
-def _write(path: Path, offset: int, data: bytes) -> None:
-    try:
-        with path.open("r+b" if path.exists() else "xb") as stream:
-            stream.seek(offset)
-            stream.write(data)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        raise StorageFull(
-            f"no room to unpack the dump into {path.parent}",
-            hint="free room on the disk of the daemon's scratch folder, or restore it where there is more",
-        ) from error
+class _WrittenFile:
+    """A file in the making. What is written in its order is hashed on the way, and not read again."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._hashed_bytes = 0
+        self._is_in_order = True
 
-def _check_file(manifest: BackupManifest, folder: Path, file: DumpFile) -> None:
-    digest = hashlib.sha256()
-    path = folder / file.name
-    if not path.exists():  # of no bytes, at the very end of a segment
-        path.touch()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    if digest.hexdigest() != file.sha256:
-        raise Corrupt(f"{file.name} of backup {manifest.backup_id} is not the file that was dumped")
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes a piece. Blocks. Raises: StorageFull."""
+        try:
+            with self._path.open("r+b" if self._path.exists() else "xb") as stream:
+                stream.seek(offset)
+                stream.write(data)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise StorageFull(
+                f"no room to unpack the dump into {self._path.parent}",
+                hint="free room on the disk of the daemon's scratch folder, or restore it where there is more",
+            ) from error
+        self._is_in_order = self._is_in_order and offset == self._hashed_bytes
+        if self._is_in_order:
+            self._digest.update(data)
+            self._hashed_bytes += len(data)
+
+    def checksum(self) -> str:
+        """The SHA-256 of the whole file, in hex. Blocks."""
+        self._path.touch()  # of no bytes, at the very end of a segment
+        if self._is_in_order:
+            return self._digest.hexdigest()
+        with self._path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,12 +10,13 @@ import hashlib
 import io
 import zlib
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import zstandard
 
 from stewardd.backup.catalog import KIND
-from stewardd.backup.keys.encryption import AgeIdentity, decrypt
+from stewardd.backup.keys.encryption import AgeIdentity, PiecesFile, decrypt_pieces
 from stewardd.backup.manifest.backup import (
     BackupManifest,
     CompressionMethod,
@@ -33,7 +34,7 @@ _UNPACKING_ERRORS = (zstandard.ZstdError, zlib.error, EOFError)
 
 
 class Unpacker(Protocol):
-    """Reads what was compressed."""
+    """Reads bytes."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end."""
@@ -76,12 +77,34 @@ async def unpacked_segment(
     store: Store, manifest: BackupManifest, segment: Segment, identities: Iterable[AgeIdentity]
 ) -> AsyncIterator[bytes]:
     """What a segment holds, in chunks of at most a mebibyte. Raises: Corrupt, KeyMissing, RepositoryDown."""
-    body = await read_segment(store, manifest, segment)
-    what = f"{segment.name} of backup {manifest.backup_id}"
-    plain = await asyncio.to_thread(_decrypted, manifest, body, tuple(identities), what)
-    unpacker = unpacker_of(manifest.compression.method, plain)
-    while chunk := await asyncio.to_thread(read_unpacked, unpacker, _CHUNK_BYTES, what):
+    opened = await open_segment(store, manifest, segment, identities)
+    async for chunk in opened.chunks():
         yield chunk
+
+
+async def open_segment(
+    store: Store, manifest: BackupManifest, segment: Segment, identities: Iterable[AgeIdentity]
+) -> OpenedSegment:
+    """Reads, checks and decrypts a segment. Raises: Corrupt, KeyMissing, RepositoryDown."""
+    what = f"{segment.name} of backup {manifest.backup_id}"
+    body = await read_segment(store, manifest, segment)
+    packed = await asyncio.to_thread(_decrypted, manifest, body, tuple(identities), what)
+    return OpenedSegment(unpacker_of(manifest.compression.method, packed), what)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSegment:
+    """A segment that is checked and decrypted, and not unpacked yet."""
+
+    unpacker: Unpacker
+    called: str
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What it holds, in chunks of at most a mebibyte. Raises: Corrupt."""
+        while chunk := await asyncio.to_thread(
+            read_unpacked, self.unpacker, _CHUNK_BYTES, self.called
+        ):
+            yield chunk
 
 
 def unseal(
@@ -105,17 +128,19 @@ def unseal(
 
 def _decrypted(
     manifest: BackupManifest, body: bytes, identities: Iterable[AgeIdentity], what: str
-) -> bytes:
-    return decrypt(body, identities, what) if manifest.encryption is Encryption.AGE else body
+) -> Unpacker:
+    if manifest.encryption is Encryption.AGE:
+        return PiecesFile(decrypt_pieces(body, identities, what))
+    return io.BytesIO(body)
 
 
-def unpacker_of(method: CompressionMethod, data: bytes) -> Unpacker:
-    """Begins to read compressed bytes."""
+def unpacker_of(method: CompressionMethod, packed: Unpacker) -> Unpacker:
+    """Begins to unpack what is read."""
     if method is CompressionMethod.ZSTD:
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data))
+        return zstandard.ZstdDecompressor().stream_reader(packed)  # type: ignore[arg-type]  # it reads, no more
     if method is CompressionMethod.GZIP:
-        return _GzipReader(data)
-    return io.BytesIO(data)
+        return _GzipReader(packed)
+    return packed
 
 
 def read_unpacked(unpacker: Unpacker, size_bytes: int, what: str) -> bytes:
@@ -129,17 +154,17 @@ def read_unpacked(unpacker: Unpacker, size_bytes: int, what: str) -> bytes:
 class _GzipReader:
     """One gzip member, whose end must be there."""
 
-    def __init__(self, data: bytes) -> None:
-        self._left = data
+    def __init__(self, packed: Unpacker) -> None:
+        self._packed = packed
         self._inflator = zlib.decompressobj(wbits=_GZIP_WINDOW)
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes. Raises: EOFError where the member is cut off."""
         while not self._inflator.eof:
-            chunk = self._inflator.decompress(self._left, size)
-            self._left = self._inflator.unconsumed_tail
+            data = self._inflator.unconsumed_tail or self._packed.read(_CHUNK_BYTES)
+            chunk = self._inflator.decompress(data, size)
             if chunk:
                 return chunk
-            if not self._left and not self._inflator.eof:
+            if not data and not self._inflator.eof:
                 raise EOFError
         return b""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self
 
 from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress, RestoreResult
 from stewardd.backup.restoring.plan import DumpFacts
 from stewardd.backup.restoring.request import RestoreRequest
-from stewardd.postgres.dump_catalog import TableName
+from stewardd.backup.verifying.comparing import Expected
 from stewardd.postgres.probe import Sight
 from stewardd.postgres.restoring.databases import DatabaseLocale
-from stewardd.postgres.table_proof import TableProof
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools
 
@@ -42,14 +41,8 @@ class FoundDump(Protocol):
         """How text is encoded and compared in the database that is made for it."""
         ...
 
-    @property
-    def proofs(self) -> Mapping[TableName, TableProof]:
-        """What was read of the chosen tables when it was made."""
-        ...
-
-    @property
-    def has_hashes(self) -> bool:
-        """Whether values can be compared, and not only the numbers of rows."""
+    def expected(self, request: RestoreRequest, *, is_added: bool) -> Expected | None:
+        """What a restore of it must bring back, `is_added` into a database that was there; None where nobody knows."""
         ...
 
     @property

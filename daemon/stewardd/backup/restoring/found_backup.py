@@ -13,6 +13,7 @@ from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.backup.manifest.contents import BackupContents
 from stewardd.backup.reading.contents import read_contents
 from stewardd.backup.restoring.archive_head import read_head
+from stewardd.backup.restoring.expectation import expected_after
 from stewardd.backup.restoring.options import RestoreOptions, RestoreResult, RestoreSource
 from stewardd.backup.restoring.plan import DumpFacts
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
@@ -21,12 +22,11 @@ from stewardd.backup.restoring.roles import roles_of
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.restoring.table_of_contents import TocEntry
 from stewardd.backup.states import BackupStates
-from stewardd.backup.verifying.comparing import has_our_hashes, recorded_tables
+from stewardd.backup.verifying.comparing import Expected, recorded_tables
 from stewardd.errors import NoSecondRepository, SignerUnknown, StewardError
 from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.probe import Sight
 from stewardd.postgres.restoring.databases import DatabaseLocale
-from stewardd.postgres.table_proof import TableProof
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import ClientTools
 from stewardd.repository.backend.store import Store
@@ -37,10 +37,11 @@ _FOREIGN_KEY = "FK CONSTRAINT"
 
 @dataclass(frozen=True, slots=True)
 class FoundBackup:
-    """A backup that is to be restored: where it lies, what of it is chosen, and what a plan depends on."""
+    """A backup that is to be restored: where it lies, its entries, which are chosen, and what a plan depends on."""
 
     source: RestoreSource
     contents: BackupContents
+    entries: tuple[TocEntry, ...]
     chosen: ChosenEntries
     facts: DumpFacts
 
@@ -71,22 +72,17 @@ class FoundBackup:
             locale=source.locale,
         )
 
-    @property
-    def proofs(self) -> dict[TableName, TableProof]:
-        """What was read of the chosen tables when the backup was made."""
-        chosen = self.chosen.tables
-        found = recorded_tables(self.contents)
-        return {name: proof for name, proof in found.items() if name in chosen}
-
-    @property
-    def has_hashes(self) -> bool:
-        """Whether values can be compared, and not only the numbers of rows."""
-        return has_our_hashes(self.contents)
+    def expected(self, request: RestoreRequest, *, is_added: bool) -> Expected:
+        """What a restore of it must bring back."""
+        return expected_after(
+            self.manifest, self.contents, self.entries, self.chosen, request, is_added=is_added
+        )
 
     @property
     def not_compared(self) -> tuple[str, ...]:
         """The chosen tables of which the backup has no count."""
-        return tuple(sorted(str(name) for name in self.chosen.tables - self.proofs.keys()))
+        counted = recorded_tables(self.contents).keys()
+        return tuple(sorted(str(name) for name in self.chosen.tables - counted))
 
     async def tools(self, sight: Sight, tools_dir: Path | None) -> ClientTools:
         """A pg_restore that is older than neither the server nor the pg_dump that wrote it. Raises: ToolMissing."""
@@ -140,6 +136,7 @@ class BackupFinder:
         return FoundBackup(
             RestoreSource(manifest, url, options, identities),
             contents,
+            head.entries,
             chosen,
             replace(
                 _facts(request, manifest, contents, chosen),

@@ -18,6 +18,7 @@ from stewardd.backup.keys.encryption import read_identities
 from stewardd.backup.making.staging import TABLE_OF_CONTENTS
 from stewardd.backup.manifest.backup import DumpForm
 from stewardd.backup.manifest.contents import BackupContents
+from stewardd.backup.reading.ahead import ended
 from stewardd.backup.reading.contents import read_contents
 from stewardd.backup.reading.dump import read_dump
 from stewardd.backup.reading.folder import read_folder
@@ -29,7 +30,7 @@ from stewardd.backup.restoring.protocol import RestoreEnded, RestoreJob, Restore
 from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.worker.client_tool import ClientTool
-from stewardd.backup.worker.feeding import ended, feed
+from stewardd.backup.worker.feeding import feed
 from stewardd.backup.worker.serving import Emit
 from stewardd.errors import (
     Corrupt,

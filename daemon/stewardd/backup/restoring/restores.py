@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from stewardd.backup.restoring.comparison import check_restored
 from stewardd.backup.restoring.documents import RestoreMade, RestoreStage, RestoreStanding
 from stewardd.backup.restoring.dump import DumpFinder, FoundDump
 from stewardd.backup.restoring.marked import (
@@ -27,17 +28,15 @@ from stewardd.backup.restoring.options import RestoreOptions, RestoreProgress, R
 from stewardd.backup.restoring.plan import RestorePlan, make_plan
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
 from stewardd.backup.restoring.unfinished import UnfinishedRestore, UnfinishedRestores
-from stewardd.backup.verifying.comparing import compare_tables
+from stewardd.backup.verifying.comparing import Expected
 from stewardd.errors import (
     DatabaseInUse,
     DatabaseUnknown,
-    RestoreDiffers,
     RestoreInProgress,
     StewardError,
     ToolMissing,
 )
 from stewardd.postgres.connect import connect
-from stewardd.postgres.restored import read_tables_restored
 from stewardd.postgres.restoring.databases import Finish, finish, server_identity
 from stewardd.postgres.restoring.facts import find_way, live_database, read_facts
 from stewardd.postgres.restoring.lock_watch import watch_locks
@@ -53,7 +52,6 @@ log = logger("backup")
 ReportStanding = Callable[[RestoreStanding], None]
 
 _PROBE_TIMEOUT_S = 5.0
-_SHOWN_DIFFERENCES = 5
 _SETS_MORE = (
     17  # pg_restore of this major version and later sets what an older server does not know
 )
@@ -240,12 +238,15 @@ class _Restore:
     settings: RestoreSettings
     unfinished: UnfinishedRestores
     report: ReportStanding
+    expected: Expected | None = field(init=False)
     standing: RestoreStanding = field(init=False)
     record: UnfinishedRestore = field(init=False)
     token: str = ""
     roles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        plan = self.plan
+        self.expected = self.found.expected(plan.request, is_added=plan.target_exists)
         self.standing = _standing(self.plan, self.found, RestoreStage.QUEUED)
 
     async def run(self) -> RestoreMade:
@@ -264,9 +265,15 @@ class _Restore:
         await self._make()
         self._enter(RestoreStage.RESTORING)
         restored = await self._restore()
-        if found.facts.file is None:
+        if self.expected is not None:
             self._enter(RestoreStage.COMPARING)
-            await self._compare()
+            await check_restored(
+                plan,
+                self.server.target(plan.target),
+                self.expected,
+                jobs=self._jobs,
+                on_table=self._count_table,
+            )
         if request.mode is RestoreMode.SWAP:
             self._enter(RestoreStage.SWAPPING)
             await self._swap()
@@ -275,13 +282,14 @@ class _Restore:
             await self._finish(Finish(plan.target, comment, self.roles))
         else:
             await self._finish(Finish(roles=self.roles))
+        compared = self.expected.tables if self.expected is not None else {}
         return RestoreMade(
             backup=found.facts.backup_id,
             database=plan.database,
             target=plan.live if request.mode is RestoreMode.SWAP else plan.target,
             kept=plan.kept,
-            compared_tables=len(found.proofs),
-            compared_rows=sum(each.rows for each in found.proofs.values()),
+            compared_tables=len(compared),
+            compared_rows=sum(each.rows for each in compared.values()),
             not_compared=found.not_compared,
             created_roles=self.roles,
             left_out=found.facts.left_out,
@@ -382,20 +390,6 @@ class _Restore:
             ),
         )
 
-    async def _compare(self) -> None:
-        """Compares every table with the backup, before anybody uses it. Raises: RestoreDiffers."""
-        wanted = self.found.proofs
-        there = await read_tables_restored(
-            self.server.target(self.plan.target),
-            sorted(wanted, key=str),
-            hashed=self.found.has_hashes,
-            jobs=self._jobs,
-            on_table=self._count_table,
-        )
-        differences = [str(each) for each in compare_tables(wanted, there)]
-        if differences:
-            raise RestoreDiffers(_told(differences, self.plan))
-
     async def _swap(self) -> None:
         plan, server = self.plan, self.server
         comment = await carry_over(server.connection, server.way, plan.live, plan.target)
@@ -456,20 +450,12 @@ async def _first_of(
 
 
 def _standing(plan: RestorePlan, found: FoundDump, stage: RestoreStage) -> RestoreStanding:
+    expected = found.expected(plan.request, is_added=plan.target_exists)
     return RestoreStanding(
         found.facts.backup_id,
         plan.database,
         plan.target,
         stage,
-        total_tables=len(found.proofs),
+        total_tables=len(expected.tables) if expected is not None else 0,
         dump_uri=plan.request.dump_uri,
     )
-
-
-def _told(differences: list[str], plan: RestorePlan) -> str:
-    more = len(differences) - _SHOWN_DIFFERENCES
-    said = "; ".join(differences[:_SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
-    if plan.request.mode is RestoreMode.IN_PLACE:
-        return f"{said}; other sessions may have written to {plan.target!r} meanwhile"
-    removed = "" if plan.target_exists else "the restored database was removed, and "
-    return f"{said}; {removed}the live one was not touched"

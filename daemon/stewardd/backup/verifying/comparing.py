@@ -3,23 +3,27 @@
 Rows are compared by count and hash. A sequence must stand where it stood before and after the dump, or between the two
 where it moved meanwhile. Of the catalogue everything is compared that a dump holds; what PostgreSQL spells otherwise
 after a restore is no difference: casts and brackets of an expression, and what another major version prints anew.
+A verification and a restore compare by the same functions; what a restore was told to leave out is not expected.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from stewardd.backup.manifest.backup import BackupManifest
-from stewardd.backup.manifest.contents import BackupContents, SequenceContents
+from stewardd.backup.manifest.contents import BackupContents, LargeObjects, SequenceContents
+from stewardd.backup.verifying.grants import with_granted
 from stewardd.postgres.catalogue.comparing import CatalogueDifference, compare
+from stewardd.postgres.catalogue.identifiers import plain_parts
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue
 from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.restored import RestoredDatabase
 from stewardd.postgres.table_proof import METHOD, SequenceValue, TableProof
 
-_OF_A_TABLE = frozenset({"column", "constraint", "index", "trigger", "rule", "policy"})
+OF_A_TABLE = frozenset({"column", "constraint", "index", "trigger", "rule", "policy"})
 # A dump holds neither: an extension is made in its newest version, and the triggers of a foreign key are made enabled.
 _NOT_DUMPED = {("extension", "version"), ("constraint", "enabled")}
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
@@ -47,29 +51,82 @@ class RestoreDifference:
         return self.text
 
 
-def compare_restored(
-    manifest: BackupManifest, recorded: BackupContents, found: RestoredDatabase
-) -> list[RestoreDifference]:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a restored database must hold. What is None was not recorded, or is not compared.
+
+    `extensions` count where no catalogue was recorded. A dump of a part does not say which sequences it holds: those
+    that are missing are no difference where `may_lack_sequences`. Grants to `other_grantees` are not compared, none at
+    all without `with_grants`; and where something was there before the restore (`is_added`), further grants and large
+    objects are no difference.
+    """
+
+    tables: Mapping[TableName, TableProof]
+    hashed: bool = False
+    sequences: tuple[SequenceContents, ...] = ()
+    large_objects: LargeObjects | None = None
+    extensions: tuple[str, ...] = ()
+    catalogue: DatabaseCatalogue | None = None
+    may_lack_sequences: bool = False
+    with_grants: bool = True
+    other_grantees: frozenset[str] = frozenset()
+    is_added: bool = False
+
+
+def expected_of(manifest: BackupManifest, recorded: BackupContents) -> Expected:
+    """What must be there where everything that a backup holds was restored into an empty database."""
+    is_whole = manifest.selection.is_whole
+    return Expected(
+        tables=recorded_tables(recorded),
+        hashed=has_our_hashes(recorded),
+        sequences=recorded.sequences,
+        large_objects=recorded_large_objects(recorded) if is_whole else None,
+        extensions=tuple(each.name for each in manifest.source.extensions) if is_whole else (),
+        catalogue=recorded_catalogue(manifest, recorded),
+        may_lack_sequences=not is_whole,
+    )
+
+
+def recorded_catalogue(
+    manifest: BackupManifest, recorded: BackupContents
+) -> DatabaseCatalogue | None:
+    """The catalogue that was recorded; of a backup of a part, what belongs to its tables."""
+    if recorded.schema is None:
+        return None
+    found = DatabaseCatalogue.from_json(recorded.schema.major, recorded.schema.objects)
+    if manifest.selection.is_whole:
+        return found
+    return part_of_tables(found, {TableName(each.schema, each.name) for each in recorded.tables})
+
+
+def recorded_large_objects(recorded: BackupContents) -> LargeObjects | None:
+    """What was read of the large objects; None where nothing was read to compare a restore with."""
+    if not recorded.tables and not recorded.sequences and not recorded.large_objects.count:
+        return None
+    return recorded.large_objects
+
+
+def compare_restored(expected: Expected, found: RestoredDatabase) -> list[RestoreDifference]:
     """Every difference: rows first, then sequences, large objects, extensions, and the catalogue."""
     differences = [
-        *compare_tables(recorded_tables(recorded), found.tables),
-        *_sequences(manifest, recorded, found),
+        *compare_tables(expected.tables, found.tables),
+        *_sequences(expected, found),
+        *_large_objects(expected, found),
     ]
-    if manifest.selection.is_whole:
-        differences += _large_objects(recorded, found)
-        differences += _extensions(manifest, recorded, found)
-    if recorded.schema is not None:
-        wanted = DatabaseCatalogue.from_json(recorded.schema.major, recorded.schema.objects)
-        there = found.catalogue
-        if not manifest.selection.is_whole:
-            chosen = {_quoted(TableName(each.schema, each.name)) for each in recorded.tables}
-            wanted, there = _part(wanted, chosen), _part(there, chosen)
-        differences += [
-            RestoreDifference(each.kind, each.name, str(each))
-            for each in compare(_dumped(wanted, there), _known(there, wanted))
-            if not _is_spelling(each, same_major=wanted.major == there.major)
-        ]
-    return differences
+    if expected.catalogue is None:
+        return [*differences, *_extensions(expected, found)]
+    wanted, there = with_granted(
+        _dumped(expected.catalogue, found.catalogue),
+        _known(found.catalogue, expected.catalogue),
+        compared=expected.with_grants,
+        others=expected.other_grantees,
+        may_have_more=expected.is_added,
+    )
+    return differences + [
+        RestoreDifference(each.kind, each.name, str(each))
+        for each in compare(wanted, there)
+        if not _is_spelling(each, same_major=wanted.major == there.major)
+    ]
 
 
 def recorded_tables(recorded: BackupContents) -> dict[TableName, TableProof]:
@@ -103,14 +160,12 @@ def compare_tables(
             yield RestoreDifference("table", _quoted(name), text)
 
 
-def _sequences(
-    manifest: BackupManifest, recorded: BackupContents, found: RestoredDatabase
-) -> Iterator[RestoreDifference]:
-    for each in recorded.sequences:
+def _sequences(expected: Expected, found: RestoredDatabase) -> Iterator[RestoreDifference]:
+    for each in expected.sequences:
         name = TableName(each.schema, each.name)
         there = found.sequences.get(name)
         if there is None:
-            if manifest.selection.is_whole:
+            if not expected.may_lack_sequences:
                 yield RestoreDifference("sequence", _quoted(name), f"sequence {name} is missing")
         elif not _may_stand(each, there):
             text = (
@@ -134,12 +189,10 @@ def _may_stand(recorded: SequenceContents, found: SequenceValue) -> bool:
     return found.is_called or not recorded.earlier_is_called
 
 
-def _large_objects(
-    recorded: BackupContents, found: RestoredDatabase
-) -> Iterator[RestoreDifference]:
-    wanted, there = recorded.large_objects, found.large_objects
-    if not recorded.tables and not recorded.sequences and not wanted.count:
-        return  # nothing was read to compare with
+def _large_objects(expected: Expected, found: RestoredDatabase) -> Iterator[RestoreDifference]:
+    wanted, there = expected.large_objects, found.large_objects
+    if wanted is None or (expected.is_added and there.rows > wanted.count):
+        return
     if wanted.count != there.rows:
         text = f"there are {there.rows} large objects, and {wanted.count} were dumped"
     elif wanted.hash is not None and there.hash is not None and wanted.hash != there.hash:
@@ -149,27 +202,28 @@ def _large_objects(
     yield RestoreDifference("large objects", "", text)
 
 
-def _extensions(
-    manifest: BackupManifest, recorded: BackupContents, found: RestoredDatabase
-) -> Iterator[RestoreDifference]:
-    """Of a backup whose catalogue was not recorded."""
-    if recorded.schema is not None:
-        return
+def _extensions(expected: Expected, found: RestoredDatabase) -> Iterator[RestoreDifference]:
     there = set(found.catalogue.of_kind("extension")) | {"plpgsql"}
-    for each in manifest.source.extensions:
-        if each.name not in there and f'"{each.name}"' not in there:
-            yield RestoreDifference("extension", each.name, f"extension {each.name} is missing")
+    for name in expected.extensions:
+        if name not in there and f'"{name}"' not in there:
+            yield RestoreDifference("extension", name, f"extension {name} is missing")
 
 
-def _part(catalogue: DatabaseCatalogue, tables: set[str]) -> DatabaseCatalogue:
-    """What belongs to some tables."""
+def part_of_tables(
+    catalogue: DatabaseCatalogue, tables: AbstractSet[TableName]
+) -> DatabaseCatalogue:
+    """What belongs to some tables, and the tables."""
     kept = {
         (kind, name): has
         for (kind, name), has in catalogue.objects.items()
-        if (kind == "table" and name in tables)
-        or (kind in _OF_A_TABLE and name.rpartition(".")[0] in tables)
+        if (kind == "table" or kind in OF_A_TABLE) and _owner(name) in tables
     }
     return DatabaseCatalogue(catalogue.major, kept)
+
+
+def _owner(name: str) -> TableName | None:
+    schema, *others = plain_parts(name)
+    return TableName(schema, others[0]) if others else None
 
 
 def _dumped(wanted: DatabaseCatalogue, found: DatabaseCatalogue) -> DatabaseCatalogue:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from stewardd.backup.proof import BackupProof
-from stewardd.repository.document import Codec, Count, Identifier
+from stewardd.backup.verifying.source_check import SourceCheck
+from stewardd.repository.document import LEFT_OUT_IF_NONE, Codec, Count, Identifier
 
 
 class VerifyPhase(StrEnum):
@@ -17,6 +19,7 @@ class VerifyPhase(StrEnum):
     CHECKING = "CHECKING"
     RESTORING = "RESTORING"
     COMPARING = "COMPARING"
+    CHECKING_SOURCE = "CHECKING_SOURCE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,12 @@ class VerifyProgress:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResponse:
-    """What a trial came to."""
+    """What a trial came to, and the check of the source where that was asked for."""
 
     backup: Identifier
     database: str
     proof: BackupProof
+    source: Annotated[SourceCheck | None, LEFT_OUT_IF_NONE] = None
 
 
 VERIFY_PROGRESS = Codec(VerifyProgress)

@@ -29,7 +29,7 @@ from stewardd.backup.restoring.options import (
     RestoreSource,
 )
 from stewardd.backup.restoring.restore import restore_into, restoring_tools
-from stewardd.backup.verifying.comparing import compare_restored, has_our_hashes
+from stewardd.backup.verifying.comparing import compare_restored, expected_of, has_our_hashes
 from stewardd.backup.verifying.judging import TrialVerdict, judge
 from stewardd.backup.verifying.progress import VerifyPhase, VerifyProgress
 from stewardd.errors import (
@@ -217,6 +217,10 @@ class _Trial:
                 self._notes.append(
                     f"there is no PostgreSQL {major} here; it was restored into {server.version}"
                 )
+            if server.reaches_network:
+                self._notes.append(
+                    f"the scratch server was not kept from the network: {server.reaches_network}"
+                )
             target = await self._prepare(server)
             restored = await self._restore(server, target)
             self._restore_s = time.monotonic() - began_at
@@ -298,7 +302,8 @@ class _Trial:
             jobs=self._options.jobs,
             on_table=self._count_table,
         )
-        verdict = judge(issues, compare_restored(self._manifest, contents, found))
+        expected = expected_of(self._manifest, contents)
+        verdict = judge(issues, compare_restored(expected, found))
         if verdict.outcome is ProofState.VERIFIED:
             if self._manifest.proof is ProofMode.NONE:
                 return TrialVerdict(

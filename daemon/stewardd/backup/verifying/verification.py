@@ -22,9 +22,11 @@ from stewardd.backup.states import BackupState, BackupStates, StateOvertaken
 from stewardd.backup.verifying.progress import (
     VERIFY_PROGRESS,
     VERIFY_RESPONSE,
+    VerifyPhase,
     VerifyProgress,
     VerifyResponse,
 )
+from stewardd.backup.verifying.source_check import SourceChecks
 from stewardd.backup.verifying.trial import BackupTrials, Report
 from stewardd.errors import BackupDeleted, Cancelled, Conflict, Corrupt, Exhausted, StewardError
 from stewardd.operations.kinds import VERIFY_BACKUP
@@ -77,6 +79,7 @@ class BackupVerification:
         catalog: BackupCatalog,
         states: BackupStates,
         inventory: BackupInventory,
+        source_checks: SourceChecks,
         policy: VerificationPolicy,
         now: Callable[[], datetime],
     ) -> None:
@@ -85,14 +88,18 @@ class BackupVerification:
         self._catalog = catalog
         self._states = states
         self._inventory = inventory
+        self._source_checks = source_checks
         self._policy = policy
         self._now = now
         self._begun: set[str] = set()
         self._looking = asyncio.Lock()
 
-    async def start(self, backup_id: str, request_id: str) -> OperationState:
+    async def start(
+        self, backup_id: str, request_id: str, *, checks_source: bool = False
+    ) -> OperationState:
         """Starts a trial, or returns the operation that this request_id started before.
 
+        One that `checks_source` looks for damage in the files of the database as well, after the trial.
         Raises: BackupNotFound, BackupDeleted, RequestIdReused, RequestInProgress, Exhausted.
         """
         try:
@@ -107,12 +114,16 @@ class BackupVerification:
                 context.report(VERIFY_PROGRESS.to_json(progress))
 
             proof = await self.verify(backup_id, report)
-            return VERIFY_RESPONSE.to_json(VerifyResponse(backup_id, database, proof))
+            source = None
+            if checks_source:
+                report(VerifyProgress(backup_id, database, VerifyPhase.CHECKING_SOURCE))
+                source = await self._source_checks.run(database)
+            return VERIFY_RESPONSE.to_json(VerifyResponse(backup_id, database, proof, source))
 
         return await self._operations.start_once(
             VERIFY_BACKUP,
             request_id,
-            asked={"backup": backup_id},
+            asked={"backup": backup_id} | ({"amcheck": True} if checks_source else {}),
             metadata=VERIFY_PROGRESS.to_json(VerifyProgress(backup_id, database)),
             work=work,
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
-from typing import Any
 
+from stewardd.backup.reading.ahead import one_ahead
 from stewardd.backup.worker.client_tool import ClientTool
 
 
@@ -25,7 +25,7 @@ async def feed(
     """
     is_taken = True
     try:
-        async with aclosing(_one_ahead(chunks)) as ahead:
+        async with aclosing(one_ahead(chunks)) as ahead:
             async for chunk in ahead:
                 is_taken = is_taken and await asyncio.to_thread(_write_all, tool, chunk)
                 if not is_taken and not reads_all:
@@ -38,16 +38,6 @@ async def feed(
         raise
 
 
-async def ended(task: asyncio.Future[Any] | None) -> None:
-    """Makes sure that a task has ended; how it failed is told by whoever awaited it, or does not matter any more."""
-    if task is None:
-        return
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
-
-
 def _write_all(tool: ClientTool, chunk: bytes) -> bool:
     """Writes a chunk; returns whether the tool took it. Blocks."""
     left = memoryview(chunk)
@@ -57,14 +47,3 @@ def _write_all(tool: ClientTool, chunk: bytes) -> bool:
     except BrokenPipeError:
         return False
     return True
-
-
-async def _one_ahead(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """The same chunks; the next one is made while the last one is used."""
-    following = asyncio.ensure_future(anext(chunks, None))
-    try:
-        while (chunk := await following) is not None:
-            following = asyncio.ensure_future(anext(chunks, None))
-            yield chunk
-    finally:
-        await ended(following)

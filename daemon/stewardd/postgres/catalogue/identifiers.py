@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _LAST = re.compile(r'(?P<owner>.*)\.(?P<part>"(?:[^"]|"")*"|[^".]+)', re.DOTALL)
+_PART = re.compile(r'"((?:[^"]|"")*)"|([^".(]+)')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
@@ -22,6 +23,19 @@ def owners(name: str) -> list[str]:
     if "(" in name:  # a function: the dots of its arguments are no owners
         found.append(split_name(name.partition("(")[0])[0])
     return found
+
+
+def plain_parts(name: str) -> tuple[str, ...]:
+    """The parts of a name without their quotes; of a function without its arguments."""
+    found: list[str] = []
+    place = 0
+    while part := _PART.match(name, place):
+        found.append(part[2] or part[1].replace('""', '"'))
+        place = part.end()
+        if name[place : place + 1] != ".":
+            break
+        place += 1
+    return tuple(found)
 
 
 def quoted(word: str) -> str:

@@ -112,7 +112,9 @@ class BackupServicer(backup_pb2_grpc.BackupServiceServicer):
     ) -> operations_pb2.Operation:
         """Starts a trial of a backup."""
         state = await self._verification.start(
-            names.parse_uuid("backups", request.name), request_id_of(request.request_id)
+            names.parse_uuid("backups", request.name),
+            request_id_of(request.request_id),
+            checks_source=request.amcheck,
         )
         return operation_message(state)
 

@@ -10,6 +10,7 @@ from steward.v1 import backup_pb2 as pb
 from stewardd.backup.proof import BackupProof
 from stewardd.backup.verifying.drills import DRILL, Drill
 from stewardd.backup.verifying.progress import VERIFY_PROGRESS, VERIFY_RESPONSE
+from stewardd.backup.verifying.source_check import SourceCheck
 from stewardd.operations.state import OperationState
 from stewardd.rpc import names
 from stewardd.rpc.times import duration, timestamp
@@ -58,6 +59,19 @@ def verify_response(state: OperationState, response: Mapping[str, Any]) -> pb.Ve
         backup=names.backup(found.backup),
         database=found.database,
         verification=proof_message(found.proof),
+        source_check=_source_message(found.source) if found.source is not None else None,
+    )
+
+
+def _source_message(found: SourceCheck) -> pb.SourceCheck:
+    return pb.SourceCheck(
+        outcome=pb.SourceCheck.Outcome.Value(f"OUTCOME_{found.outcome}"),
+        reason=found.reason,
+        detail=found.detail,
+        damages=found.damages,
+        tables=found.tables,
+        indexes=found.indexes,
+        elapsed=duration(found.elapsed_s),
     )
 
 

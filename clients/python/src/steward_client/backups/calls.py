@@ -79,11 +79,11 @@ def import_backup(
 
 
 def verify_backup(
-    name: str, request_id: str | None
+    name: str, amcheck: bool, request_id: str | None
 ) -> Call[operations_pb2.Operation, OperationState[VerifyProgress, VerifiedBackup]]:
     """BackupService.VerifyBackup, under a request_id always."""
     request = backup_pb2.VerifyBackupRequest(
-        name=_backup(name), request_id=request_id or new_request_id()
+        name=_backup(name), amcheck=amcheck, request_id=request_id or new_request_id()
     )
     return operation_call(f"{SERVICE}/VerifyBackup", request, OPERATION_KINDS)
 

@@ -79,13 +79,20 @@ class BackupMethods(Service):
         return Operation(self._connection, OPERATION_KINDS, state)
 
     def verify_backup(
-        self, name: str, *, request_id: str | None = None, timeout_s: float | None = None
+        self,
+        name: str,
+        *,
+        amcheck: bool = False,
+        request_id: str | None = None,
+        timeout_s: float | None = None,
     ) -> Operation[VerifyProgress, VerifiedBackup]:
         """Begins to restore a backup into a private server and to compare it, as the daemon does after each.
 
-        A corrupt backup is a result, and no error. Raises NotNow.
+        With `amcheck` the tables and indexes of the source database are checked for damage too. A corrupt backup is a
+        result, and no error. Raises NotNow.
         """
-        state = self._connection.call(calls.verify_backup(name, request_id), timeout_s)
+        call = calls.verify_backup(name, amcheck, request_id)
+        state = self._connection.call(call, timeout_s)
         return Operation(self._connection, OPERATION_KINDS, state)
 
     def run_drill(

@@ -9,7 +9,7 @@ from enum import StrEnum
 from steward.v1 import backup_pb2 as pb
 
 from steward_client import protobuf_values
-from steward_client.backups.words import BackupProof, word_of
+from steward_client.backups.words import BackupProof, SourceOutcome, word_of
 
 
 class VerifyPhase(StrEnum):
@@ -21,6 +21,7 @@ class VerifyPhase(StrEnum):
     CHECKING = "checking"
     RESTORING = "restoring"
     COMPARING = "comparing"
+    CHECKING_SOURCE = "checking_source"
 
 
 _PHASES = {
@@ -29,6 +30,12 @@ _PHASES = {
     pb.VerifyBackupMetadata.PHASE_CHECKING: VerifyPhase.CHECKING,
     pb.VerifyBackupMetadata.PHASE_RESTORING: VerifyPhase.RESTORING,
     pb.VerifyBackupMetadata.PHASE_COMPARING: VerifyPhase.COMPARING,
+    pb.VerifyBackupMetadata.PHASE_CHECKING_SOURCE: VerifyPhase.CHECKING_SOURCE,
+}
+_OUTCOMES = {
+    pb.SourceCheck.OUTCOME_SOUND: SourceOutcome.SOUND,
+    pb.SourceCheck.OUTCOME_DAMAGED: SourceOutcome.DAMAGED,
+    pb.SourceCheck.OUTCOME_COULD_NOT_RUN: SourceOutcome.COULD_NOT_RUN,
 }
 
 
@@ -105,6 +112,35 @@ class VerifyProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """What the check of the source database's files came to. It says nothing of the backup."""
+
+    outcome: SourceOutcome
+    reason: str
+    """Why it is not sound, in a word, such as DAMAGE or AMCHECK_MISSING."""
+    detail: str
+    """The same for people."""
+    damages: tuple[str, ...]
+    """What is damaged; of more than fifty damages the first."""
+    tables: int
+    indexes: int
+    elapsed_s: float
+
+    @classmethod
+    def from_proto(cls, message: pb.SourceCheck) -> SourceCheck:
+        """Reads a steward.v1 SourceCheck."""
+        return cls(
+            outcome=_OUTCOMES.get(message.outcome, SourceOutcome.UNKNOWN),
+            reason=message.reason,
+            detail=message.detail,
+            damages=tuple(message.damages),
+            tables=message.tables,
+            indexes=message.indexes,
+            elapsed_s=protobuf_values.seconds(message.elapsed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedBackup:
     """A backup that was tried, and what it came to."""
 
@@ -112,12 +148,20 @@ class VerifiedBackup:
     """`backups/{backup}`."""
     database: str
     verification: BackupVerification
+    source_check: SourceCheck | None
+    """None where it was not asked for."""
 
     @classmethod
     def from_proto(cls, message: pb.VerifyBackupResponse) -> VerifiedBackup:
         """Reads a steward.v1 VerifyBackupResponse."""
-        verification = BackupVerification.from_proto(message.verification)
-        return cls(message.backup, message.database, verification)
+        return cls(
+            backup=message.backup,
+            database=message.database,
+            verification=BackupVerification.from_proto(message.verification),
+            source_check=SourceCheck.from_proto(message.source_check)
+            if message.HasField("source_check")
+            else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,15 @@ class BackupProof(StrEnum):
     UNVERIFIABLE = "unverifiable"
 
 
+class SourceOutcome(StrEnum):
+    """Whether damage was found in the files of a database."""
+
+    UNKNOWN = "unknown"
+    SOUND = "sound"
+    DAMAGED = "damaged"
+    COULD_NOT_RUN = "could_not_run"
+
+
 class BackupProofMode(StrEnum):
     """What was read of each table, in the snapshot of the dump, to compare a restore with."""
 

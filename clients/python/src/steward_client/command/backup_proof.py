@@ -18,22 +18,28 @@ from steward_client.command.text import duration, many, moment, size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from steward_client.backups.verification import BackupVerification, Drill
+    from steward_client.backups.verification import BackupVerification, Drill, SourceCheck
 
 _TREND = 12
 
 
 @click.command(cls=Verb, example="steward backup verify backups/019a…")
 @click.argument("name", metavar="BACKUP", type=BACKUP)
+@click.option(
+    "--amcheck",
+    is_flag=True,
+    help="Also check the tables and indexes of the source database, by its extension amcheck.",
+)
 @no_wait_option
 @pass_session
-def verify(session: Session, name: str, no_wait: bool) -> int:
+def verify(session: Session, name: str, amcheck: bool, no_wait: bool) -> int:
     """Restore a backup into a private server, compare it with what was dumped, and keep what it came to.
 
-    Exit code 0 if it is verified, 1 if it is corrupt or could not be judged. Ctrl-C ends the waiting, not the trial.
+    Exit code 0 if it is verified, 1 if it is corrupt or could not be judged; with --amcheck also 1 unless the source is
+    sound. Ctrl-C ends the waiting, not the trial.
     """
     with session.client() as client:
-        operation = client.verify_backup(resources.backup(client, name))
+        operation = client.verify_backup(resources.backup(client, name), amcheck=amcheck)
         if not no_wait:
             operation = follow(operation, "the verification", session.timeout_s)
         if no_wait or operation.state.error is not None:
@@ -47,9 +53,10 @@ def verify(session: Session, name: str, no_wait: bool) -> int:
                 ("backup", found.backup),
                 ("database", found.database),
                 *verification_facts(found.verification),
+                *_source_facts(found.source_check),
             ]
         )
-    return _exit_code(found.verification)
+    return max(_exit_code(found.verification), _source_exit_code(found.source_check))
 
 
 @click.command(
@@ -114,6 +121,19 @@ def verification_facts(found: BackupVerification) -> list[tuple[str, str]]:
     ]
 
 
+def _source_facts(found: SourceCheck | None) -> list[tuple[str, str]]:
+    """What the check of the source came to."""
+    if found is None:
+        return []
+    read = f"{many(found.tables, 'table')} and {many(found.indexes, 'index')}"
+    facts = [
+        ("source", found.outcome.value.replace("_", " ")),
+        ("because", f"{found.detail} [{found.reason}]" if found.reason else ""),
+    ]
+    facts += [("damaged", each) for each in found.damages[1:]]
+    return [*facts, ("checked", f"{read}, in {duration(found.elapsed_s)}" if found.tables else "")]
+
+
 def _show_trend(session: Session, drills: Sequence[Drill]) -> int:
     if session.is_json:
         document.emit({"drills": list(drills)})
@@ -146,3 +166,10 @@ def _exit_code(found: BackupVerification) -> Exit:
     from steward_client.backups.words import BackupProof
 
     return Exit.DONE if found.outcome is BackupProof.VERIFIED else Exit.FOUND
+
+
+def _source_exit_code(found: SourceCheck | None) -> Exit:
+    from steward_client.backups.words import SourceOutcome
+
+    is_fine = found is None or found.outcome is SourceOutcome.SOUND
+    return Exit.DONE if is_fine else Exit.FOUND

@@ -285,6 +285,8 @@ def _verify_steps(progress: object) -> tuple[int, int | None, str]:
 
     if not isinstance(progress, VerifyProgress):
         return _migration_steps(progress)
+    if progress.phase is VerifyPhase.CHECKING_SOURCE:
+        return 0, None, "checking the source"
     tables = many(progress.total_tables, "table")
     if progress.phase is VerifyPhase.COMPARING:
         words = f"{progress.phase}, {progress.compared_tables} of {tables}"

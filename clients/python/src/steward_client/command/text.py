@@ -109,7 +109,7 @@ def many(number: int, word: str) -> str:
     >>> many(1, "row"), many(2000, "row"), many(0, "batch")
     ('1 row', '2,000 rows', '0 batches')
     """
-    ending = "" if number == 1 else "es" if word.endswith("ch") else "s"
+    ending = "" if number == 1 else "es" if word.endswith(("ch", "x")) else "s"
     return f"{count(number)} {word}{ending}"
 
 
