@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -41,6 +41,9 @@ _NOT_COMPILED_IN = b"not compiled in"
 # Refused before anything is connected to by a libpq that can't; one that can finds no socket in no folder.
 _TLS_TRIAL = "sslmode=require host=/nonexistent"
 _GSS_TRIAL = "gssencmode=require sslmode=disable host=/nonexistent"
+_Files = tuple[tuple[int, int, int], ...]
+_inspected: dict[tuple[Path, _Files], ClientTools] = {}
+"""Tools that ran, by their folder and the inode, size and time of change of each."""
 
 
 class Origin(IntEnum):
@@ -153,7 +156,24 @@ def _places() -> Iterable[tuple[Path, Origin]]:
 
 
 def _inspect(folder: Path, origin: Origin) -> ClientTools | None:
-    """The tools in a folder, or None when they are not all there, don't run, or aren't of one version."""
+    """The tools in a folder, or None when they are not all there, don't run, or aren't of one version.
+
+    To ask them takes four processes: those that are the same files as before are not asked again.
+    """
+    try:
+        files = tuple((folder / name).stat() for name in NEEDED)
+    except OSError:
+        return None
+    key = (folder, tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in files))
+    known = _inspected.get(key) or _asked(folder)
+    if known is None:
+        return None
+    _inspected[key] = known
+    return replace(known, origin=origin)
+
+
+def _asked(folder: Path) -> ClientTools | None:
+    """As `_inspect`, by running them."""
     versions = {_version_of(folder / name) for name in NEEDED}
     if len(versions) != 1:
         return None
@@ -163,7 +183,7 @@ def _inspect(folder: Path, origin: Origin) -> ClientTools | None:
     return ClientTools(
         folder,
         *version,
-        origin,
+        Origin.INSTALLED,
         has_tls=_takes(folder / NEEDED[0], _TLS_TRIAL),
         has_gss=_takes(folder / NEEDED[0], _GSS_TRIAL),
     )

@@ -63,6 +63,26 @@ async def test_whether_tools_can_encrypt_is_asked_of_them_wherever_they_lie():
     assert found.limits == ("no TLS", "no GSSAPI")
 
 
+async def test_tools_are_asked_once_and_again_when_they_are_others(tmp_path):
+    asked = tmp_path / "asked"
+
+    def install(version: str) -> None:
+        for name in ("pg_dump", "pg_restore"):
+            program = tmp_path / name
+            program.write_text(
+                f"#!/bin/sh\necho asked >> {asked}\necho '{name} (PostgreSQL) {version}'\n"
+            )
+            program.chmod(0o755)
+
+    install("17.2")
+    assert [each.version for each in await find_tools(tmp_path)] == ["17.2"]
+    processes = len(asked.read_text().splitlines())
+    assert [each.version for each in await find_tools(tmp_path)] == ["17.2"]
+    assert len(asked.read_text().splitlines()) == processes
+    install("18.10")
+    assert [each.version for each in await find_tools(tmp_path)] == ["18.10"]
+
+
 @given(
     st.integers(10, 20),
     st.lists(st.builds(tools, st.integers(10, 20), st.sampled_from(list(Origin)[1:]))),
