@@ -2226,7 +2226,7 @@ class RestorePlan(google.protobuf.message.Message):
     server_version: builtins.str
     """The server that is restored on."""
     tool_version: builtins.str
-    """The pg_restore that would be used."""
+    """The version of the pg_restore, or of the psql for a plain dump, that would be used."""
     stored_size_bytes: builtins.int
     """The size of what is read from the repository."""
     dump_size_bytes: builtins.int

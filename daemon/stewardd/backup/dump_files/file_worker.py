@@ -8,6 +8,7 @@ has to give the checksum of the first: a file that was changed meanwhile is neve
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import re
 import secrets
@@ -20,7 +21,7 @@ from typing import IO
 
 from stewardd.backup.dump_files.form import BYTE_ORDER_MARK
 from stewardd.backup.dump_files.left_out_lines import LeftOutLines
-from stewardd.backup.dump_files.look import OpenedDump, open_dump
+from stewardd.backup.dump_files.look import OpenedDump, check_files, open_dump
 from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
 from stewardd.backup.dump_files.protocol import (
     DumpFileJob,
@@ -65,11 +66,13 @@ _LIST_FILE = "chosen.list"
 _FOLDER = "dump"
 _READ_BYTES = 1 << 16
 _SAID_LIMIT = 400
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ROOM_HINT = "free room there, or restore a dump of one stream (--format=custom), which needs none"
 _LARGE_OBJECT_LINE = re.compile(rb"\d+ blob_\d+\.dat")
 _UNREADABLE = re.compile(
     r"could not read from input file|unexpected end of file|not appear to be a valid|unexpected block ID|corrupt|"
     r"unrecognized data block type|could not find block ID|could not uncompress|bad dumpId|too large dumpId|"
-    r"unsupported version|could not open input file|could not read from|invalid number"
+    r"unsupported version|could not open input file"
 )
 _PACKED_OTHERWISE = re.compile(r"compression (?:is )?not supported|does not support compression")
 
@@ -202,7 +205,7 @@ class DumpFileWorker:
 
         tool = self._start_pg_restore(into, arguments, reads_input=True)
         try:
-            await feed(tool, whole(), lambda _: None, reads_all=not into.list_file)
+            await feed(tool, whole(), lambda _: None)
             await self._judge(into, tool)
         finally:
             await tool.end()
@@ -254,7 +257,7 @@ class DumpFileWorker:
                 hint="name a folder of client tools with that compression in `postgres.tools_dir`, or have the dump "
                 "made with --compress=gzip",
             )
-        if _UNREADABLE.search(said):
+        if _UNREADABLE.search(said) and "ERROR:" not in said:
             raise DumpUnreadable(
                 f"pg_restore cannot read the dump: {said}", hint="have the file sent again"
             )
@@ -319,8 +322,15 @@ def _write_members(members: TarMembers, chunk: bytes, folder: Path, reserve_byte
     for member, piece in members.feed(chunk):
         if not piece:
             _check_room(member, folder, reserve_bytes)
-        with (folder / member.name).open("ab") as file:
-            file.write(piece)
+        try:
+            with (folder / member.name).open("ab") as file:
+                file.write(piece)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise StorageFull(
+                f"no room to unpack {member.name} of the dump into {folder}", hint=_ROOM_HINT
+            ) from error
 
 
 def _check_room(member: TarMember, folder: Path, reserve_bytes: int) -> None:
@@ -329,7 +339,7 @@ def _check_room(member: TarMember, folder: Path, reserve_bytes: int) -> None:
         raise StorageFull(
             f"the disk of the daemon's scratch folder has {free_bytes} bytes free, and {member.name} of the dump needs "
             f"{member.size_bytes} and {reserve_bytes} in reserve",
-            hint="free room there, or restore a dump of one stream (--format=custom), which needs no room",
+            hint=_ROOM_HINT,
         )
 
 
@@ -342,6 +352,7 @@ def _settle_large_objects(folder: Path) -> None:
         table = read_table_of_contents((folder / TABLE_OF_CONTENTS).read_bytes())
     except NeedMore:
         raise DumpUnreadable("the table of contents of the dump is cut off") from None
+    check_files(table)
     for entry in table.entries:
         path = folder / entry.file
         if entry.kind == "BLOBS" and DATA_FILE.fullmatch(entry.file) and not path.exists():

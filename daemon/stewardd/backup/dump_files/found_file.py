@@ -38,7 +38,7 @@ from stewardd.backup.restoring.roles import roles_of
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.restoring.table_of_contents import TocEntry
 from stewardd.backup.worker.process import WorkerTask, run_worker
-from stewardd.errors import InvalidRequest
+from stewardd.errors import InputRefused, InvalidRequest
 from stewardd.postgres.binaries import major_of
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.restoring.databases import DatabaseLocale
@@ -173,6 +173,11 @@ class FoundDumpFile:
         whole = await _run_worker(
             self._job(options.max_duration_s), FileExamined, _hearing(report, 0)
         )
+        if (whole.form, whole.size_bytes) != (self.look.form, self.look.size_bytes):
+            raise InputRefused(
+                "the dump file was changed while it was read",
+                hint="name a file that nobody writes to",
+            )
         return replace(self, whole=whole)
 
     async def restore(

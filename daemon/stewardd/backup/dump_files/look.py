@@ -87,13 +87,19 @@ async def _table_of(dump: OpenedDump) -> TableOfContents:
         ) from None
     except Corrupt as error:
         raise DumpUnreadable(error.message) from None
-    for entry in table.entries:
-        # pg_restore opens a file by the name that stands here: one that pg_dump would not give may lead elsewhere.
-        if entry.file and not (
-            DATA_FILE.fullmatch(entry.file) or LARGE_OBJECTS.fullmatch(entry.file)
-        ):
-            raise DumpUnreadable(f"the dump names a file that no dump has: {entry.file[:200]!r}")
+    check_files(table)
     return table
+
+
+def check_files(table: TableOfContents) -> None:
+    """Refuses a table of contents that names other files than pg_dump does. Raises: DumpUnreadable.
+
+    pg_restore opens a file by the name that stands there: another one may lead out of the folder.
+    """
+    for entry in table.entries:
+        name = entry.file
+        if name and not (DATA_FILE.fullmatch(name) or LARGE_OBJECTS.fullmatch(name)):
+            raise DumpUnreadable(f"the dump names a file that no dump has: {name[:200]!r}")
 
 
 async def _table_in_tar(chunks: AsyncIterator[bytes]) -> bytes:

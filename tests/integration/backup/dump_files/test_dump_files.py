@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import os
 import re
 import secrets
@@ -17,10 +18,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from stewardd.backup.dump_files.file_worker import DumpFileWorker
 from stewardd.backup.dump_files.found_file import DumpFileFinder
 from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
+from stewardd.backup.dump_files.protocol import FileRestore
 from stewardd.backup.manifest.backup import select
-from stewardd.backup.restoring.documents import RestoreMade, RestoreStanding
+from stewardd.backup.restoring.documents import FileForm, RestoreMade, RestoreStanding
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest, RestoreRoles
 from stewardd.backup.restoring.restores import Restores, RestoreSettings
 from stewardd.backup.restoring.unfinished import UnfinishedRestores
@@ -50,6 +53,7 @@ from tests.support.dump_files import (
     HEAD,
     databases,
     hostile_dumps,
+    job_for,
     rows,
     run,
     run_plain,
@@ -373,12 +377,34 @@ async def test_an_archive_whose_lists_lead_to_other_files_is_refused(restores, l
     (inbox / "list.tar").write_bytes(archive.replace(b"77 " + name, b"77 /etc/hostnm\n"))
     with pytest.raises(DumpUnreadable, match="list of large objects names a file"):
         await restores.run(asked(inbox / "list.tar"), "", no_report)
-    data = re.search(rb"\x00(\d{4}\.dat)\x00", archive)
-    assert data is not None
-    (inbox / "table.tar").write_bytes(archive.replace(data[1], b"../../etc"[:8], 1))
-    with pytest.raises(DumpUnreadable, match=r"names a file that no dump has|member that no dump"):
+    text = re.search(
+        rb"\x00\x08\x00\x00\x00(\d{4}\.dat)", archive
+    )  # as the table of contents has it
+    assert text is not None
+    start, end = text.span(1)
+    (inbox / "table.tar").write_bytes(archive[:start] + b"../../pg" + archive[end:])
+    with pytest.raises(DumpUnreadable, match=r"names a file that no dump has: .\.\./\.\./pg"):
         await restores.run(asked(inbox / "table.tar"), "", no_report)
     assert databases(live) == before
+    # Also where the file took the place of another one behind the look at it.
+    body = (inbox / "table.tar").read_bytes()
+    into = FileRestore(
+        form=FileForm.TAR,
+        sha256=hashlib.sha256(body).hexdigest(),
+        database="main",
+        conninfo=live.conninfo,
+        program="/nowhere/pg_restore",
+        arguments=(),
+        settings={},
+        own_key="",
+        leaves_setting_out=False,
+        list_file="",
+        role_map={},
+        staging=str(inbox),
+        reserve_bytes=0,
+    )
+    with pytest.raises(DumpUnreadable, match="names a file that no dump has"):
+        await DumpFileWorker(job_for(inbox / "table.tar", into), lambda _: None).run()
 
 
 async def test_a_user_with_few_rights_bounds_what_the_sql_of_a_dump_may_do(

@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from stewardd.backup.dump_files.found_file import DumpFileFinder
+from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
+from stewardd.backup.restoring.options import RestoreOptions
+from stewardd.backup.restoring.request import RestoreRequest
 from stewardd.errors import DumpRunsCommands, InputRefused, StatementFailed
 
 from tests.support.dump_files import (
@@ -64,3 +68,13 @@ async def test_a_file_that_changes_between_the_readings_is_not_restored(live, in
     with pytest.raises(InputRefused, match="was changed while it was read"):
         await run_plain(live, programs / "psql", path, between=change)
     assert rows(live, "SELECT count(*) FROM pg_class WHERE relname IN ('t', 'u')") == [(0,)]
+
+
+async def test_a_file_that_changes_behind_the_first_look_is_not_read_on(inbox):
+    path = inbox / "dump.sql"
+    path.write_text("SELECT 1;\n")
+    request = RestoreRequest(dump_uri=path.as_uri(), accepts_unknown_signer=True)
+    found = await DumpFileFinder(DumpPlaces([DumpRoot(str(inbox))])).find(request)
+    path.write_text("SELECT 1, 2;\n")
+    with pytest.raises(InputRefused, match="was changed while it was read"):
+        await found.examined(RestoreOptions(), lambda _: None)
