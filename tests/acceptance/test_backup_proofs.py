@@ -104,6 +104,7 @@ def crashing(session_folder: Path):
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(3600 if FULL else 300)
 @pytest.mark.parametrize("victim", ["daemon", *PLACES])
 def test_whatever_is_killed_during_a_trial_nothing_is_left_and_no_proof_is_taken_back(
     crashing, victim

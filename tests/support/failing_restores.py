@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from stewardd.backup.asked import BackupAsked
@@ -29,8 +31,12 @@ from stewardd.repository.turns import Turns
 from tests.integration.backup.conftest import processes
 from tests.support.waiting import until
 
+T = TypeVar("T")
 WORKER, PG_RESTORE = "stewardd.backup.restoring.worker", "pg_restore --verbose"
+FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 TABLES, ROWS = 3, 2000
+PAUSE_S = {DumpForm.CUSTOM: 0.0, DumpForm.DIRECTORY: 0.03}
+"""How long a proxy pauses before each piece of a backup, so that there is time to do something in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ class Far:
     keyring: Keyring
     source: DatabaseTarget
     backups: Mapping[DumpForm, BackupManifest]
+
+
+def sampled(each: Sequence[T]) -> Sequence[T]:
+    """The parameters of a test: all of them in `make test-full`, and the first one in `make test`."""
+    return each if FULL else each[:1]
 
 
 async def back_up(

@@ -313,6 +313,8 @@ def stored(store: FolderStore):
     return objects
 
 
+@pytest.mark.campaign
+@pytest.mark.timeout(3600 if FULL else 300)
 async def test_no_changed_byte_passes(backups, rich, trials, store, stored):
     """Whatever byte of whatever object is changed, it is found before a row is restored."""
     manifest = await made(backups)

@@ -325,14 +325,15 @@ class _Restore:
             creating = create_new_roles(server.connection, server.way, roles, self.token)
             self.roles = tuple(await uninterrupted(creating))
         if self._makes_database:
-            locale = self.found.locale
+            locale, token = self.found.locale, self.token
             await uninterrupted(
-                create_unfinished(server.connection, server.way, plan.target, locale, self.token)
+                create_unfinished(server.connection, server.way, plan.target, locale, token)
             )
 
     async def _finish(self, what: Finish) -> None:
         """Takes the marks away from what was made: from here on it stays."""
-        await finish(self.server.connection, self.server.way, what)
+        if what.statements:
+            await finish(self.server.connection, self.server.way, what)
         await self._forget()
 
     async def _forget(self) -> None:

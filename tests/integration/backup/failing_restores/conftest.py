@@ -34,6 +34,14 @@ def far(embedded_server, session_folder: Path, s3) -> Iterator[Far]:
     source = embedded_server.target("main", f"source_{secrets.token_hex(4)}")
     admin = embedded_server.target("admin")
     run(admin, f'CREATE DATABASE "{source.database}"')
+    # The first table that pg_restore fills takes a second: so much time there is to do something in its middle.
+    run(
+        source,
+        "CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql"
+        " AS 'SELECT pg_catalog.pg_sleep(1) IS NOT NULL'",
+        "CREATE TABLE a_slow (n integer CHECK (public.slow(n)))",
+        "INSERT INTO a_slow VALUES (1)",
+    )
     for number in range(TABLES):
         run(
             source,

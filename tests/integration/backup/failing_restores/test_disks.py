@@ -23,6 +23,7 @@ from stewardd.repository.backend.all import open_store
 from tests.integration.backup.conftest import processes
 from tests.integration.backup.test_verifying import OneServer
 from tests.support.failing_restores import (
+    PAUSE_S,
     PG_RESTORE,
     WORKER,
     Far,
@@ -32,6 +33,7 @@ from tests.support.failing_restores import (
     request_of,
     restored,
     run,
+    sampled,
 )
 from tests.support.versions import NEWEST
 from tests.support.waiting import until
@@ -95,7 +97,7 @@ def filling(disk: SmallDisk) -> Iterator[SmallDisk]:
     disk.make_room()
 
 
-@pytest.mark.parametrize("mode", [RestoreMode.NEW_DATABASE, RestoreMode.IN_PLACE])
+@pytest.mark.parametrize("mode", sampled([RestoreMode.NEW_DATABASE, RestoreMode.IN_PLACE]), ids=str)
 async def test_a_disk_of_the_server_that_fills_up_is_named_and_the_live_database_is_whole(
     far, s3, proxy, folder, filling, cramped, mode
 ):
@@ -104,7 +106,6 @@ async def test_a_disk_of_the_server_that_fills_up_is_named_and_the_live_database
     before = databases(live)
     reached = s3.through(f"http://{proxy.address}")
     async with daemon(far, reached, live, folder) as here:
-        proxy.pause_s = 0.01
         with pytest.raises(StorageFull, match="No space left on device") as refused:
             await restored(here, request_of(far, DumpForm.CUSTOM, mode), live, filling.fill)
         assert "the database's server" in refused.value.hint
@@ -119,17 +120,17 @@ async def test_a_disk_of_the_server_that_fills_up_is_named_and_the_live_database
 async def test_a_scratch_folder_whose_disk_fills_up_is_named(far, s3, proxy, live, filling):
     reached, before = s3.through(f"http://{proxy.address}"), databases(live)
     async with daemon(far, reached, live, filling.path) as here:
-        proxy.pause_s = 0.01
+        proxy.pause_s = PAUSE_S[DumpForm.DIRECTORY]
         with pytest.raises(StorageFull, match="no room to unpack"):
             await restored(here, request_of(far, DumpForm.DIRECTORY), live, filling.fill)
         here.assert_nothing_is_left()
     assert databases(live) == before
 
 
-@pytest.mark.parametrize("form", [DumpForm.CUSTOM, DumpForm.DIRECTORY])
+@pytest.mark.parametrize("form", sampled(list(DumpForm)), ids=str)
 async def test_a_trial_whose_disk_fills_up_condemns_nothing(far, s3, proxy, filling, cramped, form):
     reached = s3.through(f"http://{proxy.address}")
-    proxy.pause_s = 0.01
+    proxy.pause_s = PAUSE_S[form]
     proof = await tried(far, reached, filling.path, cramped, form, filling.fill)
     assert proof.outcome is ProofState.COULD_NOT_RUN
     assert proof.reason in ("STORAGE_FULL", "SCRATCH_FAILED"), proof.detail
@@ -145,7 +146,6 @@ async def test_a_trial_whose_store_goes_away_condemns_nothing(far, s3, proxy, di
         proxy.reset()
 
     reached = s3.through(f"http://{proxy.address}") | {"max_retries": "1"}
-    proxy.pause_s = 0.01
     proof = await tried(far, reached, disk.path, cramped, DumpForm.CUSTOM, leave)
     assert (proof.outcome, proof.reason) == (ProofState.COULD_NOT_RUN, "REPOSITORY_DOWN")
 

@@ -28,6 +28,7 @@ from stewardd.repository.identifiers import folder_of
 
 from tests.support.backups import Keeper
 from tests.support.failing_restores import (
+    PAUSE_S,
     ROWS,
     WORKER,
     count,
@@ -38,13 +39,16 @@ from tests.support.failing_restores import (
     restored,
     rows,
     run,
+    sampled,
 )
 from tests.support.stored_backup import objects
 
-FORMS = pytest.mark.parametrize("form", list(DumpForm), ids=[each.value for each in DumpForm])
+MODES = pytest.mark.parametrize(
+    "mode", sampled([RestoreMode.NEW_DATABASE, RestoreMode.IN_PLACE]), ids=str
+)
 
 
-@FORMS
+@pytest.mark.parametrize("form", sampled(list(DumpForm)), ids=str)
 async def test_a_slow_store_makes_a_restore_slow_and_no_less_whole(here, far, live, proxy, form):
     proxy.delay_s, proxy.pause_s = 0.02, 0.002
     made = await here.restores.run(request_of(far, form), "", no_report)
@@ -53,11 +57,13 @@ async def test_a_slow_store_makes_a_restore_slow_and_no_less_whole(here, far, li
 
 @pytest.mark.parametrize(
     ("form", "mode"),
-    [
-        pytest.param(DumpForm.CUSTOM, RestoreMode.SWAP, id="swap"),
-        pytest.param(DumpForm.DIRECTORY, RestoreMode.NEW_DATABASE, id="new"),
-        pytest.param(DumpForm.CUSTOM, RestoreMode.IN_PLACE, id="in place"),
-    ],
+    sampled(
+        [
+            pytest.param(DumpForm.CUSTOM, RestoreMode.IN_PLACE, id="in place"),
+            pytest.param(DumpForm.CUSTOM, RestoreMode.SWAP, id="swap"),
+            pytest.param(DumpForm.DIRECTORY, RestoreMode.NEW_DATABASE, id="new"),
+        ]
+    ),
 )
 async def test_a_store_that_goes_away_fails_the_restore_and_the_next_one_is_made_when_it_is_back(
     here, far, live, proxy, form, mode
@@ -67,7 +73,7 @@ async def test_a_store_that_goes_away_fails_the_restore_and_the_next_one_is_made
         proxy.reset()
 
     request, before = request_of(far, form, mode), databases(live)
-    proxy.pause_s = 0.01
+    proxy.pause_s = PAUSE_S[form]
     with pytest.raises(RepositoryDown):
         await restored(here, request, live, leave)
     proxy.pause_s = 0.0
@@ -99,7 +105,7 @@ async def test_a_restore_that_is_made_is_made_although_the_store_is_gone_at_its_
     assert await UnfinishedRestores(here.store).all() == {}
 
 
-@pytest.mark.parametrize("mode", [RestoreMode.NEW_DATABASE, RestoreMode.IN_PLACE])
+@MODES
 async def test_a_backup_that_is_purged_meanwhile_is_named_and_nothing_is_left(
     here, far, live, proxy, s3, mode
 ):
@@ -138,17 +144,13 @@ async def test_a_backup_that_is_deleted_is_refused_before_anything_begins(here, 
     assert databases(live) == before
 
 
-async def test_of_two_daemons_that_restore_into_one_database_one_does(
-    here, far, live, proxy, s3, folder
-):
+async def test_of_two_daemons_that_restore_into_one_database_one_does(here, far, live, s3, folder):
     request = replace(request_of(far, DumpForm.CUSTOM), new_database=f"once_{secrets.token_hex(4)}")
-    proxy.pause_s = 0.01
     async with daemon(far, s3.options, live, folder) as other:
 
         async def restore_too() -> None:
             with pytest.raises(RestoreInProgress, match=request.new_database):
                 await other.restores.run(request, "", no_report)
-            proxy.pause_s = 0.0
 
         await restored(here, request, live, restore_too)
     assert count(live.with_parameters(dbname=request.new_database)) == ROWS
