@@ -185,33 +185,33 @@ async def test_no_secret_shows_in_the_arguments_of_any_process_nor_in_the_manife
     assert password not in str(BACKUP_MANIFEST.to_json(manifest))
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "lengthen", "remove", "swap"])
 async def test_a_damaged_segment_is_found_before_a_byte_of_it_is_handed_on(
-    backups, store, handle, damage, keyring
+    backups, store, handle, keyring
 ):
     manifest = await backups.create("main", "", handle)
-    paths = [found for found in Path(store.root).rglob("segment-*") if found.is_file()]
-    paths.sort()
-    good = [chunk async for chunk in read_dump(store, manifest, keyring.identities)]
-    body = paths[2].read_bytes()
+    paths = sorted(found for found in Path(store.root).rglob("segment-*") if found.is_file())
+    good = b"".join([chunk async for chunk in read_dump(store, manifest, keyring.identities)])
+    body, other = paths[2].read_bytes(), paths[3].read_bytes()
     paths[2].chmod(0o600)
-    if damage == "flip":
-        middle = len(body) // 2
-        paths[2].write_bytes(body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
-    elif damage == "truncate":
-        paths[2].write_bytes(body[:-1])
-    elif damage == "lengthen":
-        paths[2].write_bytes(body + b"x")
-    elif damage == "remove":
-        paths[2].unlink()
-    else:
-        paths[2].write_bytes(paths[3].read_bytes())
-    read = b""
-    with pytest.raises(Corrupt, match=f"segment-000002 of backup {manifest.backup_id}"):
-        async for chunk in read_dump(store, manifest, keyring.identities):
-            read += chunk
-    assert b"".join(good).startswith(read)
-    assert 0 < len(read) < manifest.dump_size_bytes
+    middle = len(body) // 2
+    damages = {
+        "flipped": body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :],
+        "cut": body[:-1],
+        "longer": body + b"x",
+        "another": other,
+        "gone": None,
+    }
+    for damage in damages.values():
+        if damage is None:
+            paths[2].unlink()
+        else:
+            paths[2].write_bytes(damage)
+        read = b""
+        with pytest.raises(Corrupt, match=f"segment-000002 of backup {manifest.backup_id}"):
+            async for chunk in read_dump(store, manifest, keyring.identities):
+                read += chunk
+        assert good.startswith(read)
+        assert 0 < len(read) < manifest.dump_size_bytes
 
 
 async def test_reading_never_holds_more_than_a_segment_and_a_chunk(backups, store, handle, keyring):

@@ -37,6 +37,7 @@ from stewardd.postgres.tools import choose_tools, find_tools
 
 from tests.integration.backup.conftest import ROWS, Handle, objects, processes
 from tests.integration.conftest import FAST
+from tests.support.campaigns import FULL
 
 ODD_SCHEMA, ODD_TABLE = 'sch "e" % ä', "ta.b'l\"e % €"
 ODD = """
@@ -285,24 +286,30 @@ async def test_every_compression_restores(backups, restored, method, form):
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (ROWS,)
 
 
+SELECTIONS = [
+    (select(schemas=(ODD_SCHEMA,)), {ODD_TABLE}),
+    (select(tables=("public.parts",)), {"parts_1", "parts_2"}),
+    (select(tables=("public.people", "public.parts_1")), {"people", "parts_1"}),
+    (select(tables=("public.parent",), exclude_tables=("public.child",)), {"parent"}),
+    (
+        select(schemas=("public",), exclude_tables=("public.notes", "public.kinds", "public.parts")),
+        {"people", "empty", "no_columns", "doubles", "blanks", "made", "parent", "child", "unlogged", "dropped"},
+    ),
+    (
+        select(exclude_schemas=("public",)),
+        {ODD_TABLE},
+    ),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("selection", "there"),
+    ("selection", "there", "form"),
     [
-        (select(schemas=(ODD_SCHEMA,)), {ODD_TABLE}),
-        (select(tables=("public.parts",)), {"parts_1", "parts_2"}),
-        (select(tables=("public.people", "public.parts_1")), {"people", "parts_1"}),
-        (select(tables=("public.parent",), exclude_tables=("public.child",)), {"parent"}),
-        (
-            select(schemas=("public",), exclude_tables=("public.notes", "public.kinds", "public.parts")),
-            {"people", "empty", "no_columns", "doubles", "blanks", "made", "parent", "child", "unlogged", "dropped"},
-        ),
-        (
-            select(exclude_schemas=("public",)),
-            {ODD_TABLE},
-        ),
+        (selection, there, form)
+        for number, (selection, there) in enumerate(SELECTIONS)
+        for form in (DumpForm if FULL else [tuple(DumpForm)[number % 2]])
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("form", DumpForm)
+)
 async def test_a_selection_holds_what_it_names_and_nothing_else(
     backups, store, keyring, odd, restored, selection, there, form
 ):

@@ -9,6 +9,7 @@ from stewardd.postgres.catalogue.comparing import compare
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_catalogue
 from stewardd.postgres.connect import connect
 
+from tests.support.campaigns import FULL
 from tests.support.versions import NEWEST, OLDEST, both_majors, needs_oldest
 
 SCHEMA = """
@@ -125,6 +126,8 @@ async def test_every_change_is_told_and_none_is_invented(database, server, major
     name = psycopg.conninfo.conninfo_to_dict(database.conninfo)["dbname"]
     wrong = {}
     for place, (change, said) in enumerate(CHANGES.items()):
+        if not FULL and place % 2 != (major == OLDEST):  # a half on each of the majors
+            continue
         copy = await server.create_database(f"{name}_{place}", template=name)
         try:
             run(copy, change)
