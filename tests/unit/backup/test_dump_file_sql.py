@@ -34,9 +34,10 @@ CREATE EXTENSION IF NOT EXISTS "odd ""one" WITH SCHEMA public;
 
 CREATE FUNCTION public.f() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM 1;
+GRANT SELECT ON TABLE public.t TO somebody_in_a_body;
 END;
 $$;
+CREATE FUNCTION public.g() RETURNS text LANGUAGE sql AS $_$ SELECT '$$' $_$;
 
 ALTER FUNCTION public.f() OWNER TO owner;
 ALTER TABLE public.t OWNER TO "The ""Owner"" himself";
@@ -90,6 +91,7 @@ def test_a_plain_dump_says_what_a_restore_needs(size, newline):
 def test_what_pg_dump_did_not_write_is_read_as_far_as_it_goes():
     found = scanned("create table t (a int);\nCOPY t FROM stdin;\n1\n\\.\n")
     assert (found.is_whole, found.tables, found.fits_transaction) == (None, 1, True)
+    assert scanned("DO $x$\nBEGIN;\n$x$;\n").fits_transaction
     assert not scanned("begin;\nselect 1;\ncommit;").fits_transaction
     assert not scanned("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);").fits_transaction
     assert scanned("SELECT 1; -- " + "x" * 200_000 + "\nCREATE EXTENSION late;\n").extensions == {

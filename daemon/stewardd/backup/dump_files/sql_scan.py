@@ -40,6 +40,7 @@ _TRANSACTION = re.compile(
 )
 _CREATES_DATABASE = re.compile(rb"\s*(?:CREATE DATABASE\b|\\c(?:onnect)?\b)", re.IGNORECASE)
 _HEAD_STATEMENT = re.compile(rb"(?:SET|SELECT pg_catalog\.set_config\(|\\restrict|\\unrestrict)")
+_BODY = re.compile(rb"\b(?:AS|DO) (\$(?:[A-Za-z_][A-Za-z0-9_]*)?\$)")
 _BEGINNING = b"-- PostgreSQL database dump"
 _END = b"-- PostgreSQL database dump complete"
 _CLUSTER = b"-- PostgreSQL database cluster dump"
@@ -77,6 +78,7 @@ class SqlScan:
         self._is_first = True
         self._in_copy = False
         self._in_head = True
+        self._body = b""  # the dollar quote in which a function's body stands
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes. Raises: DumpUnreadable for a dump of several databases, or one that makes its own."""
@@ -126,14 +128,24 @@ class SqlScan:
         if line.startswith(b"--"):
             self._comment(line)
             return
+        if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;"):
+            self._in_copy = True
+            self.facts.tables += self.facts.is_whole is None
+            self._in_head = False
+            return
+        is_in_body = self._body != b""
+        if b"$" in line:
+            self._body = _body_behind(self._body, line)
+        if is_in_body:
+            return
         if self._in_head and line.strip():
             self._head_line(line)
+        self._statement(line)
+
+    def _statement(self, line: bytes) -> None:
         first = line[:1]
         if first == b"C":
-            if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;"):
-                self._in_copy = True
-                self.facts.tables += self.facts.is_whole is None
-            elif found := _EXTENSION.match(line):
+            if found := _EXTENSION.match(line):
                 self.facts.extensions.add(_unquoted(found[1]))
         elif first in (b"A", b"G", b"R"):
             self._roles(line)
@@ -181,6 +193,14 @@ class SqlScan:
             if found := pattern.match(line):
                 names = {_unquoted(name) for name in found.groups() if name.lower() not in _PUBLIC}
                 self.facts.roles |= names
+
+
+def _body_behind(body: bytes, line: bytes) -> bytes:
+    """The dollar quote in which the line behind this one stands; b"" in none."""
+    if body:
+        return b"" if line.count(body) % 2 else body
+    begun = _BODY.search(line)
+    return begun[1] if begun and line.count(begun[1]) % 2 else b""
 
 
 def _end_of_rows(data: bytes, place: int) -> int | None:
