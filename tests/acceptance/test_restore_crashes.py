@@ -210,6 +210,7 @@ def test_whoever_is_killed_the_live_database_is_whole_and_the_operation_says_why
             wait_until(lambda: world.databases() == before)
             assert world.rows(LIVE) == [ROWS + 1, *[ROWS] * (TABLES - 1)], told
         world.assert_nothing_is_left()
+    print(outcomes)
     assert outcomes["failed"] > KILLS // 4, outcomes
 
 
