@@ -63,7 +63,8 @@ async def read_folder(
 
     async with aclosing(one_ahead(opened())) as segments:
         async for parts, segment in segments:
-            await _write_parts(manifest, segment.chunks(), parts, written, on_written)
+            async with aclosing(one_ahead(segment.chunks())) as chunks:
+                await _write_parts(manifest, chunks, parts, written, on_written)
     for file in wanted:
         if await asyncio.to_thread(written[file.name].checksum) != file.sha256:
             raise Corrupt(
