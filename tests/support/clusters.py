@@ -35,7 +35,7 @@ def _made() -> Path:
     data_dir = Path(folder.name) / "data"
     data_dir.mkdir(mode=0o700)
     account = choose_account(None)
-    cluster = Cluster(data_dir / _FOLDER, account)
+    cluster = Cluster(data_dir / _FOLDER, account, is_kept=False)
     cluster.prepare()
-    cluster.initialise(server_binaries(account, cluster.programs), is_kept=False)
+    cluster.initialise(server_binaries(account, cluster.programs))
     return cluster.root

@@ -54,7 +54,7 @@ def build_migrations(
         )
     )
     migrations = Migrations(
-        _databases(assembly, databases), options, back_up=back_up, is_proven=proofs.is_proven
+        _databases(assembly, databases), options, back_up=back_up, find_proven=proofs.find_proven
     )
     prover = MigrationProver(scratch_servers, proofs)
     drift = DriftDetector(migrations, scratch_servers, _drift_ignore(settings))

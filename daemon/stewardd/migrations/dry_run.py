@@ -71,11 +71,11 @@ class DryRunner:
             server.session(REPLAYED) as watcher,
         ):
             dry_run = DryRun(connection, watcher)
+            proven = await self._migrations.find_proven(planned, major)
             for migration in planned:
                 report(replace(progress, migration=migration.label, done_count=len(steps)))
-                is_proven = await self._migrations.is_proven(migration, major)
                 statements = await _taken(dry_run, migration, direction)
-                steps.append(_step(migration, statements, is_forced=not is_proven))
+                steps.append(_step(migration, statements, is_forced=migration.number not in proven))
         report(replace(progress, phase="DONE", done_count=len(steps)))
         return MigrateResult(
             name, direction.value, len(ledger.applied), "", _bounded(steps), dry_run=True

@@ -59,8 +59,8 @@ _READ_ONLY = "25006"
 Report = Callable[[MigrateProgress], None]
 BackUp = Callable[[str, str], Awaitable[str]]
 """Makes a backup of a database with a description, and returns its name."""
-IsProven = Callable[[Migration, int], Awaitable[bool]]
-"""Whether a migration is proven, as its files are now, on a major version."""
+FindProven = Callable[[Sequence[Migration], int], Awaitable[frozenset[int]]]
+"""The numbers of those of some migrations that are proven, as their files are now, on a major version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,13 @@ class Migrations:
         options: MigrationsOptions,
         *,
         back_up: BackUp,
-        is_proven: IsProven,
+        find_proven: FindProven,
         random: Random | None = None,
     ) -> None:
         self._databases = dict(databases)
         self._options = options
         self._back_up = back_up
-        self._is_proven = is_proven
+        self._find_proven = find_proven
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._known_sets = KnownSets()
 
@@ -159,9 +159,9 @@ class Migrations:
         """Reads the set of a database as its files are now. Raises: DatabaseNotFound, MigrationSetInvalid."""
         return await asyncio.to_thread(read_set, self.database(name).folder)
 
-    async def is_proven(self, migration: Migration, major: int) -> bool:
-        """Whether a migration is proven, as its files are now, on a major version."""
-        return await self._is_proven(migration, major)
+    async def find_proven(self, migrations: Sequence[Migration], major: int) -> frozenset[int]:
+        """The numbers of those of some migrations that are proven, as their files are now, on a major version."""
+        return await self._find_proven(migrations, major)
 
     async def status(self, name: str) -> MigrationStatus:
         """What a database has of its set; changes nothing, and takes no lock.
@@ -173,14 +173,14 @@ class Migrations:
         async with self.looking(name) as look:
             ledger = await look.ledger()
             major = look.major
-        unproven = [each for each in found.migrations if not await self._is_proven(each, major)]
+        proven = await self._find_proven(found.migrations, major)
         return MigrationStatus(
             name,
             database.folder,
             major,
             max((each.number for each in ledger.applied), default=0),
             tuple(steps(found, ledger)),
-            frozenset(each.number for each in unproven),
+            frozenset(each.number for each in found.migrations) - proven,
             database.require_proof,
             ledger.invalid_indexes,
         )
@@ -308,7 +308,8 @@ class Migrations:
             raise MigrationNotFound(
                 f"{', '.join(strangers)} is forced, and is none of those to be done: {', '.join(sorted(labels))}"
             )
-        unproven = [each.label for each in plan if not await self._is_proven(each, major)]
+        proven = await self._find_proven(plan, major)
+        unproven = [each.label for each in plan if each.number not in proven]
         refused = [label for label in unproven if label not in asked.forced]
         if refused and self.database(name).require_proof:
             raise MigrationUnproven(

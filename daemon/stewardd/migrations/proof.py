@@ -6,9 +6,10 @@ nothing is said of the migration.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stewardd.errors import ObjectExists, ObjectNotFound
+from stewardd.errors import ObjectExists
 from stewardd.migrations.files import Migration
 from stewardd.migrations.progress import Number
 from stewardd.repository.backend.store import Store
@@ -83,23 +84,32 @@ class MigrationProofs:
         except ObjectExists:
             return
 
-    async def is_proven(self, migration: Migration, major: int) -> bool:
-        """Whether it was proven on this major version, as its files and those before it are now.
+    async def find_proven(self, migrations: Sequence[Migration], major: int) -> frozenset[int]:
+        """The numbers of those that were proven on a major version, as their files and those before them are now.
 
-        Raises: RepositoryDown, Corrupt.
+        One listing tells which have no proof. Raises: RepositoryDown, Corrupt.
         """
-        key = _key(migration.chain_sha256, major)
-        if key in self._known:
-            return True
-        try:
-            proof = MIGRATION_PROOF.decode(await self._store.get(key), key)
-        except ObjectNotFound:
-            return False
-        found = proof.outcome == PROVEN and proof.chain_sha256 == migration.chain_sha256
-        if found:
-            self._known.add(key)
-        return found
+        keys = {each.number: _key(each.chain_sha256, major) for each in migrations}
+        asked = set(keys.values()) - self._known
+        if asked:
+            stored = [each.key async for each in self._store.list(_folder(major))]
+            await self._read(sorted(asked.intersection(stored)))
+        return frozenset(number for number, key in keys.items() if key in self._known)
+
+    async def _read(self, keys: Sequence[str]) -> None:
+        """Remembers which of these say that a migration was proven."""
+        for key, body in zip(keys, await self._store.get_many(keys), strict=True):
+            if body is None:
+                continue
+            proof = MIGRATION_PROOF.decode(body, key)
+            major = int(proof.server_version.partition(".")[0])
+            if proof.outcome == PROVEN and _key(proof.chain_sha256, major) == key:
+                self._known.add(key)
+
+
+def _folder(major: int) -> str:
+    return f"proofs/{major}"
 
 
 def _key(chain_sha256: str, major: int) -> str:
-    return f"proofs/{major}/{chain_sha256}.json"
+    return f"{_folder(major)}/{chain_sha256}.json"

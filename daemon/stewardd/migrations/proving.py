@@ -1,4 +1,4 @@
-"""Tries every migration of a set on a scratch server: up, down, up again, once on empty tables and once on full ones.
+"""Tries every migration of a set on a scratch server: up, down, up again, on empty tables and at once on full ones.
 
 After each step the queries of the verify file must hold. Down must leave the catalogue as it was before up, up again
 as it was after up, and no value may be lost that the migration had not made itself. What the scratch server cannot hold
@@ -7,8 +7,10 @@ as it was after up, and no value may be lost that the migration had not made its
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -72,33 +74,32 @@ class MigrationProver:
         """
         report(ProveProgress(database, major, total_count=len(found)))
         proofs: list[MigrationProof] = []
-        async with self._servers.start(major) as server:
-            empty = await connect(await server.create_database("empty"), "stewardd proof")
-            full = await connect(await server.create_database("full"), "stewardd proof")
-            try:
-                for migration in found.migrations:
-                    done = len(proofs)
-                    report(ProveProgress(database, major, migration.label, done, len(found)))
-                    if proofs and proofs[-1].outcome != PROVEN:
-                        proofs.append(self._untried(migration, proofs[-1], server))
-                        continue
-                    proofs.append(await self._prove_one(migration, server, empty, full))
-                    await self._proofs.keep(proofs[-1])
-            finally:
-                await empty.close()
-                await full.close()
+        async with self._servers.start(major) as server, AsyncExitStack() as stack:
+            empty, full = [
+                await stack.enter_async_context(_open(server, name)) for name in ("empty", "full")
+            ]
+            for migration in found.migrations:
+                done = len(proofs)
+                report(ProveProgress(database, major, migration.label, done, len(found)))
+                if proofs and proofs[-1].outcome != PROVEN:
+                    proofs.append(self._untried(migration, proofs[-1], server))
+                    continue
+                proofs.append(await self._prove_one(migration, server, empty, full))
+        await asyncio.gather(*(self._proofs.keep(proof) for proof in proofs))
         return proofs
 
     async def _prove_one(
-        self, migration: Migration, server: ScratchServer, empty: Connection, full: Connection
+        self, migration: Migration, server: ScratchServer, empty: _Trial, full: _Trial
     ) -> MigrationProof:
         began = time.monotonic()
         findings = _Findings()
         outcome, detail = PROVEN, ""
         differences: tuple[str, ...] = ()
         try:
-            await _try_empty(empty, migration)
-            await _try_full(full, migration, findings)
+            trials = _try_empty(empty, migration), _try_full(full, migration, findings)
+            for failure in await asyncio.gather(*trials, return_exceptions=True):
+                if failure is not None:
+                    raise failure
         except MigrationTrialFailed as failure:
             outcome, detail, differences = FAILED, str(failure), failure.differences
         except ScratchServerLacks as lack:
@@ -150,8 +151,28 @@ class MigrationProver:
         )
 
 
-async def _try_empty(connection: Connection, migration: Migration) -> None:
-    before = await read_catalogue(connection)
+@dataclass(slots=True)
+class _Trial:
+    """A database of the scratch server, and its catalogue as the last migration left it."""
+
+    connection: Connection
+    catalogue: DatabaseCatalogue
+
+
+@asynccontextmanager
+async def _open(server: ScratchServer, name: str) -> AsyncIterator[_Trial]:
+    connection = await connect(await server.create_database(name), "stewardd proof")
+    try:
+        connection.prepare_threshold = (
+            0  # the catalogue is read by the same queries again and again
+        )
+        yield _Trial(connection, await read_catalogue(connection))
+    finally:
+        await connection.close()
+
+
+async def _try_empty(trial: _Trial, migration: Migration) -> None:
+    connection, before = trial.connection, trial.catalogue
     await _take(connection, migration, Direction.UP)
     after = await read_catalogue(connection)
     await _take(connection, migration, Direction.DOWN)
@@ -161,16 +182,14 @@ async def _try_empty(connection: Connection, migration: Migration) -> None:
         "going down does not bring back what was before up",
     )
     await _take(connection, migration, Direction.UP)
-    _same(
-        after,
-        await read_catalogue(connection),
-        "going up again does not bring what it brought first",
-    )
+    trial.catalogue = await read_catalogue(connection)
+    _same(after, trial.catalogue, "going up again does not bring what it brought first")
 
 
-async def _try_full(connection: Connection, migration: Migration, findings: _Findings) -> None:
+async def _try_full(trial: _Trial, migration: Migration, findings: _Findings) -> None:
     """The same with rows: those that were there before, and those that are written after up."""
-    before, rows_before = await read_catalogue(connection), await read_contents(connection)
+    connection, before = trial.connection, trial.catalogue
+    rows_before = await read_contents(connection)
     await _take(connection, migration, Direction.UP)
     after = await read_catalogue(connection)
     changed = _changed_tables(rows_before, await read_contents(connection))
@@ -186,11 +205,8 @@ async def _try_full(connection: Connection, migration: Migration, findings: _Fin
     lost = lost_values(rows_before, rows_after)
     findings.losses = _losses(rows_before, lost, lost_values(rows_between, rows_after))
     await _take(connection, migration, Direction.UP)
-    _same(
-        after,
-        await read_catalogue(connection),
-        "going up again does not bring what it brought first",
-    )
+    trial.catalogue = await read_catalogue(connection)
+    _same(after, trial.catalogue, "going up again does not bring what it brought first")
     if lost:
         told = ", ".join(f"{each.table}.{each.column}: {each.count} values" for each in lost)
         raise MigrationTrialFailed(f"going up and down loses what was there before: {told}")

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _DOLLAR = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\$")
-_WORD = re.compile(r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*")
-_NUMBER = re.compile(r"[0-9][0-9A-Za-z_.]*")
+# Most of a script: what ends where the next character is of another kind.
+_PLAIN = re.compile(
+    r"(?P<blank>\s+)|(?P<comment>--[^\n]*)|(?P<number>[0-9][0-9A-Za-z_.]*)"
+    r"|(?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)"
+)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _QUOTED = {
     "'": re.compile(r"'(?:[^']|'')*'"),
@@ -75,13 +78,10 @@ def tokens(script: str) -> Iterator[Token]:
         at = end
 
 
-def _next(script: str, at: int) -> tuple[str, int]:  # noqa: PLR0911  # a kind a line
+def _next(script: str, at: int) -> tuple[str, int]:
+    if plain := _PLAIN.match(script, at):
+        return str(plain.lastgroup), plain.end()
     first = script[at]
-    if first.isspace():
-        return "blank", at + 1
-    if script.startswith("--", at):
-        end = script.find("\n", at)
-        return "comment", len(script) if end < 0 else end
     if script.startswith("/*", at):
         return "comment", _end_of_comment(script, at)
     if first in _QUOTED:
@@ -94,9 +94,6 @@ def _next(script: str, at: int) -> tuple[str, int]:  # noqa: PLR0911  # a kind a
         if end < 0:
             raise ScriptUnreadable(f"the text in {tag[0]}", _line(script, at))
         return "quoted", end + len(tag[0])
-    for kind, pattern in (("word", _WORD), ("number", _NUMBER)):
-        if found := pattern.match(script, at):
-            return kind, found.end()
     return "sign", at + 1
 
 

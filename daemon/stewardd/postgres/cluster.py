@@ -49,6 +49,8 @@ class Cluster:
     account: Account
     called: str = "the embedded server"
     """What errors call it."""
+    is_kept: bool = True
+    """Whether it outlives the daemon. One that does not is never synced to the disk."""
 
     @property
     def data(self) -> Path:
@@ -106,11 +108,11 @@ class Cluster:
                     hint="bring the file back; the cluster is of no use without it",
                 ) from None
         made = secrets.token_urlsafe(32)
-        _write_durably(path, f"{made}\n", mode=0o600)
+        self._write(path, f"{made}\n")
         return made
 
-    def initialise(self, binaries: Binaries, *, is_kept: bool = True) -> None:
-        """Makes the cluster, unless it is there. Blocks for seconds. One that is not kept is not synced to the disk.
+    def initialise(self, binaries: Binaries) -> None:
+        """Makes the cluster, unless it is there. Blocks for seconds.
 
         Raises ToolFailed, StorageFull.
         """
@@ -121,24 +123,28 @@ class Cluster:
         new = self.root / f"data.new-{secrets.token_hex(8)}"
         self.make_private(new)
         password_file = self.root / "initdb-password"
-        _write_durably(password_file, self.password(), mode=0o600, owner=self.account)
+        self._write(password_file, self.password(), owner=self.account)
         try:
-            flags = [] if is_kept else ["--no-sync"]
+            flags = [] if self.is_kept else ["--no-sync"]
             self._initdb(binaries, new, password_file, flags)
         finally:
             password_file.unlink(missing_ok=True)
-        _append_durably(new / "postgresql.conf", f"\n{_INCLUDE}\n")
+        _append(new / "postgresql.conf", f"\n{_INCLUDE}\n", durably=self.is_kept)
         new.rename(self.data)
-        _sync_folder(self.root)
+        if self.is_kept:
+            _sync_folder(self.root)
 
     def write_settings(self, settings: Mapping[str, str]) -> None:
         """Writes what the server reads at its next start."""
         lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
-        _write_durably(self.data / _SETTINGS_FILE, "".join(lines), mode=0o600, owner=self.account)
+        self._write(self.data / _SETTINGS_FILE, "".join(lines), owner=self.account)
 
     def major_version(self) -> int:
         """The major version that the cluster was made with."""
         return int((self.data / "PG_VERSION").read_text())
+
+    def _write(self, path: Path, text: str, *, owner: Account | None = None) -> None:
+        _write_private(path, text, owner, durably=self.is_kept)
 
     def _initdb(self, binaries: Binaries, new: Path, password_file: Path, flags: list[str]) -> None:
         argv = [
@@ -235,24 +241,27 @@ def _open_to_pass(folder: Path, account: Account) -> None:
     folder.chmod((status.st_mode & 0o700) | 0o010)
 
 
-def _write_durably(path: Path, text: str, *, mode: int, owner: Account | None = None) -> None:
+def _write_private(path: Path, text: str, owner: Account | None, *, durably: bool) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         if owner is not None and owner.lent:
             os.fchown(file.fileno(), owner.uid, owner.gid)
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if durably:
+            os.fsync(file.fileno())
     new.replace(path)
-    _sync_folder(path.parent)
+    if durably:
+        _sync_folder(path.parent)
 
 
-def _append_durably(path: Path, text: str) -> None:
+def _append(path: Path, text: str, *, durably: bool) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if durably:
+            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

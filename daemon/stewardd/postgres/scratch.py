@@ -162,7 +162,7 @@ class ScratchServers:
         account = await asyncio.to_thread(choose_account, self._options.user)
         isolation = await self._isolation_of(account)
         root = self._data_dir / f"{_PREFIX}{secrets.token_hex(6)}"
-        cluster = Cluster(root, isolated(account, isolation), _CALLED)
+        cluster = Cluster(root, isolated(account, isolation), _CALLED, is_kept=False)
         try:
             async with self._finding:  # two that looked at once would copy the programs at once
                 binaries = await _in_thread(lambda: self._choose(cluster, account, major))
@@ -215,12 +215,12 @@ class ScratchServers:
         account = choose_account(self._options.user)
         for root in left:
             log.warning("scratch server removed", folder=str(root), left_by="a dead daemon")
-            _remove(Cluster(root, account, _CALLED))
+            _remove(Cluster(root, account, _CALLED, is_kept=False))
         return [root.name for root in left]
 
 
 def _launch(cluster: Cluster, binaries: Binaries, control: ServerControl) -> None:
-    cluster.initialise(binaries, is_kept=False)
+    cluster.initialise(binaries)
     control.launch()
 
 

@@ -97,15 +97,15 @@ class Recorded:
             {"main": MigratedDatabase(target, folder, production)},
             MigrationsOptions(options),
             back_up=self._back_up,
-            is_proven=self._is_proven,
+            find_proven=self._find_proven,
         )
 
     async def _back_up(self, database: str, description: str) -> str:
         self.backups.append((database, description))
         return "backups/1"
 
-    async def _is_proven(self, migration, major: int) -> bool:
-        return migration.label in self.proven
+    async def _find_proven(self, migrations, major: int) -> frozenset[int]:
+        return frozenset(each.number for each in migrations if each.label in self.proven)
 
     async def up(self, to: int | None = None, **asked):
         return await self.migrations.move(

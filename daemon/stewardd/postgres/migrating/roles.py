@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import psycopg
 from psycopg import sql
 
 from stewardd.postgres.connect import Connection
@@ -10,5 +13,6 @@ from stewardd.postgres.migrating.failures import told
 
 @told
 async def make_role(connection: Connection, name: str) -> None:
-    """Makes a role that cannot log in. Raises: StatementFailure."""
-    await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+    """Makes a role that cannot log in, unless somebody else just made it. Raises: StatementFailure."""
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))

@@ -56,6 +56,16 @@ async def fill_tables(
     return filled
 
 
+def _literal(cell: Cell) -> str:
+    """A cell as SQL. What stands here is made up, and thousands of psycopg's own literals take as long as a proof."""
+    if cell is _DEFAULT:
+        return "DEFAULT"
+    if cell is None:
+        return "NULL"
+    quoted = str(cell).replace("\\", "\\\\").replace("'", "''")
+    return f"E'{quoted}'"
+
+
 class _Filler:
     """Fills one table."""
 
@@ -68,6 +78,14 @@ class _Filler:
         self._serial = 1 + seed * 1000
         self._literal_share = 1.0
         self._spread = 1
+        self._columns = [
+            (
+                column,
+                table.literals.get(column.name, []),
+                not column.not_null and column.name not in table.primary_key,
+            )
+            for column in table.columns
+        ]
         self._referred: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
 
     async def fill(self, rows: int) -> FilledTable:
@@ -117,25 +135,18 @@ class _Filler:
                 )
             return
         columns = sql.SQL(", ").join(sql.Identifier(each.name) for each in self._table.columns)
-        tuples = sql.SQL(", ").join(
-            sql.SQL("({})").format(
-                sql.SQL(", ").join(self._literal(row[each.name]) for each in self._table.columns)
-            )
-            for row in rows
+        names = [each.name for each in self._table.columns]
+        tuples = sql.SQL(
+            ", ".join(f"({', '.join(_literal(row[name]) for name in names)})" for row in rows)
         )
         await self._connection.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES {}").format(name, columns, tuples), prepare=False
         )
 
-    def _literal(self, cell: Cell) -> sql.Composable:
-        return sql.SQL("DEFAULT") if cell is _DEFAULT else sql.Literal(cell)
-
     def _row(self) -> dict[str, Cell]:
         self._serial += 1
         row: dict[str, Cell] = {}
-        for column in self._table.columns:
-            literals = self._table.literals.get(column.name, [])
-            may_be_null = not column.not_null and column.name not in self._table.primary_key
+        for column, literals, may_be_null in self._columns:
             if may_be_null and self._random.random() < _NULL_SHARE:
                 row[column.name] = None
             elif column.labels:
@@ -143,7 +154,9 @@ class _Filler:
             elif literals and self._random.random() < self._literal_share:
                 row[column.name] = candidates_for(literals, column.base_type, self._random)
             else:
-                serial = self._serial + self._random.randrange(self._spread)
+                serial = self._serial
+                if self._spread > 1:
+                    serial += self._random.randrange(self._spread)
                 made = value_for(column.base_type, serial, self._random)
                 row[column.name] = _DEFAULT if made is None else made
         self._refer(row)

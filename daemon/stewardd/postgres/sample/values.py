@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from random import Random
 
+_Maker = Callable[[int, list[int], Random], str]
 _TYPE = re.compile(
     r"(?P<name>[^(\[]+?)\s*(?:\((?P<modifier>[\d, -]+)\))?(?P<rest>[^\[(]*)(?P<array>(?:\[\])*)"
 )
@@ -18,16 +20,24 @@ _LOWEST_SHARE = (
 
 def value_for(type_name: str, serial: int, random: Random) -> str | None:
     """A value of a type, the next one for each serial number; None for a type that nothing is known of."""
+    maker, modifier, depth = _maker_of(type_name)
+    if maker is None:
+        return None
+    made = maker(serial, modifier, random)
+    for _ in range(depth):
+        made = "{" + _quoted_element(made) + "}"
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _maker_of(type_name: str) -> tuple[_Maker | None, list[int], int]:
+    """What makes values of a type, or None; its modifier, and how many dimensions it has."""
     found = _TYPE.fullmatch(type_name)
     if found is None:
-        return None
+        return None, [], 0
     name = f"{found['name']}{found['rest']}".strip()
-    if found["array"]:
-        inner = value_for(type_name[: -len("[]")], serial, random)
-        return None if inner is None else "{" + _quoted_element(inner) + "}"
     modifier = [int(part) for part in (found["modifier"] or "").split(",") if part.strip()]
-    make = _MAKERS.get(name.strip('"'))
-    return None if make is None else make(serial, modifier, random)
+    return _MAKERS.get(name.strip('"')), modifier, len(found["array"]) // len("[]")
 
 
 def candidates_for(literals: Sequence[str], type_name: str, random: Random) -> str:
@@ -74,7 +84,7 @@ def _numeric(serial: int, modifier: list[int], random: Random) -> str:
     return f"{whole}.{random.randrange(10**scale):0{scale}}" if scale > 0 else str(whole)
 
 
-def _integer(limit: int) -> Callable[[int, list[int], Random], str]:
+def _integer(limit: int) -> _Maker:
     return lambda serial, _, __: str(serial % limit)
 
 
@@ -82,7 +92,7 @@ def _bits(serial: int, modifier: list[int], _: Random) -> str:
     return f"{serial:b}"[-(modifier[0] if modifier else 1) :].zfill(modifier[0] if modifier else 1)
 
 
-_MAKERS: dict[str, Callable[[int, list[int], Random], str]] = {
+_MAKERS: dict[str, _Maker] = {
     **{name: _integer(limit) for name, limit in _INTEGERS.items()},
     "text": _text,
     "character varying": _text,
