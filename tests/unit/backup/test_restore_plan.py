@@ -69,6 +69,18 @@ def test_a_new_database_is_named_after_the_live_one_and_nothing_stands_in_its_wa
     plan.check("")
 
 
+def test_of_two_restores_in_one_second_each_gets_a_name_of_its_own():
+    taken = {"app_restored_20261130_120507", "app_before_20261130_120507"}
+    there = SERVER.databases | dict.fromkeys(taken, ServerDatabase("app", 1000, 0))
+    server = replace(SERVER, databases=there)
+    plan = planned(replace(REQUEST, mode=RestoreMode.SWAP, ends_sessions=True), server=server)
+    assert (plan.target, plan.kept) == (
+        "app_restored_20261130_120507_2",
+        "app_before_20261130_120507_2",
+    )
+    assert reasons(plan) == []
+
+
 def test_a_name_is_never_longer_than_postgresql_takes():
     long = make_plan(REQUEST, "main", "ž" * 31, DUMP, SERVER, now=NOW, tool_version="")
     assert len(long.target.encode()) <= 63

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from stewardd.backup.manifest.backup import BackupManifest
 from stewardd.backup.restoring.documents import DumpFileRecord, FileForm, Packing
@@ -161,7 +162,7 @@ def make_plan(
     """Makes a plan. `empty_databases` are those of the server that hold nothing."""
     stamp = now.strftime("%Y%m%d_%H%M%S")
     in_place = request.mode is RestoreMode.IN_PLACE
-    target = live if in_place else request.new_database or _name(live, f"restored_{stamp}")
+    target = live if in_place else request.new_database or _name(live, f"restored_{stamp}", server)
     needed = {request.role_map.get(each, each) for each in dump.roles}
     plan = RestorePlan(
         request=request,
@@ -170,7 +171,7 @@ def make_plan(
         server=server,
         live=live,
         target=target,
-        kept=_name(live, f"before_{stamp}") if request.mode is RestoreMode.SWAP else "",
+        kept=_name(live, f"before_{stamp}", server) if request.mode is RestoreMode.SWAP else "",
         tool_version=tool_version,
         missing_roles=tuple(sorted(needed - server.roles)),
         missing_extensions=tuple(sorted(dump.extensions - server.extensions - _ALWAYS_THERE)),
@@ -258,10 +259,15 @@ def _target_blockers(plan: RestorePlan, empty_databases: frozenset[str]) -> Iter
         )
 
 
-def _name(live: str, ending: str) -> str:
-    """A name beside the live one's, no longer than PostgreSQL takes."""
-    room = _LONGEST_NAME_BYTES - len(ending) - 1
-    return f"{live.encode()[:room].decode(errors='ignore')}_{ending}"
+def _name(live: str, ending: str, server: ServerFacts) -> str:
+    """A name beside the live one's that no database has yet, no longer than PostgreSQL takes."""
+    for number in count(1):
+        last = ending if number == 1 else f"{ending}_{number}"
+        room = _LONGEST_NAME_BYTES - len(last) - 1
+        name = f"{live.encode()[:room].decode(errors='ignore')}_{last}"
+        if name not in server.databases:
+            break
+    return name
 
 
 def _listed(what: str, names: tuple[str, ...]) -> str:
