@@ -21,10 +21,10 @@ from steward.v1 import backup_pb2 as b
 from steward.v1 import backup_pb2_grpc
 
 from tests.support.calls import channel
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 KILLS = 60 if FULL else 4
 VICTIMS = ("daemon", "worker", "pg_dump", "server")
 FORMS = (b.BACKUP_FORM_CUSTOM, b.BACKUP_FORM_DIRECTORY)

@@ -17,12 +17,12 @@ import psycopg
 import pytest
 
 from tests.acceptance.test_backup_crashes import MARK, processes
+from tests.support.campaigns import FULL
 from tests.support.command import steward_json as steward
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 from tests.support.web import WEB
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 AUTOMATIC = {"STEWARDD_BACKUP__VERIFICATION__AUTOMATIC": "true"}
 WORKER = "stewardd.backup.restoring.worker"
 PLACES = {"worker": WORKER, "pg_restore": "pg_restore", "scratch": "scratch-server"}

@@ -3,7 +3,6 @@
 Moments are random but seeded; `make test` runs a sample, `make test-full` all of them.
 """
 
-import os
 import random
 import threading
 import time
@@ -24,10 +23,10 @@ from tests.support.calls import (
     upload,
     validate,
 )
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 CUTS = 50 if FULL else 20
 KILLS = 20 if FULL else 5
 BODY = LANGUAGE + rows(40_000, bad_every=7)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +19,10 @@ from steward_client.errors import StewardError
 from steward_client.migrations.types import ProofOutcome
 
 from tests.acceptance.test_backup_crashes import processes
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 RACES = 50 if FULL else 3
 KILLS = 6 if FULL else 1
 DATABASE = "embedded"

@@ -5,7 +5,6 @@ Moments are random but seeded; `make test` runs a sample, `make test-full` all h
 
 import csv
 import io
-import os
 import random
 import threading
 import time
@@ -19,10 +18,10 @@ from steward.v1 import validation_pb2 as v
 
 from tests.acceptance.conftest import LANGUAGE, rows
 from tests.support.calls import crc32c, download, upload, validate
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 KILLS = 100 if FULL else 4
 ROWS = 24_000
 BAD = list(range(4, ROWS + 1, 4))

@@ -25,10 +25,10 @@ from steward.v1 import validation_pb2_grpc
 
 from tests.acceptance.conftest import NO_DATABASE
 from tests.support.calls import upload, validate
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.quarantine import DISCARDED, OPEN, RESOLVED, quarantine
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 SECONDS = 120 if FULL else 8
 ROWS = 1_000
 HEADER = b"session_id,participant_email,volunteer_email,scheduled_at,rating\n"

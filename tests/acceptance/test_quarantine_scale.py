@@ -1,6 +1,5 @@
 """A quarantine of five million rows (in full; a sample in `make test`) is read in bounded memory."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,10 +7,11 @@ from steward.v1 import quarantine_pb2 as q
 
 from tests.acceptance.conftest import LANGUAGE
 from tests.support.calls import upload, validate
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.quarantine import OPEN, quarantine
 
-ROWS = 5_000_000 if os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full" else 150_000
+ROWS = 5_000_000 if FULL else 150_000
 MOST_BYTES = 64 << 20
 
 

@@ -23,11 +23,11 @@ from steward.v1 import backup_pb2_grpc
 
 from tests.acceptance.test_backup_crashes import MARK, ended, processes
 from tests.support.calls import channel
+from tests.support.campaigns import FULL
 from tests.support.command import steward_json as steward
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 KILLS = 60 if FULL else 3
 VICTIMS = ("daemon", "worker", "pg_restore", "server")
 MODES = (b.RESTORE_MODE_NEW_DATABASE, b.RESTORE_MODE_SWAP, b.RESTORE_MODE_IN_PLACE)

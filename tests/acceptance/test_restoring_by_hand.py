@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -23,12 +22,12 @@ from steward_client import BackupOptions, Client
 from steward_client.backups.words import BackupCompression, BackupForm
 from stewardd.postgres.scratch import ScratchServer, ScratchServers
 
+from tests.support.campaigns import FULL
 from tests.support.daemon import Daemon
 from tests.support.guides import DOCS, Command, File, Walk, command_lines, steps
 from tests.support.versions import NEWEST, OLDEST, OLDEST_PROGRAMS
 
 PAGE = "restoring-by-hand.md"
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 MISSING = [each for each in ("age", "zstd", "jq", "xxd", "openssl") if shutil.which(each) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,11 +28,11 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.turns import Turns
 
 from tests.integration.backup.conftest import processes
+from tests.support.campaigns import FULL
 from tests.support.waiting import until
 
 T = TypeVar("T")
 WORKER, PG_RESTORE = "stewardd.backup.restoring.worker", "pg_restore --verbose"
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 TABLES, ROWS = 3, 2000
 PAUSE_S = {DumpForm.CUSTOM: 0.0, DumpForm.DIRECTORY: 0.03}
 """How long a proxy pauses before each piece of a backup, so that there is time to do something in the middle of it."""

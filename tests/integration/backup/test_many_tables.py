@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import UTC, datetime
 
 import psycopg
@@ -22,9 +21,9 @@ from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.turns import Turns
 
 from tests.integration.backup.conftest import Handle
+from tests.support.campaigns import FULL
 from tests.support.versions import NEWEST
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 TABLES = 20_000
 AT_ONCE = 500
 

@@ -31,9 +31,9 @@ from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.turns import Turns
 
 from tests.integration.backup.conftest import Handle, socket_of, through
+from tests.support.campaigns import FULL
 from tests.support.postgres_front import Front, make_certificate
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 pytestmark = pytest.mark.skipif(
     not (PROGRAMS / "initdb").exists(), reason="PostgreSQL 15 is not installed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +26,8 @@ from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.turns import Turns
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
+from tests.support.campaigns import FULL
+
 OWNER, READER, OTHER = (f"{name}_{secrets.token_hex(4)}" for name in ("owner", "reader", "other"))
 DATA = f"""
 CREATE TABLE people (id int PRIMARY KEY, name text CHECK (name <> ''));

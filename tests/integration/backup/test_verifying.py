@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -31,10 +30,10 @@ from stewardd.repository.identifiers import folder_of
 from stewardd.repository.publication import MANIFEST
 
 from tests.integration.backup.conftest import Handle, processes
+from tests.support.campaigns import FULL
 from tests.support.stored_backup import segment_key
 from tests.support.versions import NEWEST, OLDEST
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 FORMS = pytest.mark.parametrize("form", list(DumpForm), ids=[each.value for each in DumpForm])
 RICH = """
 CREATE ROLE reader;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -20,12 +19,12 @@ from stewardd.postgres.catalogue.entities import read_entities
 from stewardd.postgres.connect import connect
 
 from tests.integration.migrations.test_platform import PII, TABLES
+from tests.support.campaigns import FULL
 from tests.support.mermaid import svg_of
 from tests.support.versions import both_majors
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "database.md"
-IS_WHOLE = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 FOREIGN_KEYS = """
 SELECT conrelid::regclass::text, confrelid::regclass::text, attname, attnotnull
 FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'
@@ -73,7 +72,7 @@ async def test_the_platforms_diagram_has_every_table_key_and_mark(make, major):
 def test_the_page_is_drawn_with_all_tables_and_every_foreign_key():
     text = re.search(r"```mermaid\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert text is not None
-    source = text[1] if IS_WHOLE else _with_few_columns(text[1])
+    source = text[1] if FULL else _with_few_columns(text[1])
     drawn = svg_of(source)
     entities = set(re.findall(r'id="my-svg-entity-(\w+)-\d+"', drawn))
     assert entities == TABLES
@@ -85,7 +84,7 @@ def test_the_page_is_drawn_with_all_tables_and_every_foreign_key():
         r"^ {8}\S+ (\w+)(?: \w+(?:, \w+)*)?(?: \"[^\"]*\")?$", source, re.MULTILINE
     )
     words = Counter(re.findall(r"<p>(\w+)</p>", drawn))
-    assert len(columns) >= (150 if IS_WHOLE else 50)
+    assert len(columns) >= (150 if FULL else 50)
     assert not Counter(columns) - words
     assert drawn.count("<p>PII") == len(PII)
 

@@ -7,7 +7,6 @@ runner did not hear of. `make test` cuts at a seeded sample of the answers, `mak
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 
 import psycopg
@@ -20,11 +19,11 @@ from stewardd.postgres.scratch import ScratchServers
 
 from tests.integration.migrations.test_runner import CONCURRENT, INDEXED, TABLE, kill, start_child
 from tests.integration.postgres.conftest import by_port, socket_of
+from tests.support.campaigns import FULL
 from tests.support.proxy import Proxy
 from tests.support.versions import NEWEST
 from tests.support.waiting import until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 CUTS = 8
 ROWS = 30
 COMMITTED = b"COMMIT\0"

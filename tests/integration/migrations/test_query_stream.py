@@ -7,13 +7,13 @@ long. Here each session must get through again and again while the ADD COLUMN wa
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 
 import psycopg
 import pytest
 from stewardd.migrations.migrations import PLATFORM
 
+from tests.support.campaigns import FULL
 from tests.support.query_stream import (
     ADD_COLUMN,
     BACKFILL,
@@ -24,7 +24,6 @@ from tests.support.query_stream import (
 )
 from tests.support.waiting import until
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 ROWS = 1_000_000 if FULL else 10_000
 BATCH = 5_000 if FULL else 1_000
 MORE_QUERIES = 20

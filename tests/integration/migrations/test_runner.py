@@ -27,6 +27,7 @@ from stewardd.errors import (
 from stewardd.migrations.files import Direction
 from stewardd.migrations.plan import StepState
 
+from tests.support.campaigns import FULL
 from tests.support.versions import both_majors
 from tests.support.waiting import until
 
@@ -48,7 +49,6 @@ RUN = (
     "    await migrations.move('main', Direction(sys.argv[2]), to, asked, lambda _: None)\n"
     "asyncio.run(main())\n"
 )
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 RACES = 50 if FULL else 5
 HELD_S = 10.0 if FULL else 0.0
 ATTEMPTS = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from stewardd.postgres.embedded import EmbeddedOptions
 from stewardd.postgres.pool import PoolOptions
 from stewardd.postgres.transaction import TransactionOptions
 
+from tests.support.campaigns import FULL
 from tests.support.waiting import until
 
 OPTIONS = EmbeddedOptions(settings={"shared_buffers": "32MB"})
@@ -43,7 +43,7 @@ class Outage:
 # What is promised, of the pool as it is configured by default; and what a busy machine keeps too.
 PROMISED = Outage(PoolOptions(), 40, 6, 0.005, 2)
 SHORT = Outage(POOL, 5, 10, 0.05, 5)
-OUTAGE = PROMISED if os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full" else SHORT
+OUTAGE = PROMISED if FULL else SHORT
 
 
 @dataclass

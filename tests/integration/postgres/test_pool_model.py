@@ -7,7 +7,6 @@ rest in the model's state, and the server must have as many sessions as the pool
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -28,8 +27,8 @@ from stewardd.postgres.pool import Pool, PoolOptions
 from stewardd.postgres.target import DatabaseTarget
 
 from tests.integration.postgres.conftest import Clock
+from tests.support.campaigns import FULL
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 OPTIONS = PoolOptions(
     min_size=1,
     max_size=3,

@@ -15,6 +15,7 @@ from stewardd.backup.states import ROOT
 from stewardd.repository.backend.folder.store import FolderStore
 
 from tests.support.backups import NOW, Keeper
+from tests.support.campaigns import FULL
 
 pytestmark = pytest.mark.asyncio
 
@@ -50,7 +51,7 @@ async def check_whole(keeper: Keeper, young: list[str]) -> int:
 
 @pytest.mark.campaign
 async def test_kill_9_at_any_moment(tmp_path: Path) -> None:
-    kills = 30 if os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full" else 5
+    kills = 30 if FULL else 5
     root = tmp_path / "repository"
     keeper = Keeper(FolderStore(root))
     chance = random.Random(20261130)

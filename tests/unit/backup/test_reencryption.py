@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -27,6 +26,7 @@ from stewardd.repository.identifiers import created_at, folder_of, uuid7
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.sweep import Sweep
 
+from tests.support.campaigns import FULL
 from tests.support.sealed_backup import (
     Rotation,
     keyring_of,
@@ -306,11 +306,10 @@ asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
 """
 # A claim, an intent, three segments, contents, globals, the manifest, the release of the claim, two pins, a deletion.
 PUTS = 12
-IS_FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("puts", range(PUTS + 1) if IS_FULL else (0, 3, 7, 8, 9, 10, 11, PUTS))
+@pytest.mark.parametrize("puts", range(PUTS + 1) if FULL else (0, 3, 7, 8, 9, 10, 11, PUTS))
 async def test_a_daemon_that_is_killed_leaves_what_can_be_read_and_the_next_one_goes_on(
     rotation: Rotation, before: Keyring, lease: WriterLease, tmp_path: Path, puts: int
 ) -> None:

@@ -26,6 +26,7 @@ from stewardd.errors import (
 )
 from stewardd.repository.backend.folder.store import FolderStore
 
+from tests.support.campaigns import FULL
 from tests.support.scheduling import SchedulingDaemon, hourly
 
 pytestmark = pytest.mark.asyncio
@@ -238,7 +239,7 @@ async def test_a_claimant_that_is_killed_four_times_leaves_one_backup(
     begin: Begin, store: FolderStore, tmp_path: Path
 ) -> None:
     """Mid-backup too: what it had stored then never becomes a second backup of the same moment."""
-    rounds = 10 if os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full" else 2
+    rounds = 10 if FULL else 2
     watcher = await begin("watcher")
     await watcher.book.create("hourly", hourly(), paused=False, actor="mia")
     chance = random.Random(20261130)

@@ -20,11 +20,11 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.publication import FENCE
 from stewardd.repository.sweep import Sweep
 
+from tests.support.campaigns import FULL
 from tests.support.documents import ANYTHING
 
 from .dying import DATA
 
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 PROGRAM = Path(__file__).parent / "dying.py"
 STEPS = (
     120  # about as many as the program takes; one past its end kills nothing, and is whole as well

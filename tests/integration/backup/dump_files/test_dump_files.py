@@ -48,6 +48,7 @@ from stewardd.repository.turns import Turns
 from stewardd.uninterrupted import uninterrupted
 
 from tests.integration.backup.conftest import processes
+from tests.support.campaigns import FULL
 from tests.support.dump_files import (
     END,
     HEAD,
@@ -71,7 +72,6 @@ DATA = (
     "COMMENT ON TABLE notes IS E'two\n\\\\connect lines'",
     "SELECT lo_from_bytea(77, '\\x010203')",
 )
-FULL = os.environ.get("STEWARD_TEST_CAMPAIGNS") == "full"
 FORMS = [("sql", "gzip"), ("custom", "zstd"), ("tar", "none")]
 if FULL:
     FORMS += [("sql", "none"), ("inserts", "zstd"), ("custom", "none"), ("folder", "gzip")]
