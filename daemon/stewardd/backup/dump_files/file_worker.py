@@ -15,7 +15,6 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
@@ -47,6 +46,7 @@ from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.table_of_contents import NeedMore, read_table_of_contents
 from stewardd.backup.worker.client_tool import ClientTool
 from stewardd.backup.worker.feeding import feed
+from stewardd.backup.worker.repeating import repeating
 from stewardd.backup.worker.serving import Emit
 from stewardd.errors import (
     DatabaseDown,
@@ -59,7 +59,6 @@ from stewardd.errors import (
 from stewardd.postgres.probe import look_for_outage
 from stewardd.postgres.target import DatabaseTarget
 
-_PROGRESS_INTERVAL_S = 0.5
 _PROBE_TIMEOUT_S = 5.0
 _APPLICATION = "stewardd restore"
 _LIST_FILE = "chosen.list"
@@ -95,7 +94,7 @@ class DumpFileWorker:
         job = self._job
         began_at = time.monotonic()
         try:
-            async with asyncio.timeout(job.max_duration_s), self._reporting():
+            async with asyncio.timeout(job.max_duration_s), repeating(self._tell):
                 file = await self._places.open(job.uri)
                 try:
                     self._total_bytes = await file.size_bytes()
@@ -275,23 +274,9 @@ class DumpFileWorker:
         if self._hash.hexdigest() != into.sha256:
             raise _changed()
 
-    @asynccontextmanager
-    async def _reporting(self) -> AsyncIterator[None]:
-        reporting = asyncio.create_task(self._report())
-        try:
-            yield
-        finally:
-            reporting.cancel()
-            self._emit(self._progress())
-
-    async def _report(self) -> None:
-        while True:
-            self._emit(self._progress())
-            await asyncio.sleep(_PROGRESS_INTERVAL_S)
-
-    def _progress(self) -> FileMoved:
+    def _tell(self) -> None:
         tables = self._complaints.begun_tables
-        return FileMoved(self._phase, self._read_bytes, self._total_bytes, tables)
+        self._emit(FileMoved(self._phase, self._read_bytes, self._total_bytes, tables))
 
 
 def _start(

@@ -11,7 +11,6 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from stewardd.backup.keys.encryption import read_identities
@@ -31,6 +30,7 @@ from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.worker.client_tool import ClientTool
 from stewardd.backup.worker.feeding import feed
+from stewardd.backup.worker.repeating import repeating
 from stewardd.backup.worker.serving import Emit
 from stewardd.errors import (
     Corrupt,
@@ -42,7 +42,6 @@ from stewardd.postgres.probe import look_for_outage
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.store import Store
 
-_PROGRESS_INTERVAL_S = 0.5
 _PROBE_TIMEOUT_S = 5.0
 _APPLICATION = "stewardd restore"
 _LIST_FILE = "chosen.list"
@@ -78,7 +77,7 @@ class RestoreWorker:
         job = self._job
         began_at = time.monotonic()
         try:
-            async with asyncio.timeout(job.max_duration_s), self._reporting():
+            async with asyncio.timeout(job.max_duration_s), repeating(self._tell):
                 checked_s = await self._restore()
         except TimeoutError:
             raise Exhausted(f"{job.called} took longer than {job.max_duration_s:g} s") from None
@@ -259,25 +258,13 @@ class RestoreWorker:
                 hint="free room there, or restore it where there is more",
             )
 
-    @asynccontextmanager
-    async def _reporting(self) -> AsyncIterator[None]:
-        reporting = asyncio.create_task(self._report())
-        try:
-            yield
-        finally:
-            reporting.cancel()
-            self._emit(self._progress())
-
-    async def _report(self) -> None:
-        while True:
-            self._emit(self._progress())
-            await asyncio.sleep(_PROGRESS_INTERVAL_S)
-
-    def _progress(self) -> RestoreMoved:
-        return RestoreMoved(
-            self._phase,
-            self._read_bytes,
-            self._total_bytes,
-            self._complaints.begun_tables,
-            self._total_tables,
+    def _tell(self) -> None:
+        self._emit(
+            RestoreMoved(
+                self._phase,
+                self._read_bytes,
+                self._total_bytes,
+                self._complaints.begun_tables,
+                self._total_tables,
+            )
         )
