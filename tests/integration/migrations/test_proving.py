@@ -52,6 +52,24 @@ async def test_the_platforms_migrations_are_proven_with_a_hundred_rows_a_table(
     assert await proofs.find_proven(migrations, major + 1) == set()
 
 
+async def test_migrations_that_make_roles_are_proven(prove, files):
+    """Roles belong to the server, and the trials with rows and without run at the same time."""
+    files.add(
+        "0001_a",
+        f"CREATE ROLE reader_of_t; {TABLE} GRANT SELECT ON t TO reader_of_t;",
+        "DROP TABLE t; DROP ROLE reader_of_t;",
+        VERIFY,
+    )
+    guarded = "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'writer_of_t') THEN CREATE ROLE writer_of_t; END IF;"
+    files.add(
+        "0002_b",
+        f"DO $$ BEGIN {guarded} END $$; GRANT INSERT ON t TO writer_of_t;",
+        "DROP OWNED BY writer_of_t; DROP ROLE writer_of_t;",
+    )
+    found = await prove(files.folder)
+    assert [(each.outcome, each.detail) for each in found] == [(PROVEN, "")] * 2
+
+
 async def test_a_proof_is_of_the_files_as_they_are_and_of_those_before(prove, proofs, files):
     files.add("0001_a", TABLE, "DROP TABLE t;", VERIFY)
     files.add("0002_b", "ALTER TABLE t ADD b int;", "ALTER TABLE t DROP b;")
