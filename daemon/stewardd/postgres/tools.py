@@ -22,6 +22,8 @@ from stewardd.postgres.binaries import parse_version, wheel_folder
 from stewardd.postgres.variables import ENGLISH, child_environment
 
 NEEDED = ("pg_dump", "pg_restore")
+SETS_TRANSACTION_TIMEOUT_FROM = 17
+"""The first major version whose pg_restore sets `transaction_timeout`, which an older server does not know."""
 _USUAL_FOLDERS = (  # below the root
     "usr/lib/postgresql/*/bin",  # Debian
     "usr/pgsql-*/bin",  # RHEL, from postgresql.org

@@ -182,3 +182,18 @@ def test_what_contradicts_itself_is_refused_by_its_field(changes: dict[str, Any]
     with pytest.raises(InvalidRequest) as refused:
         replace(REQUEST, **changes).check()
     assert refused.value.field == field
+
+
+def test_tools_whose_pg_restore_ends_the_transaction_in_place_are_refused_before_anything_begins():
+    dump = replace(DUMP, source_version="15.18")
+    older = replace(SERVER, version="15.18", major=15)
+    in_place = replace(REQUEST, mode=RestoreMode.IN_PLACE)
+    (blocker,) = planned(in_place, dump, older).blockers
+    assert blocker.reason == "TOOL_MISSING"
+    assert "client tools older than 17" in blocker.message
+    assert "SWAP" in (blocker.hint or "")
+    assert planned(in_place, dump).blockers == ()
+    assert (
+        planned(replace(in_place, mode=RestoreMode.SWAP, ends_sessions=True), dump, older).blockers
+        == ()
+    )

@@ -24,9 +24,11 @@ from stewardd.errors import (
     StorageFull,
     TargetIsSource,
     TargetNotEmpty,
+    ToolMissing,
 )
 from stewardd.postgres.binaries import major_of
 from stewardd.postgres.restoring.facts import ServerDatabase, ServerFacts
+from stewardd.postgres.tools import SETS_TRANSACTION_TIMEOUT_FROM
 
 _LONGEST_NAME_BYTES = 63
 _SHOWN = 10
@@ -244,6 +246,16 @@ def _target_blockers(plan: RestorePlan, empty_databases: frozenset[str]) -> Iter
             hint=f"restore it as a new one: mode NEW_DATABASE, new_database {plan.live!r}",
         )
     if request.mode is RestoreMode.IN_PLACE:
+        tool_major = major_of(plan.tool_version) if plan.tool_version else 0
+        if server.major < SETS_TRANSACTION_TIMEOUT_FROM <= tool_major:
+            yield ToolMissing(
+                f"in place, a server of PostgreSQL {server.major} needs client tools older than "
+                f"{SETS_TRANSACTION_TIMEOUT_FROM}, and those that fit are of {plan.tool_version}: "
+                "their pg_restore sets `transaction_timeout`, which fails there and ends the transaction",
+                hint=f"restore into a new database and swap it in (mode SWAP), or name the folder of client tools of "
+                f"{server.major} in `postgres.tools_dir`",
+                metadata={"server_major": str(server.major)},
+            )
         return
     if plan.target == plan.live and live is not None:
         yield TargetIsSource(

@@ -43,7 +43,7 @@ from stewardd.postgres.restoring.lock_watch import watch_locks
 from stewardd.postgres.restoring.server import APPLICATION, RestoreServer
 from stewardd.postgres.restoring.swap import carry_over, swap
 from stewardd.postgres.target import DatabaseTarget
-from stewardd.postgres.tools import ClientTools
+from stewardd.postgres.tools import SETS_TRANSACTION_TIMEOUT_FROM, ClientTools
 from stewardd.repository.turns import Turns
 from stewardd.telemetry import logger
 from stewardd.uninterrupted import uninterrupted
@@ -52,9 +52,6 @@ log = logger("backup")
 ReportStanding = Callable[[RestoreStanding], None]
 
 _PROBE_TIMEOUT_S = 5.0
-_SETS_MORE = (
-    17  # pg_restore of this major version and later sets what an older server does not know
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +370,9 @@ class _Restore:
             staging_dir=self.settings.staging_dir,
             reserve_bytes=self.settings.reserve_bytes,
             max_duration_s=self.settings.max_duration_s,
-            is_server_older=self.server.sight.major < _SETS_MORE <= self.tools.major,
+            is_server_older=self.server.sight.major
+            < SETS_TRANSACTION_TIMEOUT_FROM
+            <= self.tools.major,
         )
         target = self.server.target(plan.target)
         work = self.found.restore(target, self.tools, options, self._hear)
