@@ -427,6 +427,32 @@ async def test_a_backfill_goes_on_after_a_kill(make, files):
     assert database.query("SELECT count(*) FROM t WHERE a IS DISTINCT FROM id") == [(0,)]
 
 
+async def test_a_backfill_pauses_for_those_who_waited_behind_a_batch(make, files):
+    files.add("0001_a", TABLE + " INSERT INTO t SELECT generate_series(1, 4);")
+    slow = "UPDATE t SET a = 1 WHERE id = (SELECT min(id) FROM t WHERE a IS NULL) RETURNING pg_sleep(1)"
+    files.add("0002_b", f"-- steward: batch\n{slow};")
+    database = make()
+    await database.up(1)
+    moving = asyncio.create_task(database.up())
+    async with await psycopg.AsyncConnection.connect(database.target.conninfo) as other:
+        batch = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'UPDATE t%'"
+            " AND state = 'active' AND wait_event = 'PgSleep'"
+        )
+        await until(lambda: database.query(batch) == [(1,)])
+        await other.execute("UPDATE t SET id = id WHERE id = 1")  # waits for the batch
+        await other.commit()
+        # The runner rests for as long as the batch took; without one who waits the next batch begins at once.
+        resting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COMMIT%'"
+            " AND state = 'idle' AND application_name LIKE 'stewardd%'"
+            " AND clock_timestamp() - state_change > interval '0.5 s'"
+        )
+        await until(lambda: database.query(resting) == [(1,)])
+        assert not moving.done()
+    assert (await moving).steps[0].changed_rows == 4
+
+
 async def test_a_backfill_that_never_ends_is_stopped(make, files, monkeypatch):
     files.add("0001_a", TABLE + " INSERT INTO t VALUES (1);")
     files.add("0002_b", "-- steward: batch\nUPDATE t SET a = 1;")
