@@ -31,7 +31,7 @@ run: sync  ## the daemon in the foreground, on an embedded PostgreSQL; its addre
 
 # Tests often wait: so there are more processes than two cores, and the engine's tests run beside them.
 # PYTEST_ARGS="-n 0" is one after the other.
-PYTEST := $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test: sync  ## every test, fault campaigns as a seeded sample
 	@$(BIN)/python scripts/test_needs.py
