@@ -19,6 +19,7 @@ from tests.support.storage import Storage, altered, refusal
 
 SECRET = "s3cret-of-the-test"
 OPTIONS = {"region": "us-east-1", "access_key_id": "test", "secret_access_key": SECRET}
+ONE_RETRY = {**OPTIONS, "max_retries": "1"}
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ async def test_a_storage_that_is_not_reached_is_down_with_its_cause(
     endpoint: str, said: str, hint: str
 ) -> None:
     with pytest.raises(RepositoryDown) as caught:
-        await open_repository("s3://depot/x", {**OPTIONS, "endpoint": endpoint})
+        await open_repository("s3://depot/x", {**ONE_RETRY, "endpoint": endpoint})
     assert not isinstance(caught.value, RepositoryRefused)
     assert said in caught.value.message
     assert hint in caught.value.hint
@@ -192,7 +193,7 @@ async def test_a_storage_that_is_not_reached_is_down_with_its_cause(
 async def test_a_storage_that_speaks_no_tls_is_told_so(storage: Storage) -> None:
     with pytest.raises(RepositoryDown) as caught:
         await open_repository(
-            "s3://depot/x", {**OPTIONS, "endpoint": storage.url.replace("http:", "https:")}
+            "s3://depot/x", {**ONE_RETRY, "endpoint": storage.url.replace("http:", "https:")}
         )
     assert "http://" in caught.value.hint
 
