@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import LANGUAGE, NO_DATABASE, rows
 from tests.support.calls import upload, validate
+from tests.support.command import run_program
 from tests.support.daemon import Daemon
 
 ROOT = os.geteuid() == 0
@@ -26,15 +27,18 @@ def refused_start(
     variables = {**os.environ, **NO_DATABASE, **(environment or {})}
     for name in without:
         variables.pop(name, None)
-    done = subprocess.run(
-        [*wrapper, sys.executable, "-m", "stewardd.main", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=variables,
-        cwd="/",
-    )
+    if wrapper:
+        done = subprocess.run(
+            [*wrapper, sys.executable, "-m", "stewardd.main", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=variables,
+            cwd="/",
+        )
+    else:
+        done = run_program("stewardd", arguments, variables, Path("/"), timeout_s=60)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr

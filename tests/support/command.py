@@ -1,4 +1,4 @@
-"""Runs the command `steward` to its end, and returns what it wrote."""
+"""Runs `steward` or `stewardd` to its end, and returns what it wrote."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from tests.support.daemon import Daemon
 from tests.support.forking import changes_python, fork
 
-COMMAND = (sys.executable, "-m", "steward_client.command")
+MODULES = {"steward": "steward_client.command", "stewardd": "stewardd.main"}
 
 
-def run_command(
+def run_program(
+    program: str,
     arguments: Sequence[object],
     environment: Mapping[str, str],
     cwd: Path,
@@ -27,12 +29,12 @@ def run_command(
     text: str | None = None,
     timeout_s: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command and returns what it wrote, and its exit code. `text` comes by a pipe, instead of `stdin`."""
+    """Runs `steward` or `stewardd`; returns what it wrote, and its exit code. `text` comes by a pipe, not `stdin`."""
     words = [str(each) for each in arguments]
     if changes_python(environment):
         return subprocess.run(
-            [*COMMAND, *words], env=environment, cwd=cwd, stdin=stdin or subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=timeout_s, check=False,
+            [sys.executable, "-m", MODULES[program], *words], env=environment, cwd=cwd,
+            stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False,
         )  # fmt: skip
     with ExitStack() as opened:
         out, err = (opened.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2))
@@ -43,10 +45,13 @@ def run_command(
                 pipe.write(text)
         elif stdin is None:
             stdin = opened.enter_context(Path(os.devnull).open("rb"))
-        code = fork("steward", words, environment, cwd, (stdin, out, err)).wait(timeout_s)
+        code = fork(program, words, environment, cwd, (stdin, out, err)).wait(timeout_s)
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+
+run_command = partial(run_program, "steward")
 
 
 def steward_of(
