@@ -12,7 +12,8 @@ from stewardd.backup.backups import Backups
 from stewardd.backup.keys.keyring import Keyring
 from stewardd.backup.proof import BackupProof, ProofState
 from stewardd.backup.verifying.trial import BackupTrials, TrialOptions
-from stewardd.postgres.isolation import NetworkIsolation
+from stewardd.postgres.accounts import choose_account
+from stewardd.postgres.isolation import NetworkIsolation, find_isolation
 from stewardd.postgres.scratch import ScratchServers
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.backend.folder.store import FolderStore
@@ -81,6 +82,8 @@ def prove(backups: Backups, store: FolderStore, keyring: Keyring, folder: Path):
 
 
 async def test_what_a_backup_runs_while_it_is_restored_reaches_no_network(phone, prove):
+    if find_isolation(choose_account(None)).method is None:
+        pytest.skip("this system makes no network namespace")
     proof = await prove()
     assert (proof.outcome, proof.detail, proof.notes) == (ProofState.VERIFIED, "", ())
     assert phone.counts() == (1, 0)
