@@ -52,6 +52,7 @@ SETTINGS = {
     "max_connections": "30",
     "autovacuum": "off",  # it would take locks that the work did not ask for
     "jit": "off",
+    "dynamic_shared_memory_type": "mmap",  # in its folder: files of /dev/shm would outlive processes that are killed
     "lc_messages": "C",
 }
 """What a scratch server runs with."""

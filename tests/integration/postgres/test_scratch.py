@@ -60,6 +60,10 @@ async def test_it_is_of_the_wanted_version_and_gone_after_its_block(folder, majo
             assert connection.execute(shown).fetchone() == ("off", "", "ZOË")
             interfaces = connection.execute("SELECT pg_read_file('/proc/net/dev')").fetchone()
             assert (str(interfaces).count(":") == 1) is (server.reaches_network == "")
+        # What its processes share goes with its folder, also where all of them are killed.
+        shared = Path("/proc", str(pid), "maps").read_text()
+        assert "/dev/shm/" not in shared
+        assert "/pg_dynshmem/" in shared
         copied = await server.create_database("copy", template="work")
         with psycopg.connect(copied.conninfo) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("copy",)
