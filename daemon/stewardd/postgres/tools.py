@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -44,8 +44,8 @@ _NOT_COMPILED_IN = b"not compiled in"
 _TLS_TRIAL = "sslmode=require host=/nonexistent"
 _GSS_TRIAL = "gssencmode=require sslmode=disable host=/nonexistent"
 _Files = tuple[tuple[int, int, int], ...]
-_inspected: dict[tuple[Path, _Files], ClientTools] = {}
-"""Tools that ran, by their folder and the inode, size and time of change of each."""
+_inspected: dict[tuple[Path, Origin, _Files], ClientTools] = {}
+"""Tools that ran, by their folder, where that was found, and the inode, size and time of change of each."""
 
 
 class Origin(IntEnum):
@@ -166,15 +166,14 @@ def _inspect(folder: Path, origin: Origin) -> ClientTools | None:
         files = tuple((folder / name).stat() for name in NEEDED)
     except OSError:
         return None
-    key = (folder, tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in files))
-    known = _inspected.get(key) or _asked(folder)
-    if known is None:
-        return None
-    _inspected[key] = known
-    return replace(known, origin=origin)
+    key = (folder, origin, tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in files))
+    known = _inspected.get(key) or _asked(folder, origin)
+    if known is not None:
+        _inspected[key] = known
+    return known
 
 
-def _asked(folder: Path) -> ClientTools | None:
+def _asked(folder: Path, origin: Origin) -> ClientTools | None:
     """As `_inspect`, by running them."""
     versions = {_version_of(folder / name) for name in NEEDED}
     if len(versions) != 1:
@@ -185,7 +184,7 @@ def _asked(folder: Path) -> ClientTools | None:
     return ClientTools(
         folder,
         *version,
-        Origin.INSTALLED,
+        origin,
         has_tls=_takes(folder / NEEDED[0], _TLS_TRIAL),
         has_gss=_takes(folder / NEEDED[0], _GSS_TRIAL),
     )

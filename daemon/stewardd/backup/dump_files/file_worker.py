@@ -15,17 +15,17 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from stewardd.backup.dump_files.form import BYTE_ORDER_MARK
 from stewardd.backup.dump_files.left_out_lines import LeftOutLines
 from stewardd.backup.dump_files.look import OpenedDump, check_files, open_dump
-from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot
+from stewardd.backup.dump_files.places import DumpPlaces, DumpRoot, changed
 from stewardd.backup.dump_files.protocol import (
     DumpFileJob,
     FileExamined,
-    FileMoved,
     FileRestore,
     FileRestored,
 )
@@ -41,7 +41,7 @@ from stewardd.backup.dump_files.tar import (
 )
 from stewardd.backup.restoring.complaints import RestoreComplaints
 from stewardd.backup.restoring.documents import FileForm
-from stewardd.backup.restoring.options import RestorePhase
+from stewardd.backup.restoring.options import RestorePhase, RestoreProgress
 from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.table_of_contents import NeedMore, read_table_of_contents
 from stewardd.backup.worker.client_tool import ClientTool
@@ -52,7 +52,6 @@ from stewardd.errors import (
     DatabaseDown,
     DumpUnreadable,
     Exhausted,
-    InputRefused,
     StorageFull,
     ToolMissing,
 )
@@ -102,7 +101,7 @@ class DumpFileWorker:
                     if job.restore is None:
                         return await self._examine(dump)
                     if dump.form is not job.restore.form:
-                        raise _changed()
+                        raise changed()
                     await self._restore(job.restore, dump.chunks)
                 finally:
                     await file.close()
@@ -138,11 +137,8 @@ class DumpFileWorker:
         if scan is None:
             return found
         facts = scan.finish()
-        return FileExamined(
-            form=found.form,
-            sha256=found.sha256,
-            size_bytes=found.size_bytes,
-            dump_size_bytes=found.dump_size_bytes,
+        return replace(
+            found,
             server_version=facts.server_version,
             tool_version=facts.tool_version,
             encoding=facts.encoding,
@@ -272,11 +268,11 @@ class DumpFileWorker:
 
     def _check_unchanged(self, into: FileRestore) -> None:
         if self._hash.hexdigest() != into.sha256:
-            raise _changed()
+            raise changed()
 
     def _tell(self) -> None:
         tables = self._complaints.begun_tables
-        self._emit(FileMoved(self._phase, self._read_bytes, self._total_bytes, tables))
+        self._emit(RestoreProgress(self._phase, self._read_bytes, self._total_bytes, tables, 0))
 
 
 def _start(
@@ -355,9 +351,3 @@ def _settle_large_objects(folder: Path) -> None:
                 raise DumpUnreadable(
                     "the dump's list of large objects names a file that no dump has"
                 )
-
-
-def _changed() -> InputRefused:
-    return InputRefused(
-        "the dump file was changed while it was read", hint="name a file that nobody writes to"
-    )

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from stewardd.backup.dump_files.look import DumpLook, look_at
-from stewardd.backup.dump_files.places import DumpPlaces
+from stewardd.backup.dump_files.places import DumpPlaces, changed
 from stewardd.backup.dump_files.protocol import (
     MESSAGES,
     DumpFileJob,
     FileEvent,
     FileExamined,
-    FileMoved,
     FileRestore,
     FileRestored,
 )
@@ -38,12 +37,17 @@ from stewardd.backup.restoring.roles import roles_of
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.restoring.table_of_contents import TocEntry
 from stewardd.backup.worker.process import WorkerTask, run_worker
-from stewardd.errors import InputRefused, InvalidRequest
+from stewardd.errors import InvalidRequest
 from stewardd.postgres.binaries import major_of
 from stewardd.postgres.probe import Sight, probe
 from stewardd.postgres.restoring.databases import DatabaseLocale
 from stewardd.postgres.target import DatabaseTarget
-from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
+from stewardd.postgres.tools import (
+    SETS_TRANSACTION_TIMEOUT_FROM,
+    ClientTools,
+    choose_tools,
+    find_tools,
+)
 
 R = TypeVar("R", FileExamined, FileRestored)
 
@@ -51,7 +55,6 @@ _MODULE = "stewardd.backup.dump_files.worker"
 _EXTENSION = "EXTENSION"
 _FOREIGN_KEY = "FK CONSTRAINT"
 _SQL_ASCII = "SQL_ASCII"
-_KNOWS_NEWER_SETTING = 17
 _PROBE_TIMEOUT_S = 5.0
 _CLAUSE = re.compile(
     r"\b(ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|BUILTIN_LOCALE) = (?:'((?:[^']|'')*)'|(\w+))"
@@ -174,10 +177,7 @@ class FoundDumpFile:
             self._job(options.max_duration_s), FileExamined, _hearing(report, 0)
         )
         if (whole.form, whole.size_bytes) != (self.look.form, self.look.size_bytes):
-            raise InputRefused(
-                "the dump file was changed while it was read",
-                hint="name a file that nobody writes to",
-            )
+            raise changed()
         return replace(self, whole=whole)
 
     async def restore(
@@ -202,7 +202,7 @@ class FoundDumpFile:
                 settings=dict(options.settings),
                 own_key=self.whole.own_key,
                 leaves_setting_out=self.whole.sets_newer_setting
-                and (await probe(target, _PROBE_TIMEOUT_S)).major < _KNOWS_NEWER_SETTING,
+                and (await probe(target, _PROBE_TIMEOUT_S)).major < SETS_TRANSACTION_TIMEOUT_FROM,
                 list_file=self._list_file,
                 role_map=dict(options.role_map),
                 staging=str(staging),
@@ -282,16 +282,8 @@ def _chosen(request: RestoreRequest, entries: tuple[TocEntry, ...]) -> ChosenEnt
 
 def _hearing(report: Report, total_tables: int) -> Callable[[FileEvent], None]:
     def hear(event: FileEvent) -> None:
-        if isinstance(event, FileMoved):
-            report(
-                RestoreProgress(
-                    event.phase,
-                    event.read_bytes,
-                    event.total_bytes,
-                    event.restored_tables,
-                    total_tables,
-                )
-            )
+        if isinstance(event, RestoreProgress):
+            report(replace(event, total_tables=total_tables))
 
     return hear
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from stewardd.errors import UriRefused
+from stewardd.errors import InputRefused, UriRefused
 from stewardd.repository.backend.all import open_store
 from stewardd.repository.input_files import InputFile, InputRoots
 
@@ -47,3 +47,10 @@ class DumpPlaces:
                 hint="name a file by `file:///…`, or an object by its bucket's URL, below the url of one of "
                 "`backup.import_roots`",
             ) from None
+
+
+def changed() -> InputRefused:
+    """The error where two readings of a file differ."""
+    return InputRefused(
+        "the dump file was changed while it was read", hint="name a file that nobody writes to"
+    )

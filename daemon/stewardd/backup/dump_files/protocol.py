@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stewardd.backup.restoring.documents import FileForm
-from stewardd.backup.restoring.options import RestorePhase
+from stewardd.backup.restoring.options import RestoreProgress
 from stewardd.backup.worker.failure import WorkerFailed
 from stewardd.backup.worker.messages import Messages
 from stewardd.postgres.target import DatabaseTarget
@@ -67,16 +67,6 @@ class DumpFileJob:
 
 
 @dataclass(frozen=True, slots=True)
-class FileMoved:
-    """How far it has come: `read_bytes` of the `total_bytes` of the file; tables whose rows are being restored."""
-
-    phase: RestorePhase
-    read_bytes: int
-    total_bytes: int
-    restored_tables: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class FileExamined:
     """What the reading of a whole file found: see SqlFacts, whose members are empty for an archive."""
 
@@ -104,7 +94,7 @@ class FileRestored:
     elapsed_s: float
 
 
-FileEvent = FileMoved | FileExamined | FileRestored | WorkerFailed
+FileEvent = RestoreProgress | FileExamined | FileRestored | WorkerFailed
 MESSAGES: Messages[DumpFileJob, FileEvent] = Messages(
-    DumpFileJob, (FileMoved, FileExamined, FileRestored, WorkerFailed)
+    DumpFileJob, (RestoreProgress, FileExamined, FileRestored, WorkerFailed)
 )

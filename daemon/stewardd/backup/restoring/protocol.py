@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stewardd.backup.manifest.backup import BackupManifest
-from stewardd.backup.restoring.options import RestoreIssue, RestorePhase
+from stewardd.backup.restoring.options import RestoreIssue, RestoreProgress
 from stewardd.backup.worker.failure import WorkerFailed
 from stewardd.backup.worker.messages import Messages
 from stewardd.postgres.dump_catalog import TableName
@@ -55,17 +55,6 @@ class RestoreJob:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreMoved:
-    """How far it has come: see RestoreProgress."""
-
-    phase: RestorePhase
-    read_bytes: int
-    total_bytes: int
-    restored_tables: int
-    total_tables: int
-
-
-@dataclass(frozen=True, slots=True)
 class RestoreEnded:
     """It came to its end: see RestoreResult."""
 
@@ -77,7 +66,7 @@ class RestoreEnded:
     elapsed_s: float
 
 
-RestoreEvent = RestoreMoved | RestoreEnded | WorkerFailed
+RestoreEvent = RestoreProgress | RestoreEnded | WorkerFailed
 MESSAGES: Messages[RestoreJob, RestoreEvent] = Messages(
-    RestoreJob, (RestoreMoved, RestoreEnded, WorkerFailed)
+    RestoreJob, (RestoreProgress, RestoreEnded, WorkerFailed)
 )

@@ -22,7 +22,6 @@ from stewardd.backup.restoring.protocol import (
     RestoreEnded,
     RestoreEvent,
     RestoreJob,
-    RestoreMoved,
 )
 from stewardd.backup.worker.process import WorkerTask, run_worker
 from stewardd.postgres.binaries import major_of
@@ -65,16 +64,8 @@ async def restore_into(
     """
 
     def hear(event: RestoreEvent) -> None:
-        if isinstance(event, RestoreMoved):
-            report(
-                RestoreProgress(
-                    event.phase,
-                    event.read_bytes,
-                    event.total_bytes,
-                    event.restored_tables,
-                    event.total_tables,
-                )
-            )
+        if isinstance(event, RestoreProgress):
+            report(event)
 
     async with staging_folder(options.staging_dir) as staging:
         job = _job(source, target, pg_restore, options, staging)

@@ -24,8 +24,8 @@ from stewardd.backup.reading.folder import read_folder
 from stewardd.backup.reading.segment import read_segment
 from stewardd.backup.restoring.archive_head import read_head
 from stewardd.backup.restoring.complaints import RestoreComplaints
-from stewardd.backup.restoring.options import RestorePhase
-from stewardd.backup.restoring.protocol import RestoreEnded, RestoreJob, RestoreMoved
+from stewardd.backup.restoring.options import RestorePhase, RestoreProgress
+from stewardd.backup.restoring.protocol import RestoreEnded, RestoreJob
 from stewardd.backup.restoring.roles import Roles
 from stewardd.backup.restoring.selection import ChosenEntries, choose_entries
 from stewardd.backup.worker.client_tool import ClientTool
@@ -260,7 +260,7 @@ class RestoreWorker:
 
     def _tell(self) -> None:
         self._emit(
-            RestoreMoved(
+            RestoreProgress(
                 self._phase,
                 self._read_bytes,
                 self._total_bytes,
