@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg
 from stewardd.backup.dump_files.file_worker import DumpFileWorker
 from stewardd.backup.dump_files.protocol import DumpFileJob, FileExamined, FileRestore
 from stewardd.postgres.target import DatabaseTarget
@@ -82,21 +81,3 @@ async def run_plain(
 def job_for(path: Path, into: FileRestore | None = None) -> DumpFileJob:
     """A job for a file in a root of its own."""
     return DumpFileJob(os.getpid(), path.as_uri(), ((str(path.parent), {}),), 60.0, into)
-
-
-def run(target: DatabaseTarget, *statements: str) -> None:
-    """Runs statements."""
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        for each in statements:
-            connection.execute(each)
-
-
-def rows(target: DatabaseTarget, query: str) -> list[tuple[object, ...]]:
-    """What a query gives."""
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        return connection.execute(query).fetchall()
-
-
-def databases(target: DatabaseTarget) -> set[object]:
-    """The databases of the server."""
-    return {name for (name,) in rows(target, "SELECT datname FROM pg_database")}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import psycopg
 from stewardd.backup.asked import BackupAsked
 from stewardd.backup.backups import Backups
 from stewardd.backup.keys.keyring import Keyring
@@ -29,6 +28,7 @@ from stewardd.repository.turns import Turns
 
 from tests.integration.backup.conftest import processes
 from tests.support.campaigns import FULL
+from tests.support.sql import rows
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -116,21 +116,6 @@ def request_of(
 
 def no_report(_: RestoreStanding) -> None:
     """For a restore whose progress nobody asks for."""
-
-
-def rows(target: DatabaseTarget, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        return connection.execute(query).fetchall()
-
-
-def run(target: DatabaseTarget, *statements: str) -> None:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        for each in statements:
-            connection.execute(each)
-
-
-def databases(target: DatabaseTarget) -> set[object]:
-    return {name for (name,) in rows(target, "SELECT datname FROM pg_database")}
 
 
 def count(target: DatabaseTarget) -> object:

@@ -33,6 +33,7 @@ from stewardd.repository.turns import Turns
 from tests.integration.backup.conftest import Handle, socket_of, through
 from tests.support.campaigns import FULL
 from tests.support.postgres_front import Front, make_certificate
+from tests.support.sql import run
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 pytestmark = pytest.mark.skipif(
@@ -221,12 +222,6 @@ async def test_a_backup_of_it_comes_back_on_it_in_every_way(
         before = restored.kept if mode is RestoreMode.SWAP else name
         if mode is not RestoreMode.IN_PLACE:
             assert count(live.with_parameters(dbname=before)) == 990, mode
-
-
-def run(target: DatabaseTarget, *statements: str) -> None:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        for each in statements:
-            connection.execute(each)
 
 
 def count(target: DatabaseTarget) -> object:

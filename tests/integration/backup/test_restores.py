@@ -42,6 +42,8 @@ from stewardd.repository.backend.folder.store import FolderStore
 from stewardd.repository.lease import WriterLease
 from stewardd.repository.turns import Turns
 
+from tests.support.sql import databases, rows, run
+
 FORMS = pytest.mark.parametrize("form", list(DumpForm), ids=[each.value for each in DumpForm])
 ROWS = 500
 OWNER = f'Odd "owner" {secrets.token_hex(4)}'
@@ -158,21 +160,6 @@ def request_of(world: World):
         return replace(world.request("plain", form), **changes)
 
     return find
-
-
-def rows(target: DatabaseTarget, query: str, *arguments: object) -> list[tuple[object, ...]]:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        return connection.execute(query, arguments).fetchall()
-
-
-def run(target: DatabaseTarget, *statements: str) -> None:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        for each in statements:
-            connection.execute(each)
-
-
-def databases(target: DatabaseTarget) -> set[object]:
-    return {name for (name,) in rows(target, "SELECT datname FROM pg_database")}
 
 
 @FORMS

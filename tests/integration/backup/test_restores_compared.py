@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psycopg
 import pytest
 from stewardd.backup.asked import BackupAsked
 from stewardd.backup.backups import Backups
@@ -27,6 +26,7 @@ from stewardd.repository.lease import WriterLease
 from stewardd.repository.turns import Turns
 
 from tests.support.campaigns import FULL
+from tests.support.sql import databases, run
 
 OWNER, READER, OTHER = (f"{name}_{secrets.token_hex(4)}" for name in ("owner", "reader", "other"))
 DATA = f"""
@@ -79,16 +79,6 @@ class Restoring:
         request = replace(RestoreRequest(self.backup_id), **asked)  # type: ignore[arg-type]
         confirm = self.live.database if request.replaces_live else ""
         return await self.restores.run(request, confirm, hear)
-
-
-def run(target: DatabaseTarget, statements: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        cursor = connection.execute(statements.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
-def databases(target: DatabaseTarget) -> set[object]:
-    return {name for (name,) in run(target, "SELECT datname FROM pg_database")}
 
 
 @pytest.fixture(scope="module")

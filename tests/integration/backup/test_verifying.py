@@ -31,6 +31,7 @@ from stewardd.repository.publication import MANIFEST
 
 from tests.integration.backup.conftest import Handle, processes
 from tests.support.campaigns import FULL
+from tests.support.scratch import scratch_server
 from tests.support.stored_backup import segment_key
 from tests.support.versions import NEWEST, OLDEST
 
@@ -149,13 +150,8 @@ class OneServer(ScratchServers):
 def scratch(session_folder: Path) -> Iterator[OneServer]:
     folder = Path(tempfile.mkdtemp(dir=session_folder))
     folder.chmod(0o711)
-    with asyncio.Runner() as runner:
-        running = ScratchServers(folder).start(NEWEST)
-        server = runner.run(running.__aenter__())
-        try:
-            yield OneServer(folder, server)
-        finally:
-            runner.run(running.__aexit__(None, None, None))
+    with scratch_server(folder) as (server, _):
+        yield OneServer(folder, server)
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from stewardd.backup.verifying.source_check import SourceCheck, SourceChecks, SourceOutcome
-from stewardd.postgres.scratch import ScratchServer, ScratchServers
+from stewardd.postgres.scratch import ScratchServer
 from stewardd.postgres.target import DatabaseTarget
 
-from tests.support.versions import NEWEST
+from tests.support.scratch import scratch_server
+from tests.support.sql import rows, run
 
 BLOCK = 8192
 DATA = """
@@ -34,15 +33,10 @@ CREATE ROLE clerk LOGIN PASSWORD 'secret';
 def server(session_folder: Path) -> Iterator[ScratchServer]:
     folder = Path(tempfile.mkdtemp(dir=session_folder))
     folder.chmod(0o711)
-    with asyncio.Runner() as runner:
-        running = ScratchServers(folder).start(NEWEST)
-        server = runner.run(running.__aenter__())
-        try:
-            runner.run(server.create_database("original"))
-            run(server.target("original"), DATA)
-            yield server
-        finally:
-            runner.run(running.__aexit__(None, None, None))
+    with scratch_server(folder) as (server, runner):
+        runner.run(server.create_database("original"))
+        run(server.target("original"), DATA)
+        yield server
 
 
 @pytest.fixture
@@ -54,19 +48,13 @@ def copy(server: ScratchServer) -> Iterator[DatabaseTarget]:
     run(admin, "DROP DATABASE copied WITH (FORCE)")
 
 
-def run(target: DatabaseTarget, statements: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        cursor = connection.execute(statements.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
 def file_of(server: ScratchServer, relation: str) -> Path:
     """The file of a relation of the copy, found without opening the copy."""
     where = (
         "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = 'copied'"
     )
-    ((folder, number),) = run(server.target("postgres"), where)
-    ((path,),) = run(server.target("original"), f"SELECT pg_relation_filepath('{relation}')")
+    ((folder, number),) = rows(server.target("postgres"), where)
+    ((path,),) = rows(server.target("original"), f"SELECT pg_relation_filepath('{relation}')")
     return Path(str(folder), "base", str(number), Path(str(path)).name)
 
 

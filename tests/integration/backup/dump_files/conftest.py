@@ -10,7 +10,7 @@ import pytest
 from stewardd.postgres.binaries import wheel_folder
 from stewardd.postgres.target import DatabaseTarget
 
-from tests.support.dump_files import databases, run
+from tests.support.sql import databases, run
 
 
 @pytest.fixture(scope="module")

@@ -52,13 +52,11 @@ from tests.support.campaigns import FULL
 from tests.support.dump_files import (
     END,
     HEAD,
-    databases,
     hostile_dumps,
     job_for,
-    rows,
-    run,
     run_plain,
 )
+from tests.support.sql import databases, rows, run
 from tests.support.waiting import until
 
 ROWS = 300

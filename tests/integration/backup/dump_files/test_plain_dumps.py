@@ -16,11 +16,10 @@ from tests.support.dump_files import (
     END,
     HEAD,
     NOT_A_COMMAND,
-    databases,
     hostile_dumps,
-    rows,
     run_plain,
 )
+from tests.support.sql import databases, rows
 
 
 @pytest.mark.parametrize("major", ["18", "15"])

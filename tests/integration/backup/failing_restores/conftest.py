@@ -21,10 +21,9 @@ from tests.support.failing_restores import (
     Here,
     back_up,
     daemon,
-    databases,
-    run,
 )
 from tests.support.proxy import Proxy
+from tests.support.sql import databases, run
 
 MORE_ROWS = "INSERT INTO t0 VALUES (0, 'after the backup')"
 

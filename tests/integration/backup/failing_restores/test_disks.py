@@ -29,12 +29,11 @@ from tests.support.failing_restores import (
     Far,
     count,
     daemon,
-    databases,
     request_of,
     restored,
-    run,
     sampled,
 )
+from tests.support.sql import databases, run
 from tests.support.versions import NEWEST
 from tests.support.waiting import until
 

@@ -33,14 +33,12 @@ from tests.support.failing_restores import (
     WORKER,
     count,
     daemon,
-    databases,
     no_report,
     request_of,
     restored,
-    rows,
-    run,
     sampled,
 )
+from tests.support.sql import databases, rows, run
 from tests.support.stored_backup import objects
 
 MODES = pytest.mark.parametrize(

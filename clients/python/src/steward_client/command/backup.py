@@ -13,7 +13,7 @@ import click
 
 from steward_client.command import document, resources, screen
 from steward_client.command.backup_key import key
-from steward_client.command.backup_options import backup_options, read_options
+from steward_client.command.backup_options import backup_options, read_options, repository_option
 from steward_client.command.backup_proof import drill, verification_facts, verify
 from steward_client.command.backup_removal import delete, pin, prune, undelete
 from steward_client.command.backup_restore import restore
@@ -98,13 +98,7 @@ def create(
     show_default=True,
     help="Backups in this state.",
 )
-@click.option(
-    "--repository",
-    type=click.Choice(("first", "second")),
-    default="first",
-    show_default=True,
-    help="The one in which backups are made, or the second one with the copies.",
-)
+@repository_option
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

@@ -1,4 +1,4 @@
-"""The options of `steward backup create`."""
+"""The options of `steward backup create`, and those that several commands for backups have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from steward_client.backups.types import BackupOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+repository_option = click.option(
+    "--repository",
+    type=click.Choice(("first", "second")),
+    default="first",
+    show_default=True,
+    help="The one in which backups are made, or the second one with the copies.",
+)
 _OPTIONS = (
     click.option("--schema", "schemas", multiple=True, metavar="NAME", help="Only this schema."),
     click.option(

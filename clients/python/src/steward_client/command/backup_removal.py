@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steward_client.command import document, resources, screen
+from steward_client.command.backup_options import repository_option
 from steward_client.command.completing import BACKUP, DATABASE
 from steward_client.command.ending import Exit
 from steward_client.command.operation import follow, show_operation
@@ -82,13 +83,7 @@ def pin(session: Session, name: str, note: str, off: bool, actor: str) -> int:
     type=DATABASE,
     help="Its configured name.  [default: the only one]",
 )
-@click.option(
-    "--repository",
-    type=click.Choice(("first", "second")),
-    default="first",
-    show_default=True,
-    help="The one in which backups are made, or the second one with the copies.",
-)
+@repository_option
 @apply_option
 @no_wait_option
 @actor_option
