@@ -108,11 +108,10 @@ class BackupCopies:
     async def copy_in_turn(self, backup_id: str, report: ReportBytes) -> BackupManifest:
         """Copies one backup when nobody else copies it. Raises: as `copy`, but for RequestInProgress."""
         while True:
+            # Often it is this daemon itself that copies it, as it does with each backup after it was made.
             try:
                 return await self.copy(backup_id, report)
-            except (
-                RequestInProgress
-            ):  # often this daemon itself, which copies each backup after it was made
+            except RequestInProgress:
                 await asyncio.sleep(_POLL_S)
 
     async def catch_up(self) -> None:
