@@ -138,7 +138,7 @@ def restore(
 ) -> int:
     """Restore a backup: into a new database, and into the place of the live one where that is asked.
 
-    The restored tables are compared with the backup before anything is replaced. A dump that others made (--file) has
+    What was restored is compared with the backup before anything is replaced. A dump that others made (--file) has
     nothing to compare with, and its SQL runs with the rights of the daemon's user. Ctrl-C ends the waiting, not the
     restore.
     """
