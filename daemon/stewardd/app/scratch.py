@@ -30,6 +30,7 @@ async def sweep_scratch_servers(assembly: Assembly) -> ScratchServers:
     options = ScratchOptions(settings.embedded_user or None, tuple(settings.server_dirs))
     servers = ScratchServers(assembly.settings.data_dir, options)
     await servers.sweep()
+    assembly.running.push_async_callback(servers.close)
     return servers
 
 

@@ -158,7 +158,7 @@ def _copied(installed: Path, account: Account, copy_to: Path) -> Path:
         unfinished = copy_to.with_name(f"{copy_to.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         _copy_installation(installed, unfinished)
-        _hand_to_group(unfinished, account.gid)
+        hand_to_group(unfinished, account.gid)
         shutil.rmtree(copy_to, ignore_errors=True)
         copy_to.mkdir(mode=0o750)
         os.chown(copy_to, -1, account.gid)
@@ -174,13 +174,14 @@ def _copy_installation(installed: Path, place: Path) -> None:
         shutil.copytree(libraries, place / _LIBRARIES, symlinks=True)
 
 
-def _hand_to_group(root: Path, gid: int) -> None:
-    """Readable for the group, writable for nobody but the daemon."""
+def hand_to_group(root: Path, gid: int) -> None:
+    """Readable for the group, writable for nobody but the daemon, whose it becomes."""
+    owner = os.geteuid()
     for folder, _, files in os.walk(root):
-        os.chown(folder, -1, gid)
+        os.chown(folder, owner, gid)
         Path(folder).chmod(0o750)
         for name in files:
             path = Path(folder, name)
             if not path.is_symlink():
-                os.chown(path, -1, gid)
+                os.chown(path, owner, gid)
                 path.chmod(0o750 if path.stat().st_mode & 0o100 else 0o640)

@@ -118,10 +118,7 @@ class Cluster:
         """
         if self.data.exists():
             return
-        for left in self.root.glob("data.new-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        new = self.root / f"data.new-{secrets.token_hex(8)}"
-        self.make_private(new)
+        new = self._new_data()
         password_file = self.root / "initdb-password"
         self._write(password_file, self.password(), owner=self.account)
         try:
@@ -134,6 +131,17 @@ class Cluster:
         if self.is_kept:
             _sync_folder(self.root)
 
+    def copy(self, model: Cluster) -> None:
+        """Makes the cluster as a copy of one that no server runs on, its password included. Blocks.
+
+        Raises ToolFailed, StorageFull.
+        """
+        new = self._new_data()
+        self._write(self.root / "password", f"{model.password()}\n")
+        # The account makes the copy: what it writes belongs to it, and to nobody else.
+        self._run("cp", ["cp", "-R", f"{model.data}/.", str(new)], self.account.launched_by(()))
+        new.rename(self.data)
+
     def write_settings(self, settings: Mapping[str, str]) -> None:
         """Writes what the server reads at its next start."""
         lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
@@ -145,6 +153,14 @@ class Cluster:
 
     def _write(self, path: Path, text: str, *, owner: Account | None = None) -> None:
         _write_private(path, text, owner, durably=self.is_kept)
+
+    def _new_data(self) -> Path:
+        """An empty folder that becomes the data; what a killed attempt left is removed."""
+        for left in self.root.glob("data.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new = self.root / f"data.new-{secrets.token_hex(8)}"
+        self.make_private(new)
+        return new
 
     def _initdb(self, binaries: Binaries, new: Path, password_file: Path, flags: list[str]) -> None:
         argv = [
@@ -159,18 +175,24 @@ class Cluster:
             "--no-instructions",
             *flags,
         ]
+        self._run("initdb", argv, self.account)
+
+    def _run(self, called: str, argv: list[str], account: Account) -> None:
         try:
-            status, output = self.account.run(argv, timeout_s=_INITDB_TIMEOUT_S)
+            status, output = account.run(argv, timeout_s=_INITDB_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise ToolFailed(f"initdb did not end within {_INITDB_TIMEOUT_S:.0f} seconds") from None
+            raise ToolFailed(
+                f"{called} did not end within {_INITDB_TIMEOUT_S:.0f} seconds"
+            ) from None
         if status == 0:
             return
         if "No space left on device" in output:
             raise StorageFull(f"no room for {self.called} in {self.root}")
-        raise ToolFailed(f"initdb ended with status {status}: {excerpt(output, limit=1000)}")
+        raise ToolFailed(f"{called} ended with status {status}: {excerpt(output, limit=1000)}")
 
     def _check_passable(self, folder: Path) -> None:
-        closed = self.account.first_closed(list(reversed([folder, *folder.parents])))
+        account = self.account.launched_by(())  # the network is nothing to this
+        closed = account.first_closed(list(reversed([folder, *folder.parents])))
         if closed is not None:
             raise ConfigurationError(
                 f"the account of {self.called}, {self.account.name!r}, cannot pass through the folder {closed}",

@@ -1,10 +1,11 @@
 """Private servers that live for one piece of work: a migration is proven on one, a backup is restored into one.
 
 A scratch server listens on a socket in a private folder alone, runs under the embedded server's account, and gives up
-durability for speed, since nothing in it is kept. It is of the wanted major version where the programs for it are
-found, else of the nearest newer one, and says which. Where the system allows it, there is no network for it: what a
-dump brings along runs as its superuser. Its folder stands in the data folder and goes with its block, whatever ends
-that; what a killed daemon left is ended and removed at the next start.
+durability for speed, since nothing in it is kept: its cluster is a copy of one that initdb made before. It is of the
+wanted major version where the programs for it are found, else of the nearest newer one, and says which. Where the
+system allows it, there is no network for it: what a dump brings along runs as its superuser. Its folder stands in the
+data folder and goes with its block, whatever ends that; what a killed daemon left is ended and removed at the next
+start.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stewardd.errors import ConfigurationError, StorageFull
 from stewardd.postgres.accounts import Account, choose_account
 from stewardd.postgres.binaries import Binaries, all_server_binaries, choose_binaries
 from stewardd.postgres.cluster import SUPERUSER, Cluster
+from stewardd.postgres.cluster_models import ClusterModels
 from stewardd.postgres.connect import Connection, connect
 from stewardd.postgres.control import ServerControl, end_at_once
 from stewardd.postgres.isolation import NetworkIsolation, find_isolation, isolated
@@ -141,6 +143,11 @@ class ScratchServers:
         self._options = options or ScratchOptions()
         self._finding = asyncio.Lock()
         self._isolation: NetworkIsolation | None = None
+        self._models = ClusterModels(self._data_dir, _CALLED)
+
+    async def close(self) -> None:
+        """Removes what new servers are copied from. Call it when no server is left."""
+        await asyncio.to_thread(self._models.close)
 
     async def sweep(self) -> list[str]:
         """Ends and removes what a daemon that is dead left; returns which. Call it before anything is started."""
@@ -167,6 +174,7 @@ class ScratchServers:
         try:
             async with self._finding:  # two that looked at once would copy the programs at once
                 binaries = await _in_thread(lambda: self._choose(cluster, account, major))
+                model = await _in_thread(lambda: self._models.model_of(binaries, account))
             control = ServerControl(
                 cluster,
                 binaries,
@@ -174,7 +182,7 @@ class ScratchServers:
                 self._options.start_timeout_s,
                 _STOP_TIMEOUT_S,
             )
-            await _in_thread(lambda: _launch(cluster, binaries, control))
+            await _in_thread(lambda: _launch(cluster, model, control))
             await control.wait_until_ready()
             log.info(
                 "scratch server started",
@@ -210,6 +218,7 @@ class ScratchServers:
             )
 
     def _sweep(self) -> list[str]:
+        self._models.sweep()
         left = sorted(self._data_dir.glob(f"{_PREFIX}*"))
         if not left:
             return []
@@ -220,8 +229,8 @@ class ScratchServers:
         return [root.name for root in left]
 
 
-def _launch(cluster: Cluster, binaries: Binaries, control: ServerControl) -> None:
-    cluster.initialise(binaries)
+def _launch(cluster: Cluster, model: Cluster, control: ServerControl) -> None:
+    cluster.copy(model)
     control.launch()
 
 

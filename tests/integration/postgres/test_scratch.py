@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,10 @@ START_AND_DIE = (
 
 def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("scratch-server-*"))
+
+
+def models_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("scratch-model-*"))
 
 
 def postmaster_of(folder: Path) -> int:
@@ -139,9 +144,39 @@ async def test_what_a_killed_daemon_left_is_ended_and_removed_at_the_next_start(
     assert len(left_in(folder)) == 1
     pid = postmaster_of(folder)
     assert is_alive(pid)
+    assert len(models_in(folder)) == 1
     assert len(await ScratchServers(folder).sweep()) == 1
     assert not is_alive(pid)
     assert left_in(folder) == []
+    assert models_in(folder) == []
+
+
+async def test_one_initdb_serves_all_of_a_daemon_and_goes_with_it(folder):
+    servers = ScratchServers(folder)
+    identifiers = set()
+    for _ in range(2):
+        async with servers.start(NEWEST) as server, server.session("postgres") as connection:
+            cursor = await connection.execute("SELECT system_identifier FROM pg_control_system()")
+            identifiers.add(await cursor.fetchone())
+    assert len(identifiers) == 1  # initdb would have made another
+    (model,) = models_in(folder)
+    shutil.rmtree(model)
+    async with servers.start(NEWEST) as server:  # made anew
+        assert server.major == NEWEST
+    await servers.close()
+    assert models_in(folder) == []
+    assert left_in(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can lend an account")
+async def test_what_a_superuser_of_one_server_does_never_reaches_the_next(folder):
+    servers = ScratchServers(folder)
+    async with servers.start(NEWEST) as server:
+        (model,) = models_in(folder)
+        with psycopg.connect(server.target("postgres").conninfo, autocommit=True) as connection:
+            for target in (model / "data" / "PG_VERSION", model / "data" / "new", model / "new"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(f"COPY (SELECT 1) TO '{target}'".encode())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can lend an account")
