@@ -34,6 +34,7 @@ from stewardd.postgres.migrating.verifying import untrue_of
 from stewardd.postgres.sample.contents import LostValues, TableContents, lost_values, read_contents
 from stewardd.postgres.sample.rows import FilledTable, fill_tables
 from stewardd.postgres.scratch import ScratchServer, ScratchServers
+from stewardd.postgres.target import DatabaseTarget
 
 ROWS = 100
 _SEED = 1
@@ -83,8 +84,10 @@ class MigrationProver:
             other = server
             if _is_of_the_server(found):
                 other = await stack.enter_async_context(self._servers.start(major))
-            empty = await stack.enter_async_context(_open(server, "empty"))
-            full = await stack.enter_async_context(_open(other, "full"))
+            targets = await asyncio.gather(
+                server.create_database("empty"), other.create_database("full")
+            )
+            empty, full = [await stack.enter_async_context(_open(each)) for each in targets]
             for migration in found.migrations:
                 done = len(proofs)
                 report(ProveProgress(database, major, migration.label, done, len(found)))
@@ -169,20 +172,31 @@ def _is_of_the_server(found: MigrationSet) -> bool:
 
 @dataclass(slots=True)
 class _Trial:
-    """A database of the scratch server, and its catalogue as the last migration left it."""
+    """A database of the scratch server, and its catalogue as the last migration left it.
+
+    The catalogue is read by a connection of its own, on which the queries stay prepared: psycopg gives up all prepared
+    statements of a connection that drops something, and planning them takes as long as running them.
+    """
 
     connection: Connection
+    reader: Connection
     catalogue: DatabaseCatalogue
+
+    async def read_catalogue(self) -> DatabaseCatalogue:
+        """The catalogue as it is now."""
+        return await read_catalogue(self.reader)
 
 
 @asynccontextmanager
-async def _open(server: ScratchServer, name: str) -> AsyncIterator[_Trial]:
-    connection = await connect(await server.create_database(name), "stewardd proof")
+async def _open(target: DatabaseTarget) -> AsyncIterator[_Trial]:
+    connection = await connect(target, "stewardd proof")
     try:
-        connection.prepare_threshold = (
-            0  # the catalogue is read by the same queries again and again
-        )
-        yield _Trial(connection, await read_catalogue(connection))
+        reader = await connect(target, "stewardd proof")
+        try:
+            reader.prepare_threshold = 0
+            yield _Trial(connection, reader, await read_catalogue(reader))
+        finally:
+            await reader.close()
     finally:
         await connection.close()
 
@@ -190,15 +204,15 @@ async def _open(server: ScratchServer, name: str) -> AsyncIterator[_Trial]:
 async def _try_empty(trial: _Trial, migration: Migration) -> None:
     connection, before = trial.connection, trial.catalogue
     await _take(connection, migration, Direction.UP)
-    after = await read_catalogue(connection)
+    after = await trial.read_catalogue()
     await _take(connection, migration, Direction.DOWN)
     _same(
         before,
-        await read_catalogue(connection),
+        await trial.read_catalogue(),
         "going down does not bring back what was before up",
     )
     await _take(connection, migration, Direction.UP)
-    trial.catalogue = await read_catalogue(connection)
+    trial.catalogue = await trial.read_catalogue()
     _same(after, trial.catalogue, "going up again does not bring what it brought first")
 
 
@@ -207,21 +221,21 @@ async def _try_full(trial: _Trial, migration: Migration, findings: _Findings) ->
     connection, before = trial.connection, trial.catalogue
     rows_before = await read_contents(connection)
     await _take(connection, migration, Direction.UP)
-    after = await read_catalogue(connection)
+    after = await trial.read_catalogue()
     changed = _changed_tables(rows_before, await read_contents(connection))
     filled = await fill_tables(connection, ROWS, _SEED + 2 * migration.number, only=changed)
     rows_between = await read_contents(connection)
     await _take(connection, migration, Direction.DOWN)
     _same(
         before,
-        await read_catalogue(connection),
+        await trial.read_catalogue(),
         "going down does not bring back what was before up",
     )
     rows_after = await read_contents(connection)
     lost = lost_values(rows_before, rows_after)
     findings.losses = _losses(rows_before, lost, lost_values(rows_between, rows_after))
     await _take(connection, migration, Direction.UP)
-    trial.catalogue = await read_catalogue(connection)
+    trial.catalogue = await trial.read_catalogue()
     _same(after, trial.catalogue, "going up again does not bring what it brought first")
     if lost:
         told = ", ".join(f"{each.table}.{each.column}: {each.count} values" for each in lost)

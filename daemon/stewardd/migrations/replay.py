@@ -110,6 +110,15 @@ async def _run_once(connection: Connection, script: Script) -> None:
             f"{script.file_name} still changes rows after {_MOST_BATCHES} batches"
         )
     try:
+        await run(connection, _as_one(script), 0)
+    except StatementFailure:
+        await roll_back(connection)
+        await _run_one_by_one(connection, script)
+
+
+async def _run_one_by_one(connection: Connection, script: Script) -> None:
+    """Runs a script in one transaction, so that a failure is that of a statement."""
+    try:
         await run(connection, "BEGIN", 0)
         for number, statement in enumerate(script.statements, 1):
             await run(connection, statement.text, number)
@@ -117,6 +126,14 @@ async def _run_once(connection: Connection, script: Script) -> None:
         await roll_back(connection)
         raise
     await run(connection, "COMMIT", 0)
+
+
+def _as_one(script: Script) -> str:
+    """The whole transaction in one message: hundreds of statements are one way there and back.
+
+    The line ends keep a comment at the end of a statement from hiding what comes after it.
+    """
+    return "\n;\n".join(("BEGIN", *(each.text for each in script.statements), "COMMIT"))
 
 
 def _explained(

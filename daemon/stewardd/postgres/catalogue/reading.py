@@ -47,19 +47,25 @@ async def read_catalogue(connection: Connection) -> DatabaseCatalogue:
     """Reads it; the connection must be in no transaction. Raises: StatementFailure."""
     await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        return await read_in_transaction(connection)
-    finally:
+        found = await read_in_transaction(connection)
+    except BaseException:
         await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")  # a ROLLBACK would make psycopg give up what it has prepared
+    return found
 
 
 async def read_in_transaction(connection: Connection) -> DatabaseCatalogue:
     """Reads it in the transaction of the caller, whose search_path is changed. Raises: psycopg.Error."""
     major = connection.info.server_version // 10000
     objects: dict[ObjectKey, Mapping[str, Any]] = {}
-    await connection.execute("SET LOCAL search_path = pg_catalog")
-    for kind, query in queries(major).items():
-        cursor = await connection.execute(query.encode())
-        objects |= {(kind, row[0]): row[1] for row in await cursor.fetchall()}
+    async with connection.pipeline():  # all are asked before the first answer is waited for
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        asked = {
+            kind: await connection.execute(query.encode()) for kind, query in queries(major).items()
+        }
+        for kind, cursor in asked.items():
+            objects |= {(kind, row[0]): row[1] for row in await cursor.fetchall()}
     return DatabaseCatalogue(major, objects)
 
 
