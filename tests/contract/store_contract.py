@@ -42,6 +42,19 @@ async def test_many_objects_are_read_at_once_and_what_is_missing_is_nothing(stor
     assert await store.get_many([]) == []
 
 
+async def test_objects_of_many_folders_are_read_in_the_order_of_their_keys(store: Store) -> None:
+    there = ["o/a/1/x", "o/a/1/y", "o/a/2/x", "o/b/1/x", "o/b/1/2/3/x", "o/z"]
+    for key in there:
+        await store.put(key, key.encode())
+    asked = [
+        *("o/a/1/x", "o/a/2/x", "o/a/1/y", "o/a/3/x", "o/a/2/x", "o/c/1/x", "o/b/1/2/3/x"),
+        *("o/b/1/x", "o/z", "o/z/x", "o/b", "o/a/1/x", "o/b/1/2/3/x", "o/b/1/2/y", "o/a/2/x"),
+    ]
+    expected = [key.encode() if key in there else None for key in asked]
+    assert await store.get_many(asked) == expected
+    assert await store.get_many(asked[::-1]) == expected[::-1]
+
+
 async def test_an_empty_object_is_an_object(store: Store) -> None:
     await store.put("a/empty", b"")
     assert await store.get("a/empty") == b""

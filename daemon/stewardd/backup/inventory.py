@@ -17,8 +17,8 @@ from stewardd.backup.proof import ProofState
 from stewardd.backup.retention.policy import Candidate
 from stewardd.backup.states import UNTOUCHED, BackupStates, NumberedState
 
-_READ_AT_ONCE = 64
-_THREADS = 4
+_READ_AT_ONCE = 128
+_READERS = 2  # with more, the time that they wait for the interpreter is longer than what they win
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,7 @@ class BackupInventory:
             known = self._facts
             facts = {each: known[each] for each in names if each in known}
             missing = [each for each in names if each not in known]
-            for start in range(0, len(missing), _READ_AT_ONCE * _THREADS):
-                some = missing[start : start + _READ_AT_ONCE * _THREADS]
-                # While one part is read, the signatures of another are checked on a thread.
-                parts = (some[i : i + _READ_AT_ONCE] for i in range(0, len(some), _READ_AT_ONCE))
-                for found in await asyncio.gather(*(self._catalog.read(each) for each in parts)):
-                    facts |= {each.backup_id: self._facts_of(each) for each in found}
+            facts |= await self._read_facts(missing)
             if missing:
                 await self._catalog.keep_checked()
             self._facts = facts
@@ -108,6 +103,27 @@ class BackupInventory:
                 for each in names
                 if each in facts
             ]
+
+    async def _read_facts(self, identifiers: list[str]) -> dict[str, ManifestFacts]:
+        parts = (
+            identifiers[start : start + _READ_AT_ONCE]
+            for start in range(0, len(identifiers), _READ_AT_ONCE)
+        )
+        facts: dict[str, ManifestFacts] = {}
+
+        async def read_parts() -> None:
+            for part in parts:
+                for each in await self._catalog.read(part):
+                    facts[each.backup_id] = self._facts_of(each)
+
+        # While one reads, the other checks signatures, which does not hold the interpreter.
+        readers = [asyncio.create_task(read_parts()) for _ in range(_READERS)]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+        return facts
 
     def _facts_of(self, manifest: BackupManifest) -> ManifestFacts:
         return ManifestFacts(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 from stewardd.backup.proof import BackupProof, ProofState
-from stewardd.errors import Corrupt, ObjectExists, ObjectNotFound
+from stewardd.errors import Corrupt, ObjectExists
 from stewardd.repository.attempts import Overtaken
 from stewardd.repository.backend.store import Store
 from stewardd.repository.document import LEFT_OUT_IF_EMPTY, Codec, Moment
@@ -27,7 +27,7 @@ ROOT = "backup-states"
 
 _log = logger("backup")
 _NAME = re.compile(r"([0-9]{6})\.json")
-_READ_AT_ONCE = 16
+_READ_AT_ONCE = 128
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -121,8 +121,8 @@ class BackupStates:
         found = {each: state for each, state in known.items() if each in newest}
         for start in range(0, len(missing), _READ_AT_ONCE):
             some = missing[start : start + _READ_AT_ONCE]
-            states = await asyncio.gather(*(self._try_to_read(*each) for each in some))
-            found |= {each: state for (each, _), state in zip(some, states, strict=True)}
+            bodies = await self._store.get_many([_key(*each) for each in some])
+            found |= await asyncio.to_thread(_decode_all, some, bodies)
         self._read_before = found
         return dict(found)
 
@@ -148,18 +148,26 @@ class BackupStates:
         """Removes the states of a backup that is gone."""
         await self._store.delete_prefix(folder_of(ROOT, backup_id))
 
-    async def _try_to_read(self, backup_id: str, number: int) -> NumberedState:
+    async def _read(self, backup_id: str, number: int) -> NumberedState:
+        return _decode(backup_id, number, await self._store.get(_key(backup_id, number)))
+
+
+def _decode(backup_id: str, number: int, body: bytes) -> NumberedState:
+    return NumberedState(number, STATE_CODEC.decode(body, _key(backup_id, number)))
+
+
+def _decode_all(
+    states: Sequence[tuple[str, int]], bodies: Sequence[bytes | None]
+) -> dict[str, NumberedState]:
+    found = {}
+    for (backup_id, number), body in zip(states, bodies, strict=True):
         try:
-            return await self._read(backup_id, number)
-        except ObjectNotFound:
-            return UNTOUCHED  # forgotten since it was listed
+            # What is not there was forgotten since it was listed.
+            found[backup_id] = UNTOUCHED if body is None else _decode(backup_id, number, body)
         except Corrupt as error:
             _log.error("state of a backup not read", backup=backup_id, error=error.message)
-            return NumberedState(number, BackupState(_NEVER, pinned=True))
-
-    async def _read(self, backup_id: str, number: int) -> NumberedState:
-        key = _key(backup_id, number)
-        return NumberedState(number, STATE_CODEC.decode(await self._store.get(key), key))
+            found[backup_id] = NumberedState(number, BackupState(_NEVER, pinned=True))
+    return found
 
 
 def _key(backup_id: str, number: int) -> str:

@@ -97,8 +97,9 @@ class Catalog(Generic[T]):
 
         A signature takes most of the time, and is checked there beside the event loop.
         """
-        bodies = await self._store.get_many([self._key(each) for each in identifiers])
-        found = await asyncio.to_thread(self._decode_all, identifiers, bodies)
+        keys = [self._key(each) for each in identifiers]
+        bodies = await self._store.get_many(keys)
+        found = await asyncio.to_thread(self._decode_all, identifiers, keys, bodies)
         if self._enrich is None:
             return found
         enriched = await asyncio.gather(*(self._enriched(each) for each in found))
@@ -194,12 +195,12 @@ class Catalog(Generic[T]):
         return found
 
     def _decode_all(
-        self, identifiers: Sequence[str], bodies: Sequence[bytes | None]
+        self, identifiers: Sequence[str], keys: Sequence[str], bodies: Sequence[bytes | None]
     ) -> list[Entry[T]]:
         found = []
-        for identifier, body in zip(identifiers, bodies, strict=True):
+        for identifier, key, body in zip(identifiers, keys, bodies, strict=True):
             try:
-                manifest = self._decode(identifier, self._key(identifier), body or FENCE)
+                manifest = self._decode(identifier, key, body or FENCE)
             except ObjectNotFound:
                 continue
             except Corrupt as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from stewardd.errors import (
     ConfigurationError,
+    Exhausted,
     ObjectExists,
     ObjectNotFound,
     RepositoryDown,
@@ -23,6 +24,7 @@ from stewardd.errors import (
 )
 from stewardd.repository.backend.all import open_store
 from stewardd.repository.backend.folder.store import FolderStore
+from stewardd.repository.backend.store import MAX_WHOLE_BYTES
 
 pytestmark = pytest.mark.asyncio
 
@@ -82,6 +84,34 @@ async def test_no_symbolic_link_below_the_root_is_followed(
     assert await store.delete_prefix("a") == 4
     assert sorted(outside.iterdir()) == [outside / "secret"]
     assert (outside / "secret").read_bytes() == b"secret"
+
+
+async def test_of_many_objects_what_is_no_file_is_nothing_and_no_link_is_followed(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "day").mkdir(parents=True)
+    (outside / "day" / "secret").write_bytes(b"secret")
+    await store.put("a/day/real", b"real")
+    (store.root / "a" / "folder").symlink_to(outside / "day")
+    (store.root / "b").symlink_to(outside)
+    os.mkfifo(store.root / "a" / "day" / "pipe")
+    (store.root / "a" / "day" / "empty").mkdir()
+    strange = ["a/folder/secret", "b/day/secret", "a/day/pipe", "a/day/empty", "a/day/real/below"]
+    for key in strange:
+        asked = ["a/day/real", key, "a/day/real"]
+        assert await store.get_many(asked) == [b"real", None, b"real"], key
+    (store.root / "a" / "day" / "file").symlink_to(outside / "day" / "secret")
+    with pytest.raises(RepositoryDown, match="a/day/file"):
+        await store.get_many(["a/day/real", "a/day/file"])
+
+
+async def test_of_many_objects_one_that_is_too_large_is_named(store: FolderStore) -> None:
+    await store.put("a/small", b"x")
+    await store.put("a/large", b"")
+    os.truncate(store.root / "a" / "large", MAX_WHOLE_BYTES + 1)
+    with pytest.raises(Exhausted, match="a/large has 67108865 bytes"):
+        await store.get_many(["a/small", "a/large"])
 
 
 async def test_a_root_that_is_reached_by_a_symbolic_link_is_fine(tmp_path: Path) -> None:
@@ -180,6 +210,7 @@ async def test_a_repository_that_is_gone_is_down_and_not_empty(store: FolderStor
     store.root.mkdir()  # as a mount point is, when nothing is mounted on it
     for call in (
         store.get("a/b"),
+        store.get_many(["a/b"]),
         store.put("a/c", b""),
         store.folders("a"),
         store.delete("a/b"),
@@ -284,6 +315,11 @@ async def test_no_descriptor_is_left_open(store: FolderStore) -> None:
     for _ in range(20):
         await store.get("a/b/c")
         await store.get_range("a/b/c", 1, 2)
+        await store.get_many(["a/b/c", "no/such", "a/b", "a/b/c/d", "a/b/c"])
+        (store.root / "a" / "loop").symlink_to("loop")
+        with pytest.raises(RepositoryDown):
+            await store.get_many(["a/b/c", "a/loop"])
+        (store.root / "a" / "loop").unlink()
         await anext(store.read("a/b/c", chunk_bytes=10))
         await anext(store.list(""))
         for key in ("no/such", "a/b"):

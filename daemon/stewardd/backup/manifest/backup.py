@@ -7,7 +7,6 @@ the manifest names by its checksum: so a listing of ten thousand backups stays s
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -225,7 +224,7 @@ def check_segments(segments: Iterable[Segment], stored_size_bytes: int) -> None:
     listed = list(segments)
     if not listed:
         raise ValueError("it has no segments")
-    if max(Counter(each.name for each in listed).values()) > 1:
+    if len({each.name for each in listed}) < len(listed):
         raise ValueError("it names a segment twice")
     if stored_size_bytes != sum(each.size_bytes for each in listed):
         raise ValueError("its segments don't add up to its size")

@@ -24,6 +24,40 @@ def opened(name: str, parent: int | None) -> int:
     return os.open(name, _FLAGS, dir_fd=parent)
 
 
+class OpenFolders:
+    """The folders from a root down to the last one that was asked for, open until `close`.
+
+    The next one that is asked for opens only what its way does not share with the last one's. A folder stays the same
+    as long as anything is in it, so what is found by it is what would be found by its path.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._descriptors = [root]
+        self._names: list[str] = []
+
+    def down_to(self, segments: Sequence[str]) -> int:
+        """Returns the descriptor of a folder, by the names on the way. Raises: OSError, as `opened`."""
+        shared = 0
+        for name, open_name in zip(segments, self._names, strict=False):
+            if name != open_name:
+                break
+            shared += 1
+        self._close_after(shared)
+        for name in segments[shared:]:
+            self._descriptors.append(opened(name, self._descriptors[-1]))
+            self._names.append(name)
+        return self._descriptors[-1]
+
+    def close(self) -> None:
+        """Closes all of them."""
+        self._close_after(-1)
+
+    def _close_after(self, depth: int) -> None:
+        while len(self._descriptors) > depth + 1:
+            os.close(self._descriptors.pop())
+        del self._names[max(depth, 0) :]
+
+
 def sync(chain: Sequence[int]) -> None:
     """Syncs a chain of folders, the deepest first.
 
