@@ -102,49 +102,64 @@ class Encryptor:
 
 def decrypt(data: bytes, identities: Iterable[AgeIdentity], what: str) -> bytes:
     """Decrypts a segment whose checksum was compared. Raises: KeyMissing where no identity fits, Corrupt."""
-    return b"".join(decrypt_pieces(data, identities, what))
+    buffer = bytearray(data)
+    decrypt_in_place(buffer, identities, what)
+    return bytes(buffer)
 
 
-def decrypt_pieces(data: bytes, identities: Iterable[AgeIdentity], what: str) -> list[bytes]:
-    """The same in pieces, so that the whole is not held twice. Raises: KeyMissing, Corrupt."""
+def decrypt_in_place(data: bytearray, identities: Iterable[AgeIdentity], what: str) -> None:
+    """The same in the memory of the segment itself, so that it is never held twice. Raises: KeyMissing, Corrupt.
+
+    What `data` holds after an error is neither the one nor the other.
+    """
     keys = [each.key for each in identities]
     if not keys:
         raise KeyMissing(f"{what} is encrypted, and no private key is here")
-    plain = _Pieces()
-    try:
-        pyrage.decrypt_io(_Pieces(data), plain, keys)
-    except (
-        pyrage.DecryptError,
-        OSError,
-    ) as error:  # an OSError where the header is whole and the rest is not
-        if "matching" in str(error).lower():
-            raise KeyMissing(
-                f"{what} is encrypted to none of the private keys that are here"
-            ) from None
-        raise Corrupt(f"{what} does not decrypt") from None
-    return plain.written
+    with memoryview(data) as memory:
+        file = _FileInPlace(memory)
+        try:
+            pyrage.decrypt_io(file, file, keys)
+        except (
+            pyrage.DecryptError,
+            OSError,
+        ) as error:  # an OSError where the header is whole and the rest is not
+            if "matching" in str(error).lower():
+                raise KeyMissing(
+                    f"{what} is encrypted to none of the private keys that are here"
+                ) from None
+            raise Corrupt(f"{what} does not decrypt") from None
+    del data[file.written_bytes :]
 
 
-class _Pieces:
-    """Bytes that pyrage reads or writes piece by piece.
+class _FileInPlace:
+    """Memory that pyrage reads from its beginning, and writes over from its beginning.
+
+    An age file is longer than its plain text from the first byte on, by its header and a tag for each 64 KiB: what is
+    written never reaches what is still to be read.
 
     pyrage keeps the interpreter for as long as it works: 44 ms for 16 MiB in one call, in which the event loop stands
-    still. That it calls these methods, which are Python's, lets other threads in between two pieces of 64 KiB.
+    still. That it calls these methods, which are Python's, lets other threads in between two pieces.
     """
 
-    def __init__(self, data: bytes = b"") -> None:
-        self._unread = memoryview(data)
-        self.written: list[bytes] = []
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory
+        self._read_bytes = 0
+        self.written_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes; none at the end."""
-        end = len(self._unread) if size < 0 else size
-        piece, self._unread = bytes(self._unread[:end]), self._unread[end:]
+        end = len(self._memory) if size < 0 else self._read_bytes + size
+        piece = bytes(self._memory[self._read_bytes : end])
+        self._read_bytes += len(piece)
         return piece
 
     def write(self, piece: bytes) -> int:
-        """Keeps a piece."""
-        self.written.append(bytes(piece))
+        """Keeps a piece. Raises: OSError where it would write over what was not read yet."""
+        end = self.written_bytes + len(piece)
+        if end > self._read_bytes:
+            raise OSError("an age file that is shorter than what it holds")
+        self._memory[self.written_bytes : end] = piece
+        self.written_bytes = end
         return len(piece)
 
     def flush(self) -> None:
@@ -152,9 +167,12 @@ class _Pieces:
 
 
 class PiecesFile:
-    """Reads a list of pieces as one file; what was read is given up. See _Pieces for why pyrage is fed by files."""
+    """Reads a list of pieces as one file; what was read is given up.
 
-    def __init__(self, pieces: list[bytes]) -> None:
+    _FileInPlace says why pyrage is fed by files.
+    """
+
+    def __init__(self, pieces: list[bytes] | list[bytearray]) -> None:
         self._pieces = _used_up(pieces)
         self._piece = memoryview(b"")
 
@@ -177,7 +195,7 @@ class _SealedFile:
         self._body = bytearray()
         self._digest = hashlib.sha256()
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes | bytearray, /) -> int:
         """Takes bytes."""
         self._body += data
         self._digest.update(data)
@@ -191,7 +209,7 @@ class _SealedFile:
         return Sealed(bytes(self._body), self._digest.hexdigest())
 
 
-def _used_up(pieces: list[bytes]) -> Iterator[bytes]:
+def _used_up(pieces: list[bytes] | list[bytearray]) -> Iterator[bytes | bytearray]:
     """The pieces of a list, which is emptied on the way."""
     pieces.reverse()
     while pieces:

@@ -111,7 +111,7 @@ class RestoreWorker:
     async def _check_segments(self) -> None:
         """Compares every stored byte with its checksum, before any of it is used; the next one is read meanwhile."""
         manifest = self._manifest
-        ahead: asyncio.Task[bytes] | None = None
+        ahead: asyncio.Task[bytearray] | None = None
         try:
             for number, segment in enumerate(manifest.segments):
                 body = await (ahead or read_segment(self._store, manifest, segment))
