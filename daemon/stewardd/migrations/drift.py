@@ -105,7 +105,7 @@ class DriftDetector:
         MigrationInProgress, MigrationNotReplayed, InvalidRequest, ToolMissing, ToolFailed, StorageFull.
         """
         rules = ignore_rules([*self._ignored, *ignored])
-        found = await self._migrations.read_set(name)
+        found = await self._migrations.known_set(name)
         async with self._migrations.looking(name) as look:
             ledger = await look.ledger()
             check(found, ledger, Direction.UP)

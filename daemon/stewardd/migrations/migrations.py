@@ -159,6 +159,10 @@ class Migrations:
         """Reads the set of a database as its files are now. Raises: DatabaseNotFound, MigrationSetInvalid."""
         return await asyncio.to_thread(read_set, self.database(name).folder)
 
+    async def known_set(self, name: str) -> MigrationSet:
+        """The same, without reading files again that look as they did: for what changes nothing in the database."""
+        return await asyncio.to_thread(self._known_sets.read, self.database(name).folder)
+
     async def find_proven(self, migrations: Sequence[Migration], major: int) -> frozenset[int]:
         """The numbers of those of some migrations that are proven, as their files are now, on a major version."""
         return await self._find_proven(migrations, major)
@@ -169,7 +173,7 @@ class Migrations:
         Raises: DatabaseNotFound, MigrationSetInvalid, DatabaseDown, DatabaseRefused.
         """
         database = self.database(name)
-        found = await asyncio.to_thread(self._known_sets.read, database.folder)
+        found = await self.known_set(name)
         async with self.looking(name) as look:
             ledger = await look.ledger()
             major = look.major

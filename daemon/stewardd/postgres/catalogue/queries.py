@@ -41,16 +41,16 @@ _NAME = "format('%I.%I', s.nspname, c.relname)"
 _TABLES = "'r', 'p', 'f'"
 
 SCHEMAS = f"""
-SELECT quote_ident(s.nspname), jsonb_build_object('comment', obj_description(s.oid, 'pg_namespace'),
+SELECT quote_ident(s.nspname), json_build_object('comment', obj_description(s.oid, 'pg_namespace'),
   'grants', {_grants("s.nspacl", "n", "s.nspowner")})
 FROM pg_namespace AS s WHERE {_SCHEMAS} AND {_not_of_an_extension("pg_namespace", "s.oid")}
 """
 EXTENSIONS = """
-SELECT quote_ident(extname), jsonb_build_object('version', extversion, 'schema', s.nspname)
+SELECT quote_ident(extname), json_build_object('version', extversion, 'schema', s.nspname)
 FROM pg_extension JOIN pg_namespace AS s ON s.oid = extnamespace WHERE extname <> 'plpgsql'
 """
 TABLES = f"""
-SELECT {_NAME}, jsonb_build_object('kind', c.relkind, 'persistence', c.relpersistence,
+SELECT {_NAME}, json_build_object('kind', c.relkind, 'persistence', c.relpersistence,
   'partition key', pg_get_partkeydef(c.oid), 'partition bound', pg_get_expr(c.relpartbound, c.oid),
   'parents', (SELECT jsonb_agg(inhparent::regclass::text ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
   'row security', c.relrowsecurity, 'forced row security', c.relforcerowsecurity, 'options', c.reloptions,
@@ -69,7 +69,7 @@ def columns(major: int) -> str:
     """The columns of tables, views and composite types."""
     not_null = _NOT_NULL_FROM_18 if major >= 18 else "to_jsonb(a.attnotnull)"
     return f"""
-SELECT {_NAME} || '.' || quote_ident(a.attname), jsonb_build_object(
+SELECT {_NAME} || '.' || quote_ident(a.attname), json_build_object(
   'type', format_type(a.atttypid, a.atttypmod), 'not null', {not_null},
   'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
   'generated', CASE WHEN a.attgenerated <> '' THEN a.attgenerated::text || ' ' || pg_get_expr(d.adbin, d.adrelid) END,
@@ -88,15 +88,16 @@ WHERE {_SCHEMAS} AND c.relkind IN ({_TABLES}, 'v', 'm', 'c') AND a.attnum > 0 AN
 
 CONSTRAINTS = f"""
 SELECT coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text) || '.' || quote_ident(k.conname),
-  jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'local', k.conislocal,
-  'enabled', (SELECT bool_and(tgenabled = 'O') FROM pg_trigger WHERE tgconstraint = k.oid),
+  json_build_object('definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'local', k.conislocal,
+  'enabled', CASE WHEN k.contype IN ('f', 't') OR k.condeferrable  -- no other kind has triggers
+     THEN (SELECT bool_and(tgenabled = 'O') FROM pg_trigger WHERE tgconstraint = k.oid) END,
   'comment', obj_description(k.oid, 'pg_constraint'))
 FROM pg_constraint AS k JOIN pg_namespace AS s ON s.oid = k.connamespace
 WHERE {_SCHEMAS} AND k.contype <> 'n' AND (k.conrelid <> 0 OR k.contypid <> 0)
   AND {_not_of_an_extension("pg_class", "k.conrelid")} AND {_not_of_an_extension("pg_type", "k.contypid")}
 """
 INDEXES = f"""
-SELECT i.indrelid::regclass || '.' || quote_ident(c.relname), jsonb_build_object(
+SELECT i.indrelid::regclass || '.' || quote_ident(c.relname), json_build_object(
   'definition', pg_get_indexdef(c.oid), 'valid', i.indisvalid, 'ready', i.indisready,
   'clustered', i.indisclustered, 'replica identity', i.indisreplident,
   'parents', (SELECT jsonb_agg(inhparent::regclass::text) FROM pg_inherits WHERE inhrelid = c.oid),
@@ -105,12 +106,12 @@ FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace 
 WHERE {_SCHEMAS} AND {_not_of_an_extension("pg_class", "i.indrelid")}
 """
 VIEWS = f"""
-SELECT {_NAME}, jsonb_build_object('kind', c.relkind, 'definition', pg_get_viewdef(c.oid), 'options', c.reloptions,
+SELECT {_NAME}, json_build_object('kind', c.relkind, 'definition', pg_get_viewdef(c.oid), 'options', c.reloptions,
   'comment', obj_description(c.oid, 'pg_class'), 'grants', {_grants("c.relacl", "r", "c.relowner")})
 {_class("'v', 'm'")}
 """
 SEQUENCES = f"""
-SELECT {_NAME}, jsonb_build_object('type', format_type(q.seqtypid, NULL), 'start', q.seqstart,
+SELECT {_NAME}, json_build_object('type', format_type(q.seqtypid, NULL), 'start', q.seqstart,
   'increment', q.seqincrement,
   'minimum', q.seqmin, 'maximum', q.seqmax, 'cache', q.seqcache, 'cycles', q.seqcycle,
   'owned by', (SELECT format('%s.%I', d.refobjid::regclass, a.attname) FROM pg_depend AS d
@@ -122,7 +123,7 @@ FROM pg_sequence AS q JOIN pg_class AS c ON c.oid = q.seqrelid JOIN pg_namespace
 WHERE {_SCHEMAS} AND {_not_of_an_extension("pg_class", "c.oid")}
 """
 FUNCTIONS = f"""
-SELECT format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), jsonb_build_object(
+SELECT format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), json_build_object(
   'kind', p.prokind, 'definition', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END,
   'aggregate', CASE WHEN p.prokind = 'a' THEN (SELECT concat_ws(' ', g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
      format_type(g.aggtranstype, NULL), g.agginitval, g.aggsortop) FROM pg_aggregate AS g WHERE g.aggfnoid = p.oid) END,
@@ -131,19 +132,19 @@ FROM pg_proc AS p JOIN pg_namespace AS s ON s.oid = p.pronamespace
 WHERE {_SCHEMAS} AND {_not_of_an_extension("pg_proc", "p.oid")}
 """
 TRIGGERS = f"""
-SELECT g.tgrelid::regclass || '.' || quote_ident(g.tgname), jsonb_build_object('definition', pg_get_triggerdef(g.oid),
+SELECT g.tgrelid::regclass || '.' || quote_ident(g.tgname), json_build_object('definition', pg_get_triggerdef(g.oid),
   'enabled', g.tgenabled, 'comment', obj_description(g.oid, 'pg_trigger'))
 FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid JOIN pg_namespace AS s ON s.oid = c.relnamespace
 WHERE {_SCHEMAS} AND NOT g.tgisinternal AND {_not_of_an_extension("pg_trigger", "g.oid")}
 """
 RULES = f"""
-SELECT r.ev_class::regclass || '.' || quote_ident(r.rulename), jsonb_build_object('definition', pg_get_ruledef(r.oid),
+SELECT r.ev_class::regclass || '.' || quote_ident(r.rulename), json_build_object('definition', pg_get_ruledef(r.oid),
   'enabled', r.ev_enabled)
 FROM pg_rewrite AS r JOIN pg_class AS c ON c.oid = r.ev_class JOIN pg_namespace AS s ON s.oid = c.relnamespace
 WHERE {_SCHEMAS} AND r.rulename <> '_RETURN' AND {_not_of_an_extension("pg_rewrite", "r.oid")}
 """
 POLICIES = f"""
-SELECT p.polrelid::regclass || '.' || quote_ident(p.polname), jsonb_build_object('command', p.polcmd,
+SELECT p.polrelid::regclass || '.' || quote_ident(p.polname), json_build_object('command', p.polcmd,
   'permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
   'check', pg_get_expr(p.polwithcheck, p.polrelid),
   'roles', (SELECT jsonb_agg(coalesce(rolname, 'PUBLIC') ORDER BY rolname) FROM unnest(p.polroles) AS role
@@ -153,7 +154,7 @@ WHERE {_SCHEMAS}
 """
 # A table's row type, and the array of any type, come with it.
 TYPES = f"""
-SELECT format('%I.%I', s.nspname, t.typname), jsonb_build_object('kind', t.typtype,
+SELECT format('%I.%I', s.nspname, t.typname), json_build_object('kind', t.typtype,
   'labels', (SELECT jsonb_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
   'base', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
   'not null', t.typnotnull, 'default', t.typdefault,
@@ -166,18 +167,18 @@ WHERE {_SCHEMAS} AND t.typtype IN ('e', 'd', 'r', 'c', 'b') AND (c.oid IS NULL O
   AND {_not_of_an_extension("pg_type", "t.oid")}
 """
 STATISTICS = f"""
-SELECT format('%I.%I', s.nspname, x.stxname), jsonb_build_object('definition', pg_get_statisticsobjdef(x.oid),
+SELECT format('%I.%I', s.nspname, x.stxname), json_build_object('definition', pg_get_statisticsobjdef(x.oid),
   'target', coalesce(x.stxstattarget, -1), 'comment', obj_description(x.oid, 'pg_statistic_ext'))
 FROM pg_statistic_ext AS x JOIN pg_namespace AS s ON s.oid = x.stxnamespace WHERE {_SCHEMAS}
 """
 EVENT_TRIGGERS = f"""
-SELECT quote_ident(evtname), jsonb_build_object('event', evtevent, 'function', evtfoid::regprocedure::text,
+SELECT quote_ident(evtname), json_build_object('event', evtevent, 'function', evtfoid::regprocedure::text,
   'enabled', evtenabled, 'tags', evttags)
 FROM pg_event_trigger WHERE {_not_of_an_extension("pg_event_trigger", "pg_event_trigger.oid")}
 """
 DEFAULT_GRANTS = """
 SELECT format('%s %s %s', defaclrole::regrole, nullif(defaclnamespace, 0)::regnamespace, defaclobjtype),
-  jsonb_build_object('grants', defaclacl::text[])
+  json_build_object('grants', defaclacl::text[])
 FROM pg_default_acl
 """
 _FIRST_OF_USERS = 16384
@@ -189,7 +190,7 @@ _OTHERS = (
 OTHERS = "\nUNION ALL\n".join(
     f"SELECT (pg_identify_object('{catalog}'::regclass, o.oid, 0)).type || ' '"
     f" || (pg_identify_object('{catalog}'::regclass, o.oid, 0)).identity,"
-    f" jsonb_build_object('comment', obj_description(o.oid, '{catalog}')) FROM {catalog} AS o"
+    f" json_build_object('comment', obj_description(o.oid, '{catalog}')) FROM {catalog} AS o"
     f" WHERE o.oid >= {_FIRST_OF_USERS} AND {_not_of_an_extension(catalog, 'o.oid')}"
     for catalog in _OTHERS
 )

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stewardd.postgres.catalogue.queries import queries
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
+
+from stewardd.postgres.catalogue.queries import KINDS, queries
 from stewardd.postgres.connect import Connection
 from stewardd.postgres.migrating.failures import told
 
@@ -61,9 +64,10 @@ async def read_in_transaction(connection: Connection) -> DatabaseCatalogue:
     objects: dict[ObjectKey, Mapping[str, Any]] = {}
     async with connection.pipeline():  # all are asked before the first answer is waited for
         await connection.execute("SET LOCAL search_path = pg_catalog")
-        asked = {
-            kind: await connection.execute(query.encode()) for kind, query in queries(major).items()
-        }
+        asked = {kind: connection.cursor() for kind in KINDS}
+        for kind, query in queries(major).items():
+            set_json_loads(from_json, asked[kind])
+            await asked[kind].execute(query.encode())
         for kind, cursor in asked.items():
             objects |= {(kind, row[0]): row[1] for row in await cursor.fetchall()}
     return DatabaseCatalogue(major, objects)
