@@ -43,8 +43,8 @@ class Findings:
     size_bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     proven_s: float = 0.0
-    hashing_s: float = 0.0
-    copying_s: float = 0.0
+    hashing: reading.Reading = field(default_factory=lambda: reading.Reading(0.0, 0.0))
+    copying: reading.Reading = field(default_factory=lambda: reading.Reading(0.0, 0.0))
     interpreter_bytes: int = 0
     peak_bytes: int = 0
     small_peak_bytes: int = 0
@@ -152,7 +152,7 @@ def goals(found: Findings) -> list[Goal]:
             lines.append(
                 (f"wall by that of {name}", f"≤ {asked:.2f}", f"{ratio:.2f}", ratio <= asked)
             )
-    ratio = found.hashing_s / found.copying_s
+    ratio = found.hashing.wall_s / found.copying.wall_s
     lines.append(
         (
             "hashing by a COPY to nothing",
@@ -214,10 +214,13 @@ def page_of(found: Findings, how: str) -> str:
         ),
         table(("a backup", "wall"), making),
         table(
-            ("reading all tables in one session", "wall"),
+            ("reading all tables in one session", "wall", "CPU of the server"),
             [
-                ("hash of every table", f"{found.hashing_s:.1f} s"),
-                ("COPY of every table to /dev/null", f"{found.copying_s:.1f} s"),
+                (name, f"{each.wall_s:.1f} s", f"{each.server_cpu_s:.1f} s")
+                for name, each in (
+                    ("hash of every table", found.hashing),
+                    ("COPY of every table to /dev/null", found.copying),
+                )
             ],
         ),
         table(("transactions on the source", "rate", "lost"), rates),
@@ -255,8 +258,8 @@ def main() -> None:
     with server() as target:
         found.size_bytes = fill(target, size_bytes, tools)
         measure_making(found, target, tools, rounds)
-        found.hashing_s = median(reading.hashing_s(target) for _ in range(rounds))
-        found.copying_s = median(reading.copying_s(target) for _ in range(rounds))
+        found.hashing = reading.median_of([reading.hash_tables(target) for _ in range(rounds)])
+        found.copying = reading.median_of([reading.copy_tables(target) for _ in range(rounds)])
         measure_load(found, target, tools, rounds)
     print("retention, and PostgreSQL 15", flush=True)
     found.planned = retention.plan_many()

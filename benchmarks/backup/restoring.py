@@ -232,7 +232,7 @@ def measure(folder: Path, size_bytes: int, rounds: int) -> Findings:
                 elapsed_s, checked_s = restore_ours(stored, target, tools)
                 seconds.setdefault(OURS, []).append(elapsed_s)
                 checking.append(checked_s)
-                hashing.append(reading.hashing_s(target))
+                hashing.append(reading.hash_tables(target).wall_s)
                 note(VERIFICATION, lambda: verify(stored, tools))
                 print(f"  round {number + 1} of {rounds}", flush=True)
         finally:

@@ -11,6 +11,7 @@ pub mod error;
 pub mod frame;
 pub mod header;
 pub mod input;
+pub mod line_hash;
 pub mod lines;
 mod locking;
 pub mod options;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -120,7 +121,9 @@ class Remains:
         folder.mkdir(exist_ok=True)
         (folder / "repository").symlink_to(self.folder / "data/repository")
         shutil.copy(self.folder / "data/keys/backup-identity.txt", folder / "key.txt")
-        walk = Walk(folder, environment=environment, path=(server.programs,))
+        walk = Walk(
+            folder, environment=environment, path=(server.programs, Path(sys.executable).parent)
+        )
         walk.names["backups"] = self.names[kind]
         return walk
 
@@ -232,8 +235,8 @@ def test_a_backup_comes_back_whole_and_a_lost_value_is_named(remains, kind, fold
         connection.execute("DELETE FROM loans WHERE book = 'book 7'")
     walk.run(Command(compared.line, 0))
     assert sorted(walk.finished[-1].stdout.splitlines()) == [
-        "public.loans differs: 4999 rows, and the backup has 5000",
-        "public.members differs: 4 rows, and the backup has 4",
+        '"public"."loans" differs: 4999 rows, and the backup has 5000',
+        '"public"."members" differs: 4 rows, and the backup has 4',
     ]
 
 

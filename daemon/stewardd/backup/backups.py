@@ -230,6 +230,7 @@ class Backups:
             conninfo=way.conninfo,
             pg_dump=tools.program("pg_dump"),
             pg_dumpall=tools.program("pg_dumpall"),
+            psql=tools.psql,
             store_url=options.store_url,
             store_options=dict(options.store_options),
             folder=draft.folder,

@@ -6,7 +6,7 @@ beforehand: whether the role may read it, whether row security would hide rows, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,22 +232,40 @@ async def lock_tables(
     """
     await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(round(timeout_s * 1000)))
     await connection.execute("SAVEPOINT locks")
+    for statement in lock_statements(tables):
+        try:
+            await connection.execute(statement)
+        except psycopg.errors.LockNotAvailable as error:
+            await connection.execute("ROLLBACK TO SAVEPOINT locks")
+            raise await lock_failure(target, connection, tables, timeout_s, error) from None
+    await connection.execute("RELEASE SAVEPOINT locks")
+
+
+def lock_statements(tables: Sequence[DumpTable]) -> Iterator[sql.Composed]:
+    """The statements that lock tables, so many at once."""
     for start in range(0, len(tables), _LOCKED_AT_ONCE):
         some = tables[start : start + _LOCKED_AT_ONCE]
         names = [sql.Identifier(each.name.schema, each.name.name) for each in some]
-        statement = sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE")
-        try:
-            await connection.execute(statement.format(sql.SQL(", ONLY ").join(names)))
-        except psycopg.errors.LockNotAvailable as error:
-            await connection.execute("ROLLBACK TO SAVEPOINT locks")
-            held = await _held_by_others(connection, some)
-            cause = find_cause(str(error), "")
-            raise ToolFailed(
-                f"the backup of {target.name!r} waited {timeout_s:g} s for a lock (timeout): {held}",
-                hint=cause.hint if cause else None,
-                metadata={"database": target.name},
-            ) from None
-    await connection.execute("RELEASE SAVEPOINT locks")
+        yield sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(
+            sql.SQL(", ONLY ").join(names)
+        )
+
+
+async def lock_failure(
+    target: DatabaseTarget,
+    connection: Connection,
+    tables: Sequence[DumpTable],
+    timeout_s: float,
+    error: psycopg.Error,
+) -> ToolFailed:
+    """The error for a lock that was not to be had in time: it says who holds the tables."""
+    held = await _held_by_others(connection, tables)
+    cause = find_cause(str(error), "")
+    return ToolFailed(
+        f"the backup of {target.name!r} waited {timeout_s:g} s for a lock (timeout): {held}",
+        hint=cause.hint if cause else None,
+        metadata={"database": target.name},
+    )
 
 
 async def _held_by_others(connection: Connection, tables: Iterable[DumpTable]) -> str:

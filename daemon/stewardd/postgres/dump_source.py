@@ -17,6 +17,14 @@ from psycopg import sql
 from stewardd.errors import DatabaseDown
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_in_transaction
 from stewardd.postgres.connect import Connection, connect, explained
+from stewardd.postgres.copy_session import (
+    CopyFailed,
+    CopySession,
+    StartCopySession,
+    copy_session,
+    explain_copy,
+    find_large,
+)
 from stewardd.postgres.dump_catalog import (
     Choice,
     DumpTable,
@@ -25,6 +33,8 @@ from stewardd.postgres.dump_catalog import (
     check_readable,
     check_schemas,
     choose_tables,
+    lock_failure,
+    lock_statements,
     lock_tables,
     read_roles,
     read_source,
@@ -33,12 +43,15 @@ from stewardd.postgres.dump_catalog import (
 from stewardd.postgres.sessions import PROOF_SESSION
 from stewardd.postgres.snapshot import Snapshot
 from stewardd.postgres.table_proof import (
+    METHOD,
+    PINNED,
     SequenceValue,
     TableProof,
     pin_settings,
     read_large_objects,
     read_sequences,
     read_table_proof,
+    setting_statements,
 )
 from stewardd.postgres.target import DatabaseTarget
 
@@ -97,11 +110,17 @@ class DumpSource:
     """A database, through its snapshot."""
 
     def __init__(
-        self, target: DatabaseTarget, snapshot: Snapshot, connect_timeout_s: float
+        self,
+        target: DatabaseTarget,
+        snapshot: Snapshot,
+        connect_timeout_s: float,
+        start_session: StartCopySession | None = None,
     ) -> None:
+        """`start_session` is what reads large tables in place of the daemon's own connections."""
         self._target = target
         self._snapshot = snapshot
         self._connect_timeout_s = connect_timeout_s
+        self._start_session = start_session
 
     async def survey(self, choice: Choice, sessions: int) -> Survey:
         """Looks at what is to be dumped by so many sessions, and refuses what would come out in part.
@@ -142,11 +161,17 @@ class DumpSource:
             async with self._joined() as connection:
                 with explained(self._target, connection):
                     await lock_tables(self._target, connection, tables, lock_timeout_s)
-                    for table in tables:
-                        found[table.name] = await read_table_proof(
-                            connection, table.name, hashed=hashed
-                        )
-                        on_table(table)
+                    large = await find_large(connection, tables) if hashed else []
+                    is_large = {each.name for each in large}
+                    async with self._copying(connection, large, lock_timeout_s) as session:
+                        for table in tables:
+                            found[table.name] = await read_table_proof(
+                                connection,
+                                table.name,
+                                METHOD if hashed else None,
+                                session if table.name in is_large else None,
+                            )
+                            on_table(table)
 
         await do_all([read_some(each) for each in share_out(tables, jobs)])
         async with self._joined() as connection:
@@ -175,6 +200,35 @@ class DumpSource:
                     await connection.execute("ROLLBACK TO SAVEPOINT looking")
                     return SourceState(sequences)
                 return SourceState(sequences, catalogue, roles)
+
+    @asynccontextmanager
+    async def _copying(
+        self, connection: Connection, large: Sequence[DumpTable], lock_timeout_s: float
+    ) -> AsyncIterator[CopySession | None]:
+        """A session in a process of its own for large tables, which it locks; None where there are none."""
+        if not large:
+            yield None
+            return
+        settings = {
+            **self._snapshot.reader_settings,
+            "lock_timeout": str(round(lock_timeout_s * 1000)),
+        }
+        statements = [
+            sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            sql.SQL("SET TRANSACTION SNAPSHOT {}").format(self._snapshot.identifier),
+            *setting_statements({**settings, **PINNED}),
+            *lock_statements(large),
+        ]
+        begun = copy_session(self._start_session, self._target, connection, statements)
+        try:
+            async with begun as session:
+                yield session
+        except CopyFailed as failed:
+            if isinstance(failed.error, psycopg.errors.LockNotAvailable):
+                raise await lock_failure(
+                    self._target, connection, large, lock_timeout_s, failed.error
+                ) from None
+            raise explain_copy(self._target, failed) from None
 
     @asynccontextmanager
     async def _joined(self) -> AsyncIterator[Connection]:

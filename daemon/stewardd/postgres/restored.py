@@ -13,20 +13,32 @@ from psycopg import sql
 from stewardd.errors import DatabaseDown
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue, read_in_transaction
 from stewardd.postgres.connect import Connection, connect, explained
+from stewardd.postgres.copy_session import (
+    CopyFailed,
+    CopySession,
+    StartCopySession,
+    copy_session,
+    explain_copy,
+    find_large,
+)
 from stewardd.postgres.dump_catalog import TableName, read_tables
 from stewardd.postgres.dump_source import do_all
 from stewardd.postgres.table_proof import (
+    METHOD,
+    PINNED,
     SequenceValue,
     TableProof,
     pin_settings,
     read_large_objects,
     read_sequences,
     read_table_proof,
+    setting_statements,
 )
 from stewardd.postgres.target import DatabaseTarget
 
-_APPLICATION = "stewardd comparison"
+APPLICATION = "stewardd comparison"
 _CONNECT_TIMEOUT_S = 15.0
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _UNPOPULATED = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid
@@ -51,48 +63,81 @@ async def read_restored(
     target: DatabaseTarget,
     tables: Sequence[TableName],
     *,
-    hashed: bool,
+    method: str | None,
     with_large_objects: bool = True,
     jobs: int,
+    start_session: StartCopySession | None,
     on_table: Callable[[], None],
 ) -> RestoredDatabase:
-    """Reads every table, several at once, and the rest. Raises: DatabaseDown, DatabaseRefused."""
+    """Reads every table, several at once, and the rest.
+
+    Rows are hashed by one of METHODS, or counted; `start_session` is what reads large tables. Raises: DatabaseDown,
+    DatabaseRefused, ToolFailed.
+    """
     async with _session(target) as connection:
         with explained(target, connection):
             sequences = {each.name: each for each in await read_sequences(connection)}
             large_objects = TableProof(0, None)
             if with_large_objects:
-                large_objects = await read_large_objects(connection, hashed=hashed)
+                large_objects = await read_large_objects(connection, hashed=method is not None)
             catalogue = await read_in_transaction(connection)
-    found = await _read_tables_restored(target, tables, hashed=hashed, jobs=jobs, on_table=on_table)
+    reading = _TableReading(target, method, start_session, on_table)
+    found = await reading.read(tables, jobs)
     return RestoredDatabase(found, sequences, large_objects, catalogue)
 
 
-async def _read_tables_restored(
-    target: DatabaseTarget,
-    tables: Sequence[TableName],
-    *,
-    hashed: bool,
-    jobs: int,
-    on_table: Callable[[], None],
-) -> dict[TableName, TableProof]:
-    """Reads those of some tables that are there, several at once. Raises: DatabaseDown, DatabaseRefused."""
-    async with _session(target) as connection:
-        with explained(target, connection):
-            there = {each.name for each in await read_tables(connection)}
-    waiting = [each for each in reversed(tables) if each in there]
-    found: dict[TableName, TableProof] = {}
+@dataclass(slots=True)
+class _TableReading:
+    """Reads those of some tables that are there, several at once; `large` are those that a CopySession reads."""
 
-    async def read_some() -> None:
-        async with _session(target) as connection:
-            while waiting:
-                name = waiting.pop()
-                with explained(target, connection):
-                    found[name] = await read_table_proof(connection, name, hashed=hashed)
-                on_table()
+    target: DatabaseTarget
+    method: str | None
+    start_session: StartCopySession | None
+    on_table: Callable[[], None]
+    small: list[TableName] = field(default_factory=list)
+    large: list[TableName] = field(default_factory=list)
+    found: dict[TableName, TableProof] = field(default_factory=dict)
 
-    await do_all([read_some() for _ in range(min(jobs, len(waiting)))])
-    return found
+    async def read(self, tables: Sequence[TableName], jobs: int) -> dict[TableName, TableProof]:
+        """Returns what they hold. Raises: DatabaseDown, DatabaseRefused, ToolFailed."""
+        async with _session(self.target) as connection:
+            with explained(self.target, connection):
+                there = {each.name: each for each in await read_tables(connection)}
+                wanted = [there[each] for each in reversed(tables) if each in there]
+                if self.method == METHOD and self.start_session is not None:
+                    self.large = [each.name for each in await find_large(connection, wanted)]
+        is_large = set(self.large)
+        self.small = [each.name for each in wanted if each.name not in is_large]
+        sessions = len(self.large)
+        await do_all(
+            [self._read_some(number < sessions) for number in range(min(jobs, len(wanted)))]
+        )
+        return self.found
+
+    async def _read_some(self, reads_large: bool) -> None:
+        async with (
+            _session(self.target) as connection,
+            self._copying(connection, self.start_session if reads_large else None) as session,
+        ):
+            while (reads_large and self.large) or self.small:
+                is_large = reads_large and bool(self.large)
+                name = self.large.pop() if is_large else self.small.pop()
+                with explained(self.target, connection):
+                    self.found[name] = await read_table_proof(
+                        connection, name, self.method, session if is_large else None
+                    )
+                self.on_table()
+
+    @asynccontextmanager
+    async def _copying(
+        self, connection: Connection, start: StartCopySession | None
+    ) -> AsyncIterator[CopySession | None]:
+        statements = [sql.SQL(_BEGIN), *setting_statements(PINNED)]
+        try:
+            async with copy_session(start, self.target, connection, statements) as session:
+                yield session
+        except CopyFailed as failed:
+            raise explain_copy(self.target, failed) from None
 
 
 async def refresh_views(target: DatabaseTarget, names: Collection[str]) -> set[str]:
@@ -135,7 +180,7 @@ async def _session(target: DatabaseTarget) -> AsyncIterator[Connection]:
     connection = await _connect(target)
     try:
         with explained(target, connection):
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await connection.execute(_BEGIN)
             await pin_settings(connection)
         yield connection
     finally:
@@ -145,7 +190,7 @@ async def _session(target: DatabaseTarget) -> AsyncIterator[Connection]:
 async def _connect(target: DatabaseTarget) -> Connection:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            return await connect(target, _APPLICATION)
+            return await connect(target, APPLICATION)
     except TimeoutError:
         raise DatabaseDown(
             f"database {target.name!r} did not answer within {_CONNECT_TIMEOUT_S:g} s"

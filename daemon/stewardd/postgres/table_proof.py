@@ -1,23 +1,33 @@
 """Counts and hashes of tables, to compare a restored database with: the same rows give the same hash, in any order.
 
-The hash of a row is the first half of the MD5 of its values as text; that of a table is the sum over its rows, as an
-exact number, so that order does not matter and a doubled row does. Nothing of it depends on the server's major version:
-the server's own hash functions may change from one to the next. The settings on which text depends are pinned, columns
-are taken in the order of their names, and generated columns are left out, since a restore computes them anew.
+The hash of a row is the XXH3-64 of its line of COPY text; that of a table is the sum over its rows, as an exact number,
+so that order does not matter and a doubled row does. The server does no more than for a COPY, and nothing of it depends
+on its major version. The settings on which text depends are pinned, columns are taken in the order of their names, and
+generated columns are left out, since a restore computes them anew. Text is in the database's own encoding.
+
+Older backups have hashes that the server made (MD5_METHOD): a restore is compared by the method of its backup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
 
+from fastcsv import LineHash
 from stewardd.postgres.connect import Connection
+from stewardd.postgres.copy_session import CopyFailed, CopySession
 from stewardd.postgres.dump_catalog import TableName
 
-METHOD = "md5-64-sum"
+_Read = TypeVar("_Read")
+
+METHOD = "copy-xxh3-64-sum"
+MD5_METHOD = "md5-64-sum"
+METHODS = frozenset({METHOD, MD5_METHOD})
 PINNED = {
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -33,6 +43,7 @@ PINNED = {
 }
 """What a session that takes proofs sets; with other values the same rows have another hash."""
 _SEQUENCES_AT_ONCE = 100
+_HASHED_AT_ONCE_BYTES = 256 << 10
 _LARGE_OBJECTS = """
 SELECT count(*), sum(('x' || left(md5(oid::text || md5(lo_get(oid))), 16))::bit(64)::bigint)::text
 FROM pg_largeobject_metadata
@@ -61,28 +72,99 @@ class SequenceValue:
     is_called: bool
 
 
+def setting_statements(settings: Mapping[str, str]) -> Iterator[sql.Composed]:
+    """The statements that make settings for the transaction."""
+    for name, value in settings.items():
+        yield sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value)
+
+
 async def pin_settings(connection: Connection) -> None:
     """Sets what the text of values depends on, for the transaction."""
     for name, value in PINNED.items():
         await connection.execute("SELECT set_config(%s, %s, true)", [name, value])
 
 
-async def read_table_proof(connection: Connection, table: TableName, *, hashed: bool) -> TableProof:
-    """Reads one table, under pinned settings. Raises: psycopg.Error."""
+async def read_table_proof(
+    connection: Connection,
+    table: TableName,
+    method: str | None,
+    session: CopySession | None = None,
+) -> TableProof:
+    """Reads one table, under pinned settings: counts its rows, and hashes them by one of METHODS.
+
+    A session of its own that is given copies the table in place of the connection. Raises: psycopg.Error, CopyFailed.
+    """
+    proof = None
+    if method is not None:
+        columns = await _columns(connection, table)
+        if method == MD5_METHOD:
+            proof = await _hash_by_md5(connection, table, columns)
+        else:
+            statement = _copy_statement(connection, table, columns)
+            proof = await _hash_by_copy(connection, statement, session)
+    if proof is not None:
+        return proof
     relation = sql.Identifier(table.schema, table.name)
-    if not hashed:
-        row = await _one(connection, sql.SQL("SELECT count(*) FROM ONLY {}").format(relation))
-        return TableProof(row[0], None)
-    columns = await _columns(connection, table)
+    row = await _one(connection, sql.SQL("SELECT count(*) FROM ONLY {}").format(relation))
+    return TableProof(row[0], None)
+
+
+def _copy_statement(
+    connection: Connection, table: TableName, columns: Sequence[str]
+) -> sql.Composed:
+    """A COPY of a table's own rows in the database's encoding, whatever the client's is."""
+    # A table without columns has no list of them, and an empty line for each row.
+    chosen = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
+    return sql.SQL("COPY {} {} TO STDOUT (ENCODING {})").format(
+        sql.Identifier(table.schema, table.name),
+        chosen if columns else sql.SQL(""),
+        connection.info.parameter_status("server_encoding"),
+    )
+
+
+async def _hash_by_copy(
+    connection: Connection, statement: sql.Composed, session: CopySession | None
+) -> TableProof | None:
+    """What a COPY comes to; None where a row is too large for it, or is not ours to read."""
+    if session is None or session.has_ended:
+        return await _within_limits(connection, partial(_copied, connection, statement))
+    try:
+        rows, found = await session.copy(statement.as_string(connection))
+    except CopyFailed as failed:
+        if isinstance(failed.error, _NOT_READ):
+            return None
+        raise
+    return TableProof(rows, str(found))
+
+
+async def _copied(connection: Connection, statement: sql.Composed) -> TableProof:
+    found = LineHash()
+    waiting: list[bytes | bytearray | memoryview] = []
+    size = 0
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        async for row in copy:
+            waiting.append(row)
+            size += len(row)
+            if size >= _HASHED_AT_ONCE_BYTES:
+                found.feed(b"".join(waiting))
+                waiting.clear()
+                size = 0
+    found.feed(b"".join(waiting))
+    rows, sum_of_hashes = found.finish()
+    return TableProof(rows, str(sum_of_hashes))
+
+
+async def _hash_by_md5(
+    connection: Connection, table: TableName, columns: Sequence[str]
+) -> TableProof | None:
+    """As MD5_METHOD has it; None where a row is too large for it, or is not ours to read."""
     # count() of no columns: a table without any still has rows.
     text = sql.SQL("ROW({})::text").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
     statement = sql.SQL(
         "SELECT count(*), COALESCE(sum(('x' || left(md5({}), 16))::bit(64)::bigint), 0)::text FROM ONLY {}"
-    ).format(text, relation)
-    found = await _within_limits(connection, statement)
-    if found is None:
-        return await read_table_proof(connection, table, hashed=False)
-    return TableProof(*found)
+    ).format(text, sql.Identifier(table.schema, table.name))
+    found = await _within_limits(connection, partial(_one, connection, statement))
+    return None if found is None else TableProof(*found)
 
 
 async def read_sequences(connection: Connection) -> list[SequenceValue]:
@@ -110,25 +192,23 @@ async def read_large_objects(connection: Connection, *, hashed: bool) -> TablePr
     )
     if not hashed or not count[0]:
         return TableProof(count[0], None)
-    row = await _within_limits(
-        connection,
-        sql.Composed([sql.SQL(_LARGE_OBJECTS)]),
-    )
+    statement = sql.Composed([sql.SQL(_LARGE_OBJECTS)])
+    row = await _within_limits(connection, partial(_one, connection, statement))
     return TableProof(count[0], None) if row is None else TableProof(row[0], row[1])
 
 
 async def _within_limits(
-    connection: Connection, statement: sql.Composed
-) -> tuple[int, str | None] | None:
-    """The answer, or None where a value is too large for the statement, or is not ours to read."""
+    connection: Connection, read: Callable[[], Awaitable[_Read]]
+) -> _Read | None:
+    """What is read, or None where a value is too large for the statement, or is not ours to read."""
     await connection.execute("SAVEPOINT proof")
     try:
-        row = await _one(connection, statement)
+        found: _Read | None = await read()
     except _NOT_READ:
         await connection.execute("ROLLBACK TO SAVEPOINT proof")
-        row = None
+        found = None
     await connection.execute("RELEASE SAVEPOINT proof")
-    return row
+    return found
 
 
 async def _sequence_values(

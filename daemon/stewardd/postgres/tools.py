@@ -73,6 +73,12 @@ class ClientTools:
         return str(self.folder / name)
 
     @property
+    def psql(self) -> str | None:
+        """The path of their psql; None where it was not installed with them."""
+        path = self.program("psql")
+        return path if os.access(path, os.X_OK) else None
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """What these can't do, in words."""
         return (() if self.has_tls else ("no TLS",)) + (() if self.has_gss else ("no GSSAPI",))

@@ -16,6 +16,7 @@ __all__ = [
     "HeaderError",
     "InputError",
     "LimitError",
+    "LineHash",
     "Options",
     "OutputFile",
     "PayloadOptions",
@@ -455,6 +456,20 @@ class Validator:
 
     def abort(self) -> None:
         """Remove what was written; nothing happens after finish, or a second time."""
+
+@final
+class LineHash:
+    """Hashes lines, whatever their order: the sum of the XXH3-64 of each line, without its newline."""
+
+    def __new__(cls) -> LineHash: ...
+    def feed(self, *pieces: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes, cut anywhere. The interpreter is free meanwhile."""
+
+    def finish(self) -> tuple[int, int]:
+        """How many lines there were, and the exact sum of their hashes.
+
+        Raises ValueError where the last line has no end.
+        """
 
 @final
 class PayloadSchema:

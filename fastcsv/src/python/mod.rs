@@ -7,6 +7,7 @@ mod bytes;
 mod error;
 mod file;
 mod header;
+mod line_hash;
 mod lines;
 mod options;
 mod payload;
@@ -27,6 +28,8 @@ mod _core {
     use super::file::validate_file;
     #[pymodule_export]
     use super::header::{HeaderDifference, clean_name, compare, detect};
+    #[pymodule_export]
+    use super::line_hash::PyLineHash;
     #[pymodule_export]
     use super::lines::{PyPayloadValidator, validate_payload_file};
     #[pymodule_export]

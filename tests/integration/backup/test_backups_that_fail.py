@@ -334,6 +334,7 @@ async def test_a_worker_whose_stdin_ends_ends_in_good_order(store, filled, locke
         conninfo=filled.conninfo,
         pg_dump=tools.program("pg_dump"),
         pg_dumpall=tools.program("pg_dumpall"),
+        psql=tools.psql,
         store_url=str(store.root),
         store_options={},
         folder="backups/day/id",

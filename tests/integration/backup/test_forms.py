@@ -31,7 +31,7 @@ from stewardd.errors import Corrupt, Exhausted, InvalidRequest, KeyUnknown, Stor
 from stewardd.postgres.connect import connect
 from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.embedded import EmbeddedOptions, EmbeddedServer
-from stewardd.postgres.table_proof import pin_settings, read_large_objects, read_table_proof
+from stewardd.postgres.table_proof import METHOD, pin_settings, read_large_objects, read_table_proof
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import choose_tools, find_tools
 
@@ -132,7 +132,7 @@ def proofs_of():
             await connection.execute("BEGIN")
             await pin_settings(connection)
             found: dict[TableName, object] = {
-                name: await read_table_proof(connection, name, hashed=True) for name in names
+                name: await read_table_proof(connection, name, METHOD) for name in names
             }
             found[TableName("", "large objects")] = await read_large_objects(
                 connection, hashed=True

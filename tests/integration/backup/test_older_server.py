@@ -23,10 +23,14 @@ from stewardd.backup.restoring.found_backup import BackupFinder
 from stewardd.backup.restoring.request import RestoreMode, RestoreRequest
 from stewardd.backup.restoring.restores import Restores, RestoreSettings
 from stewardd.backup.restoring.unfinished import UnfinishedRestores
+from stewardd.backup.worker.psql_session import psql_sessions
 from stewardd.postgres.accounts import choose_account
 from stewardd.postgres.binaries import wheel_folder
+from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.pool import Pool
 from stewardd.postgres.probe import probe
+from stewardd.postgres.restored import read_restored
+from stewardd.postgres.table_proof import METHOD
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.repository.turns import Turns
 
@@ -35,6 +39,9 @@ from tests.support.campaigns import FULL
 from tests.support.postgres_front import Front, make_certificate
 from tests.support.sql import run
 
+SAME = """SELECT n AS id, repeat('Zoë ', n % 30) || n AS name, n / 7.0 AS share, 1e15::float8 / n AS part,
+  timestamptz '2025-01-01 12:00+01' + n * interval '1 s 1 us' AS at, decode(md5(n::text), 'hex') AS bytes,
+  CASE n % 3 WHEN 0 THEN jsonb_build_object('n', n) END AS body FROM generate_series(1, 90000) n"""
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 pytestmark = pytest.mark.skipif(
     not (PROGRAMS / "initdb").exists(), reason="PostgreSQL 15 is not installed"
@@ -222,6 +229,24 @@ async def test_a_backup_of_it_comes_back_on_it_in_every_way(
         before = restored.kept if mode is RestoreMode.SWAP else name
         if mode is not RestoreMode.IN_PLACE:
             assert count(live.with_parameters(dbname=before)) == 990, mode
+
+
+async def test_the_same_rows_have_the_same_hash_on_every_major_version_and_for_every_reader(
+    older, database
+):
+    """The older one has no encoding: its bytes are hashed as they are, in whatever way they come."""
+    psql = psql_sessions(str(PROGRAMS / "psql"), "test", tied=True)
+    found = []
+    for target, start in ((older, psql), (older, None), (database, psql)):
+        run(target, "CREATE TABLE same AS " + SAME)
+        name = TableName("public", "same")
+        restored = await read_restored(
+            target, [name], method=METHOD, jobs=1, start_session=start, on_table=lambda: None
+        )
+        found.append(restored.tables[name])
+        run(target, "DROP TABLE same")
+    assert found[0] == found[1] == found[2]
+    assert (found[0].rows, found[0].hash is None) == (90_000, False)
 
 
 def count(target: DatabaseTarget) -> object:

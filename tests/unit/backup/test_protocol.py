@@ -36,6 +36,7 @@ JOB = DumpJob(
     conninfo="host=x password=hunter2",
     pg_dump="/bin/pg_dump",
     pg_dumpall="/bin/pg_dumpall",
+    psql="/bin/psql",
     store_url="/repo",
     store_options={},
     folder="backups/d/i",

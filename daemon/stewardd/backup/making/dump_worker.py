@@ -53,6 +53,7 @@ from stewardd.backup.manifest.contents import (
     SequenceContents,
 )
 from stewardd.backup.worker.client_tool import ClientTool
+from stewardd.backup.worker.psql_session import psql_sessions
 from stewardd.errors import (
     DatabaseDown,
     DatabaseFull,
@@ -64,6 +65,7 @@ from stewardd.errors import (
 from stewardd.postgres.catalogue.reading import unchanged
 from stewardd.postgres.dump_source import DumpSource, RowsProof, SourceState, Survey
 from stewardd.postgres.probe import probe
+from stewardd.postgres.sessions import PROOF_SESSION
 from stewardd.postgres.snapshot import Snapshot, export_snapshot
 from stewardd.postgres.table_proof import METHOD
 from stewardd.postgres.target import DatabaseTarget
@@ -118,7 +120,12 @@ class DumpWorker:
     async def _make(self, snapshot: Snapshot) -> DumpStored:
         job = self._job
         self._settings = snapshot.reader_settings
-        source = DumpSource(self._target, snapshot, _CONNECT_TIMEOUT_S)
+        source = DumpSource(
+            self._target,
+            snapshot,
+            _CONNECT_TIMEOUT_S,
+            psql_sessions(job.psql, PROOF_SESSION, tied=True),
+        )
         survey = await source.survey(job.choice, sessions=3 if job.proof is ProofMode.NONE else 4)
         self._emit(
             DumpStarted(

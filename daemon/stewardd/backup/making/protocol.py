@@ -36,6 +36,7 @@ class DumpJob:
     conninfo: str
     pg_dump: str
     pg_dumpall: str
+    psql: str | None
     store_url: str
     store_options: dict[str, str]
     folder: str

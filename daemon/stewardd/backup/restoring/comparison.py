@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from stewardd.backup.restoring.plan import RestorePlan
 from stewardd.backup.restoring.request import RestoreMode
 from stewardd.backup.verifying.comparing import Expected, RestoreDifference, compare_restored
+from stewardd.backup.worker.psql_session import psql_sessions
 from stewardd.errors import RestoreDiffers
-from stewardd.postgres.restored import read_restored
+from stewardd.postgres.restored import APPLICATION, read_restored
 from stewardd.postgres.target import DatabaseTarget
 
 _SHOWN_DIFFERENCES = 5
@@ -20,18 +21,20 @@ async def check_restored(
     expected: Expected,
     *,
     jobs: int,
+    psql: str | None,
     on_table: Callable[[], None],
 ) -> None:
-    """Compares rows, sequences, large objects and the catalogue.
+    """Compares rows, sequences, large objects and the catalogue; `psql` is the program that reads large tables.
 
-    Raises: RestoreDiffers, DatabaseDown, DatabaseRefused.
+    Raises: RestoreDiffers, DatabaseDown, DatabaseRefused, ToolFailed.
     """
     there = await read_restored(
         target,
         sorted(expected.tables, key=str),
-        hashed=expected.hashed,
+        method=expected.method,
         with_large_objects=expected.large_objects is not None,
         jobs=jobs,
+        start_session=psql_sessions(psql, APPLICATION, tied=False),
         on_table=on_table,
     )
     differences = compare_restored(expected, there)

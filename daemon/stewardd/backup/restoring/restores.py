@@ -269,6 +269,7 @@ class _Restore:
                 self.server.target(plan.target),
                 self.expected,
                 jobs=self._jobs,
+                psql=self.tools.psql,
                 on_table=self._count_table,
             )
         if request.mode is RestoreMode.SWAP:

@@ -21,7 +21,7 @@ from stewardd.postgres.catalogue.identifiers import plain_parts
 from stewardd.postgres.catalogue.reading import DatabaseCatalogue
 from stewardd.postgres.dump_catalog import TableName
 from stewardd.postgres.restored import RestoredDatabase
-from stewardd.postgres.table_proof import METHOD, SequenceValue, TableProof
+from stewardd.postgres.table_proof import METHODS, SequenceValue, TableProof
 
 OF_A_TABLE = frozenset({"column", "constraint", "index", "trigger", "rule", "policy"})
 # A dump holds neither: an extension is made in its newest version, and the triggers of a foreign key are made enabled.
@@ -55,14 +55,14 @@ class RestoreDifference:
 class Expected:
     """What a restored database must hold. What is None was not recorded, or is not compared.
 
-    `extensions` count where no catalogue was recorded. A dump of a part does not say which sequences it holds: those
-    that are missing are no difference where `may_lack_sequences`. Grants to `other_grantees` are not compared, none at
-    all without `with_grants`; and where something was there before the restore (`is_added`), further grants and large
-    objects are no difference.
+    `method` says how the tables were hashed. `extensions` count where no catalogue was recorded. A dump of a part does
+    not say which sequences it holds: those that are missing are no difference where `may_lack_sequences`. Grants to
+    `other_grantees` are not compared, none at all without `with_grants`; and where something was there before the
+    restore (`is_added`), further grants and large objects are no difference.
     """
 
     tables: Mapping[TableName, TableProof]
-    hashed: bool = False
+    method: str | None = None
     sequences: tuple[SequenceContents, ...] = ()
     large_objects: LargeObjects | None = None
     extensions: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ def expected_of(manifest: BackupManifest, recorded: BackupContents) -> Expected:
     is_whole = manifest.selection.is_whole
     return Expected(
         tables=recorded_tables(recorded),
-        hashed=has_our_hashes(recorded),
+        method=known_method(recorded),
         sequences=recorded.sequences,
         large_objects=recorded_large_objects(recorded) if is_whole else None,
         extensions=tuple(each.name for each in manifest.source.extensions) if is_whole else (),
@@ -130,17 +130,17 @@ def compare_restored(expected: Expected, found: RestoredDatabase) -> list[Restor
 
 
 def recorded_tables(recorded: BackupContents) -> dict[TableName, TableProof]:
-    """What was read of each table when the backup was made; no hashes where they were made by another method."""
-    hashed = has_our_hashes(recorded)
+    """What was read of each table when the backup was made; no hashes where this daemon does not know their method."""
+    hashed = known_method(recorded) is not None
     return {
         TableName(each.schema, each.name): TableProof(each.rows, each.hash if hashed else None)
         for each in recorded.tables
     }
 
 
-def has_our_hashes(recorded: BackupContents) -> bool:
-    """Whether the hashes of a backup are made as this daemon makes them."""
-    return recorded.method == METHOD
+def known_method(recorded: BackupContents) -> str | None:
+    """How the hashes of a backup were made; None where it has none, or this daemon does not know their method."""
+    return recorded.method if recorded.method in METHODS else None
 
 
 def compare_tables(

@@ -29,9 +29,10 @@ from stewardd.backup.restoring.options import (
     RestoreSource,
 )
 from stewardd.backup.restoring.restore import restore_into, restoring_tools
-from stewardd.backup.verifying.comparing import compare_restored, expected_of, has_our_hashes
+from stewardd.backup.verifying.comparing import compare_restored, expected_of, known_method
 from stewardd.backup.verifying.judging import TrialVerdict, judge
 from stewardd.backup.verifying.progress import VerifyPhase, VerifyProgress
+from stewardd.backup.worker.psql_session import psql_sessions
 from stewardd.errors import (
     ConfigurationError,
     Corrupt,
@@ -48,7 +49,7 @@ from stewardd.errors import (
 )
 from stewardd.postgres.binaries import major_of
 from stewardd.postgres.dump_catalog import TableName
-from stewardd.postgres.restored import read_restored, refresh_views
+from stewardd.postgres.restored import APPLICATION, read_restored, refresh_views
 from stewardd.postgres.scratch import ScratchServer, ScratchServers
 from stewardd.postgres.scratch_database import DatabaseForm, create_like, make_roles
 from stewardd.postgres.target import DatabaseTarget
@@ -182,6 +183,7 @@ class _Trial:
         self._notes: list[str] = []
         self._server_version = ""
         self._restore_s = 0.0
+        self._psql: str | None = None
         self._contents = BackupContents(manifest.form)
 
     def proof(self, verdict: TrialVerdict, now: datetime) -> BackupProof:
@@ -255,6 +257,7 @@ class _Trial:
     async def _restore(self, server: ScratchServer, target: DatabaseTarget) -> RestoreResult:
         options = self._options
         tools = await restoring_tools(self._manifest, server.major, options.tools_dir)
+        self._psql = tools.psql
         source = RestoreSource(
             self._manifest, options.store_url, options.store_options, self._keyring.identities
         )
@@ -298,8 +301,9 @@ class _Trial:
         found = await read_restored(
             target,
             [TableName(each.schema, each.name) for each in contents.tables],
-            hashed=has_our_hashes(contents),
+            method=known_method(contents),
             jobs=self._options.jobs,
+            start_session=psql_sessions(self._psql, APPLICATION, tied=False),
             on_table=self._count_table,
         )
         expected = expected_of(self._manifest, contents)
@@ -313,7 +317,7 @@ class _Trial:
                 )
             if self._manifest.proof is ProofMode.COUNT:
                 self._notes.append("rows were counted, and their values not compared")
-            elif not has_our_hashes(contents):
+            elif known_method(contents) is None:
                 self._notes.append(
                     "rows were counted, and their values not compared, since this daemon does not know their "
                     f"method {contents.method!r}"

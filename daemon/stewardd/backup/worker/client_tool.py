@@ -67,12 +67,15 @@ class ClientTool:
         *,
         application_name: str = DUMP_SESSION,
         reads_input: bool = False,
+        tied: bool = True,
         on_stderr: Callable[[bytes], None] | None = None,
     ) -> ClientTool:
         """Starts it. Call this from the main thread: the system kills the child when the thread that started it ends.
 
         Without a target it connects to nothing. `settings` are those of the server for its sessions. `on_stderr` is
-        called, on a thread, with what it writes to stderr. Raises: ToolMissing, ToolFailed when it can't be started.
+        called, on a thread, with what it writes to stderr. One that is not `tied` is not killed with its parent, but
+        its pipes close: so the daemon starts a tool, since to tie one runs Python between fork and exec, which may
+        hang in a process of many threads. Raises: ToolMissing, ToolFailed when it can't be started.
         """
         connecting: list[str] = []
         secrets: dict[str, str] = {}
@@ -89,7 +92,8 @@ class ClientTool:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                preexec_fn=tied_to(os.getpid()),  # noqa: PLW1509 - after the fork it makes a system call, no more
+                # After the fork it makes a system call, no more.
+                preexec_fn=tied_to(os.getpid()) if tied else None,  # noqa: PLW1509
             )
         except FileNotFoundError:
             raise ToolMissing(f"{program} is gone") from None
