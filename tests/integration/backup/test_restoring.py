@@ -110,6 +110,24 @@ async def test_a_whole_backup_comes_back_with_its_progress(
     assert processes(WORKER) == []
 
 
+async def test_several_jobs_create_many_objects_in_one_transaction(
+    backups, filled, handle, source_of, restoring, empty
+):
+    manifest = await made(backups, handle, DumpForm.DIRECTORY)
+    batched = replace(restoring, tools_major=18)
+    await restore_into(source_of(manifest), empty, await program(manifest), batched)
+    transactions = (
+        "SELECT count(DISTINCT t.xmin::text) FROM pg_type t JOIN pg_class c ON c.reltype = t.oid "
+    )
+    assert tables_of(empty) == tables_of(filled) != []
+    assert (
+        one(
+            empty, f"{transactions} WHERE c.relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        == 1
+    )
+
+
 @FORMS
 async def test_a_chosen_table_comes_back_with_all_that_belongs_to_it(
     backups, filled, handle, source_of, restoring, empty, form

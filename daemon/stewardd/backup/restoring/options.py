@@ -48,6 +48,8 @@ class RestoreOptions:
     stop_at_first_error: bool = True
     is_server_older: bool = False
     """whether pg_restore is of 17 or later, and the server of before: it then goes on behind a setting of its own"""
+    tools_major: int = 0
+    """the major version of pg_restore; 0 where it is not known"""
     settings: Mapping[str, str] = field(default_factory=dict)
     """settings of the server for the sessions of the restore"""
     staging_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))

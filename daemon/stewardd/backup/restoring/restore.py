@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from stewardd.backup.manifest.backup import BackupManifest
+from stewardd.backup.manifest.backup import BackupManifest, DumpForm
 from stewardd.backup.restoring.options import (
     RestoreOptions,
     RestoreProgress,
@@ -26,11 +26,19 @@ from stewardd.backup.restoring.protocol import (
 from stewardd.backup.worker.process import WorkerTask, run_worker
 from stewardd.postgres.binaries import major_of
 from stewardd.postgres.target import DatabaseTarget
-from stewardd.postgres.tools import ClientTools, choose_tools, find_tools
+from stewardd.postgres.tools import (
+    KNOWS_TRANSACTION_SIZE_FROM,
+    ClientTools,
+    choose_tools,
+    find_tools,
+)
 from stewardd.uninterrupted import uninterrupted
 
 Report = Callable[[RestoreProgress], None]
 _MODULE = "stewardd.backup.restoring.worker"
+# How many objects are created in one transaction. Each keeps a few locks until its end, of about 6,900 that a server
+# has room for by default.
+_BATCH_OBJECTS = 100
 
 
 async def restoring_tools(
@@ -99,7 +107,7 @@ def _job(
         database=target.name,
         conninfo=target.conninfo,
         pg_restore=pg_restore,
-        arguments=pg_restore_arguments(options),
+        arguments=_arguments(source.manifest.form, options),
         settings=dict(options.settings),
         schemas=options.schemas,
         tables=options.tables,
@@ -111,6 +119,24 @@ def _job(
         reserve_bytes=options.reserve_bytes,
         max_duration_s=options.max_duration_s,
     )
+
+
+def _arguments(form: DumpForm, options: RestoreOptions) -> tuple[str, ...]:
+    """The options, and how many objects a transaction creates.
+
+    With a commit for each object, creating 2,000 tables is mostly waiting for the disk. Only several jobs are told to:
+    there the batches end before rows, indexes and keys, so that no transaction keeps the locks of many foreign keys
+    between partitions. pg_restore then stops at its first error in any case.
+    """
+    found = pg_restore_arguments(options)
+    is_parallel = form is DumpForm.DIRECTORY and options.jobs > 1 and not options.in_place
+    if (
+        is_parallel
+        and "--exit-on-error" in found
+        and options.tools_major >= KNOWS_TRANSACTION_SIZE_FROM
+    ):
+        return (*found, f"--transaction-size={_BATCH_OBJECTS}")
+    return found
 
 
 def pg_restore_arguments(options: RestoreOptions) -> tuple[str, ...]:

@@ -374,6 +374,7 @@ class _Restore:
             is_server_older=self.server.sight.major
             < SETS_TRANSACTION_TIMEOUT_FROM
             <= self.tools.major,
+            tools_major=self.tools.major,
         )
         target = self.server.target(plan.target)
         work = self.found.restore(target, self.tools, options, self._hear)
