@@ -121,8 +121,9 @@ class BackupStates:
         found = {each: state for each, state in known.items() if each in newest}
         for start in range(0, len(missing), _READ_AT_ONCE):
             some = missing[start : start + _READ_AT_ONCE]
-            bodies = await self._store.get_many([_key(*each) for each in some])
-            found |= await asyncio.to_thread(_decode_all, some, bodies)
+            keys = [_key(*each) for each in some]
+            bodies = await self._store.get_many(keys)
+            found |= await asyncio.to_thread(_decode_all, some, keys, bodies)
         self._read_before = found
         return dict(found)
 
@@ -149,24 +150,24 @@ class BackupStates:
         await self._store.delete_prefix(folder_of(ROOT, backup_id))
 
     async def _read(self, backup_id: str, number: int) -> NumberedState:
-        return _decode(backup_id, number, await self._store.get(_key(backup_id, number)))
-
-
-def _decode(backup_id: str, number: int, body: bytes) -> NumberedState:
-    return NumberedState(number, STATE_CODEC.decode(body, _key(backup_id, number)))
+        key = _key(backup_id, number)
+        return NumberedState(number, STATE_CODEC.decode(await self._store.get(key), key))
 
 
 def _decode_all(
-    states: Sequence[tuple[str, int]], bodies: Sequence[bytes | None]
+    states: Sequence[tuple[str, int]], keys: Sequence[str], bodies: Sequence[bytes | None]
 ) -> dict[str, NumberedState]:
     found = {}
-    for (backup_id, number), body in zip(states, bodies, strict=True):
+    for (backup_id, number), key, body in zip(states, keys, bodies, strict=True):
+        if body is None:
+            found[backup_id] = UNTOUCHED  # forgotten since it was listed
+            continue
         try:
-            # What is not there was forgotten since it was listed.
-            found[backup_id] = UNTOUCHED if body is None else _decode(backup_id, number, body)
+            state = STATE_CODEC.decode(body, key)
         except Corrupt as error:
             _log.error("state of a backup not read", backup=backup_id, error=error.message)
-            found[backup_id] = NumberedState(number, BackupState(_NEVER, pinned=True))
+            state = BackupState(_NEVER, pinned=True)
+        found[backup_id] = NumberedState(number, state)
     return found
 
 

@@ -28,6 +28,8 @@ from stewardd.telemetry import logger
 _log = logger("repository")
 
 _READ_AT_ONCE = 16
+_DAYS_AT_ONCE = 16
+_MANY_NAMES = 10_000
 MAX_SCANNED = 2000
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -178,10 +180,19 @@ class Catalog(Generic[T]):
 
     async def identifiers(self) -> AsyncGenerator[str, None]:
         """The ids of everything, newest first, unread: also of what cannot be read, or is not published."""
-        for day in reversed(await self._store.folders(self._kind)):
-            for name in reversed(await self._store.folders(f"{self._kind}/{day}")):
-                if is_id(name):
-                    yield name
+        days = (await self._store.folders(self._kind))[::-1]
+        start, at_once = 0, 1
+        while some := days[start : start + at_once]:
+            listings = [self._store.folders(f"{self._kind}/{day}") for day in some]
+            count = 0
+            for names in await asyncio.gather(*listings):
+                count += len(names)
+                for name in reversed(names):
+                    if is_id(name):
+                        yield name
+            start += at_once
+            # A caller may want only the newest, so the first days are listed alone; and large days never together.
+            at_once = min(2 * at_once, _DAYS_AT_ONCE) if count < _MANY_NAMES else 1
 
     def _key(self, identifier: str) -> str:
         return f"{folder_of(self._kind, identifier)}/{self._file}"

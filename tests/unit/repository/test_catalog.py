@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,6 +119,22 @@ async def test_a_page_reads_only_the_days_and_the_manifests_that_it_needs(
     counting.listed.clear()
     page = await catalog.page(page_size=10)
     assert len(counting.listed) == 2
+
+
+async def test_all_identifiers_come_newest_first_and_the_newest_cost_no_more_than_their_days(
+    counting: Counting,
+) -> None:
+    made = [await make(counting, BEGIN_S + number * DAY_S / 2) for number in range(100)]
+    await counting.put(f"batches/{day_of(made[50])}/no-id/manifest.json", b"{}")
+    catalog = Catalog(counting, "batches", ANYTHING)
+    assert [each async for each in catalog.identifiers()] == made[::-1]
+    assert len(counting.listed) == len(set(counting.listed)) == 51
+    counting.listed.clear()
+    async with aclosing(catalog.identifiers()) as found:
+        assert [await anext(found) for _ in range(2)] == made[:-3:-1]
+    assert counting.listed == ["batches", f"batches/{day_of(made[-1])}"]
+    assert counting.read_keys == []
+    assert [each async for each in Catalog(counting, "none", ANYTHING).identifiers()] == []
 
 
 async def test_what_has_no_manifest_or_a_fence_does_not_exist(store: FolderStore) -> None:
