@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 _LOOK_S = 0.05
@@ -18,7 +19,11 @@ def interpreter_peak_bytes() -> int:
 
 
 class PeakMemory:
-    """Reads the peak of every process whose command line has a module, until it is gone."""
+    """Reads the peak of every child of this process whose command line has a module.
+
+    Only children: to search all processes of the machine twenty times a second takes a fifteenth of a core away from
+    what is measured.
+    """
 
     def __init__(self, module: str) -> None:
         """Begin to watch."""
@@ -35,12 +40,22 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOK_S):
-            for path in Path("/proc").glob("[0-9]*"):
+            for pid in _children():
+                process = Path(f"/proc/{pid}")
                 try:
-                    if self._module in (path / "cmdline").read_bytes():
-                        self.peak_bytes = max(self.peak_bytes, peak_of(path))
+                    if self._module in (process / "cmdline").read_bytes():
+                        self.peak_bytes = max(self.peak_bytes, peak_of(process))
                 except OSError:
                     continue
+
+
+def _children() -> list[str]:
+    """Return the processes that any thread of this one has started."""
+    found: list[str] = []
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # the thread has ended
+            found += (thread / "children").read_text().split()
+    return found
 
 
 def peak_of(process: Path) -> int:

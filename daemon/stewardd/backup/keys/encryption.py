@@ -7,6 +7,7 @@ segment is an age file of its own: `age --decrypt` reads any of them without the
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -189,15 +190,15 @@ class PiecesFile:
 
 
 class _SealedFile:
-    """Keeps what is written, and its checksum."""
+    """Keeps what is written, and its checksum. A BytesIO gives its bytes away at the end without copying them."""
 
     def __init__(self) -> None:
-        self._body = bytearray()
+        self._body = io.BytesIO()
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes | bytearray, /) -> int:
         """Takes bytes."""
-        self._body += data
+        self._body.write(data)
         self._digest.update(data)
         return len(data)
 
@@ -206,7 +207,7 @@ class _SealedFile:
 
     def finished(self) -> Sealed:
         """What was written."""
-        return Sealed(bytes(self._body), self._digest.hexdigest())
+        return Sealed(self._body.getvalue(), self._digest.hexdigest())
 
 
 def _used_up(pieces: list[bytes] | list[bytearray]) -> Iterator[bytes | bytearray]:

@@ -154,10 +154,10 @@ class DumpWorker:
             after = await self._look(source, min(job.lock_timeout_s, _LAST_LOCK_TIMEOUT_S))
             report.tell()
         began_at = time.monotonic()
-        globals_state, globals_object = await self._globals()
         files = dumped.files if isinstance(dumped, Packer) else ()
-        contents = await self._storage.put_contents(
-            _contents(form, job.proof, proof, _Looks(before, after), files), self._sealing
+        found = _contents(form, job.proof, proof, _Looks(before, after), files)
+        (globals_state, globals_object), contents = await _both(
+            self._globals(), self._storage.put_contents(found, self._sealing)
         )
         return DumpStored(
             form=form,

@@ -12,8 +12,9 @@ import os
 import tarfile
 from collections import deque
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from stewardd.backup.making.segments import CompressedSegment, OpenSegment, Sealing
 from stewardd.backup.manifest.contents import DumpFile, Piece
@@ -43,7 +44,7 @@ class _OpenFile:
     """A file that is being packed."""
 
     name: str
-    stream: BinaryIO
+    stream: FileIO
     finished: bool = False
     size_bytes: int = 0
     done_bytes: int = 0
@@ -79,7 +80,9 @@ class Packer:
         self._folder = folder
         self._source = source
         self._segment_bytes = segment_bytes
-        self._sealing = sealing
+        self._compressors = sealing.compressors()
+        self._encryptor = sealing.encryptor
+        self._buffer = memoryview(bytearray(_READ_BYTES))  # one for all reads: its pages stay warm
         self._number = 0
         self._at_end = False
         self._waiting: deque[str] = deque()  # finished, and maybe thousands: they are not open
@@ -101,7 +104,7 @@ class Packer:
 
     def next_segment(self) -> CompressedSegment | None:
         """The next segment, or None when there are no more files. Blocks."""
-        segment = OpenSegment(self._number, self._sealing)
+        segment = OpenSegment(self._number, self._compressors(), self._encryptor)
         while segment.size_bytes < self._segment_bytes:
             file = self._ready_file()
             if file is None:
@@ -157,7 +160,7 @@ class Packer:
                 self._open_file(name)
 
     def _open_file(self, name: str) -> _OpenFile:
-        file = self._open[name] = _OpenFile(name, (self._folder / name).open("rb"))
+        file = self._open[name] = _OpenFile(name, FileIO(self._folder / name))
         file.look(self._source)
         return file
 
@@ -169,13 +172,14 @@ class Packer:
         file.pieces.append(Piece(self._number, segment.read_bytes, size_bytes))
         left = size_bytes
         while left:
-            chunk = file.stream.read(min(_READ_BYTES, left))
-            if not chunk:
+            read_bytes = file.stream.readinto(self._buffer[:left])
+            if not read_bytes:
                 raise OSError(f"{file.name} became shorter while it was read")
+            chunk = self._buffer[:read_bytes]
             file.digest.update(chunk)
             segment.add(chunk)
-            self.dumped_bytes += len(chunk)
-            left -= len(chunk)
+            self.dumped_bytes += read_bytes
+            left -= read_bytes
         segment.add(bytes(-size_bytes % _BLOCK_BYTES))
         file.done_bytes += size_bytes
 

@@ -8,6 +8,7 @@ checksummed before compression, each segment as it is stored.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -35,8 +36,8 @@ class ByteSource(Protocol):
 class Compressor(Protocol):
     """A compression that goes on from call to call."""
 
-    def compress(self, data: bytes, /) -> bytes:
-        """Takes bytes, and returns those that are ready."""
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Takes bytes, which it does not keep, and returns those that are ready."""
         ...
 
     def flush(self) -> bytes:
@@ -61,18 +62,22 @@ class Sealing:
     encryptor: Encryptor
     threads: int = 1
 
-    def compressor(self) -> Compressor:
-        """Begins one segment's compression."""
+    def compressors(self) -> Callable[[], Compressor]:
+        """What begins the compression of one segment after the other; end each before the next one begins.
+
+        So zstd uses its threads and buffers again.
+        """
         method, level = self.compression.method, self.compression.level
         if method is CompressionMethod.ZSTD:
             return _zstd(level, self.threads)
         if method is CompressionMethod.GZIP:
-            return zlib.compressobj(min(level, _LONGEST_GZIP_LEVEL), wbits=_GZIP_WINDOW)
-        return _NoCompression()
+            gzip_level = min(level, _LONGEST_GZIP_LEVEL)
+            return lambda: zlib.compressobj(gzip_level, wbits=_GZIP_WINDOW)
+        return _NoCompression
 
     def seal(self, data: bytes) -> bytes:
         """Compresses and encrypts what is no segment, and small."""
-        compressor = self.compressor()
+        compressor = self.compressors()()
         return self.encryptor.encrypt(compressor.compress(data) + compressor.flush())
 
 
@@ -93,15 +98,15 @@ class CompressedSegment:
 class OpenSegment:
     """A segment that is being filled. `size_bytes` is how long it is so far, as far as the compressor says."""
 
-    def __init__(self, number: int, sealing: Sealing) -> None:
+    def __init__(self, number: int, compressor: Compressor, encryptor: Encryptor) -> None:
         self._number = number
-        self._sealing = sealing
-        self._compressor = sealing.compressor()
+        self._compressor = compressor
+        self._encryptor = encryptor
         self._packed: list[bytes] = []
         self.size_bytes = 0
         self.read_bytes = 0
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         """Takes bytes; the GIL is released while they are compressed."""
         piece = self._compressor.compress(data)
         self._packed.append(piece)
@@ -111,7 +116,7 @@ class OpenSegment:
     def close(self) -> CompressedSegment:
         """Ends its compression."""
         self._packed.append(self._compressor.flush())
-        return CompressedSegment(self._number, self._packed, self._sealing.encryptor)
+        return CompressedSegment(self._number, self._packed, self._encryptor)
 
 
 class Segmenter:
@@ -120,7 +125,8 @@ class Segmenter:
     def __init__(self, source: ByteSource, *, segment_bytes: int, sealing: Sealing) -> None:
         self._source = source
         self._segment_bytes = segment_bytes
-        self._sealing = sealing
+        self._compressors = sealing.compressors()
+        self._encryptor = sealing.encryptor
         self._dump_hash = sha256()
         self._number = 0
         self.dumped_bytes = 0
@@ -132,7 +138,7 @@ class Segmenter:
 
     def next_segment(self) -> CompressedSegment | None:
         """The next segment, or None when the source is at its end. Blocks, mostly with the GIL released."""
-        segment = OpenSegment(self._number, self._sealing)
+        segment = OpenSegment(self._number, self._compressors(), self._encryptor)
         while segment.size_bytes < self._segment_bytes and (
             chunk := self._source.read(_READ_BYTES)
         ):
@@ -145,26 +151,27 @@ class Segmenter:
         return segment.close()
 
 
-def _zstd(level: int, threads: int) -> Compressor:
+def _zstd(level: int, threads: int) -> Callable[[], Compressor]:
     if threads <= 1:
-        return zstandard.ZstdCompressor(level=level).compressobj()
-    return _ThreadedZstd(level, threads)
+        return zstandard.ZstdCompressor(level=level).compressobj
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, threads=threads, job_size=_JOB_BYTES
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    return lambda: _ThreadedFrame(compressor.compressobj())
 
 
-class _ThreadedZstd:
+class _ThreadedFrame:
     """One zstd frame, made by threads of zstd's own, whose jobs are small: that bounds what they hold in memory.
 
     Each call takes what is ready, a block at most, and so must bring no more than a block: else what is ready piles up.
     """
 
-    def __init__(self, level: int, threads: int) -> None:
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            level, threads=threads, job_size=_JOB_BYTES
-        )
-        self._frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    def __init__(self, frame: zstandard.ZstdCompressionObj) -> None:
+        self._frame = frame
 
-    def compress(self, data: bytes, /) -> bytes:
-        """Takes bytes, and returns those that are ready."""
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Takes bytes, which it does not keep, and returns those that are ready."""
         view = memoryview(data)
         return b"".join(
             self._frame.compress(view[start : start + _BLOCK_BYTES])
@@ -179,9 +186,9 @@ class _ThreadedZstd:
 class _NoCompression:
     """Gives back what it is given."""
 
-    def compress(self, data: bytes, /) -> bytes:
-        """Returns the bytes themselves."""
-        return data
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Returns the bytes themselves, which may stand in a buffer that is used again."""
+        return bytes(data)
 
     def flush(self) -> bytes:
         """Returns nothing: there is no end to write."""
