@@ -44,7 +44,7 @@ def hash_tables(target: DatabaseTarget) -> Reading:
 
 
 async def _hash(target: DatabaseTarget) -> Reading:
-    start = psql_sessions(str(Path(tools_folder()) / "psql"), _SESSION, tied=False)
+    start = psql_sessions(str(Path(tools_folder()) / "psql"), _SESSION)
     connection = await connect(target, _SESSION)
     try:
         await connection.execute(_BEGIN)

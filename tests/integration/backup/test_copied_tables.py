@@ -6,6 +6,8 @@ import asyncio
 import os
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 import xxhash
 from stewardd.backup.reading.contents import read_contents
+from stewardd.backup.worker.lifetime import children_of
 from stewardd.backup.worker.psql_session import psql_sessions
 from stewardd.errors import DatabaseDown, DatabaseRefused, ToolFailed
 from stewardd.postgres.copy_session import LARGE_BYTES, CopySession, StartCopySession
@@ -24,7 +27,7 @@ from stewardd.postgres.table_proof import MD5_METHOD, METHOD, TableProof
 from stewardd.postgres.target import DatabaseTarget
 from stewardd.postgres.tools import choose_tools, find_tools
 
-from tests.integration.backup.conftest import Handle, processes
+from tests.integration.backup.conftest import Handle, alive, processes
 from tests.support.sql import rows, run
 from tests.support.waiting import until
 
@@ -40,6 +43,17 @@ INSERT INTO "la:rge" SELECT CASE n % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 TH
 INSERT INTO "la:rge" SELECT repeat(chr(64 + n), {LARGE_BYTES} / 5 + n), n FROM generate_series(1, 6) n;
 CREATE TABLE small AS SELECT n AS id, NULLIF('Ada', repeat('Ada', n - 1)) AS name FROM generate_series(1, 2) n;
 """
+READER = """
+import asyncio, sys
+from stewardd.backup.worker.lifetime import children_of
+from stewardd.backup.worker.psql_session import psql_sessions
+from stewardd.postgres.target import DatabaseTarget
+async def read():
+    session = psql_sessions(sys.argv[2], sys.argv[3])(DatabaseTarget("main", sys.argv[1]))
+    await session.execute("SELECT pg_sleep(600)")
+asyncio.run(read())
+"""
+SLEEPING = "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'"
 SMALL_PROOF = TableProof(2, "12385918140429724475")  # as docs/formats/backup.md has it
 
 
@@ -49,11 +63,9 @@ def filled_tables(database: DatabaseTarget) -> DatabaseTarget:
     return database
 
 
-async def starting(
-    started: list[DatabaseTarget] | None = None, *, tied: bool = True
-) -> StartCopySession:
+async def starting(started: list[DatabaseTarget] | None = None) -> StartCopySession:
     """What starts a session by psql, and remembers that it did."""
-    start = psql_sessions(choose_tools(18, await find_tools(None)).psql, SESSION, tied=tied)
+    start = psql_sessions(choose_tools(18, await find_tools(None)).psql, SESSION)
     assert start is not None
 
     def noted(target: DatabaseTarget) -> CopySession:
@@ -101,7 +113,7 @@ async def test_psql_and_a_connection_find_the_hash_that_anybody_can_recompute(fi
     started: list[DatabaseTarget] = []
     wanted = {LARGE: recomputed(filled_tables), SMALL: SMALL_PROOF}
     assert wanted[LARGE].rows == 20_006
-    assert await proofs_of(filled_tables, METHOD, await starting(started, tied=False)) == wanted
+    assert await proofs_of(filled_tables, METHOD, await starting(started)) == wanted
     assert len(started) == 1
     assert await proofs_of(filled_tables, METHOD, None) == wanted
     unreachable = filled_tables.with_parameters(host="/nonexistent")
@@ -160,8 +172,9 @@ async def test_rows_that_may_not_be_read_whole_are_counted(filled_tables):
         f"GRANT SELECT ON small TO {role}",
     )
     reader = filled_tables.with_parameters(user=role, password="x")
-    found = await proofs_of(reader, METHOD, await starting())
-    assert found == {LARGE: TableProof(20_006, None), SMALL: SMALL_PROOF}
+    for start in (await starting(), None):
+        found = await proofs_of(reader, METHOD, start)
+        assert found == {LARGE: TableProof(20_006, None), SMALL: SMALL_PROOF}
     run(filled_tables, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
@@ -209,6 +222,19 @@ async def test_a_reading_that_is_cancelled_leaves_no_psql(filled_tables):
             await asyncio.wait([copying])
             assert copying.cancelled()
     assert processes(SESSION) == []
+
+
+async def test_psql_ends_with_the_process_that_started_it(database):
+    """Also while the server sends it nothing, so that it does not see that nobody reads."""
+    psql = choose_tools(18, await find_tools(None)).psql
+    child = subprocess.Popen([sys.executable, "-c", READER, database.conninfo, str(psql), SESSION])
+    try:
+        await until(lambda: rows(database, SLEEPING, SESSION))
+        (process,) = children_of(child.pid)
+    finally:
+        child.kill()
+        child.wait()
+    await until(lambda: not alive(process))
 
 
 def waiting(target: DatabaseTarget) -> list[tuple[object, ...]]:

@@ -235,7 +235,7 @@ async def test_the_same_rows_have_the_same_hash_on_every_major_version_and_for_e
     older, database
 ):
     """The older one has no encoding: its bytes are hashed as they are, in whatever way they come."""
-    psql = psql_sessions(str(PROGRAMS / "psql"), "test", tied=True)
+    psql = psql_sessions(str(PROGRAMS / "psql"), "test")
     found = []
     for target, start in ((older, psql), (older, None), (database, psql)):
         run(target, "CREATE TABLE same AS " + SAME)

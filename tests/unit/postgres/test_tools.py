@@ -55,6 +55,13 @@ def test_tools_that_cannot_encrypt_are_no_candidates_for_an_encrypted_database()
         choose_tools(18, found[:1], needs_gss=True)
 
 
+def test_psql_is_none_where_it_was_not_installed_beside_pg_dump():
+    wheel = wheel_folder()
+    assert wheel is not None
+    assert ClientTools(wheel, 18, "18.1", Origin.WHEEL).psql == str(wheel / "psql")
+    assert tools(18, Origin.PATH).psql is None
+
+
 async def test_whether_tools_can_encrypt_is_asked_of_them_wherever_they_lie():
     wheel = wheel_folder()
     assert wheel is not None

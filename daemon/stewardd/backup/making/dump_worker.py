@@ -124,7 +124,7 @@ class DumpWorker:
             self._target,
             snapshot,
             _CONNECT_TIMEOUT_S,
-            psql_sessions(job.psql, PROOF_SESSION, tied=True),
+            psql_sessions(job.psql, PROOF_SESSION),
         )
         survey = await source.survey(job.choice, sessions=3 if job.proof is ProofMode.NONE else 4)
         self._emit(

@@ -34,7 +34,7 @@ async def check_restored(
         method=expected.method,
         with_large_objects=expected.large_objects is not None,
         jobs=jobs,
-        start_session=psql_sessions(psql, APPLICATION, tied=False),
+        start_session=psql_sessions(psql, APPLICATION),
         on_table=on_table,
     )
     differences = compare_restored(expected, there)

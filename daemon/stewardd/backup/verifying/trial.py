@@ -303,7 +303,7 @@ class _Trial:
             [TableName(each.schema, each.name) for each in contents.tables],
             method=known_method(contents),
             jobs=self._options.jobs,
-            start_session=psql_sessions(self._psql, APPLICATION, tied=False),
+            start_session=psql_sessions(self._psql, APPLICATION),
             on_table=self._count_table,
         )
         expected = expected_of(self._manifest, contents)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from stewardd.backup.worker.lifetime import children_of, tied_to
+from stewardd.backup.worker.lifetime import children_of, launcher, tied_to
 from stewardd.errors import StewardError, ToolFailed, ToolMissing
 from stewardd.excerpt import Transcript
 from stewardd.postgres.causes import find_cause
@@ -67,15 +67,14 @@ class ClientTool:
         *,
         application_name: str = DUMP_SESSION,
         reads_input: bool = False,
-        tied: bool = True,
+        launched: bool = False,
         on_stderr: Callable[[bytes], None] | None = None,
     ) -> ClientTool:
         """Starts it. Call this from the main thread: the system kills the child when the thread that started it ends.
 
         Without a target it connects to nothing. `settings` are those of the server for its sessions. `on_stderr` is
-        called, on a thread, with what it writes to stderr. One that is not `tied` is not killed with its parent, but
-        its pipes close: so the daemon starts a tool, since to tie one runs Python between fork and exec, which may
-        hang in a process of many threads. Raises: ToolMissing, ToolFailed when it can't be started.
+        called, on a thread, with what it writes to stderr. In a process of many threads it is to be `launched` (see
+        lifetime.py). Raises: ToolMissing, ToolFailed when it can't be started.
         """
         connecting: list[str] = []
         secrets: dict[str, str] = {}
@@ -86,14 +85,14 @@ class ClientTool:
         name = Path(program).name
         try:
             process = subprocess.Popen(
-                [program, *arguments, *connecting],
+                [*(launcher(os.getpid()) if launched else ()), program, *arguments, *connecting],
                 env=child_environment(secrets | ENGLISH),
                 stdin=subprocess.PIPE if reads_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 # After the fork it makes a system call, no more.
-                preexec_fn=tied_to(os.getpid()) if tied else None,  # noqa: PLW1509
+                preexec_fn=None if launched else tied_to(os.getpid()),  # noqa: PLW1509
             )
         except FileNotFoundError:
             raise ToolMissing(f"{program} is gone") from None

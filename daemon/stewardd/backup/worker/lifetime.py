@@ -1,6 +1,7 @@
 """Has the system kill a child when its parent dies (PR_SET_PDEATHSIG); only Linux can.
 
-The signal comes when the *thread* that started the child ends: start such a child from the main thread.
+The signal comes when the *thread* that started the child ends: start such a child from the main thread. As a program,
+`lifetime.py PARENT PROGRAM ARGUMENT…`, this file ties itself to a process and becomes another program.
 """
 
 from __future__ import annotations
@@ -38,3 +39,25 @@ def children_of(pid: int) -> list[int]:
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def launcher(parent_pid: int) -> list[str]:
+    """What stands before the argv of a program that is to be tied without running Python between fork and exec.
+
+    A process with many threads starts a child so: what another thread has locked stays locked after a fork.
+    """
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", __file__, str(parent_pid)]
+
+
+def _launch(parent_pid: str, program: str, *arguments: str) -> None:
+    tie = tied_to(int(parent_pid))
+    if tie is not None:
+        tie()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the program would too
+    os.execv(program, [program, *arguments])  # noqa: S606 - it becomes the program
+
+
+if __name__ == "__main__":
+    _launch(*sys.argv[1:])

@@ -33,10 +33,8 @@ _SHOW_END = b"\n\\echo '\\\\.'\n"
 _SERVER_ERROR = re.compile(r"[^\s:]+:  ([0-9A-Z]{5}): (.*)")
 
 
-def psql_sessions(
-    program: str | None, application_name: str, *, tied: bool
-) -> StartCopySession | None:
-    """What starts such sessions by a psql; None without one. `tied` as in ClientTool."""
+def psql_sessions(program: str | None, application_name: str) -> StartCopySession | None:
+    """What starts such sessions by a psql; None without one."""
     if program is None:
         return None
 
@@ -49,7 +47,7 @@ def psql_sessions(
                 {},
                 application_name=application_name,
                 reads_input=True,
-                tied=tied,
+                launched=True,
             )
         )
 
