@@ -51,13 +51,13 @@ class CopySession(Protocol):
         ...
 
     async def execute(self, statements: str) -> None:
-        """Executes statements that answer nothing. Raises: CopyFailed, ToolFailed where a signal killed it."""
+        """Executes statements that answer nothing. Raises: CopyFailed, ToolFailed where the process itself fails."""
         ...
 
     async def copy(self, statement: str) -> tuple[int, int]:
         """Executes one COPY to STDOUT: how many lines came, and the sum of their hashes.
 
-        Raises: CopyFailed, ToolFailed where a signal killed it.
+        Raises: CopyFailed, ToolFailed where the process itself fails.
         """
         ...
 

@@ -92,7 +92,8 @@ async def read_table_proof(
 ) -> TableProof:
     """Reads one table, under pinned settings: counts its rows, and hashes them by one of METHODS.
 
-    A session of its own that is given copies the table in place of the connection. Raises: psycopg.Error, CopyFailed.
+    Where there is a `session`, it copies the table in place of the connection. Raises: psycopg.Error, CopyFailed,
+    ToolFailed.
     """
     proof = None
     if method is not None:

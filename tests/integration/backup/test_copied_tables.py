@@ -237,6 +237,14 @@ async def test_psql_ends_with_the_process_that_started_it(database):
     await until(lambda: not alive(process))
 
 
+async def test_a_psql_that_does_not_start_says_so(filled_tables, folder):
+    program = folder / "psql"
+    program.write_text("no program")
+    program.chmod(0o755)
+    with pytest.raises(ToolFailed, match="psql does not start"):
+        await proofs_of(filled_tables, METHOD, psql_sessions(str(program), SESSION))
+
+
 def waiting(target: DatabaseTarget) -> list[tuple[object, ...]]:
     return rows(
         target,

@@ -56,7 +56,10 @@ def _launch(parent_pid: str, program: str, *arguments: str) -> None:
     if tie is not None:
         tie()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the program would too
-    os.execv(program, [program, *arguments])  # noqa: S606 - it becomes the program
+    try:
+        os.execv(program, [program, *arguments])  # noqa: S606 - it becomes the program
+    except OSError as error:
+        sys.exit(f"{program} does not start: {error.strerror}")
 
 
 if __name__ == "__main__":

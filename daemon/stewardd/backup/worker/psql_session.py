@@ -68,13 +68,13 @@ class PsqlSession:
         return self._tool.poll() is not None
 
     async def execute(self, statements: str) -> None:
-        """Executes statements that answer nothing. Raises: CopyFailed, ToolFailed where a signal killed it."""
+        """Executes statements that answer nothing. Raises: CopyFailed, ToolFailed."""
         await self.copy(statements)
 
     async def copy(self, statement: str) -> tuple[int, int]:
         """Executes one COPY to STDOUT: how many lines came, and the sum of their hashes.
 
-        Raises: CopyFailed, ToolFailed where a signal killed it.
+        Raises: CopyFailed, ToolFailed.
         """
         found = LineHash()
         text = b"%s;%s" % (statement.encode(), _SHOW_END)
@@ -115,9 +115,12 @@ class PsqlSession:
             left = left[self._tool.stdin.write(left) :]
 
     async def _failure(self) -> CopyFailed:
+        """Why psql has ended. Raises: ToolFailed where neither the server nor the connection is the cause."""
         status = await self._tool.exit_status()
         # The last one: a warning may stand before it.
         found = _SERVER_ERROR.findall(self._tool.transcript)
+        if not found and status != _CONNECTION_LOST:
+            raise self._tool.failure(status, self._tool.complaint)
         sqlstate, said = found[-1] if found else ("", self._tool.complaint)
         return CopyFailed(
             sqlstate,
