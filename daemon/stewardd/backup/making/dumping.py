@@ -96,7 +96,7 @@ class Dumping:
         try:
             dump = ClientTool.start(job.pg_dump, arguments, self._target, settings)
             try:
-                staged.start(dump.poll, dump.kill)
+                staged.start(dump.ended_within, dump.kill)
                 return await self._pack(dump, staged)
             finally:
                 await self._end(dump)

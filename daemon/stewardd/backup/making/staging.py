@@ -42,10 +42,10 @@ class StagedFiles:
         self._closed_files = self._watching.__enter__()
         self._stopping = threading.Event()
 
-    def start(self, poll: Callable[[], int | None], kill: Callable[[], None]) -> None:
-        """Begins to watch a pg_dump: `poll` gives its exit status once it has ended, `kill` ends it."""
+    def start(self, wait: Callable[[float], int | None], kill: Callable[[], None]) -> None:
+        """Begins to watch a pg_dump: `wait` waits for its exit status, so many seconds at most, `kill` ends it."""
         self._watcher = threading.Thread(
-            target=self._watch, args=(poll, kill), name="staged-files", daemon=True
+            target=self._watch, args=(wait, kill), name="staged-files", daemon=True
         )
         self._watcher.start()
 
@@ -81,10 +81,10 @@ class StagedFiles:
             self._watcher.join()
         self._watching.__exit__(None, None, None)
 
-    def _watch(self, poll: Callable[[], int | None], kill: Callable[[], None]) -> None:
+    def _watch(self, wait: Callable[[float], int | None], kill: Callable[[], None]) -> None:
         status = None
-        while status is None and not self._stopping.wait(_POLL_S):
-            status = poll()
+        while status is None and not self._stopping.is_set():
+            status = wait(_POLL_S)
             self._finish(name for name in self._closed_files.names() if name != TABLE_OF_CONTENTS)
             self._hand_on(self._long_files())
             if self.failure is None and self._disk_is_full():

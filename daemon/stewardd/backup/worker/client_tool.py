@@ -167,6 +167,13 @@ class ClientTool:
         """Its exit status once it has ended."""
         return self._process.poll()
 
+    def ended_within(self, timeout_s: float) -> int | None:
+        """Its exit status, as soon as it has ended; None where it has not ended in this time. Blocks."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def kill(self) -> None:
         """Ends it at once, so that a thread that reads from it comes to the end.
 
