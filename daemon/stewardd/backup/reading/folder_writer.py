@@ -50,12 +50,13 @@ class FolderWriter:
         self._on_written = on_written
         self._open: _WrittenFile | None = None
         self._hashing = _HashingThread()
-        self._writing = threading.Lock()
+        # Held by each call that works, for one whose awaiting task was cancelled goes on beside `close`.
+        self._working = threading.Lock()
         self._is_stopped = False
 
     def write(self, segment: OpenedSegment, parts: Sequence[FilePart]) -> None:
         """Goes through a segment, and writes its parts, which are sorted. Raises: Corrupt, StorageFull."""
-        with self._writing:
+        with self._working:
             place, left = 0, list(reversed(parts))
             while left and not self._is_stopped:
                 chunk = segment.read(_CHUNK_BYTES)
@@ -83,10 +84,11 @@ class FolderWriter:
 
     def damaged(self, files: Iterable[DumpFile]) -> DumpFile | None:
         """The first of the files that is not what was dumped. Nothing is written afterwards."""
-        self._hashing.end()
-        self._close_file()
-        checks = ((each, self._files[each.name].checksum()) for each in files)
-        return next((file for file, sha256 in checks if sha256 != file.sha256), None)
+        with self._working:
+            self._hashing.end()
+            self._close_file()
+            checks = ((each, self._files[each.name].checksum()) for each in files)
+            return next((file for file, sha256 in checks if sha256 != file.sha256), None)
 
     def stop(self) -> None:
         """Has a `write` that is under way end soon. Does not block."""
@@ -95,7 +97,7 @@ class FolderWriter:
     def close(self) -> None:
         """Waits until no thread works any more."""
         self.stop()
-        with self._writing:
+        with self._working:
             self._hashing.end()
             self._close_file()
 
