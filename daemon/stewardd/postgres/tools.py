@@ -23,8 +23,9 @@ from stewardd.postgres.variables import ENGLISH, child_environment
 
 NEEDED = ("pg_dump", "pg_restore")
 SETS_TRANSACTION_TIMEOUT_FROM = 17
-KNOWS_TRANSACTION_SIZE_FROM = 17
 """The first major version whose pg_restore sets `transaction_timeout`, which an older server does not know."""
+KNOWS_TRANSACTION_SIZE_FROM = 17
+"""The first major version whose pg_restore has `--transaction-size`."""
 _USUAL_FOLDERS = (  # below the root
     "usr/lib/postgresql/*/bin",  # Debian
     "usr/pgsql-*/bin",  # RHEL, from postgresql.org

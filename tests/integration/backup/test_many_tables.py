@@ -26,6 +26,7 @@ from tests.support.versions import NEWEST
 
 TABLES = 20_000
 AT_ONCE = 500
+JOBS = {DumpForm.CUSTOM: 1, DumpForm.DIRECTORY: 2}
 
 
 @pytest.mark.campaign
@@ -46,7 +47,7 @@ async def test_a_database_of_many_tables_is_verified_and_restored(
         )  # it takes a minute, in which the lease must be renewed
         targets = {"main": source}
         made = await Backups(store, lease, targets, keyring, options).create(
-            "main", "", Handle(), asked=BackupAsked(form=form, jobs=2)
+            "main", "", Handle(), asked=BackupAsked(form=form, jobs=JOBS[form])
         )
         trial_options = TrialOptions(str(store.root), staging_dir=folder / "staging", jobs=2)
         trials = BackupTrials(store, servers, keyring, trial_options, lambda: datetime.now(UTC))
