@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -346,26 +346,29 @@ class Operations:
                 last = state
             if state.done:
                 return
-            await self._pause(changed)
+            await self._pause(running, changed)
             if self._stopping.is_set():
                 return
 
-    async def _pause(self, changed: asyncio.Event | None) -> None:
+    async def _pause(self, running: RunningOperation | None, changed: asyncio.Event | None) -> None:
         """Waits until it is time to look again, or for the daemon to stop."""
         stopping = asyncio.create_task(self._stopping.wait())
-        resting = asyncio.create_task(self._rest(changed))
+        resting = asyncio.create_task(self._rest(running, changed))
         try:
             await asyncio.wait([stopping, resting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             resting.cancel()
 
-    async def _rest(self, changed: asyncio.Event | None) -> None:
-        if changed is None:
+    async def _rest(self, running: RunningOperation | None, changed: asyncio.Event | None) -> None:
+        """Waits for a change; progress is told now and then, the end at once."""
+        if running is None or changed is None:
             await asyncio.sleep(self._poll_s)
-        else:
-            await asyncio.sleep(self._watch_interval_s)
-            await changed.wait()
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._watch_interval_s):
+                await running.ended.wait()
+        await changed.wait()
 
     async def _entry(self, identifier: str, request: OperationRequest) -> OperationState | None:
         running = self._running.get(identifier)

@@ -82,6 +82,7 @@ class RunningOperation:
         self.lane = lane
         self.has_slot = False
         self.changed = asyncio.Event()
+        self.ended = asyncio.Event()
         self.left = False  # without a result, as the daemon stopped
         self._request = request
         self._documents = documents
@@ -129,6 +130,7 @@ class RunningOperation:
             # When this is cancelled, the daemon can wait no longer: the work must not go on without this loop.
             self._work.cancel()
             self.left = self._result is None
+            self.ended.set()
             self._tell()
 
     async def _in_turn(self, work: OperationWork, slots: asyncio.Semaphore) -> dict[str, Any]:

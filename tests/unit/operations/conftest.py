@@ -31,9 +31,8 @@ async def daemon(
         async def daemon(name: str, store: FolderStore = store, **options: Any) -> Operations:
             lease = await WriterLease.acquire(store, tmp_path / name)
             stack.push_async_callback(lease.close)
-            operations = Operations(
-                store, lease, intervals=PACE, watch_interval_s=0.02, poll_s=0.05, **options
-            )
+            pace = {"intervals": PACE, "watch_interval_s": 0.02, "poll_s": 0.05}
+            operations = Operations(store, lease, **{**pace, **options})
             stack.push_async_callback(operations.close)
             return operations
 

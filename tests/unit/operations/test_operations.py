@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from itertools import pairwise
 from typing import Any
 
@@ -221,6 +222,23 @@ async def test_a_watch_begins_at_once_follows_and_ends(daemon: Daemon, watcher: 
     assert [state.metadata.get("number") for state in seen[:3]] == [None, 0, 1]
     assert [state.done for state in seen] == [False] * (len(seen) - 1) + [True]
     assert all(one != other for one, other in pairwise(seen))
+
+
+async def test_the_end_is_told_at_once_however_seldom_progress_is(daemon: Daemon) -> None:
+    operations = await daemon("a", watch_interval_s=3600)
+    going_on = asyncio.Event()
+
+    async def work(_: OperationContext) -> dict[str, Any]:
+        await going_on.wait()
+        return {"is": "done"}
+
+    started = await operations.start("k", {}, work)
+    waiting = asyncio.create_task(operations.wait(started.id, 3600))
+    async with asyncio.timeout(10), aclosing(operations.watch(started.id)) as states:
+        assert not (await anext(states)).done
+        going_on.set()
+        assert (await anext(states)).response == {"is": "done"}
+        assert (await waiting).done
 
 
 @pytest.mark.parametrize("watcher", ["a", "b"])
