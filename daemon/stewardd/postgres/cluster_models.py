@@ -1,8 +1,8 @@
 """New clusters to be copied: initdb makes one for each installation, and takes ten times as long as a copy of it.
 
 A model lasts as long as its daemon: nothing of it is synced to the disk, so that none outlives a crash. No server ever
-runs on one. Where the server's account is lent it can read the model and not write it: what runs as the superuser of
-one scratch server must not get into the next.
+runs on one. Where the server's account is lent it can read the model and not write it: what ran as the superuser of
+one scratch server must change nothing on later ones.
 """
 
 from __future__ import annotations
